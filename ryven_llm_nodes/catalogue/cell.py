@@ -1,0 +1,123 @@
+"""What a node contributes to a program: a cell of Python text, and the values that its outputs stand for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from ryven_llm_nodes.catalogue.parameters import JSON
+
+WIDTH = 100
+INDENT = "    "
+
+
+@dataclass(frozen=True)
+class ModelValue:
+    """A model on a wire: a Python expression for its location, and how it is to be loaded from there.
+
+    ``init`` holds keyword arguments of ``from_pretrained`` that differ from TRL's own (dtype float32, ...).
+    ``revision`` belongs to the location itself, so a model that a stage has written has none.
+    """
+
+    expression: str
+    init: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+    @property
+    def init_kwargs(self) -> dict[str, JSON]:
+        """Every keyword argument of ``from_pretrained`` but ``trust_remote_code``."""
+        return {**self.init, **({"revision": self.revision} if self.revision else {})}
+
+
+@dataclass(frozen=True)
+class DatasetValue:
+    """A data set on a wire; ``columns`` as far as they are known before it is loaded."""
+
+    expression: str
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class RewardPart:
+    """One reward: an expression for a function with TRL's signature, its weight, and where it comes from."""
+
+    expression: str
+    weight: float = 1.0
+    imports: tuple[str, ...] = ()
+    is_async: bool = False
+
+
+@dataclass(frozen=True)
+class RewardValue:
+    """One or several weighted rewards on a wire."""
+
+    parts: tuple[RewardPart, ...]
+
+
+@dataclass(frozen=True)
+class AdapterValue:
+    """A LoRA configuration on a wire: an expression that makes a fresh one each time it is evaluated."""
+
+    expression: str
+
+
+Value = ModelValue | DatasetValue | RewardValue | AdapterValue
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The text of one node.
+
+    ``imports`` are import statements; those from ``ryven_llm_nodes.runtime`` are replaced by the source itself.
+    ``definition`` stands at module level, ``statement`` in ``main()``. ``values`` are what the outputs stand for.
+    ``config`` and ``settings`` tell which configuration a trainer builds, so that it can be tried before it is needed.
+    ``defines`` are the names that code of the user's own defines at module level, beside everybody else's.
+    """
+
+    imports: tuple[str, ...] = ()
+    definition: str = ""
+    statement: str = ""
+    values: Mapping[str, Value] = field(default_factory=dict)
+    config: str = ""
+    settings: Mapping[str, JSON] = field(default_factory=dict)
+    defines: frozenset[str] = frozenset()
+
+
+def literal(value: JSON) -> str:
+    """``value`` as a Python literal that evaluates to it again. Raises ValueError where there is none."""
+    text = _literal(value)
+    if ast.literal_eval(text) != value:
+        raise ValueError(f"{text} is no literal")
+    return text
+
+
+def _literal(value: JSON) -> str:
+    if isinstance(value, list):
+        return layout("[", map(_literal, value), "]")
+    if isinstance(value, dict):
+        return layout("{", (f"{_literal(key)}: {_literal(item)}" for key, item in value.items()), "}")
+    text = repr(value)
+    return f'"{text[1:-1]}"' if text[:1] == "'" and '"' not in text and "\\'" not in text else text
+
+
+def call(function: str, *positional: str, **named: str) -> str:
+    """The expression ``function(positional..., name=expression...)``, an argument a line where it is long."""
+    arguments = [*positional, *(f"{name}={text}" for name, text in named.items())]
+    return layout(f"{function}(", arguments, ")")
+
+
+def layout(opening: str, items: Iterable[str], closing: str, width: int = WIDTH - 8) -> str:
+    """``opening item, item closing`` on one line where it fits, else an item a line with a trailing comma."""
+    items = list(items)
+    line = f"{opening}{', '.join(items)}{closing}"
+    if len(line) <= width and "\n" not in line:
+        return line
+    return f"{opening}\n" + "".join(indent(item) + ",\n" for item in items) + closing
+
+
+def indent(text: str, levels: int = 1) -> str:
+    """``text`` with every line but blank ones moved to the right. Not for text with multi-line strings."""
+    return "\n".join(INDENT * levels + line if line.strip() else line for line in text.split("\n"))

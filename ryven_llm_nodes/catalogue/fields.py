@@ -1,0 +1,125 @@
+"""Reads the fields of a configuration class from its source, without importing it.
+
+Importing ``trl.SFTConfig`` loads torch and takes seconds. A form, a check and an exported script only need each
+field's name, type, default and help, and those stand in the source as literals. A test compares the outcome with
+``dataclasses.fields`` of the imported class.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from ryven_llm_nodes.catalogue.parameters import JSON, UNKNOWN, Parameter
+from ryven_llm_nodes.errors import LLMNodesError
+
+TYPES: Final = {"bool": bool, "int": int, "float": float, "str": str, "list": list, "dict": dict, "None": type(None)}
+EVERY_TYPE: Final = tuple(TYPES.values())
+BASE: Final = ("trl/trainer/base_config.py:_BaseConfig", "transformers/training_args.py:TrainingArguments")
+SOURCES: Final = {
+    "SFTConfig": ("trl/trainer/sft_config.py:SFTConfig", *BASE),
+    "DPOConfig": ("trl/trainer/dpo_config.py:DPOConfig", *BASE),
+    "GRPOConfig": ("trl/trainer/grpo_config.py:GRPOConfig", *BASE),
+    "PPOConfig": ("ryven_llm_nodes/runtime/ppo.py:PPOConfig", "trl/trainer/grpo_config.py:GRPOConfig", *BASE),
+}
+
+
+@lru_cache
+def config_fields(config: str) -> dict[str, Parameter]:
+    """The fields of ``config`` (a key of SOURCES) by name, those of the class itself first.
+
+    Raises LLMNodesError where the library that holds the class is not installed or has moved it.
+    """
+    fields: dict[str, Parameter] = {}
+    for source in SOURCES[config]:
+        for parameter in _class_fields(source):
+            fields.setdefault(parameter.name, parameter)
+    return fields
+
+
+@lru_cache
+def _class_fields(source: str) -> tuple[Parameter, ...]:
+    path, name = source.split(":")
+    try:
+        tree = ast.parse(_find(path).read_text(encoding="utf-8"))
+        (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise LLMNodesError(f"cannot read the fields of {name} from {path}: {error}; install trl>=1.16") from error
+    return tuple(_parameters(found))
+
+
+def _find(path: str) -> Path:
+    package, _, rest = path.partition("/")
+    spec = find_spec(package)  # of a top-level package: finds it, imports nothing
+    if spec is None or not spec.submodule_search_locations:
+        raise OSError(f"the package {package!r} is not installed")
+    return Path(spec.submodule_search_locations[0], rest)
+
+
+def _parameters(found: ast.ClassDef) -> Iterator[Parameter]:
+    for node in found.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and _is_init_field(node):
+            default, help_text = _default_and_help(node.value)
+            types, choices = _types(node.annotation)
+            name = node.target.id
+            yield Parameter(name=name, types=types, choices=choices, default=default, help=help_text)
+
+
+def _is_init_field(node: ast.AnnAssign) -> bool:
+    if "ClassVar" in ast.unparse(node.annotation):
+        return False
+    keywords = node.value.keywords if isinstance(node.value, ast.Call) else []
+    return not any(k.arg == "init" and isinstance(k.value, ast.Constant) and not k.value.value for k in keywords)
+
+
+def _default_and_help(value: ast.expr | None) -> tuple[JSON, str]:
+    if not isinstance(value, ast.Call):
+        return _literal(value), ""
+    keywords = {keyword.arg: keyword.value for keyword in value.keywords}
+    metadata = _literal(keywords.get("metadata"))
+    help_text = metadata.get("help", "") if isinstance(metadata, dict) else ""
+    return _literal(keywords.get("default")), help_text.replace("%%", "%")
+
+
+def _literal(value: ast.expr | None) -> JSON:
+    try:
+        return UNKNOWN if value is None else ast.literal_eval(value)
+    except ValueError:
+        return UNKNOWN
+
+
+def _types(annotation: ast.expr) -> tuple[tuple[type, ...], tuple[JSON, ...]]:
+    """The JSON types and, of a ``Literal``, the choices that an annotation admits.
+
+    An enumeration beside ``str`` is given by its value, as text; an annotation of nothing that JSON has admits all.
+    """
+    types: list[type] = []
+    choices: list[JSON] = []
+    for member in _members(annotation):
+        if isinstance(member, ast.Subscript) and ast.unparse(member.value).endswith("Literal"):
+            choices += [c.value for c in ast.walk(member.slice) if isinstance(c, ast.Constant)]
+            types += [type(c) for c in choices]
+        else:
+            name = ast.unparse(member.value if isinstance(member, ast.Subscript) else member).lower()
+            types += [TYPES["None" if name == "none" else name]] if name in (*TYPES, "none") else []
+    return tuple(dict.fromkeys(types)) or EVERY_TYPE, tuple(choices)
+
+
+def _members(annotation: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(annotation, ast.BinOp):
+        yield from _members(annotation.left)
+        yield from _members(annotation.right)
+    elif isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        yield from _members(ast.parse(annotation.value, mode="eval").body)
+    elif isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).split(".")[-1] in ("Optional", "Union"):
+        inner = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
+        for member in inner:
+            yield from _members(member)
+        if ast.unparse(annotation.value).endswith("Optional"):
+            yield ast.Constant(value=None)
+    else:
+        yield annotation

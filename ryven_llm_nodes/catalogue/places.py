@@ -1,0 +1,53 @@
+"""Locations as users write them: a Hub id, or a file or folder, absolute or beside the flow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from ryven_llm_nodes.catalogue.cell import literal
+
+DATA_FORMATS: Final = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
+ROOT: Final = "ROOT"
+"""The name that a script gives to the folder that relative paths are looked up in."""
+
+
+def looks_local(location: str) -> bool:
+    """Whether ``location`` can only be meant as a path: it starts like one, or is no ``name`` or ``owner/name``."""
+    return (
+        location.startswith((".", "/", "~", "\\"))
+        or location.count("/") > 1
+        or Path(location).is_absolute()
+        or "\\" in location
+    )
+
+
+def resolve(location: str, root: Path) -> Path:
+    """``location`` as a path; a relative one lies under ``root``."""
+    return root / Path(location).expanduser()
+
+
+def is_local(location: str, root: Path) -> bool:
+    """Whether ``location`` means a path: it looks like one, or there is such a file or folder."""
+    try:
+        return looks_local(location) or resolve(location, root).exists()
+    except (OSError, ValueError, RuntimeError):  # too long, a null byte, an unknown user: no path
+        return False
+
+
+def path_expression(location: str) -> str:
+    """A Python expression for a local ``location``, as a string."""
+    if location.startswith("~"):
+        return f"str(Path({literal(location)}).expanduser())"
+    if Path(location).is_absolute():
+        return literal(location)
+    return f"str({ROOT} / {literal(location)})"
+
+
+def output_expression(location: str) -> str:
+    """A Python expression for a path to write to; a relative one lies under the output folder."""
+    return f"Path({literal(location)}).expanduser()" if _leaves(location) else f"output_dir / {literal(location)}"
+
+
+def _leaves(location: str) -> bool:
+    return location.startswith("~") or Path(location).is_absolute()

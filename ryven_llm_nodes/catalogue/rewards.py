@@ -1,0 +1,130 @@
+"""Rewards: a Python function, a reward model, or several of them weighted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ryven_llm_nodes.catalogue.cell import Cell, RewardPart, RewardValue, call, literal
+from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
+from ryven_llm_nodes.catalogue.parameters import choice, flag, number, text, whole
+from ryven_llm_nodes.catalogue.places import is_local, path_expression
+from ryven_llm_nodes.catalogue.sources import DTYPES, folder_complaints
+from ryven_llm_nodes.catalogue.usercode import CodeError, read_code, signature_complaint
+from ryven_llm_nodes.errors import shown
+
+TEMPLATE = '''def reward(completions, **kwargs):
+    """One number a completion: here, the share of the words of an answer that are different ones."""
+    scores = []
+    for completion in completions:
+        answer = completion if isinstance(completion, str) else completion[0]["content"]
+        words = answer.split()
+        scores.append(len(set(words)) / max(len(words), 1))
+    return scores
+'''
+
+
+class RewardFunction(LLMNode):
+    """A reward that is computed by a Python function of yours, with the signature that TRL calls.
+
+    The function gets ``prompts``, ``completions``, and every further column of the data set by name, and returns a
+    list with one number a completion (None where the reward does not apply).
+    """
+
+    title = "Reward Function"
+    family = "reward"
+    stem = "reward"
+    tags = ["reward", "function", "python", "code", "score", "verifiable"]
+    holds_code = True
+    out_ports = (Port("reward", "reward"),)
+    parameters = (
+        text("code", TEMPLATE, "Python that defines the function; imports and helpers may stand before it.", widget="code"),
+        text("function", "", "Name of the function to use; empty: the last one that the code defines."),
+    )
+
+    @classmethod
+    def cell(cls, context: NodeContext) -> Cell:
+        code = read_code(context["code"], context["function"]).named(context.name)
+        part = RewardPart(code.function.name, is_async=code.is_async)
+        return Cell(definition=code.text, values={"reward": RewardValue((part,))}, defines=code.names)
+
+    @classmethod
+    def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
+        try:
+            code = read_code(context["code"], context["function"])
+        except CodeError as error:
+            yield "code", str(error)
+            return
+        if wrong := signature_complaint(code.function):
+            yield "code", wrong
+
+
+class RewardModel(LLMNode):
+    """A reward model: a sequence classifier with one label that scores prompt and completion together."""
+
+    title = "Reward Model"
+    family = "reward"
+    stem = "reward_model"
+    tags = ["reward", "model", "classifier", "preference", "score", "rlhf"]
+    out_ports = (Port("reward", "reward"),)
+    parameters = (
+        text(
+            "path",
+            "",
+            "Hub id (owner/name) or local folder of a sequence classifier with one label.",
+            required=True,
+            typical="trl-lib/Qwen2-0.5B-Reward",
+            widget="folder",
+        ),
+        text("revision", "", "Branch, tag or commit of a Hub model; empty: its main branch."),
+        choice("dtype", "float32", DTYPES, "Precision that the reward model is loaded in."),
+        whole("batch_size", 8, "Completions that are scored at once.", at_least=1),
+        flag("trust_remote_code", False, "Run Python code that the model's repository brings. Off unless you know it."),
+    )
+
+    @classmethod
+    def cell(cls, context: NodeContext) -> Cell:
+        path = context["path"]
+        place = path_expression(path) if is_local(path, context.root) else literal(path)
+        defaults = {name: parameter.default for name, parameter in cls.all_parameters().items()}
+        given = {
+            name: literal(context[name])
+            for name in ("revision", "dtype", "batch_size", "trust_remote_code")
+            if context[name] != defaults[name]
+        }
+        expression = call("RewardModel", place, name=literal(context.name), **given)
+        imports = ("from ryven_llm_nodes.runtime.rewards import RewardModel",)
+        return Cell(values={"reward": RewardValue((RewardPart(expression, imports=imports),))})
+
+    @classmethod
+    def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
+        if is_local(context["path"], context.root):
+            yield from (("path", wrong) for wrong in folder_complaints(context["path"], context.root, tokenizer=True))
+            if context["revision"]:
+                yield "revision", f"is for Hub models, but {shown(context['path'])} is a folder; clear it."
+
+
+SLOTS = (1, 2, 3, 4)
+
+
+class CombineRewards(LLMNode):
+    """A weighted sum of up to four rewards; combine the outcome again for more."""
+
+    title = "Combine Rewards"
+    family = "reward"
+    stem = "rewards"
+    tags = ["reward", "combine", "sum", "weight", "several", "mix"]
+    in_ports = tuple(Port(f"reward_{slot}", "reward", optional=slot > 1) for slot in SLOTS)
+    out_ports = (Port("reward", "reward"),)
+    parameters = tuple(
+        number(f"weight_{slot}", 1.0, f"Weight of reward {slot} in the sum.", typical="0.1 to 1") for slot in SLOTS
+    )
+
+    @classmethod
+    def cell(cls, context: NodeContext) -> Cell:
+        parts = []
+        for slot in SLOTS:
+            value = context.inputs.get(f"reward_{slot}")
+            if isinstance(value, RewardValue):
+                weight = float(context[f"weight_{slot}"])
+                parts += [RewardPart(p.expression, p.weight * weight, p.imports, p.is_async) for p in value.parts]
+        return Cell(values={"reward": RewardValue(tuple(parts))})

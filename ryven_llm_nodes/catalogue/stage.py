@@ -1,0 +1,186 @@
+"""The text of a training stage: one function that builds TRL's trainer, trains, and saves; and the call of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ryven_llm_nodes.catalogue.cell import (
+    AdapterValue,
+    Cell,
+    DatasetValue,
+    ModelValue,
+    RewardValue,
+    call,
+    indent,
+    layout,
+    literal,
+)
+from ryven_llm_nodes.catalogue.node import NodeContext
+from ryven_llm_nodes.catalogue.parameters import JSON
+
+if TYPE_CHECKING:
+    from ryven_llm_nodes.catalogue.train import Trainer
+
+DEVICE_FIELDS: Final = ("use_cpu", "bf16", "fp16", "dataloader_pin_memory")
+STAGE_IMPORTS: Final = (
+    "from pathlib import Path",
+    "from transformers import set_seed",
+    "from datasets import Dataset",
+    "from ryven_llm_nodes.runtime.stages import DEVICE, release_memory, save_policy",
+)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of the stage's function: its name, its annotation, and what ``main`` passes."""
+
+    name: str
+    annotation: str
+    passed: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Writes the cell of one trainer from its class, its context, and the settings that are not the defaults."""
+
+    node: type[Trainer]
+    context: NodeContext
+    settings: Mapping[str, JSON]
+
+    def cell(self) -> Cell:
+        name = self.context.name
+        arguments = list(self._arguments())
+        passed = {argument.name: argument.passed for argument in arguments}
+        return Cell(
+            imports=(*STAGE_IMPORTS, *self.node.imports, *self._further_imports()),
+            definition=self._function(arguments),
+            statement=f"{name} = {call(f'train_{name}', **passed)}",
+            values={"model": self._trained()},
+            config=self.node.config,
+            settings=self._config_settings(),
+        )
+
+    # What is wired
+
+    @property
+    def _model(self) -> ModelValue:
+        value = self.context.inputs["model"]
+        assert isinstance(value, ModelValue)
+        return value
+
+    @property
+    def _reference(self) -> ModelValue | None:
+        value = self.context.inputs.get("reference")
+        return value if isinstance(value, ModelValue) else None
+
+    @property
+    def _reward(self) -> RewardValue | None:
+        value = self.context.inputs.get("reward")
+        return value if isinstance(value, RewardValue) else None
+
+    def _trained(self) -> ModelValue:
+        """The outcome: a folder, so without the revision of the model that training began with."""
+        return ModelValue(self.context.name, self._model.init, None, self._model.trust_remote_code)
+
+    def _arguments(self) -> Iterator[Argument]:
+        yield Argument("model", "str", self._model.expression)
+        for port, name in (("dataset", "train_dataset"), ("eval_dataset", "eval_dataset")):
+            if isinstance(value := self.context.inputs.get(port), DatasetValue):
+                yield Argument(name, "Dataset", value.expression)
+        if self._reward:
+            rewards = layout("[", (part.expression for part in self._reward.parts), "]")
+            yield Argument("reward_funcs", "list[Callable]", rewards)
+        if self._reference:
+            yield Argument("reference", "str", self._reference.expression)
+        if isinstance(adapter := self.context.inputs.get("adapter"), AdapterValue):
+            yield Argument("peft_config", "LoraConfig", adapter.expression)
+        yield Argument("output_dir", "Path", f"output_dir / {literal(self.context.name)}")
+
+    def _further_imports(self) -> Iterator[str]:
+        if self._reward:
+            yield "from collections.abc import Callable"
+            for part in self._reward.parts:
+                yield from part.imports
+        if self._threshold is not None:
+            yield "from ryven_llm_nodes.runtime.rewards import penalize_shortfall"
+        if self._reference:
+            yield "from transformers import AutoModelForCausalLM"
+
+    # The function
+
+    def _function(self, arguments: list[Argument]) -> str:
+        signature = layout(
+            f"def train_{self.context.name}(",
+            (f"{argument.name}: {argument.annotation}" for argument in arguments),
+            ") -> str:",
+        )
+        lines = (
+            f'"""{self.node.summary().rstrip(".")}."""',
+            "release_memory()",
+            f"trainer = {self._trainer({argument.name for argument in arguments})}",
+            "set_seed(trainer.args.seed)",
+            "trainer.train()",
+            "return save_policy(trainer, output_dir)",
+        )
+        return f"{signature}\n{indent(chr(10).join(lines))}"
+
+    def _trainer(self, names: set[str]) -> str:
+        given = {"model": "model"}
+        if self._reference:
+            given["ref_model"] = self._load_reference(self._reference)
+        if self._reward:
+            given["reward_funcs"] = self._reward_functions()
+        given["args"] = self._config()
+        given |= {name: name for name in ("train_dataset", "eval_dataset", "peft_config") if name in names}
+        items = (f"{name}={text}" for name, text in given.items())
+        return layout(f"{self.node.trainer}(", items, ")", width=0)
+
+    @staticmethod
+    def _load_reference(reference: ModelValue) -> str:
+        kwargs = {"dtype": "float32", **reference.init_kwargs}
+        kwargs |= {"trust_remote_code": True} if reference.trust_remote_code else {}
+        texts = {name: literal(value) for name, value in kwargs.items()}
+        return call("AutoModelForCausalLM.from_pretrained", "reference", **texts)
+
+    @property
+    def _threshold(self) -> float | None:
+        return self.context["reward_threshold"] if "reward_threshold" in self.node.all_parameters() else None
+
+    @property
+    def _weights(self) -> list[float]:
+        """The weights of the rewards, or nothing where all are 1."""
+        weights = [part.weight for part in self._reward.parts] if self._reward else []
+        return [] if all(weight == 1 for weight in weights) else weights
+
+    def _reward_functions(self) -> str:
+        if self._threshold is None:
+            return "reward_funcs"
+        weights = {"weights": literal(self._weights)} if self._weights else {}
+        return call("penalize_shortfall", "reward_funcs", threshold=literal(self._threshold), **weights)
+
+    # The configuration
+
+    def _config_settings(self) -> dict[str, JSON]:
+        """Every field that is spelled out, but those of the device and the output folder."""
+        settings = {name: value for name, value in self.settings.items() if name not in DEVICE_FIELDS}
+        if self._weights and self._threshold is None:
+            settings["reward_weights"] = self._weights
+        if self._model.trust_remote_code:
+            settings["trust_remote_code"] = True
+        init = self._model.init_kwargs | (settings.pop("model_init_kwargs", None) or {})
+        return settings | ({"model_init_kwargs": init} if init else {})
+
+    def _config(self) -> str:
+        items = [f'output_dir=str(output_dir / "checkpoints")']
+        items += [f"{name}={literal(value)}" for name, value in self._config_settings().items()]
+        items += [f"**{self._device()}"]
+        return layout(f"{self.node.config}(", items, ")", width=0)
+
+    def _device(self) -> str:
+        """The settings that suit the machine, changed by those that the user fixed."""
+        fixed = {name: self.settings[name] for name in DEVICE_FIELDS if name in self.settings}
+        if fixed.get("fp16"):
+            fixed.setdefault("bf16", False)
+        return f"DEVICE | {literal(fixed)}" if fixed else "DEVICE"

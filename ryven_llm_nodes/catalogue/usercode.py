@@ -1,0 +1,91 @@
+"""Looks into Python that a user wrote, without running it: what it defines, and which function is the reward."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ryven_llm_nodes.errors import LLMNodesError, suggestion
+
+FunctionDef = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class CodeError(LLMNodesError):
+    """The code of a node cannot be used; the message says which line and why."""
+
+
+@dataclass(frozen=True)
+class UserCode:
+    """Parsed code: its text, the function it is there for, and every name that it defines at its top level.
+
+    ``names`` are functions, classes and variables; imported modules are not among them.
+    """
+
+    text: str
+    function: FunctionDef
+    names: frozenset[str]
+
+    @property
+    def is_async(self) -> bool:
+        return isinstance(self.function, ast.AsyncFunctionDef)
+
+    def named(self, name: str) -> UserCode:
+        """The same code with the function called ``name``, where the code mentions the old name nowhere else."""
+        old = self.function.name
+        tokens = [token for token in _tokens(self.text) if token.type == tokenize.NAME and token.string == old]
+        if name == old or name in self.names or len(tokens) != 1:
+            return self
+        lines = self.text.split("\n")
+        (row, start), (_, end) = tokens[0].start, tokens[0].end
+        lines[row - 1] = lines[row - 1][:start] + name + lines[row - 1][end:]
+        return read_code("\n".join(lines), name)
+
+
+def read_code(text: str, wanted: str = "") -> UserCode:
+    """Parses ``text``; ``wanted`` names the function, else it is the last public one. Raises CodeError."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+    tree = _parse(text)
+    if any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body):
+        raise CodeError("imports from __future__, which has to be the first line of a script; remove that line.")
+    functions = {node.name: node for node in tree.body if isinstance(node, FunctionDef)}
+    public = [name for name in functions if not name.startswith("_")] or list(functions)
+    if wanted and wanted not in functions:
+        raise CodeError(f"defines no function {wanted!r}.{suggestion(wanted, list(functions))}")
+    if not functions:
+        raise CodeError("defines no function; write `def reward(completions, **kwargs):` and return a list of numbers.")
+    return UserCode(text, functions[wanted or public[-1]], frozenset(_defined(tree)))
+
+
+def _parse(text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        raise CodeError(f"syntax error in line {error.lineno}: {error.msg}: {(error.text or '').strip()!r}") from error
+    except (ValueError, RecursionError, MemoryError) as error:  # null bytes, nesting without end
+        raise CodeError(f"cannot be parsed: {error}") from error
+
+
+def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
+    return tokenize.generate_tokens(io.StringIO(text).readline)
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, FunctionDef | ast.ClassDef):
+            yield node.name
+        elif not isinstance(node, ast.Import | ast.ImportFrom):
+            names = (n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+            yield from (name.id for name in names)
+
+
+def signature_complaint(function: FunctionDef) -> str | None:
+    """Why TRL could not call ``function`` as a reward: it passes everything by name, and more over time."""
+    arguments = function.args
+    if arguments.posonlyargs:
+        return f"{function.name}() takes positional-only arguments; TRL passes all by name."
+    if arguments.kwarg is None:
+        return f"{function.name}() must accept **kwargs: TRL passes prompts, completions and every column by name."
+    return None

@@ -1,0 +1,74 @@
+"""Every error that a user can meet: what is wrong, where, with which value, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a flow, in one line.
+
+    ``node`` is the node's label ("DPO 'align'"), or empty where the flow as a whole is meant; ``step`` its name in
+    the graph, by which an editor finds it again; ``parameter`` the parameter or port, or empty.
+    """
+
+    message: str
+    node: str = ""
+    parameter: str = ""
+    step: str = ""
+
+    def __str__(self) -> str:
+        place = " > ".join(part for part in (self.node, self.parameter) if part)
+        return one_line(f"{place}: {self.message}" if place else self.message)
+
+
+class LLMNodesError(Exception):
+    """Base of all errors that are shown to a user as they are, without a traceback."""
+
+
+class FlowError(LLMNodesError):
+    """A flow that cannot be run as it is; ``problems`` lists everything that is wrong with it, at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class StageError(LLMNodesError):
+    """A node failed while it ran. ``problem`` says where; the cause carries the full traceback for the log."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(str(problem))
+
+
+class UsageError(LLMNodesError):
+    """A command line that asks for something there is not."""
+
+
+class DemoError(LLMNodesError):
+    """The demo cannot get what it needs (the model, disk space, ...)."""
+
+
+def one_line(text: str) -> str:
+    """``text`` with every run of white space, line breaks among them, as one space."""
+    return " ".join(text.split())
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """``value`` as it is put into a message: its ``repr``, cut to ``limit`` characters."""
+    try:
+        text = repr(value)
+    except ValueError:  # an int of more than 4,300 digits has no repr
+        text = f"a number of type {type(value).__name__} with too many digits"
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def suggestion(name: str, names: Sequence[str]) -> str:
+    """``Did you mean 'x'?`` for the nearest of ``names``, or nothing."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, names, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

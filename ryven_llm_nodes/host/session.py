@@ -1,0 +1,63 @@
+"""Ryven sessions without a window: the same nodes, the same flow, the same run as from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ryvencore import Flow, Session
+
+from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
+from ryven_llm_nodes.host.safe_open import refuse_unsafe
+from ryven_llm_nodes.program import build, read_flow, read_live_flow
+from ryven_llm_nodes.run import CancelToken, Listener, Outcome, run_program
+
+
+def new_session() -> Session:
+    """A session that knows all nodes of this package, and whose nodes can run."""
+    session = Session(gui=False)
+    session.register_node_types(list(ALL_NODES))
+    LLMNode.runner = staticmethod(run_live_flow)
+    return session
+
+
+def open_project(path: Path) -> Session:
+    """A session with the project at ``path``.
+
+    Raises FlowError for a file that is no project, has an unknown node, or holds a pickle that is not plain data.
+    """
+    read_flow(path)
+    project = json.loads(path.read_text(encoding="utf-8"), strict=False)
+    refuse_unsafe(project, str(path))
+    session = new_session()
+    session.load(project)
+    return session
+
+
+def run_live_flow(
+    flow: Flow,
+    to: LLMNode | None = None,
+    root: Path | None = None,
+    output_dir: Path | None = None,
+    listen: Listener = lambda event: None,
+    cancel: CancelToken | None = None,
+) -> Outcome:
+    """Runs a live flow, up to the node ``to`` where one is given.
+
+    ``root`` is the folder that relative paths are looked up in (default: the current one), ``output_dir`` where the
+    models go (default: ``outputs`` and the flow's title, below the current folder). Raises FlowError for a flow that
+    cannot be run.
+    """
+    graph = read_live_flow(flow, root or Path.cwd())
+    if to is not None:
+        wanted = [step.name for step in graph.steps if flow.nodes[step.index] is to]
+        graph = graph.upstream(wanted)
+    program = build(graph)
+    return run_program(program, output_dir or default_output_dir(graph.title), listen, cancel)
+
+
+def default_output_dir(title: str) -> Path:
+    """Where the models of the flow called ``title`` go unless told otherwise."""
+    from ryven_llm_nodes.program.names import identifier
+
+    return Path("outputs") / identifier(title, "flow")

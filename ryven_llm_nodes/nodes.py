@@ -1,0 +1,27 @@
+"""What Ryven loads. A leaf: Ryven registers no nodes when anything else has imported this file before it.
+
+Nothing heavy is imported here: torch, transformers and TRL are loaded when a flow is first run.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ryven.node_env import export_nodes, on_gui_load
+
+from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
+
+
+def run_flow(flow: Any, to: LLMNode, **options: Any) -> Any:
+    """What a node's ``run`` does in a stock Ryven: runs the flow up to that node, relative to the current folder."""
+    from ryven_llm_nodes.host.session import run_live_flow
+
+    return run_live_flow(flow, to, root=options.pop("root", Path.cwd()), **options)
+
+
+LLMNode.runner = staticmethod(run_flow)
+export_nodes(list(ALL_NODES))
+
+
+@on_gui_load
+def load_gui() -> None:
+    """The place where the editor's widgets are imported; there are none yet, so Ryven shows its own."""

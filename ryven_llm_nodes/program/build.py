@@ -1,0 +1,107 @@
+"""Checks a graph and makes the program from it: every step's cell, and the text of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ryven_llm_nodes.catalogue.cell import Cell, Value
+from ryven_llm_nodes.catalogue.node import NodeContext
+from ryven_llm_nodes.errors import FlowError, Problem
+from ryven_llm_nodes.program.graph import Graph, Step
+from ryven_llm_nodes.program.names import reserved
+from ryven_llm_nodes.program.script import Script, write_script
+
+
+@dataclass(frozen=True)
+class Program:
+    """A graph without problems, with the cell of every step, in the order in which they run."""
+
+    graph: Graph
+    cells: Mapping[str, Cell]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps in the order in which they run."""
+        return self.graph.order
+
+    @cached_property
+    def script(self) -> Script:
+        """The script as it stands beside the flow."""
+        return self.script_for(self.graph.root)
+
+    def script_for(self, folder: Path) -> Script:
+        """The script as it is written into ``folder``: relative paths still lead to files beside the flow."""
+        return write_script(self.graph, self.cells, folder)
+
+
+def build(graph: Graph) -> Program:
+    """The program of ``graph``. Raises FlowError with every problem that there is; loads nothing heavy."""
+    builder = _Builder(graph)
+    builder.visit_all()
+    problems = [*builder.problems, *_clashes(graph, builder.cells)]
+    if not graph.steps:
+        problems.append(Problem("the flow is empty; add a Load Model node and a trainer.", graph.source))
+    if problems:
+        raise FlowError(problems)
+    program = Program(graph, builder.cells)
+    program.script  # noqa: B018  # compiles the text, so that nobody is ever shown one that does not
+    return program
+
+
+class _Builder:
+    """Visits the steps in order, passing values along the wires and collecting problems."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.problems: list[Problem] = []
+        self.cells: dict[str, Cell] = {}
+
+    def visit_all(self) -> None:
+        try:
+            order = self.graph.order
+        except FlowError as error:
+            self.problems += error.problems
+            order = self.graph.steps  # a cycle hides no other problem
+        for step in order:
+            self._visit(step)
+
+    def _visit(self, step: Step) -> None:
+        own = list(self._value_problems(step)) + list(self._wire_problems(step))
+        inputs = dict(self._inputs(step))
+        bad = {problem.parameter for problem in own}
+        if not bad & set(step.node.all_parameters()):
+            context = NodeContext(step.node, step.name, step.given, inputs, self.graph.root)
+            own += [step.problem(message, place) for place, message in step.node.complaints(context)]
+            if not own and len(inputs) == len(step.wires):
+                self.cells[step.name] = step.node.cell(context)
+        self.problems += own
+
+    def _value_problems(self, step: Step) -> Iterator[Problem]:
+        for parameter, message in step.node.parameter_complaints(step.given):
+            yield step.problem(message, parameter)
+
+    def _wire_problems(self, step: Step) -> Iterator[Problem]:
+        for port in step.node.in_ports:
+            if not port.optional and port.name not in step.wires:
+                yield step.problem(f"nothing is wired to this input; wire a {port.kind} to it.", port.label)
+
+    def _inputs(self, step: Step) -> Iterator[tuple[str, Value]]:
+        """The values of the wired inputs, as far as the steps they come from have no problem of their own."""
+        for port, wire in step.wires.items():
+            if wire.step in self.cells:
+                yield port, self.cells[wire.step].values[wire.port]
+
+
+def _clashes(graph: Graph, cells: Mapping[str, Cell]) -> Iterator[Problem]:
+    """Names that code of the user's own defines although the script, or other code, has them already."""
+    owners: dict[str, str] = {}
+    for step in graph.steps:
+        for name in sorted(cells[step.name].defines if step.name in cells else ()):
+            taken = name in reserved() or (name in graph.by_name and name != step.name)
+            if taken or name in owners:
+                by = owners.get(name) or (graph.by_name[name].label if name in graph.by_name else "the script itself")
+                yield step.problem(f"defines {name!r}, a name that {by} uses too; rename it.", "code")
+            owners.setdefault(name, step.label)

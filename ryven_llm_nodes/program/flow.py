@@ -1,0 +1,158 @@
+"""Ryven's projects and flows as graphs. The one file that knows how Ryven stores nodes, ports and connections.
+
+Nothing is unpickled and no Ryven session is made: parameters stand in a project as plain JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
+from ryven_llm_nodes.catalogue.node import stored
+from ryven_llm_nodes.catalogue.usercode import CodeError, read_code
+from ryven_llm_nodes.errors import FlowError, Problem, shown, suggestion
+from ryven_llm_nodes.program.graph import Graph, Step, Wire
+from ryven_llm_nodes.program.names import Names, identifier
+
+NODES: Final = {f"ryven_llm_nodes.{node.__name__}": node for node in ALL_NODES}
+LARGEST_PROJECT: Final = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A node as stored: its class, its explicit name, its values, its place in the list."""
+
+    node: type[LLMNode]
+    name: str
+    given: Mapping[str, Any]
+    index: int
+
+
+def read_flow(path: Path, title: str | None = None) -> Graph:
+    """The flow in the project file at ``path``; ``title`` chooses among several. Raises FlowError."""
+    project = _load(path)
+    flows = _flows(project, path)
+    if title is None and len(flows) > 1:
+        raise _refused(path, f"holds {len(flows)} flows ({', '.join(map(repr, flows))}); choose one with --flow.")
+    chosen = next(iter(flows)) if title is None else title
+    if chosen not in flows:
+        raise _refused(path, f"holds no flow {chosen!r}.{suggestion(chosen, list(flows))}")
+    return graph_of(flows[chosen], chosen, path.resolve().parent, path.name)
+
+
+def read_live_flow(flow: Any, root: Path, source: str = "") -> Graph:
+    """The graph of a ``ryvencore.Flow`` as it is at this moment; a step's ``index`` is its place in ``flow.nodes``."""
+    return graph_of(flow.data(), flow.title, root, source)
+
+
+def _refused(path: Path, message: str) -> FlowError:
+    return FlowError([Problem(message, node=str(path))])
+
+
+def _load(path: Path) -> Any:
+    try:
+        if path.is_dir():
+            raise _refused(path, "is a folder; give the .json file of a Ryven project.")
+        if path.stat().st_size > LARGEST_PROJECT:
+            raise _refused(path, f"is larger than {LARGEST_PROJECT // 2**20} MB, which no Ryven project is.")
+        # strict=False as in Ryven's own reader: it admits control characters inside strings
+        return json.loads(path.read_text(encoding="utf-8"), strict=False)
+    except FileNotFoundError:
+        raise _refused(path, "does not exist; give the .json file of a Ryven project.") from None
+    except OSError as error:
+        raise _refused(path, f"cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise _refused(path, f"is not JSON ({error}); give a project that was saved by Ryven.") from error
+
+
+def _flows(project: Any, path: Path) -> Mapping[str, Any]:
+    flows = project.get("flows") if isinstance(project, dict) else None
+    if not isinstance(flows, dict) or not all(isinstance(flow, dict) for flow in flows.values()):
+        raise _refused(path, "is not a Ryven project: it has no 'flows'.")
+    if not flows:
+        raise _refused(path, "holds no flow; open it in the editor and add one.")
+    return flows
+
+
+def graph_of(data: Mapping[str, Any], title: str, root: Path, source: str = "") -> Graph:
+    """The graph of a flow's stored ``data``. Raises FlowError with all that is wrong in its nodes and wires."""
+    problems: list[Problem] = []
+    nodes = data.get("nodes")
+    placed = [_placed(node, i, problems) for i, node in enumerate(nodes if isinstance(nodes, list) else [])]
+    names = dict(_named([node for node in placed if node], problems))
+    wires: dict[int, dict[str, Wire]] = {node.index: {} for node in placed if node}
+    connections = data.get("connections")
+    for connection in connections if isinstance(connections, list) else []:
+        _connect(connection, placed, names, wires, problems)
+    if problems:
+        raise FlowError(problems)
+    steps = (Step(names[n.index], n.node, n.given, wires[n.index], n.index) for n in placed if n)
+    return Graph(title, tuple(steps), root, source)
+
+
+def _placed(data: Any, index: int, problems: list[Problem]) -> _Placed | None:
+    data = data if isinstance(data, dict) else {}
+    kind = data.get("identifier")
+    node = NODES.get(kind) if isinstance(kind, str) else None
+    if node is None:
+        near = suggestion(str(kind), list(NODES))
+        known = ", ".join(cls.__name__ for cls in ALL_NODES)
+        problems.append(Problem(f"unknown node {shown(kind)}.{near} Remove it; there are: {known}.", f"node {index + 1}"))
+        return None
+    name, given = stored(data.get("additional data"))
+    return _Placed(node, name, given, index)
+
+
+def _named(placed: list[_Placed], problems: list[Problem]) -> Iterator[tuple[int, str]]:
+    """A unique name for each node: explicit names first, then the others in order."""
+    names = Names()
+    explicit: dict[str, str] = {}
+    for node in sorted(placed, key=lambda node: not node.name):
+        label = f"{node.node.title} {shown(node.name)}"
+        if node.name and node.name in explicit:
+            problems.append(Problem(f"has the same name as a {explicit[node.name]}; rename one of them.", label, "name"))
+        explicit.setdefault(node.name, node.node.title)
+        yield node.index, names.claim(identifier(node.name, node.node.stem) if node.name else _own_name(node))
+
+
+def _own_name(node: _Placed) -> str:
+    """What a nameless node is called: a node with code after its function, any other after its kind."""
+    if node.node.holds_code:
+        try:
+            return read_code(str(node.given.get("code", node.node.parameters[0].default))).function.name
+        except CodeError:
+            pass  # the check reports it; any name will do
+    return node.node.stem
+
+
+def _connect(
+    data: Any,
+    placed: list[_Placed | None],
+    names: Mapping[int, str],
+    wires: dict[int, dict[str, Wire]],
+    problems: list[Problem],
+) -> None:
+    data = data if isinstance(data, dict) else {}
+    source, target = (_pick(placed, data.get(key)) for key in ("parent node index", "connected node"))
+    if source is None or target is None:
+        return  # a wire of an unknown node, which is reported already, or of no node at all
+    out = _pick(source.node.out_ports, data.get("output port index"))
+    inp = _pick(target.node.in_ports, data.get("connected input port index"))
+    label = f"{target.node.title} {names[target.index]!r}"
+    if out is None or inp is None:
+        problems.append(Problem("a wire leads to a port that there is not; draw it again.", label))
+    elif out.kind != inp.kind:
+        whence = f"{source.node.title} {names[source.index]!r}"
+        message = f"takes a {inp.kind}, but is wired to the {out.kind} of {whence}; wire it to a {inp.kind}."
+        problems.append(Problem(message, label, inp.label, names[target.index]))
+    else:
+        wires[target.index][inp.name] = Wire(names[source.index], out.name)
+
+
+def _pick(items: Any, index: Any) -> Any:
+    is_index = isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(items)
+    return items[index] if is_index else None

@@ -1,0 +1,118 @@
+"""A flow without Ryven: steps, wires, names, order, and a hash of what it means."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.catalogue.parameters import JSON
+from ryven_llm_nodes.errors import FlowError, Problem
+
+
+@dataclass(frozen=True)
+class Wire:
+    """Where an input gets its value: an output of another step."""
+
+    step: str
+    port: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A node of the flow.
+
+    ``name`` is unique in its graph and a Python identifier: variable, function and folder are named after it.
+    ``given`` holds the parameters that were set, ``wires`` the inputs that are connected, ``index`` the place of the
+    node in Ryven's list of nodes.
+    """
+
+    name: str
+    node: type[LLMNode]
+    given: Mapping[str, JSON] = field(default_factory=dict)
+    wires: Mapping[str, Wire] = field(default_factory=dict)
+    index: int = 0
+
+    @property
+    def label(self) -> str:
+        """The step as messages name it: ``DPO 'align'``."""
+        return f"{self.node.title} {self.name!r}"
+
+    def problem(self, message: str, parameter: str = "") -> Problem:
+        """A problem at this step."""
+        return Problem(message, self.label, parameter, self.name)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The steps of one flow, in the order of Ryven's list, with unique names.
+
+    ``root`` is the folder that relative paths are looked up in, ``source`` the name of the flow's file.
+    """
+
+    title: str
+    steps: tuple[Step, ...]
+    root: Path = field(default_factory=Path.cwd)
+    source: str = ""
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Step]:
+        return {step.name: step for step in self.steps}
+
+    @cached_property
+    def order(self) -> tuple[Step, ...]:
+        """The steps, every one after those that it is wired to, else as listed. Raises FlowError for a cycle."""
+        waiting = {step.name: len({wire.step for wire in step.wires.values()}) for step in self.steps}
+        readers: dict[str, list[str]] = {step.name: [] for step in self.steps}
+        for step in self.steps:
+            for source in {wire.step for wire in step.wires.values()}:
+                readers[source].append(step.name)
+        ready = [step.name for step in reversed(self.steps) if not waiting[step.name]]
+        done: list[Step] = []
+        while ready:
+            done.append(self.by_name[ready.pop()])
+            for reader in reversed(readers[done[-1].name]):
+                waiting[reader] -= 1
+                ready += [reader] if not waiting[reader] else []
+        if len(done) < len(self.steps):
+            raise FlowError([self._cycle_problem({name for name, count in waiting.items() if count})])
+        return tuple(done)
+
+    def _cycle_problem(self, stuck: set[str]) -> Problem:
+        """Walks upstream from any stuck step until one comes again: that loop is the cycle."""
+        path = [next(step.name for step in self.steps if step.name in stuck)]
+        while path.count(path[-1]) < 2:
+            wires = self.by_name[path[-1]].wires.values()
+            path.append(next(wire.step for wire in wires if wire.step in stuck))
+        loop = path[path.index(path[-1]) :][::-1]
+        step = self.by_name[loop[0]]
+        return step.problem(f"its output leads back to itself ({' -> '.join(loop)}); remove one of these wires.")
+
+    def upstream(self, names: Iterable[str]) -> Graph:
+        """The part of the graph that the steps called ``names`` need, themselves included."""
+        wanted, todo = set(), list(names)
+        while todo:
+            name = todo.pop()
+            if name not in wanted:
+                wanted.add(name)
+                todo += [wire.step for wire in self.by_name[name].wires.values()]
+        return replace(self, steps=tuple(step for step in self.steps if step.name in wanted))
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of what the flow means: nodes, values and wires, but not where nodes lie on the canvas."""
+        meaning = [
+            [s.name, s.node.__name__, dict(s.given), {port: [w.step, w.port] for port, w in s.wires.items()}]
+            for s in self.steps
+        ]
+        text = json.dumps([self.title, meaning], sort_keys=True, default=repr)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def sinks(self) -> Iterator[Step]:
+        """The steps whose outputs nobody reads."""
+        read = {wire.step for step in self.steps for wire in step.wires.values()}
+        return (step for step in self.steps if step.name not in read)

@@ -1,0 +1,46 @@
+"""Gives every step a name that is unique, a Python identifier, and clashes with nothing in a script."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+
+from ryven_llm_nodes.program.runtime_source import runtime_names
+
+FIXED = frozenset({"main", "output_dir", "parser", "argparse", "ROOT", "Path", "torch", "os", "set_seed"})
+ARGUMENTS = frozenset({"model", "train_dataset", "eval_dataset", "reward_funcs", "reference", "peft_config", "trainer"})
+
+
+@lru_cache
+def reserved() -> frozenset[str]:
+    """The names that a script uses for itself."""
+    imported = {"load_dataset", "LoraConfig", "AutoModelForCausalLM", "Dataset", "Callable"}
+    return frozenset(dir(builtins)) | frozenset(keyword.kwlist) | FIXED | ARGUMENTS | imported | runtime_names()
+
+
+def identifier(text: str, stem: str) -> str:
+    """``text`` as a lower-case identifier; ``stem`` where nothing of it is left."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    name = re.sub(r"\W+", "_", plain.lower()).strip("_")[:40]
+    return f"{stem}_{name}" if name[:1].isdigit() else name or stem
+
+
+class Names:
+    """Hands out names, each once."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken) | reserved()
+        self._next: dict[str, int] = {}
+
+    def claim(self, name: str) -> str:
+        """``name``, or ``name_2``, ``name_3``... where it is taken."""
+        free, count = name, self._next.get(name, 2)
+        while free in self._taken or f"train_{free}" in self._taken:
+            free, count = f"{name}_{count}", count + 1
+        self._next[name] = count
+        self._taken |= {free, f"train_{free}"}
+        return free

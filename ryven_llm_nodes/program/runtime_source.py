@@ -1,0 +1,130 @@
+"""Takes the modules of ``runtime/`` apart, so that a script can hold the source it needs in place of an import."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+RUNTIME = "ryven_llm_nodes.runtime."
+FOLDER = Path(__file__).parents[1] / "runtime"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A top-level statement of a module, with the comment above it: what it defines, and which names it uses."""
+
+    text: str
+    names: frozenset[str]
+    uses: frozenset[str]
+
+
+@dataclass(frozen=True)
+class RuntimeModule:
+    """A module in pieces.
+
+    ``imports`` holds the import statement behind each imported name; ``needs`` the runtime module that a name is
+    taken from.
+    """
+
+    name: str
+    title: str
+    pieces: tuple[Piece, ...]
+    imports: Mapping[str, str]
+    needs: Mapping[str, str]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name that the module defines or imports."""
+        return frozenset(self.imports) | frozenset(name for piece in self.pieces for name in piece.names)
+
+
+@lru_cache
+def runtime_module(name: str) -> RuntimeModule:
+    """The module ``runtime/name.py``, taken apart."""
+    source = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    imports: dict[str, str] = {}
+    needs: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            needs |= {alias.name: str(node.module) for alias in node.names}
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            imports |= dict(_imported(node))
+    title = (ast.get_docstring(tree) or name).split("\n")[0].rstrip(".")
+    return RuntimeModule(name, title, tuple(_pieces(tree, source.split("\n"))), imports, needs)
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    for alias in node.names:
+        single = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], 0)
+        yield alias.asname or alias.name.split(".")[0], ast.unparse(single)
+
+
+def _pieces(tree: ast.Module, lines: list[str]) -> Iterator[Piece]:
+    end = 0
+    for node in tree.body:
+        start, end = end, node.end_lineno or end
+        is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if not is_docstring and not isinstance(node, ast.Import | ast.ImportFrom):
+            uses = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+            yield Piece("\n".join(lines[start:end]).strip("\n"), frozenset(_defined(node)), uses)
+
+
+def _defined(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Assign):
+        yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        yield node.target.id
+
+
+@lru_cache
+def runtime_names() -> frozenset[str]:
+    """Every name that any runtime module defines or imports."""
+    modules = (runtime_module(path.stem) for path in FOLDER.glob("*.py") if path.stem != "__init__")
+    return frozenset(name for module in modules for name in module.names)
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """The part of a runtime module that a script needs: its code and the imports of that code."""
+
+    title: str
+    code: str
+    imports: tuple[str, ...]
+
+
+def excerpts(wanted: Iterable[tuple[str, str]]) -> list[Excerpt]:
+    """The parts of the runtime that hold the ``wanted`` (module, name) pairs and all that those use."""
+    names: dict[str, set[str]] = {}
+    todo = list(wanted)
+    while todo:
+        module, name = todo.pop()
+        if name not in names.setdefault(module, set()):
+            names[module].add(name)
+            todo += _used(runtime_module(module), name)
+    return [_excerpt(runtime_module(module), names[module]) for module in sorted(names)]
+
+
+def _used(module: RuntimeModule, name: str) -> Iterator[tuple[str, str]]:
+    for piece in module.pieces:
+        if name in piece.names:
+            for other in piece.uses:
+                if other in module.needs:
+                    yield module.needs[other], other
+                elif other in module.names:
+                    yield module.name, other
+
+
+def _excerpt(module: RuntimeModule, names: set[str]) -> Excerpt:
+    pieces = [piece for piece in module.pieces if piece.names & names]
+    code = pieces[0].text
+    for before, piece in zip(pieces, pieces[1:], strict=False):
+        short = "\n" not in before.text and "\n" not in piece.text
+        code += ("\n" if short else "\n\n\n") + piece.text
+    imports = tuple(module.imports[name] for name in sorted(names & set(module.imports)))
+    return Excerpt(module.title, code, imports)

@@ -1,0 +1,178 @@
+"""Lays the cells out as one script that reads as if a user of TRL had written it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from platform import python_version
+from typing import Final
+
+from ryven_llm_nodes import __version__
+from ryven_llm_nodes.catalogue.cell import Cell, indent, literal
+from ryven_llm_nodes.errors import LLMNodesError, one_line
+from ryven_llm_nodes.program.graph import Graph, Step
+from ryven_llm_nodes.program.imports import Imports
+from ryven_llm_nodes.program.names import identifier
+from ryven_llm_nodes.program.runtime_source import excerpts
+
+DEPENDENCIES: Final = ("torch", "transformers", "trl", "datasets", "accelerate", "peft")
+MINIMUM: Final = {"torch": "2.8", "transformers": "5.0", "trl": "1.16"}
+
+
+@dataclass(frozen=True)
+class Script:
+    """The text of a program, and which lines belong to which step.
+
+    ``definitions`` and ``statements`` map a step's name to its lines (first, last; from 1) at module level and in
+    ``main()``.
+    """
+
+    text: str
+    definitions: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    statements: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def cell_text(self, step: str) -> str:
+        """What the script holds of one step: its definition, then its statement."""
+        lines = self.text.split("\n")
+        spans = [span for span in (self.definitions.get(step), self.statements.get(step)) if span]
+        return "\n\n".join(_dedent(lines[first - 1 : last]) for first, last in spans)
+
+    def step_at(self, line: int) -> str | None:
+        """The step that a line belongs to."""
+        for spans in (self.definitions, self.statements):
+            for step, (first, last) in spans.items():
+                if first <= line <= last:
+                    return step
+        return None
+
+
+def _dedent(lines: list[str]) -> str:
+    margin = "    " if all(line.startswith("    ") or not line.strip() for line in lines) else ""
+    return "\n".join(line.removeprefix(margin) for line in lines)
+
+
+class _Text:
+    """Lines, and where each step's lines are."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def add(self, text: str, blank: int = 0) -> tuple[int, int]:
+        """Appends ``text`` after ``blank`` empty lines; returns its first and last line."""
+        self.lines += [""] * blank + text.split("\n")
+        return len(self.lines) - text.count("\n"), len(self.lines)
+
+
+def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path) -> Script:
+    """The script of ``cells`` for a file in ``folder``. Raises LLMNodesError where the text would not compile."""
+    imports = Imports(line for step in graph.order for line in cells[step.name].imports)
+    support = excerpts(imports.runtime)
+    imports.add(line for excerpt in support for line in excerpt.imports)
+    imports.add(("import argparse", "import os", "from pathlib import Path"))
+    text = _Text()
+    text.add(_header(graph, imports))
+    text.add(_imports(graph, cells, folder, imports), blank=1)
+    definitions = {
+        step.name: text.add(f"# %% {step.label}\n{cells[step.name].definition}", blank=2)
+        for step in graph.order
+        if cells[step.name].definition
+    }
+    statements = _main(text, graph, cells)
+    for excerpt in support:
+        text.add(f"# %% Support: {excerpt.title}\n{excerpt.code}", blank=2)
+    text.add(_guard(graph), blank=2)
+    script = Script("\n".join(text.lines) + "\n", definitions, statements)
+    _compile(script)
+    return script
+
+
+def _compile(script: Script) -> None:
+    try:
+        compile(script.text, "<flow>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise LLMNodesError(f"the script of this flow does not compile ({error}); please report this flow.") from error
+
+
+def _header(graph: Graph, imports: Imports) -> str:
+    used = [name for name in DEPENDENCIES if name in imports.packages or name in ("torch", "accelerate")]
+    pins = [f'#     "{name}>={MINIMUM[name]}",' if name in MINIMUM else f'#     "{name}",' for name in used]
+    versions = ", ".join(f"{name} {found}" for name in used if (found := _version(name)))
+    flow = f"the flow {_plain(graph.title)!r}" + (f" of {_plain(graph.source)}" if graph.source else "")
+    doc = "\n".join(
+        (
+            f'"""{_plain(graph.title)}: {" -> ".join(_methods(graph)) or "no training"}.',
+            "",
+            f"Written by ryven-llm-nodes {__version__} from {flow}",
+            f"(sha256 {graph.digest})",
+            f"with Python {python_version()}, {versions}.",
+            "",
+            "Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage",
+            "writes its model to a folder of its own under --output-dir, and the next stage starts from there.",
+            '"""',
+        )
+    )
+    block = "\n".join(["# /// script", '# requires-python = ">=3.10"', "# dependencies = [", *pins, "# ]", "# ///"])
+    return f"{block}\n{doc}"
+
+
+def _plain(text: str) -> str:
+    """``text`` for a docstring: printable, without quotes and backslashes."""
+    return "".join(c for c in one_line(text) if c.isprintable() and c not in "\"'\\")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package).split("+")[0]
+    except PackageNotFoundError:
+        return ""
+
+
+def _methods(graph: Graph) -> Iterator[str]:
+    return (step.node.title for step in graph.order if step.node.family == "trainer")
+
+
+def _imports(graph: Graph, cells: Mapping[str, Cell], folder: Path, imports: Imports) -> str:
+    lines = [
+        "# %% Imports",
+        imports.standard,
+        "",
+        'os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the libraries below are imported',
+        "",
+        imports.others,
+    ]
+    if any("ROOT" in cells[step.name].statement for step in graph.steps):
+        root = os.path.relpath(graph.root, folder)
+        beside = "" if root == os.curdir else f" / {literal(Path(root).as_posix())}"
+        where = f"ROOT = Path(__file__).resolve().parent{beside}"
+        lines += ["", "# Relative paths of data and models are looked up here.", where]
+    return "\n".join(lines)
+
+
+def _main(text: _Text, graph: Graph, cells: Mapping[str, Cell]) -> dict[str, tuple[int, int]]:
+    docstring = '"""Run every stage, each from the folder that the one before has written."""'
+    text.add(f"# %% The pipeline\ndef main(output_dir: Path) -> None:\n{indent(docstring)}", blank=2)
+    steps = [step for step in graph.order if cells[step.name].statement]
+    spans = {step.name: text.add(indent(cells[step.name].statement)) for step in steps}
+    for step in _results(graph, cells):
+        text.add(indent(f'print(f"{step.name}: {{{step.name}}}")'))
+    return spans
+
+
+def _results(graph: Graph, cells: Mapping[str, Cell]) -> Iterable[Step]:
+    """The steps that leave a folder behind."""
+    return (s for s in graph.order if cells[s.name].statement and s.node.family in ("trainer", "output"))
+
+
+def _guard(graph: Graph) -> str:
+    folder = literal(f"outputs/{identifier(graph.title, 'flow')}")
+    return f"""if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path({folder}), help="where models go (%(default)s)"
+    )
+    main(parser.parse_args().output_dir)"""

@@ -1,0 +1,32 @@
+"""Changes values of a graph from outside: ``--set NODE.PARAM=VALUE``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ryven_llm_nodes.errors import UsageError, suggestion
+from ryven_llm_nodes.program.graph import Graph, Step
+
+
+def apply_settings(graph: Graph, settings: Iterable[str]) -> Graph:
+    """``graph`` with the values of ``NODE.PARAM=VALUE`` put in. Raises UsageError; values are checked with the flow."""
+    for setting in settings:
+        target, equals, value = setting.partition("=")
+        name, dot, parameter = target.strip().partition(".")
+        if not equals or not dot:
+            raise UsageError(f"--set {setting}: write NODE.PARAM=VALUE, such as sft.learning_rate=1e-5.")
+        step = find_step(graph, name)
+        known = step.node.all_parameters().get(parameter)
+        given = {**step.given, parameter: known.parse(value) if known else value}
+        steps = (replace(s, given=given) if s is step else s for s in graph.steps)
+        graph = replace(graph, steps=tuple(steps))
+    return graph
+
+
+def find_step(graph: Graph, name: str) -> Step:
+    """The step called ``name``. Raises UsageError that lists those there are."""
+    if name in graph.by_name:
+        return graph.by_name[name]
+    there = ", ".join(graph.by_name)
+    raise UsageError(f"there is no node {name!r}.{suggestion(name, list(graph.by_name))} There are: {there}.")

@@ -1,0 +1,92 @@
+"""Listens to transformers' Trainer. Imported only when a run has begun, since it loads transformers."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import transformers.trainer as hf
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from ryven_llm_nodes.run.events import Listener, Metrics, Progress
+
+
+class Cancelled(Exception):
+    """The run was asked to stop. An outcome, not an error."""
+
+
+class Watch(TrainerCallback):
+    """Reports steps and metrics of one stage, writes ``metrics.jsonl``, and ends the stage when asked to.
+
+    A stage ends by an exception: at the next step, or inside generation at the next forward pass, so that nothing
+    half-trained is saved as if it were finished.
+    """
+
+    def __init__(self, step: str, folder: Path, listen: Listener, cancelled: threading.Event) -> None:
+        self.step, self.listen, self.cancelled = step, listen, cancelled
+        self.metrics_file = folder / "metrics.jsonl"
+        self._hook: Any = None
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        if state.is_world_process_zero and state.global_step == 0:
+            self.metrics_file.parent.mkdir(parents=True, exist_ok=True)
+            self.metrics_file.write_text("", encoding="utf-8")
+        self._hook = kw["model"].register_forward_pre_hook(lambda *_: self._stop_if_cancelled())
+        self._progress(state)
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        self._hook.remove()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        self._progress(state)
+        self._stop_if_cancelled()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, Any] | None = None,
+        **kw: Any,
+    ) -> None:
+        values = {name: _finite(value) for name, value in (logs or {}).items() if isinstance(value, int | float)}
+        if state.is_world_process_zero:
+            line = json.dumps({"step": state.global_step, **values})
+            with self.metrics_file.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        self.listen(Metrics(self.step, state.global_step, values))
+
+    def _progress(self, state: TrainerState) -> None:
+        self.listen(Progress(self.step, state.global_step, state.max_steps))
+
+    def _stop_if_cancelled(self) -> None:
+        if self.cancelled.is_set():
+            raise Cancelled
+
+
+class Quiet(TrainerCallback):
+    """Stands where the Trainer would put its own progress bar."""
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+@contextmanager
+def watching(watch: Watch) -> Iterator[None]:
+    """Every Trainer that is made inside reports to ``watch``, and shows no progress bar of its own.
+
+    The text of a program knows nothing of us, so the callback comes in where the Trainer takes its defaults from
+    (transformers.trainer.DEFAULT_CALLBACKS and DEFAULT_PROGRESS_CALLBACK, transformers 5).
+    """
+    before = hf.DEFAULT_CALLBACKS, hf.DEFAULT_PROGRESS_CALLBACK
+    hf.DEFAULT_CALLBACKS, hf.DEFAULT_PROGRESS_CALLBACK = [*before[0], watch], Quiet
+    try:
+        yield
+    finally:
+        hf.DEFAULT_CALLBACKS, hf.DEFAULT_PROGRESS_CALLBACK = before

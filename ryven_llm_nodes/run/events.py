@@ -1,0 +1,86 @@
+"""What a run reports: plain data, so that events can cross to another thread, or as JSON lines to another process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, TypeAlias
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events; ``step`` is the name of the node that it is about, or empty."""
+
+    kind: ClassVar[str] = ""
+    step: str = ""
+
+    def to_json(self) -> str:
+        """One line of JSON, with the kind of the event."""
+        return json.dumps({"event": type(self).__name__, **asdict(self)})
+
+
+@dataclass(frozen=True)
+class RunStarted(Event):
+    """A run begins; ``stages`` are the names of the trainers in the order in which they will run."""
+
+    stages: tuple[str, ...] = ()
+    output_dir: str = ""
+
+
+@dataclass(frozen=True)
+class Log(Event):
+    """A line for the log."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class StageStarted(Event):
+    """A node begins to run."""
+
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """A trainer has done ``done`` of ``total`` optimizer steps."""
+
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class Metrics(Event):
+    """What a trainer logged after ``done`` optimizer steps; not-a-number is None."""
+
+    done: int = 0
+    values: Mapping[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StageFinished(Event):
+    """A node has run; ``folder`` is where its model lies, if it made one."""
+
+    folder: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class StageFailed(Event):
+    """A node failed; ``message`` is one line, ``details`` the traceback."""
+
+    message: str = ""
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class RunFinished(Event):
+    """A run ended: ``status`` is done, failed or cancelled; ``models`` maps nodes to folders."""
+
+    status: str = "done"
+    models: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+Listener: TypeAlias = Callable[[Event], Any]

@@ -1,0 +1,71 @@
+"""A program's text as a module of this process, whose statements are run one by one."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from types import CodeType, ModuleType, TracebackType
+from typing import Any
+
+from ryven_llm_nodes.program import Program
+from ryven_llm_nodes.program.script import Script
+
+_numbers = count(1)
+
+
+class LoadedProgram:
+    """The script of a program, executed as a module up to ``main``, which is then taken statement by statement.
+
+    The module is registered under a name of its own while it is in use: configurations are pickled into checkpoints
+    by reference to their class, and dataclasses look their module up.
+    """
+
+    def __init__(self, program: Program, output_dir: Path) -> None:
+        self.script: Script = program.script
+        self.name = f"ryven_llm_flow_{next(_numbers)}"
+        self.file = str(program.graph.root / f"<{self.name}>")
+        self._tree = ast.parse(self.script.text, self.file)
+        self.module = ModuleType(self.name)
+        self.module.__dict__.update(__file__=self.file, output_dir=output_dir)
+
+    def __enter__(self) -> LoadedProgram:
+        """Runs the definitions; the libraries are imported here, which takes seconds."""
+        lines = self.script.text.splitlines(keepends=True)
+        linecache.cache[self.file] = (len(self.script.text), None, lines, self.file)  # for tracebacks and inspect
+        sys.modules[self.name] = self.module
+        try:
+            exec(self._code(self._tree.body), self.module.__dict__)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.modules.pop(self.name, None)
+        linecache.cache.pop(self.file, None)
+
+    def run(self, step: str) -> Any:
+        """Runs what ``main`` holds of ``step``; returns the value that it assigned to the step's name."""
+        first, last = self.script.statements[step]
+        main = next(node for node in self._tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
+        exec(self._code([node for node in main.body if first <= node.lineno <= last]), self.module.__dict__)
+        return self.module.__dict__.get(step)
+
+    def definition(self, step: str) -> CodeType:
+        """What the script defines for ``step``, compiled again, to be run in a namespace apart."""
+        first, last = self.script.definitions[step]
+        return self._code([node for node in self._tree.body if first <= node.lineno <= last])
+
+    def _code(self, body: list[ast.stmt]) -> CodeType:
+        return compile(ast.Module(body, []), self.file, "exec", dont_inherit=True)
+
+    def lines_of(self, traceback: TracebackType | None) -> Iterator[int]:
+        """The lines of the script that a traceback passes through, outermost first."""
+        while traceback is not None:
+            if traceback.tb_frame.f_code.co_filename == self.file:
+                yield traceback.tb_lineno
+            traceback = traceback.tb_next

@@ -1,0 +1,1 @@
+"""Self-contained training code that exported scripts carry along as a copy."""

@@ -1,0 +1,358 @@
+"""PPO for language models on top of TRL: one completion per prompt, a value head, per-token KL, GAE.
+
+`PPOTrainer` is TRL's `GRPOTrainer` with PPO's rollout and PPO's loss; generation, reward functions and
+models, LoRA, logging, callbacks and checkpoints are GRPO's. One round of training:
+
+    1. generate     a completion per prompt, scored by the reward functions and models
+    2. evaluate     log-probabilities under policy and reference, values of the value head
+    3. reward       the score on the last token, a KL penalty on every token
+    4. advantages   by GAE; the returns are the targets of the value head
+    5. optimise     several passes over the rollout in minibatches: clipped losses, entropy bonus
+
+Papers: PPO, arXiv 1707.06347. GAE, arXiv 1506.02438. InstructGPT, arXiv 2203.02155.
+"""
+
+import copy
+import inspect
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.utils import add_fused_lm_head, create_model_from_path
+
+from .ppo_math import (
+    explained_variance,
+    gae,
+    masked_mean,
+    masked_whiten,
+    per_token_rewards,
+    policy_loss,
+    value_loss,
+)
+
+# Smallest and largest value of a field, and what people use.
+PPO_RANGES = {
+    "gamma": (0, 1, "0.99 to 1"),
+    "lam": (0, 1, "0.95"),
+    "kl_coef": (0, float("inf"), "0.01 to 0.2"),
+    "vf_coef": (0, float("inf"), "0.1 to 1"),
+    "cliprange_value": (0, float("inf"), "0.2"),
+    "epsilon": (0, 1, "0.1 to 0.3"),
+    "entropy_coef": (0, float("inf"), "0 to 0.01"),
+    "num_iterations": (1, float("inf"), "1 to 4"),
+}
+
+# Fields of GRPOConfig that do nothing in PPO, and the value each has to keep.
+GRPO_ONLY = {
+    "num_generations": 1,
+    "beta": 0.0,
+    "importance_sampling_level": "token",
+    "top_entropy_quantile": 1.0,
+    "delta": None,
+    "off_policy_mask_threshold": None,
+    "use_adaptive_entropy": False,
+    "sync_ref_model": False,
+    "use_vllm": False,
+}
+
+
+@dataclass
+class PPOConfig(GRPOConfig):
+    """The fields of GRPOConfig and those of PPO.
+
+    A rollout is `per_device_train_batch_size * steps_per_generation` completions per process. Each of the
+    `num_iterations` passes over it makes `steps_per_generation / gradient_accumulation_steps` optimizer
+    steps, one per minibatch. By default `steps_per_generation` is `gradient_accumulation_steps`: one step
+    per pass. `max_steps`, `save_steps` and `logging_steps` count optimizer steps.
+
+    Raises ValueError for a value out of range and for a setting of GRPO that PPO would ignore.
+    """
+
+    gamma: float = field(default=0.99, metadata={"help": "Discount of the rewards of later tokens, 0 to 1."})
+    lam: float = field(
+        default=0.95,
+        metadata={"help": "GAE's lambda, 0 to 1: 0 trusts the value head, 1 the rewards that were observed."},
+    )
+    kl_coef: float = field(
+        default=0.05, metadata={"help": "Penalty on every token for leaving the reference model, 0 or more."}
+    )
+    kl_estimator: str = field(
+        default="k1",
+        metadata={"help": "Estimate of the KL: k1 is unbiased, k3 never negative.", "choices": ["k1", "k3"]},
+    )
+    vf_coef: float = field(default=0.1, metadata={"help": "Weight of the value loss beside the policy loss."})
+    cliprange_value: float = field(
+        default=0.2, metadata={"help": "How far a value may move from the rollout's before it is clipped."}
+    )
+    whiten_rewards: bool = field(
+        default=False, metadata={"help": "Scale a rollout's rewards to unit variance, keeping their mean."}
+    )
+    whiten_advantages: bool = field(
+        default=True, metadata={"help": "Scale a rollout's advantages to mean 0 and unit variance."}
+    )
+
+    # Fields of GRPOConfig whose default or meaning is PPO's own.
+    learning_rate: float = field(default=1e-5, metadata={"help": "The initial learning rate for AdamW."})
+    num_iterations: int = field(
+        default=4, metadata={"help": "Passes over a rollout before the next is generated (PPO epochs)."}
+    )
+    epsilon: float = field(
+        default=0.2, metadata={"help": "How far the probability ratio may move from 1 before it is clipped."}
+    )
+    entropy_coef: float = field(
+        default=0.01, metadata={"help": "Weight of the entropy bonus, which keeps the policy exploring."}
+    )
+    num_generations: int | None = field(
+        default=1, metadata={"help": "Completions per prompt. Always 1: the value head is the baseline."}
+    )
+
+    def __post_init__(self) -> None:
+        self._check_fields()
+        steps = self.steps_per_generation or self.gradient_accumulation_steps
+        rollout = self.generation_batch_size or self.per_device_train_batch_size * steps
+        if rollout < 2:
+            raise ValueError(
+                "PPOConfig > per_device_train_batch_size: a rollout needs 2 completions or more, got 1. "
+                "Raise it, or gradient_accumulation_steps, or steps_per_generation."
+            )
+        # GRPOConfig demands at least two completions per prompt, in whole groups. PPO has one.
+        self.num_generations, self.num_generations_eval = rollout, 1
+        super().__post_init__()
+        self.num_generations = 1
+        if self.steps_per_generation % self.gradient_accumulation_steps:
+            raise ValueError(
+                "PPOConfig > steps_per_generation: must be a multiple of gradient_accumulation_steps "
+                f"({self.gradient_accumulation_steps}), got {self.steps_per_generation}. "
+                "A rollout is cut into whole minibatches."
+            )
+
+    def _check_fields(self) -> None:
+        for name, (low, high, typical) in PPO_RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                rule = f"at least {low}" if high == float("inf") else f"between {low} and {high}"
+                raise ValueError(f"PPOConfig > {name}: must be {rule}, got {value}. Typical: {typical}.")
+        if self.kl_estimator not in ("k1", "k3"):
+            raise ValueError(f"PPOConfig > kl_estimator: must be 'k1' or 'k3', got {self.kl_estimator!r}.")
+        for name, kept in GRPO_ONLY.items():
+            if getattr(self, name) != kept:
+                value = getattr(self, name)
+                raise ValueError(f"PPOConfig > {name}: not used by PPO, leave it at {kept!r}, got {value!r}.")
+
+
+class ValueHead(nn.Module):
+    """V(s_t): one linear unit on the policy's last hidden state, 0 everywhere before training.
+
+    It sits inside the policy, so that both share a forward pass, an optimizer and a distributed wrapper:
+    called with `fused_lm_head=True`, the policy returns `values` beside `log_probs` and `entropy`, each
+    (B, T - 1) for T tokens. It is in no state dict: what is saved from the policy is a plain language model.
+    """
+
+    def __init__(self, policy: PreTrainedModel) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, policy.config.get_text_config().hidden_size))
+        self.bias = nn.Parameter(torch.zeros(1))
+        self.hidden = None
+        policy.base_model.register_forward_hook(self._keep_hidden)
+        policy.register_forward_hook(self._add_values, with_kwargs=True)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Values (B, T) of hidden states (B, T, H), in float32 whatever the policy computes in."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            return nn.functional.linear(hidden.float(), self.weight, self.bias).squeeze(-1)
+
+    def _keep_hidden(self, backbone: nn.Module, args: tuple, output: Any) -> None:
+        self.hidden = output.last_hidden_state
+
+    def _add_values(self, policy: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
+        hidden, self.hidden = self.hidden, None
+        if not kwargs.get("fused_lm_head"):
+            return output  # generation
+        return {"log_probs": output.log_probs, "entropy": output.entropy, "values": self(hidden[:, :-1])}
+
+    def _save_to_state_dict(self, *args: Any) -> None:
+        pass
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        pass
+
+
+class PPOTrainer(GRPOTrainer):
+    """Trains a language model with PPO against reward functions and reward models.
+
+    The arguments are GRPOTrainer's (text only), with `args` a [`PPOConfig`], and `ref_model`: the model,
+    folder or Hub id that the KL penalty compares with. By default that is the policy as it entered, a frozen
+    copy; with LoRA it is the base model, reached by switching the adapter off.
+
+    A completion for which every reward function returned None is left out of the losses. A checkpoint also
+    holds the value head and the rollout in progress: a run resumed from any step goes on bit for bit.
+    """
+
+    _tag_names = ["trl", "ppo"]  # noqa: RUF012
+    _name = "PPO"
+    _paper = {"title": "Proximal Policy Optimization Algorithms", "id": "1707.06347"}  # noqa: RUF012
+
+    def __init__(
+        self,
+        model: str | os.PathLike | PreTrainedModel,
+        reward_funcs: Any,
+        args: PPOConfig | None = None,
+        ref_model: str | os.PathLike | PreTrainedModel | None = None,
+        **kwargs: Any,
+    ) -> None:
+        model = os.fspath(model) if isinstance(model, os.PathLike) else model
+        super().__init__(model, reward_funcs, args or PPOConfig(), **kwargs)
+        is_peft = hasattr(self.model, "get_base_model")
+        policy = self.model.get_base_model() if is_peft else self.model
+        if ref_model is not None or not is_peft:
+            self.ref_model = self._prepare_reference(ref_model, policy)
+        if not hasattr(policy, "value_head"):
+            policy.value_head = ValueHead(policy).to(self.accelerator.device)
+        self.value_head = policy.value_head
+        self.takes_position_ids = "position_ids" in inspect.signature(policy.forward).parameters
+
+    def _prepare_reference(self, ref_model: Any, policy: PreTrainedModel) -> nn.Module:
+        if ref_model is None:
+            ref_model = copy.deepcopy(policy)
+            ref_model.__dict__.pop("forward", None)  # TRL's patch would still run the policy's weights
+        elif not isinstance(ref_model, nn.Module):
+            load_kwargs = {**(self.args.model_init_kwargs or {}), "device_map": None}
+            ref_model = create_model_from_path(os.fspath(ref_model), **load_kwargs)
+        ref_model.eval().requires_grad_(False)
+        add_fused_lm_head(ref_model, self.temperature, self.args.cast_lm_head_to_fp32)
+        return self.accelerator.prepare_model(ref_model, evaluation_mode=True)
+
+    # Step 1: generate and score ---------------------------------------------------------------------------
+
+    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        rewards = super()._calculate_rewards(*args, **kwargs)  # (completions of all processes, functions)
+        self._scores = (rewards * self.reward_weights.to(rewards.device)).nansum(dim=1)
+        self._is_scored = ~rewards.isnan().all(dim=1)
+        return rewards
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> tuple[None, None, None]:
+        return None, None, None  # GRPO's own evaluation of a rollout, which step 2 replaces
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        rollout = super()._generate_and_score_completions(inputs)
+        first = self.accelerator.process_index * len(inputs)
+        mine = slice(first, first + len(inputs))
+        rollout["completion_mask"] = rollout["completion_mask"] * self._is_scored[mine].unsqueeze(1)
+        self._metrics["train"].pop("frac_reward_zero_std", None)  # of groups, which PPO does not have
+        return {**rollout, **self._estimate_advantages(rollout, self._scores[mine])}
+
+    # Step 2: evaluate -------------------------------------------------------------------------------------
+
+    def _evaluate(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor | None, ...]:
+        """Log-probabilities, entropies and (not of the reference) values of the completions, each (B, T)."""
+        prompt_length, length = batch["prompt_ids"].size(1), batch["completion_ids"].size(1)
+        input_ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+        attention_mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+        labels = input_ids.masked_fill(attention_mask == 0, -100)
+        labels[:, :prompt_length] = -100
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
+        if self.takes_position_ids:  # prompts are padded on the left: count from their first token
+            inputs["position_ids"] = (attention_mask.cumsum(1) - 1).clamp(min=0)
+        with self.accelerator.autocast():
+            output = model(**inputs, fused_lm_head=True)
+        parts = (output.get(key) for key in ("log_probs", "entropy", "values"))
+        return tuple(None if part is None else part[:, -length:] for part in parts)
+
+    def _reference_logps(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        if self.ref_model is not None:
+            return self._evaluate(self.ref_model, batch)[0]
+        with self.accelerator.unwrap_model(self.model).disable_adapter():
+            return self._evaluate(self.model, batch)[0]
+
+    @torch.no_grad()
+    def _evaluate_rollout(self, rollout: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+        """Log-probabilities under policy and reference, and values, each (B, T), without dropout."""
+        keys = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
+        size, was_training, parts = self.args.per_device_train_batch_size, self.model.training, []
+        self.model.eval()
+        for start in range(0, len(rollout["prompt_ids"]), size):
+            batch = {key: rollout[key][start : start + size] for key in keys}
+            logps, _, values = self._evaluate(self.model, batch)
+            parts.append((logps, self._reference_logps(batch), values))
+        self.model.train(was_training)
+        return [torch.cat(part) for part in zip(*parts, strict=True)]
+
+    # Steps 3 and 4: rewards and advantages ----------------------------------------------------------------
+
+    def _estimate_advantages(
+        self, rollout: dict[str, torch.Tensor], scores: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """What the losses compare with, each (B, T), from the scores (B,) of the completions."""
+        args, mask = self.args, rollout["completion_mask"].float()
+        logps, ref_logps, values = self._evaluate_rollout(rollout)
+        rewards, kl = per_token_rewards(scores, logps, ref_logps, mask, args.kl_coef, args.kl_estimator)
+        if args.whiten_rewards:
+            rewards = masked_whiten(rewards, mask, shift_mean=False)
+        advantages, returns = gae(rewards, values, mask, args.gamma, args.lam)
+        self._record(
+            kl=kl.sum(1).mean(),  # of a whole completion
+            rlhf_reward=(scores - args.kl_coef * kl.sum(1)).mean(),
+            value_mean=masked_mean(values, mask),
+            explained_variance=explained_variance(values, returns, mask),
+        )
+        if args.whiten_advantages:
+            advantages = masked_whiten(advantages, mask)
+        return {"old_logps": logps, "old_values": values, "advantages": advantages, "returns": returns}
+
+    # Step 5: optimise -------------------------------------------------------------------------------------
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **kwargs: Any
+    ) -> torch.Tensor:
+        """Policy loss + `vf_coef` * value loss - `entropy_coef` * entropy of a minibatch, a scalar."""
+        args, mask = self.args, inputs["completion_mask"].float()
+        logps, entropies, values = self._evaluate(model, inputs)
+        policy, clip_fraction = policy_loss(
+            logps, inputs["old_logps"], inputs["advantages"], mask, self.epsilon_low, self.epsilon_high
+        )
+        value, value_clip_fraction = value_loss(
+            values, inputs["old_values"], inputs["returns"], mask, args.cliprange_value
+        )
+        entropy = masked_mean(entropies, mask)
+        self._record(policy_loss=policy, value_loss=value, entropy=entropy)
+        self._record(clip_fraction=clip_fraction, value_clip_fraction=value_clip_fraction)
+        loss = policy + args.vf_coef * value - args.entropy_coef * entropy
+        return loss / (self.current_gradient_accumulation_steps if self.model.training else 1)
+
+    def _record(self, **metrics: torch.Tensor) -> None:
+        """Logs each metric as `ppo/<name>`, averaged over the processes."""
+        local = torch.stack([metric.detach().float() for metric in metrics.values()])
+        means = self.accelerator.gather(local.unsqueeze(0)).mean(dim=0).tolist()
+        for name, mean in zip(metrics, means, strict=True):
+            self._metrics["train" if self.model.training else "eval"][f"ppo/{name}"].append(mean)
+
+    # Checkpoints ------------------------------------------------------------------------------------------
+
+    def _ppo_state_file(self, checkpoint: str) -> str:
+        return os.path.join(checkpoint, f"ppo_state_{self.accelerator.process_index}.pt")
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        super()._save_optimizer_and_scheduler(output_dir)
+        head = [parameter.detach() for parameter in self.value_head.parameters()]
+        state = {"value_head": head, "step": self._step, "rollout": self._buffered_inputs}
+        os.makedirs(output_dir, exist_ok=True)
+        torch.save(state, self._ppo_state_file(output_dir))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None:
+            return
+        path = self._ppo_state_file(checkpoint)
+        if not os.path.exists(path):
+            raise FileNotFoundError(
+                f"PPOTrainer > resume_from_checkpoint: {path} is missing. "
+                "Resume from a checkpoint of PPOTrainer, with as many processes as wrote it."
+            )
+        state = torch.load(path, map_location=self.accelerator.device.type, weights_only=True)
+        for parameter, saved in zip(self.value_head.parameters(), state["value_head"], strict=True):
+            parameter.data.copy_(saved)
+        self._step, self._buffered_inputs = state["step"], state["rollout"]
