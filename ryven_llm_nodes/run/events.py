@@ -59,6 +59,20 @@ class Metrics(Event):
 
 
 @dataclass(frozen=True)
+class Completions(Event):
+    """Samples that a reward has scored during optimizer step ``done`` + 1: prompts, completions, and their rewards.
+
+    Conversations are given as text, a message a line. A reward of None does not apply.
+    """
+
+    done: int = 0
+    reward: str = ""
+    prompts: tuple[str, ...] = ()
+    completions: tuple[str, ...] = ()
+    scores: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True)
 class StageFinished(Event):
     """A node has run; ``folder`` is where its model lies, if it made one."""
 

@@ -16,7 +16,7 @@ import copy
 import inspect
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -192,9 +192,9 @@ class PPOTrainer(GRPOTrainer):
     holds the value head and the rollout in progress: a run resumed from any step goes on bit for bit.
     """
 
-    _tag_names = ["trl", "ppo"]  # noqa: RUF012
+    _tag_names: ClassVar[list[str]] = ["trl", "ppo"]
     _name = "PPO"
-    _paper = {"title": "Proximal Policy Optimization Algorithms", "id": "1707.06347"}  # noqa: RUF012
+    _paper: ClassVar[dict[str, str]] = {"title": "Proximal Policy Optimization Algorithms", "id": "1707.06347"}
 
     def __init__(
         self,

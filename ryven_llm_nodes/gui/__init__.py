@@ -1,0 +1,1 @@
+"""The editor's widgets. Qt lives here and in ``host`` only."""

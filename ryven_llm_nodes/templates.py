@@ -1,0 +1,122 @@
+"""Ready-made flows to begin with: sft, dpo, grpo, and full, the default flow at full size.
+
+They name public models and data sets; opening, checking and exporting them loads nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ryven_llm_nodes.catalogue import (
+    DPO,
+    GRPO,
+    PPO,
+    SFT,
+    ExportScript,
+    LoadDataset,
+    LoadModel,
+    LoRA,
+    RewardFunction,
+    RewardModel,
+    SaveModel,
+)
+from ryven_llm_nodes.program.project import Placement, project
+
+SMALL: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
+LLAMA: Final = "meta-llama/Llama-2-7b-hf"
+BRIEF: Final = '''def brief_and_finished(completions, **kwargs):
+    """1 for a finished summary of at most 30 words, less for every word beyond."""
+    scores = []
+    for completion in completions:
+        text = completion if isinstance(completion, str) else completion[0]["content"]
+        too_long = max(len(text.split()) - 30, 0)
+        scores.append(max(1.0 - too_long / 30, 0.0) if text.rstrip().endswith((".", "!", "?")) else 0.0)
+    return scores
+'''
+SHORT: Final = {"max_length": 1024, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 4}
+ROLLOUT: Final = {"max_completion_length": 64, "gradient_accumulation_steps": 4}
+
+
+def sft() -> dict[str, Any]:
+    """Supervised fine-tuning of a small model."""
+    nodes = [
+        Placement("base", LoadModel, {"path": SMALL}, 0, 0),
+        Placement("conversations", LoadDataset, {"path": "trl-lib/Capybara", "limit": 2000}, 0, 1),
+        Placement("sft", SFT, {"num_train_epochs": 1.0, "warmup_steps": 20}, 1, 0),
+        Placement("final", SaveModel, {}, 2, 0),
+        Placement("script", ExportScript, {}, 2, 1),
+    ]
+    wires = ["base.model -> sft.model", "conversations.dataset -> sft.dataset"]
+    return project("sft", nodes, [*wires, "sft.model -> final.model", "sft.model -> script.model"])
+
+
+def dpo() -> dict[str, Any]:
+    """Direct preference optimization of a small model, with a LoRA adapter."""
+    nodes = [
+        Placement("base", LoadModel, {"path": SMALL}, 0, 0),
+        Placement("preferences", LoadDataset, {"path": "trl-lib/ultrafeedback_binarized", "limit": 2000}, 0, 1),
+        Placement("lora", LoRA, {"r": 16, "lora_alpha": 32}, 0, 2),
+        Placement("dpo", DPO, {"learning_rate": 5e-5, "num_train_epochs": 1.0}, 1, 0),
+        Placement("final", SaveModel, {}, 2, 0),
+        Placement("script", ExportScript, {}, 2, 1),
+    ]
+    wires = ["base.model -> dpo.model", "preferences.dataset -> dpo.dataset", "lora.adapter -> dpo.adapter"]
+    return project("dpo", nodes, [*wires, "dpo.model -> final.model", "dpo.model -> script.model"])
+
+
+def grpo() -> dict[str, Any]:
+    """GRPO with a reward function and a reward threshold."""
+    nodes = [
+        Placement("base", LoadModel, {"path": SMALL}, 0, 0),
+        Placement("prompts", LoadDataset, {"path": "trl-lib/tldr", "limit": 1000}, 0, 1),
+        Placement("brief", RewardFunction, {"code": BRIEF}, 0, 2),
+        Placement("grpo", GRPO, {"max_completion_length": 64, "num_train_epochs": 1.0}, 1, 0),
+        Placement("final", SaveModel, {}, 2, 0),
+        Placement("script", ExportScript, {}, 2, 1),
+    ]
+    wires = ["base.model -> grpo.model", "prompts.dataset -> grpo.dataset", "brief.reward -> grpo.reward"]
+    return project("grpo", nodes, [*wires, "grpo.model -> final.model", "grpo.model -> script.model"])
+
+
+def full() -> dict[str, Any]:
+    """Llama-2-7b through SFT, PPO with a reward model, DPO against the SFT model, and GRPO with a threshold."""
+    scorer = "cleanrl/EleutherAI_pythia-1b-deduped__reward__tldr"
+    nodes = [
+        Placement("base", LoadModel, {"path": LLAMA, "dtype": "bfloat16"}, 0, 0),
+        Placement("summaries", LoadDataset, {"path": "trl-lib/tldr", "split": "train[:20000]"}, 0, 1),
+        Placement("lora", LoRA, {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05}, 0, 2),
+        Placement("sft", SFT, {"num_train_epochs": 1.0, "warmup_steps": 100, **SHORT}, 1, 0),
+        Placement("posts", LoadDataset, {"path": "trl-lib/tldr", "split": "train[20000:24000]"}, 1, 2),
+        Placement("tldr_score", RewardModel, {"path": scorer, "dtype": "bfloat16"}, 1, 3),
+        Placement("ppo", PPO, {"num_train_epochs": 1.0, "per_device_train_batch_size": 4, **ROLLOUT}, 2, 0),
+        Placement("pairs", LoadDataset, {"path": "trl-lib/tldr-preference", "limit": 10000}, 2, 2),
+        Placement("dpo", DPO, {"num_train_epochs": 1.0, **SHORT}, 3, 0),
+        Placement("brief_and_finished", RewardFunction, {"code": BRIEF}, 3, 2),
+        Placement("grpo", GRPO, {"num_train_epochs": 1.0, **ROLLOUT}, 4, 0),
+        Placement("final", SaveModel, {"dtype": "bfloat16"}, 5, 0),
+        Placement("script", ExportScript, {}, 5, 1),
+    ]
+    wires = [
+        "base.model -> sft.model",
+        "summaries.dataset -> sft.dataset",
+        "lora.adapter -> sft.adapter",
+        "sft.model -> ppo.model",
+        "posts.dataset -> ppo.dataset",
+        "tldr_score.reward -> ppo.reward",
+        "lora.adapter -> ppo.adapter",
+        "ppo.model -> dpo.model",
+        "pairs.dataset -> dpo.dataset",
+        "sft.model -> dpo.reference",
+        "lora.adapter -> dpo.adapter",
+        "dpo.model -> grpo.model",
+        "posts.dataset -> grpo.dataset",
+        "brief_and_finished.reward -> grpo.reward",
+        "lora.adapter -> grpo.adapter",
+        "grpo.model -> final.model",
+        "grpo.model -> script.model",
+    ]
+    return project("llama-2-7b", nodes, wires)
+
+
+TEMPLATES: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {"sft": sft, "dpo": dpo, "grpo": grpo, "full": full}
