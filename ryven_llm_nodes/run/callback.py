@@ -81,12 +81,12 @@ def _finite(value: float) -> float | None:
 def watching(watch: Watch) -> Iterator[None]:
     """Every Trainer that is made inside reports to ``watch``, and shows no progress bar of its own.
 
-    The text of a program knows nothing of us, so the callback comes in where the Trainer takes its defaults from
-    (transformers.trainer.DEFAULT_CALLBACKS and DEFAULT_PROGRESS_CALLBACK, transformers 5).
+    The text of a program knows nothing of us, so the callback comes in where the Trainer takes its defaults
+    from (DEFAULT_CALLBACKS, DEFAULT_PROGRESS_CALLBACK and PrinterCallback of transformers.trainer, transformers 5).
     """
-    before = hf.DEFAULT_CALLBACKS, hf.DEFAULT_PROGRESS_CALLBACK
-    hf.DEFAULT_CALLBACKS, hf.DEFAULT_PROGRESS_CALLBACK = [*before[0], watch], Quiet
+    before = hf.DEFAULT_CALLBACKS, hf.DEFAULT_PROGRESS_CALLBACK, hf.PrinterCallback
+    hf.DEFAULT_CALLBACKS, hf.DEFAULT_PROGRESS_CALLBACK, hf.PrinterCallback = [*before[0], watch], Quiet, Quiet
     try:
         yield
     finally:
-        hf.DEFAULT_CALLBACKS, hf.DEFAULT_PROGRESS_CALLBACK = before
+        hf.DEFAULT_CALLBACKS, hf.DEFAULT_PROGRESS_CALLBACK, hf.PrinterCallback = before

@@ -27,6 +27,7 @@ from ryven_llm_nodes.run.events import (
 from ryven_llm_nodes.run.failures import stage_error
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.preflight import preflight
+from ryven_llm_nodes.run.recording import recording
 
 
 class CancelToken:
@@ -104,7 +105,7 @@ class _Run:
         self.listen(StageStarted(step.name, step.label))
         watch = Watch(step.name, self.output_dir / step.name, self.listen, self.cancel.event)
         try:
-            with watching(watch):
+            with watching(watch), recording(self.program, loaded, step, self.listen):
                 value = loaded.run(step.name)
         except Cancelled:
             raise

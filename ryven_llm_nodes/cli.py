@@ -1,0 +1,188 @@
+"""The command line: ``ryven-llm run | check | export | new | edit | install | demo``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn, Optional
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ryven_llm_nodes import __version__
+from ryven_llm_nodes.errors import FlowError, LLMNodesError, StageError, UsageError, suggestion
+
+app = typer.Typer(
+    help="Draw a post-training pipeline in Ryven, run it with TRL, and take the plain script with you.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+FlowFile = Annotated[Path, typer.Argument(metavar="FLOW.json", help="A Ryven project with a flow of these nodes.")]
+FlowTitle = Annotated[Optional[str], typer.Option("--flow", help="Which flow, where the project holds several.")]
+Settings = Annotated[
+    Optional[list[str]],
+    typer.Option("--set", metavar="NODE.PARAM=VALUE", help="Set a parameter for this time; may be repeated."),
+]
+Target = Annotated[Optional[str], typer.Option("--to", metavar="NODE", help="Only this node and what it needs.")]
+
+
+def main() -> None:
+    """Entry point of ``ryven-llm``."""
+    app()
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Shows what a user can mend in plain lines: exit status 2 for a bad flow or command, 1 for a failed stage."""
+    try:
+        yield
+    except LLMNodesError as error:
+        _fail(error)
+
+
+def _fail(error: LLMNodesError) -> NoReturn:
+    console = Console(stderr=True, soft_wrap=True)
+    for line in str(error).split("\n"):
+        console.print(f"error: {line}", highlight=False, markup=False, style="red")
+    raise typer.Exit(2 if isinstance(error, FlowError | UsageError) else 1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ryven-llm-nodes {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Draw a post-training pipeline in Ryven, run it with TRL, and take the plain script with you."""
+
+
+@app.command()
+def check(flow: FlowFile, title: FlowTitle = None, settings: Settings = None) -> None:
+    """Find everything that is wrong with a flow, at once, without running it. Exit status 2 if anything is."""
+    with _plain_errors():
+        program = _program(flow, title, settings, None)
+        stages = [step.label for step in program.steps if step.node.family == "trainer"]
+        typer.echo(f"{flow}: no problems; {len(program.steps)} nodes, stages: {', '.join(stages) or 'none'}")
+
+
+@app.command()
+def export(
+    flow: FlowFile,
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="File to write; without it: the terminal.")] = None,
+    title: FlowTitle = None,
+    to: Target = None,
+    settings: Settings = None,
+) -> None:
+    """Write the flow as one plain Python script that needs nothing of this package."""
+    from ryven_llm_nodes.program.files import write_whole
+
+    with _plain_errors():
+        program = _program(flow, title, settings, to)
+        if output is None:
+            sys.stdout.write(program.script.text)
+            return
+        write_whole(output, program.script_for(output.absolute().parent).text)
+        Console(stderr=True, soft_wrap=True).print(f"wrote {output}", highlight=False, markup=False)
+
+
+@app.command()
+def run(
+    flow: FlowFile,
+    title: FlowTitle = None,
+    to: Target = None,
+    settings: Settings = None,
+    output_dir: Annotated[Optional[Path], typer.Option(help="Where the models go; default: outputs/<flow>.")] = None,
+) -> None:
+    """Run the flow in this process: the very text that `export` writes, with a progress bar and live metrics."""
+    from ryven_llm_nodes.host.session import default_output_dir
+
+    with _plain_errors():
+        program = _program(flow, title, settings, to)
+        show_run(program, output_dir or default_output_dir(program.graph.title))
+
+
+def show_run(program, output_dir: Path) -> None:  # type: ignore[no-untyped-def]
+    """Runs a program with the display, and ends with where each model lies. Ctrl-C stops it within a step."""
+    from ryven_llm_nodes.run import CancelToken, run_program
+    from ryven_llm_nodes.terminal import Display, quiet_libraries
+
+    quiet_libraries()
+    console, token = Console(stderr=True, soft_wrap=True), CancelToken()
+    with Display(console) as display, _ctrl_c(token, console):
+        outcome = run_program(program, output_dir, display, token)
+    if outcome.error:
+        raise outcome.error
+    table = Table("node", "model", title=f"{outcome.status} in {outcome.seconds:.0f} s", title_justify="left")
+    for step, folder in outcome.models.items():
+        table.add_row(step, str(folder))
+    Console(soft_wrap=True).print(table)
+    if outcome.status == "cancelled":
+        raise typer.Exit(130)
+
+
+@contextmanager
+def _ctrl_c(token, console: Console) -> Iterator[None]:  # type: ignore[no-untyped-def]
+    """The first Ctrl-C asks the run to stop at the next step; a second one ends the process as usual."""
+
+    def ask(*_: object) -> None:
+        token.cancel()
+        console.print("stopping at the next step (Ctrl-C again to end at once)")
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@app.command()
+def new(
+    template: Annotated[str, typer.Argument(help="sft, dpo, grpo or full (Llama-2-7b: SFT, PPO, DPO, GRPO).")],
+    output: Annotated[Path, typer.Argument(metavar="FLOW.json", help="File to write.")],
+) -> None:
+    """Write a ready-made flow to begin with."""
+    from ryven_llm_nodes.program.project import write_project
+    from ryven_llm_nodes.templates import TEMPLATES
+
+    with _plain_errors():
+        if template not in TEMPLATES:
+            known = ", ".join(TEMPLATES)
+            raise UsageError(f"there is no template {template!r}.{suggestion(template, list(TEMPLATES))} There are: {known}.")
+        if output.exists():
+            raise UsageError(f"{output} exists already; choose another name.")
+        write_project(TEMPLATES[template](), output)
+        typer.echo(f"wrote {output}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where flow, data, models and script are left.")] = Path("ryven-llm-demo"),
+) -> None:
+    """Train SmolLM2-135M through SFT, PPO, DPO and GRPO on text that ships with Python, and show what it gained."""
+    from ryven_llm_nodes.demo import run_demo
+
+    with _plain_errors():
+        run_demo(folder)
+
+
+def _program(flow: Path, title: str | None, settings: list[str] | None, to: str | None):  # type: ignore[no-untyped-def]
+    from ryven_llm_nodes.program import apply_settings, build, read_flow
+    from ryven_llm_nodes.program.settings import find_step
+
+    graph = apply_settings(read_flow(flow, title), settings or [])
+    return build(graph.upstream([find_step(graph, to).name]) if to else graph)
+
+
+if __name__ == "__main__":
+    main()

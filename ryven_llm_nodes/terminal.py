@@ -1,0 +1,116 @@
+"""Shows a run on a terminal: a bar and the live metrics of every stage, or plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Mapping
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ryven_llm_nodes.run import events
+
+SHOWN_METRICS: Final = (
+    ("loss", "loss"),
+    ("eval_loss", "eval loss"),
+    ("mean_token_accuracy", "token accuracy"),
+    ("reward", "reward"),
+    ("raw_reward", "raw reward"),
+    ("ppo/kl", "KL"),
+    ("kl", "KL"),
+    ("rewards/accuracies", "accuracy"),
+    ("rewards/margins", "margin"),
+    ("entropy", "entropy"),
+    ("grad_norm", "grad norm"),
+    ("learning_rate", "lr"),
+)
+MOST_METRICS: Final = 5
+LINE_SECONDS: Final = 15.0
+
+
+def quiet_libraries() -> None:
+    """Keeps the libraries' own bars and deprecation notes out of our display. Call before they are imported."""
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch|transformers|trl|peft")
+
+
+def metrics_line(values: Mapping[str, float | None]) -> str:
+    """The few metrics that tell how a stage is doing."""
+    found = [(label, values[name]) for name, label in SHOWN_METRICS if name in values]
+    return "  ".join(f"{label} {_number(value)}" for label, value in found[:MOST_METRICS])
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "not a number"
+    return f"{value:.1e}" if value and abs(value) < 1e-3 else f"{value:.3f}"
+
+
+class Display:
+    """Takes the events of one run; use as a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.progress = Progress(
+            TextColumn("{task.description}", style="bold"),
+            BarColumn(24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[metrics]}", style="cyan"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._spoke: dict[str, float] = {}
+
+    def __enter__(self) -> Display:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def __call__(self, event: events.Event) -> None:
+        """Shows one event."""
+        handler = getattr(self, f"_show_{type(event).__name__}", None)
+        if handler is not None:
+            handler(event)
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False)
+
+    def _show_Log(self, event: events.Log) -> None:  # noqa: N802
+        self._say(event.text)
+        if event.text.startswith("checking"):
+            from transformers.utils import logging
+
+            logging.disable_progress_bar()  # "Loading weights" bars, one a stage
+
+    def _show_Progress(self, event: events.Progress) -> None:  # noqa: N802
+        if event.step not in self._tasks:
+            self._tasks[event.step] = self.progress.add_task(event.step, total=event.total, metrics="")
+        self.progress.update(self._tasks[event.step], completed=event.done, total=event.total)
+
+    def _show_Metrics(self, event: events.Metrics) -> None:  # noqa: N802
+        line = metrics_line(event.values)
+        if event.step in self._tasks and line:
+            self.progress.update(self._tasks[event.step], metrics=line)
+        now = time.monotonic()
+        if line and not self.console.is_terminal and now - self._spoke.get(event.step, 0) > LINE_SECONDS:
+            self._spoke[event.step] = now
+            self._say(f"  {event.step} step {event.done}: {line}")
+
+    def _show_StageStarted(self, event: events.StageStarted) -> None:  # noqa: N802
+        if not self.console.is_terminal and event.label.split(" ")[0] in ("SFT", "PPO", "DPO", "GRPO"):
+            self._say(f"{event.label} ...")
+
+    def _show_StageFinished(self, event: events.StageFinished) -> None:  # noqa: N802
+        if event.folder and event.seconds:
+            self._say(f"{event.step}: done in {event.seconds:.0f} s")
