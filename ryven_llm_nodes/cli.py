@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ryven_llm_nodes import __version__
-from ryven_llm_nodes.errors import FlowError, LLMNodesError, StageError, UsageError, suggestion
+from ryven_llm_nodes.errors import FlowError, LLMNodesError, UsageError, suggestion
 
 app = typer.Typer(
     help="Draw a post-training pipeline in Ryven, run it with TRL, and take the plain script with you.",
@@ -61,7 +61,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Draw a post-training pipeline in Ryven, run it with TRL, and take the plain script with you."""
 
@@ -78,7 +80,9 @@ def check(flow: FlowFile, title: FlowTitle = None, settings: Settings = None) ->
 @app.command()
 def export(
     flow: FlowFile,
-    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="File to write; without it: the terminal.")] = None,
+    output: Annotated[
+        Optional[Path], typer.Option("--output", "-o", help="File to write; without it: the terminal.")
+    ] = None,
     title: FlowTitle = None,
     to: Target = None,
     settings: Settings = None,
@@ -158,7 +162,9 @@ def new(
     with _plain_errors():
         if template not in TEMPLATES:
             known = ", ".join(TEMPLATES)
-            raise UsageError(f"there is no template {template!r}.{suggestion(template, list(TEMPLATES))} There are: {known}.")
+            raise UsageError(
+                f"there is no template {template!r}.{suggestion(template, list(TEMPLATES))} There are: {known}."
+            )
         if output.exists():
             raise UsageError(f"{output} exists already; choose another name.")
         write_project(TEMPLATES[template](), output)
@@ -167,7 +173,9 @@ def new(
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where flow, data, models and script are left.")] = Path("ryven-llm-demo"),
+    folder: Annotated[Path, typer.Argument(help="Where flow, data, models and script are left.")] = Path(
+        "ryven-llm-demo"
+    ),
 ) -> None:
     """Train SmolLM2-135M through SFT, PPO, DPO and GRPO on text that ships with Python, and show what it gained."""
     from ryven_llm_nodes.demo import run_demo

@@ -86,19 +86,19 @@ class Display:
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False)
 
-    def _show_Log(self, event: events.Log) -> None:  # noqa: N802
+    def _show_Log(self, event: events.Log) -> None:
         self._say(event.text)
         if event.text.startswith("checking"):
             from transformers.utils import logging
 
             logging.disable_progress_bar()  # "Loading weights" bars, one a stage
 
-    def _show_Progress(self, event: events.Progress) -> None:  # noqa: N802
+    def _show_Progress(self, event: events.Progress) -> None:
         if event.step not in self._tasks:
             self._tasks[event.step] = self.progress.add_task(event.step, total=event.total, metrics="")
         self.progress.update(self._tasks[event.step], completed=event.done, total=event.total)
 
-    def _show_Metrics(self, event: events.Metrics) -> None:  # noqa: N802
+    def _show_Metrics(self, event: events.Metrics) -> None:
         line = metrics_line(event.values)
         if event.step in self._tasks and line:
             self.progress.update(self._tasks[event.step], metrics=line)
@@ -107,10 +107,10 @@ class Display:
             self._spoke[event.step] = now
             self._say(f"  {event.step} step {event.done}: {line}")
 
-    def _show_StageStarted(self, event: events.StageStarted) -> None:  # noqa: N802
+    def _show_StageStarted(self, event: events.StageStarted) -> None:
         if not self.console.is_terminal and event.label.split(" ")[0] in ("SFT", "PPO", "DPO", "GRPO"):
             self._say(f"{event.label} ...")
 
-    def _show_StageFinished(self, event: events.StageFinished) -> None:  # noqa: N802
+    def _show_StageFinished(self, event: events.StageFinished) -> None:
         if event.folder and event.seconds:
             self._say(f"{event.step}: done in {event.seconds:.0f} s")

@@ -115,7 +115,10 @@ def _members(annotation: ast.expr) -> Iterator[ast.expr]:
         yield from _members(annotation.right)
     elif isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
         yield from _members(ast.parse(annotation.value, mode="eval").body)
-    elif isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).split(".")[-1] in ("Optional", "Union"):
+    elif isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).split(".")[-1] in (
+        "Optional",
+        "Union",
+    ):
         inner = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
         for member in inner:
             yield from _members(member)

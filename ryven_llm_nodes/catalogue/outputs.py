@@ -42,7 +42,7 @@ class SaveModel(LLMNode):
 
 
 class ExportScript(LLMNode):
-    """Writes the whole flow as one plain Python script on torch, transformers and TRL, which needs nothing of this package."""
+    """Writes the flow as one plain Python script on torch, transformers and TRL, without this package."""
 
     title = "Export Script"
     family = "output"

@@ -37,7 +37,12 @@ class RewardFunction(LLMNode):
     holds_code = True
     out_ports = (Port("reward", "reward"),)
     parameters = (
-        text("code", TEMPLATE, "Python that defines the function; imports and helpers may stand before it.", widget="code"),
+        text(
+            "code",
+            TEMPLATE,
+            "Python that defines the function, with its imports and helpers.",
+            widget="code",
+        ),
         text("function", "", "Name of the function to use; empty: the last one that the code defines."),
     )
 

@@ -134,10 +134,15 @@ class LoadDataset(LLMNode):
         path = context["path"]
         if _is_data_file(path, context.root) and not matches(path, context.root):
             yield "path", f"the file {shown(path)} does not exist (looked in {context.root}); correct the path."
-        elif not _is_data_file(path, context.root) and is_local(path, context.root):
-            if not resolve(path, context.root).is_dir():
-                kinds = ", ".join(DATA_FORMATS)
-                yield "path", f"{shown(path)} is no data file or folder; give a {kinds} file, or a Hub data set."
+        elif is_local(path, context.root) and not matches(path, context.root) and not _is_folder(path, context.root):
+            kinds = ", ".join(DATA_FORMATS)
+            yield "path", f"{shown(path)} does not exist; give a {kinds} file, a folder, or a Hub data set."
+        elif matches(path, context.root) and not _is_data_file(path, context.root):
+            yield "path", f"{shown(path)} is no data file; give one that ends in {', '.join(DATA_FORMATS)}."
+
+
+def _is_folder(path: str, root: Path) -> bool:
+    return resolve(path, root).is_dir()
 
 
 def _is_data_file(path: str, root: Path) -> bool:

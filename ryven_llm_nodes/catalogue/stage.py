@@ -173,7 +173,7 @@ class Stage:
         return settings | ({"model_init_kwargs": init} if init else {})
 
     def _config(self) -> str:
-        items = [f'output_dir=str(output_dir / "checkpoints")']
+        items = ['output_dir=str(output_dir / "checkpoints")']
         items += [f"{name}={literal(value)}" for name, value in self._config_settings().items()]
         items += [f"**{self._device()}"]
         return layout(f"{self.node.config}(", items, ")", width=0)

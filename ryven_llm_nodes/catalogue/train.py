@@ -16,7 +16,9 @@ from ryven_llm_nodes.errors import shown, suggestion
 MODEL = Port("model", "model", help="The policy that is trained: where it is loaded from.")
 DATASET = Port("dataset", "dataset", help="The rows to train on.")
 REWARD = Port("reward", "reward", help="What completions are scored by; several go through Combine Rewards.")
-REFERENCE = Port("reference", "model", True, "The reference model, usually the SFT model; empty: the policy as it enters.")
+REFERENCE = Port(
+    "reference", "model", True, "The reference model, usually the SFT model; without it, the policy as it enters."
+)
 EVAL = Port("eval_dataset", "dataset", optional=True, help="Rows to evaluate on, once an epoch unless set otherwise.")
 ADAPTER = Port("adapter", "adapter", optional=True, help="A LoRA adapter to train in place of all weights.")
 TRAINED = Port("model", "model", help="The trained policy, any adapter merged into it.")
@@ -29,6 +31,7 @@ WITHHELD: Mapping[str, str] = {
     "disable_tqdm": "is decided by whoever shows the run.",
     "resume_from_checkpoint": "is decided by the run.",
 }
+FIXED_BY_PPO = ("num_generations", "num_generations_eval", "beta", "scale_rewards", "loss_type")
 
 
 class Trainer(LLMNode):
@@ -91,7 +94,9 @@ def _batch(default: int, typical: str = "8 to 32") -> Parameter:
 
 
 def _epochs(default: float, typical: str = "") -> Parameter:
-    return number("num_train_epochs", default, "Passes over the data set; max_steps, if set, wins.", above=0, typical=typical)
+    return number(
+        "num_train_epochs", default, "Passes over the data; max_steps, if set, wins.", above=0, typical=typical
+    )
 
 
 def _rate(default: float, typical: str) -> Parameter:
@@ -117,7 +122,10 @@ class SFT(Trainer):
         _epochs(3.0, "2 to 5"),
         number("weight_decay", 0.01, "Weight decay of AdamW.", at_least=0, typical="0 to 0.1"),
         number(
-            "warmup_steps", 500, "Steps (or, below 1, share of all steps) over which the learning rate rises.", at_least=0
+            "warmup_steps",
+            500,
+            "Steps (below 1: share of all steps) in which the learning rate rises.",
+            at_least=0,
         ),
     )
 
@@ -140,10 +148,7 @@ class PPO(Trainer):
     trainer = "PPOTrainer"
     imports = ("from ryven_llm_nodes.runtime.ppo import PPOConfig, PPOTrainer",)
     columns = (("prompt",),)
-    withheld = WITHHELD | {
-        name: "is fixed by PPO: one completion a prompt, and a KL penalty of its own (kl_coef)."
-        for name in ("num_generations", "num_generations_eval", "beta", "scale_rewards", "loss_type")
-    }
+    withheld = WITHHELD | dict.fromkeys(FIXED_BY_PPO, "is fixed by PPO: one completion a prompt, its own KL (kl_coef).")
     in_ports = (MODEL, DATASET, REWARD, ADAPTER, EVAL)
     parameters = (
         _rate(1e-5, "1e-6 to 1e-5 (LoRA: about ten times that)"),
@@ -152,7 +157,7 @@ class PPO(Trainer):
         number("entropy_coef", 0.01, "Weight of the entropy bonus.", at_least=0, typical="0 to 0.01"),
         number("gamma", 0.99, "Discount factor of later rewards.", at_least=0, at_most=1, typical="0.99 to 1"),
         number("lam", 0.95, "GAE lambda: bias (0) against variance (1).", at_least=0, at_most=1, typical="0.9 to 1"),
-        number("kl_coef", 0.05, "KL coefficient: penalty for leaving the reference.", at_least=0, typical="0.01 to 0.2"),
+        number("kl_coef", 0.05, "KL coefficient: price of leaving the reference.", at_least=0, typical="0.01 to 0.2"),
         _batch(8),
     )
 
@@ -179,7 +184,7 @@ class DPO(Trainer):
 
 
 class GRPO(Trainer):
-    """Group relative policy optimization (arXiv 2402.03300); with a threshold, generalized reward-penalized optimization.
+    """Group relative policy optimization (arXiv 2402.03300), with a threshold its reward-penalized form.
 
     Several completions a prompt are sampled, and each is reinforced by how far its reward lies above its group's mean.
     With a *reward threshold* t this node is what its users call Generalized Reward-Penalized Optimization: a
@@ -215,7 +220,10 @@ class GRPO(Trainer):
         reward = context.inputs.get("reward")
         if isinstance(reward, RewardValue) and context["reward_threshold"] is not None:
             if any(part.is_async for part in reward.parts):
-                yield "reward_threshold", "works with plain reward functions only; make the async one plain, or clear it."
+                yield (
+                    "reward_threshold",
+                    "works with plain reward functions only; make the async one plain, or clear it.",
+                )
         yield from cls._group_complaints(context)
 
     @staticmethod

@@ -81,7 +81,7 @@ class RunModel(QObject):
         if handler is not None:
             handler(event)
 
-    def _on_RunStarted(self, event: RunStarted) -> None:  # noqa: N802
+    def _on_RunStarted(self, event: RunStarted) -> None:
         self.running = True
         for step in event.stages:
             if step in self.stages and self.stages[step].state != "ready":
@@ -90,44 +90,44 @@ class RunModel(QObject):
             self.stage_changed.emit(step)
         self.run_started.emit(event)
 
-    def _on_StageStarted(self, event: StageStarted) -> None:  # noqa: N802
+    def _on_StageStarted(self, event: StageStarted) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))
         stage.state, stage.started = "running", time.monotonic()
         self.stage_changed.emit(event.step)
 
-    def _on_Progress(self, event: Progress) -> None:  # noqa: N802
+    def _on_Progress(self, event: Progress) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))
         stage.done, stage.total = event.done, event.total
         self.stage_changed.emit(event.step)
 
-    def _on_Metrics(self, event: Metrics) -> None:  # noqa: N802
+    def _on_Metrics(self, event: Metrics) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))
         for name, value in event.values.items():
             if value is not None:
                 stage.metrics.setdefault(name, []).append((event.done, value))
         self.metrics_added.emit(event.step)
 
-    def _on_Completions(self, event: Completions) -> None:  # noqa: N802
+    def _on_Completions(self, event: Completions) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))
         stage.completions.append(event)
         del stage.completions[:-KEPT_COMPLETIONS]
         self.completions_added.emit(event.step)
 
-    def _on_StageFinished(self, event: StageFinished) -> None:  # noqa: N802
+    def _on_StageFinished(self, event: StageFinished) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))
         stage.state, stage.folder = "done", event.folder
         self.stage_changed.emit(event.step)
 
-    def _on_StageFailed(self, event: StageFailed) -> None:  # noqa: N802
+    def _on_StageFailed(self, event: StageFailed) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))
         stage.state, stage.message = "failed", event.message
         self.logged.emit(event.details)
         self.stage_changed.emit(event.step)
 
-    def _on_Log(self, event: Log) -> None:  # noqa: N802
+    def _on_Log(self, event: Log) -> None:
         self.logged.emit(event.text)
 
-    def _on_RunFinished(self, event: RunFinished) -> None:  # noqa: N802
+    def _on_RunFinished(self, event: RunFinished) -> None:
         self.running = False
         for stage in self.stages.values():
             if stage.state == "running":

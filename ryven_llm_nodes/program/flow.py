@@ -101,7 +101,9 @@ def _placed(data: Any, index: int, problems: list[Problem]) -> _Placed | None:
     if node is None:
         near = suggestion(str(kind), list(NODES))
         known = ", ".join(cls.__name__ for cls in ALL_NODES)
-        problems.append(Problem(f"unknown node {shown(kind)}.{near} Remove it; there are: {known}.", f"node {index + 1}"))
+        problems.append(
+            Problem(f"unknown node {shown(kind)}.{near} Remove it; there are: {known}.", f"node {index + 1}")
+        )
         return None
     name, given = stored(data.get("additional data"))
     return _Placed(node, name, given, index)
@@ -114,7 +116,9 @@ def _named(placed: list[_Placed], problems: list[Problem]) -> Iterator[tuple[int
     for node in sorted(placed, key=lambda node: not node.name):
         label = f"{node.node.title} {shown(node.name)}"
         if node.name and node.name in explicit:
-            problems.append(Problem(f"has the same name as a {explicit[node.name]}; rename one of them.", label, "name"))
+            problems.append(
+                Problem(f"has the same name as a {explicit[node.name]}; rename one of them.", label, "name")
+            )
         explicit.setdefault(node.name, node.node.title)
         yield node.index, names.claim(identifier(node.name, node.node.stem) if node.name else _own_name(node))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -123,7 +124,7 @@ def _used(module: RuntimeModule, name: str) -> Iterator[tuple[str, str]]:
 def _excerpt(module: RuntimeModule, names: set[str]) -> Excerpt:
     pieces = [piece for piece in module.pieces if piece.names & names]
     code = pieces[0].text
-    for before, piece in zip(pieces, pieces[1:], strict=False):
+    for before, piece in itertools.pairwise(pieces):
         short = "\n" not in before.text and "\n" not in piece.text
         code += ("\n" if short else "\n\n\n") + piece.text
     imports = tuple(module.imports[name] for name in sorted(names & set(module.imports)))

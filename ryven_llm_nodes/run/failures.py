@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Final
 
-from ryven_llm_nodes.errors import Problem, StageError, one_line
+from ryven_llm_nodes.errors import StageError, one_line
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.loaded import LoadedProgram
 
@@ -42,5 +41,3 @@ def describe(error: BaseException) -> str:
     short = text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
     hint = next((hint for words, hint in HINTS if words in text.lower()), "")
     return f"{type(error).__name__}: {short}{'' if short.endswith(('.', '!', '?')) else '.'} {hint}".rstrip()
-
-

@@ -192,9 +192,9 @@ class PPOTrainer(GRPOTrainer):
     holds the value head and the rollout in progress: a run resumed from any step goes on bit for bit.
     """
 
-    _tag_names: ClassVar[list[str]] = ["trl", "ppo"]
+    _tag_names: ClassVar[list] = ["trl", "ppo"]
     _name = "PPO"
-    _paper: ClassVar[dict[str, str]] = {"title": "Proximal Policy Optimization Algorithms", "id": "1707.06347"}
+    _paper: ClassVar[dict] = {"title": "Proximal Policy Optimization Algorithms", "id": "1707.06347"}
 
     def __init__(
         self,

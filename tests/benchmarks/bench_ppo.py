@@ -6,7 +6,8 @@ Run by hand, with the Python of an environment that has trl==1.12.0:
 
 Both train the same random-initialised Llama on the same prompts, against the same reward (the share of the
 completion's tokens whose id is below a threshold), with the same batch, passes, updates and learning rate, in
-float32 on a CPU, each in a process of its own. They take turns, so that a busy machine hurts both.
+float32 on a CPU, each in a process of its own. They take turns, so that a busy machine hurts both. Cost is
+measured on a model whose weights dominate the memory, the reward on a small one that has time to learn.
 """
 
 import argparse
@@ -14,20 +15,36 @@ import json
 import os
 import platform
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 VOCAB, GOOD = 8192, 2048  # a random policy earns GOOD / VOCAB
 PROMPT, COMPLETION = 8, 24
-BATCH, PASSES = 8, 4
-TARGETS = {"samples/s": "at least 1.5x", "peak memory": "at most 0.7x", "reward": "no lower"}
+PASSES = 4  # over each rollout, by both
+
+
+@dataclass
+class Job:
+    """One training run."""
+
+    updates: int
+    batch: int
+    size: int  # hidden size, a multiple of 64
+    learning_rate: float
+    seed: int = 0
+    folder: str = ""
+    threads: int = 2
+
+
+COST = Job(updates=12, batch=8, size=768, learning_rate=1e-4)
+LEARNING = Job(updates=60, batch=32, size=128, learning_rate=1e-3)
 SETTINGS = {
-    "per_device_train_batch_size": BATCH,
-    "learning_rate": 1e-4,
     "lr_scheduler_type": "constant",
     "gamma": 1.0,
     "lam": 0.95,
@@ -41,20 +58,25 @@ SETTINGS = {
     "report_to": "none",
     "save_strategy": "no",
     "disable_tqdm": True,
-    "seed": 0,
 }
 
 
-def make_model(folder: str, size: int) -> None:
-    """A Llama of 12 layers with random weights and a tokenizer of one token a word."""
+def settings(job: Job) -> dict[str, Any]:
+    """The arguments that both configurations share."""
+    own = {"learning_rate": job.learning_rate, "seed": job.seed, "output_dir": tempfile.mkdtemp()}
+    return {**SETTINGS, **own, "per_device_train_batch_size": job.batch}
+
+
+def make_model(folder: str, size: int) -> float:
+    """A Llama of 12 layers with random weights and a tokenizer of one token a word; its millions of weights."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     words = Tokenizer(models.WordLevel({f"w{i}": i for i in range(VOCAB)}, unk_token="w0"))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    pad, eos = f"w{VOCAB - 1}", f"w{VOCAB - 2}"
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, pad_token=pad, eos_token=eos, padding_side="left")
+    special = {"pad_token": f"w{VOCAB - 1}", "eos_token": f"w{VOCAB - 2}"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, padding_side="left", **special)
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=VOCAB,
@@ -69,7 +91,7 @@ def make_model(folder: str, size: int) -> None:
     model = LlamaForCausalLM(config)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    print(f"Llama with {sum(p.numel() for p in model.parameters()) / 1e6:.0f}M parameters")
+    return sum(parameter.numel() for parameter in model.parameters()) / 1e6
 
 
 def make_prompts(count: int) -> list[list[int]]:
@@ -80,7 +102,7 @@ def make_prompts(count: int) -> list[list[int]]:
     return [[generator.randrange(VOCAB - 2) for _ in range(PROMPT)] for _ in range(count)]
 
 
-def train_ours(folder: str, updates: int) -> tuple[Any, str]:
+def train_ours(job: Job) -> tuple[Any, str]:
     """Our trainer, and the key of the mean reward in its log."""
     sys.path.insert(0, str(Path(__file__).parents[2]))
     from datasets import Dataset
@@ -93,22 +115,26 @@ def train_ours(folder: str, updates: int) -> tuple[Any, str]:
 
     # TRL 1.12 has no entropy bonus.
     config = PPOConfig(
-        **SETTINGS,
-        output_dir=tempfile.mkdtemp(),
-        max_steps=updates * PASSES,
+        **settings(job),
+        max_steps=job.updates * PASSES,
         num_iterations=PASSES,
         max_completion_length=COMPLETION,
         epsilon=0.2,
         entropy_coef=0.0,
         logging_steps=PASSES,
     )
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    prompts = [" ".join(f"w{token}" for token in ids) for ids in make_prompts(updates * BATCH)]
-    dataset = Dataset.from_dict({"prompt": prompts})
-    return PPOTrainer(folder, reward, config, train_dataset=dataset, processing_class=tokenizer), "reward"
+    prompts = [" ".join(f"w{token}" for token in ids) for ids in make_prompts(job.updates * job.batch)]
+    trainer = PPOTrainer(
+        job.folder,
+        reward,
+        config,
+        train_dataset=Dataset.from_dict({"prompt": prompts}),
+        processing_class=AutoTokenizer.from_pretrained(job.folder),
+    )
+    return trainer, "reward"
 
 
-def train_trl(folder: str, updates: int) -> tuple[Any, str]:
+def train_trl(job: Job) -> tuple[Any, str]:
     """TRL 1.12's trainer, built as in its examples, and the key of the mean reward in its log."""
     import torch
     from datasets import Dataset
@@ -134,116 +160,116 @@ def train_trl(folder: str, updates: int) -> tuple[Any, str]:
             self.backbone, self.score = CountGood(), nn.Identity()
 
     config = PPOConfig(
-        **SETTINGS,
-        output_dir=tempfile.mkdtemp(),
-        total_episodes=updates * BATCH,
+        **settings(job),
+        total_episodes=job.updates * job.batch,
         num_ppo_epochs=PASSES,
         response_length=COMPLETION,
         cliprange=0.2,
-        local_rollout_forward_batch_size=BATCH,
+        local_rollout_forward_batch_size=job.batch,
         num_sample_generations=0,
         logging_steps=1,
     )
-    dataset = Dataset.from_dict({"input_ids": make_prompts(updates * BATCH)})
+    dataset = Dataset.from_dict({"input_ids": make_prompts(job.updates * job.batch)})
+    load = {"pretrained_model_name_or_path": job.folder, "dtype": torch.float32}
     trainer = PPOTrainer(
         args=config,
-        processing_class=AutoTokenizer.from_pretrained(folder),
-        model=AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32),
-        ref_model=AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32),
+        processing_class=AutoTokenizer.from_pretrained(job.folder),
+        model=AutoModelForCausalLM.from_pretrained(**load),
+        ref_model=AutoModelForCausalLM.from_pretrained(**load),
         reward_model=CountingRewardModel(),
-        value_model=AutoModelForSequenceClassification.from_pretrained(
-            folder, num_labels=1, dtype=torch.float32
-        ),
+        value_model=AutoModelForSequenceClassification.from_pretrained(**load, num_labels=1),
         train_dataset=dataset,
         eval_dataset=dataset,
     )
     return trainer, "objective/scores"
 
 
-def measure(side: str, folder: str, updates: int, threads: int) -> dict[str, Any]:
-    """Trains in this process. Only `train()` is timed; the peak is the process's, imports and loading included."""
+def measure(side: str, job: Job) -> dict[str, Any]:
+    """Trains in this process. `train()` alone is timed; the peak is the whole process's, imports included."""
     import torch
     import trl
 
-    torch.set_num_threads(threads)
-    trainer, key = {"ours": train_ours, "trl": train_trl}[side](folder, updates)
+    torch.set_num_threads(job.threads)
+    trainer, key = {"ours": train_ours, "trl": train_trl}[side](job)
     start = time.perf_counter()
     trainer.train()
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    rewards = [entry[key] for entry in trainer.state.log_history if key in entry]
     return {
-        "samples_per_s": updates * BATCH / seconds,
-        "peak_gb": peak / 1e9,
-        "rewards": rewards,
-        "versions": {"torch": torch.__version__, "trl": trl.__version__},
+        "samples/s": job.updates * job.batch / seconds,
+        "peak memory": peak / 1e9,
+        "rewards": [entry[key] for entry in trainer.state.log_history if key in entry],
+        "versions": f"torch {torch.__version__}, trl {trl.__version__}",
     }
 
 
-def run_child(python: str, side: str, options: argparse.Namespace, folder: str) -> dict[str, Any]:
+def run_child(python: str, side: str, job: Job) -> dict[str, Any]:
     """Measures one side in a process of its own."""
-    arguments = [side, "--folder", folder, "--updates", str(options.updates), "--threads", str(options.threads)]
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": str(options.threads),
-        "HF_HUB_OFFLINE": "1",
-        "TRL_EXPERIMENTAL_SILENCE": "1",
-    }
-    done = subprocess.run(
-        [python, __file__, *arguments], env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
+    settings = {"OMP_NUM_THREADS": str(job.threads), "HF_HUB_OFFLINE": "1", "TRL_EXPERIMENTAL_SILENCE": "1"}
+    command = [python, __file__, side, "--job", json.dumps(asdict(job))]
+    done = subprocess.run(command, env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_both(options: argparse.Namespace, job: Job) -> tuple[list[dict[str, Any]], list[dict[str, Any]], float]:
+    """Our runs, TRL's and the model's size in millions of weights; a seed and a turn per run."""
+    ours, trl = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        size = make_model(folder, job.size)
+        for seed in range(options.runs):
+            job = Job(**{**asdict(job), "folder": folder, "seed": seed, "threads": options.threads})
+            ours.append(run_child(sys.executable, "ours", job))
+            trl.append(run_child(options.python, "trl", job))
+    return ours, trl, size
 
 
 def cpu_name() -> str:
     """The processor as the system names it."""
     info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if "model name" in line]
     return names[0] if names else platform.processor()
 
 
-def median(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
+def final_reward(run: dict[str, Any]) -> float:
+    """Mean reward of the last quarter of the updates."""
+    return statistics.mean(run["rewards"][-max(1, len(run["rewards"]) // 4) :])
 
 
-def report(ours: list[dict[str, Any]], trl: list[dict[str, Any]], options: argparse.Namespace) -> None:
-    """Prints the table: medians of the runs; the reward is the mean of the last quarter of the updates."""
-    last = max(1, options.updates // 4)
-    rows = {
-        "samples/s": [median([run["samples_per_s"] for run in runs]) for runs in (ours, trl)],
-        "peak memory": [median([run["peak_gb"] for run in runs]) for runs in (ours, trl)],
-        "reward": [median([sum(run["rewards"][-last:]) / last for run in runs]) for runs in (ours, trl)],
-    }
-    print(f"\n{cpu_name()}, {os.cpu_count()} cores, {options.threads} threads used, Python {platform.python_version()}")
-    print(f"ours: {ours[0]['versions']}; theirs: {trl[0]['versions']}")
-    print(f"{options.updates} updates of {BATCH} samples, {PASSES} passes each; {options.runs} runs a side, medians\n")
-    print(f"{'':14}{'ours':>10}{'TRL 1.12':>10}{'ratio':>8}   target")
-    for name, (our, their) in rows.items():
-        print(f"{name:14}{our:10.3f}{their:10.3f}{our / their:8.2f}   {TARGETS[name]}")
-    print("\nMean reward of each update of the first run (peak memory is in GB, of the whole process)")
-    print("ours     " + " ".join(f"{reward:.2f}" for reward in ours[0]["rewards"]))
-    print("TRL 1.12 " + " ".join(f"{reward:.2f}" for reward in trl[0]["rewards"]))
+def print_row(name: str, ours: list[float], trl: list[float], target: str) -> None:
+    our, their = statistics.median(ours), statistics.median(trl)
+    print(f"{name:20}{our:10.3f}{their:10.3f}{our / their:8.2f}   {target}")
+
+
+def print_curve(name: str, runs: list[dict[str, Any]]) -> None:
+    tenths = [statistics.mean(run["rewards"][i] for run in runs) for i in range(len(runs[0]["rewards"]))]
+    print(f"{name:10}" + " ".join(f"{reward:.2f}" for reward in tenths[:: max(1, len(tenths) // 15)]))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("python", help="the Python of the environment with trl==1.12.0")
-    parser.add_argument("--updates", type=int, default=12)
-    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=3, help="runs of each side, each with a seed of its own")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--size", type=int, default=768, help="hidden size, a multiple of 64")
-    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    parser.add_argument("--job", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.python in ("ours", "trl"):  # a child
-        print(json.dumps(measure(options.python, options.folder, options.updates, options.threads)))
+    if options.job:  # a child
+        print(json.dumps(measure(options.python, Job(**json.loads(options.job)))))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        make_model(folder, options.size)
-        ours, trl = [], []
-        for _ in range(options.runs):
-            ours.append(run_child(sys.executable, "ours", options, folder))
-            trl.append(run_child(options.python, "trl", options, folder))
-    report(ours, trl, options)
+    ours, trl, size = run_both(options, COST)
+    learners, their_learners, small = run_both(options, LEARNING)
+    python = platform.python_version()
+    print(f"\n{cpu_name()}, {os.cpu_count()} cores, {options.threads} threads used, Python {python}")
+    print(f"ours: {ours[0]['versions']}; theirs: {trl[0]['versions']}; medians of {options.runs} runs")
+    print(f"cost: {size:.0f}M weights, {COST}\nreward: {small:.0f}M weights, {LEARNING}\n")
+    print(f"{'':20}{'ours':>10}{'TRL 1.12':>10}{'ratio':>8}   target")
+    for name, unit, target in (("samples/s", "", "at least 1.5"), ("peak memory", ", GB", "at most 0.7")):
+        print_row(name + unit, [run[name] for run in ours], [run[name] for run in trl], target)
+    rewards = [[final_reward(run) for run in runs] for runs in (learners, their_learners)]
+    print_row("reward at the end", *rewards, "at least 1")
+    print("\nMean reward along the way")
+    print_curve("ours", learners)
+    print_curve("TRL 1.12", their_learners)
 
 
 if __name__ == "__main__":

@@ -169,7 +169,8 @@ def test_explained_variance_by_hand() -> None:
     assert explained_variance(returns, returns, mask).item() == 1
     assert explained_variance(torch.full((1, 4), 2.0), returns, mask).item() == 0
     # Errors -1, 0, 1 halved: a quarter of the variance is left.
-    torch.testing.assert_close(explained_variance(tensor([1.5, 2, 2.5, 0]), returns, mask), torch.tensor(0.75))
+    share = explained_variance(tensor([1.5, 2, 2.5, 0]), returns, mask)
+    torch.testing.assert_close(share, torch.tensor(0.75))
 
 
 # TRL 1.12
@@ -179,7 +180,7 @@ Numbers = dict[str, torch.Tensor]
 
 
 def ours_and_trl(name: str, extra_slot: bool = False) -> tuple[Numbers, Numbers]:
-    """Our numbers and TRL's for a recorded case; with `extra_slot`, ours for TRL's rewards and longer mask."""
+    """Our numbers and TRL's for a recorded case; `extra_slot` gives ours TRL's rewards and longer mask."""
     case: dict[str, Any] = GOLDEN["cases"][name]
     x = {key: torch.tensor(value) for key, value in case["inputs"].items()}
     theirs = {key: torch.tensor(value) for key, value in case["outputs"].items()}

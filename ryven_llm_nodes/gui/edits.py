@@ -1,0 +1,66 @@
+"""The one way in which the editor changes a node: undoable, and announced to every view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Final
+
+from qtpy.QtCore import QObject, Signal
+
+from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.catalogue.parameters import JSON
+from ryven_llm_nodes.errors import shown
+from ryven_llm_nodes.host.undo import push_undo
+
+
+class _Edits(QObject):
+    changed = Signal(object)
+
+
+_edits: Final = _Edits()
+changed_signal: Final = _edits.changed
+"""Emitted with the node after its name or a value of it has changed, by an edit, an undo, or a redo.
+
+A bound signal: ``changed_signal.connect(slot)``. Slots of QObjects are disconnected when their object is deleted.
+"""
+changed: Final = changed_signal
+
+
+def set_value(node: LLMNode, name: str, value: JSON) -> None:
+    """Sets the parameter ``name`` of ``node``, right or wrong: the check names bad values, the user mends them."""
+    if name in node.params and _same(node.params[name], value):
+        return
+    _edit(node, f"{node.title}: {name} = {shown(value, 40)}", lambda: node.params.__setitem__(name, deepcopy(value)))
+
+
+def reset_value(node: LLMNode, name: str) -> None:
+    """Takes the value of ``name`` back, so that the default holds again."""
+    if name in node.params:
+        _edit(node, f"{node.title}: reset {name}", lambda: node.params.pop(name, None))
+
+
+def rename(node: LLMNode, name: str) -> None:
+    """Gives ``node`` the explicit name ``name``; an empty one takes it back."""
+    name = name.strip()
+    if name != node.name:
+        _edit(node, f"Rename {node.title} to {name!r}", lambda: setattr(node, "name", name))
+
+
+def _same(old: JSON, new: JSON) -> bool:
+    return type(old) is type(new) and old == new
+
+
+def _edit(node: LLMNode, text: str, change: Callable[[], object]) -> None:
+    """Makes ``change`` undoable: undoing puts name and values back as they were before it."""
+    before = node.name, dict(node.params)
+
+    def redo() -> None:
+        change()
+        changed_signal.emit(node)
+
+    def undo() -> None:
+        node.name, node.params = before[0], dict(before[1])
+        changed_signal.emit(node)
+
+    push_undo(node.gui.flow_view(), text, undo, redo)
