@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn, Optional
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ryven_llm_nodes import __version__
@@ -148,6 +149,41 @@ def _ctrl_c(token, console: Console) -> Iterator[None]:  # type: ignore[no-untyp
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@app.command()
+def nodes(
+    name: Annotated[Optional[str], typer.Argument(metavar="NODE", help="Show every parameter of this node.")] = None,
+) -> None:
+    """List the nodes, or everything that can be set on one, with defaults and help."""
+    from ryven_llm_nodes.catalogue import ALL_NODES
+
+    with _plain_errors():
+        known = {node.__name__.lower(): node for node in ALL_NODES}
+        if name is None:
+            table = Table("node", "inputs", "outputs", "what it does", box=None, pad_edge=False)
+            for node in ALL_NODES:
+                ports = (", ".join(port.label for port in ports) for ports in (node.in_ports, node.out_ports))
+                table.add_row(node.__name__, *ports, node.summary())
+            Console().print(table)
+            return
+        found = known.get(name.replace(" ", "").lower())
+        if found is None:
+            raise UsageError(f"there is no node {name!r}.{suggestion(name.lower(), list(known))}")
+        Console().print(_parameter_table(found))
+
+
+def _parameter_table(node) -> Table:  # type: ignore[no-untyped-def]
+    """Every parameter of a node: the essential ones first, then every other field of its configuration."""
+    from ryven_llm_nodes.catalogue.parameters import UNKNOWN
+
+    essential = {parameter.name for parameter in node.parameters}
+    table = Table("parameter", "default", "usual", "help", box=None, pad_edge=False)
+    for parameter in node.all_parameters().values():
+        default = "(computed)" if parameter.default is UNKNOWN else repr(parameter.default).split("\\n")[0][:32]
+        style = "bold" if parameter.name in essential else ""
+        table.add_row(parameter.name, escape(default), escape(parameter.typical), escape(parameter.help), style=style)
+    return table
 
 
 @app.command()

@@ -62,8 +62,14 @@ def shown(value: object, limit: int = 60) -> str:
     try:
         text = repr(value)
     except ValueError:  # an int of more than 4,300 digits has no repr
-        text = f"a number of type {type(value).__name__} with too many digits"
+        text = f"{_kind(value)} with too many digits"
+    except RecursionError:
+        text = f"{_kind(value)} with too many levels"
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _kind(value: object) -> str:
+    return "a whole number" if isinstance(value, int) else f"a {type(value).__name__}"
 
 
 def suggestion(name: str, names: Sequence[str]) -> str:

@@ -74,7 +74,8 @@ class Cell:
     ``imports`` are import statements; those from ``ryven_llm_nodes.runtime`` are replaced by the source itself.
     ``definition`` stands at module level, ``statement`` in ``main()``. ``values`` are what the outputs stand for.
     ``config`` and ``settings`` tell which configuration a trainer builds, so that it can be tried before it is needed.
-    ``defines`` are the names that code of the user's own defines at module level, beside everybody else's.
+    ``defines`` and ``borrows`` are the names that code of the user's own defines and imports at module level, beside
+    everybody else's.
     """
 
     imports: tuple[str, ...] = ()
@@ -84,6 +85,7 @@ class Cell:
     config: str = ""
     settings: Mapping[str, JSON] = field(default_factory=dict)
     defines: frozenset[str] = frozenset()
+    borrows: frozenset[str] = frozenset()
 
 
 def literal(value: JSON) -> str:

@@ -30,7 +30,7 @@ def columns_of(path: str, root: Path) -> tuple[str, ...] | None:
         return None
     try:
         return READERS[files[0].suffix.lower()](files[0])
-    except (OSError, ValueError, StopIteration, RecursionError, AttributeError):
+    except (OSError, ValueError, StopIteration, RecursionError, AttributeError, csv.Error):
         return None  # broken rows are reported, with their line, when the file is loaded
 
 

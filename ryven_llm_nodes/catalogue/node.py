@@ -121,7 +121,7 @@ class LLMNode(Node):
     @classmethod
     def summary(cls) -> str:
         """The first sentence of the docstring, for a tooltip."""
-        return one_line((cls.__doc__ or "").split("\n\n")[0])
+        return one_line((cls.__doc__ or "").split("\n\n")[0]).replace("``", "")
 
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ def looks_local(location: str) -> bool:
 
 def resolve(location: str, root: Path) -> Path:
     """``location`` as a path; a relative one lies under ``root``."""
-    return root / Path(location).expanduser()
+    return root / os.path.expanduser(location)  # which leaves an unknown ~user as it is
 
 
 def is_local(location: str, root: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,8 +72,8 @@ class LoadModel(LLMNode):
 def folder_complaints(location: str, root: Path, tokenizer: bool = False) -> Iterator[str]:
     """Why the folder at ``location`` is no saved model, if so."""
     folder = resolve(location, root)
-    if not folder.is_dir():
-        found = "is a file" if folder.exists() else "does not exist"
+    if not os.path.isdir(folder):  # unlike Path.is_dir, False for a name that is too long
+        found = "is a file" if os.path.exists(folder) else "does not exist"
         yield f"the model folder {shown(location)} {found}; give a folder with config.json, or a Hub id (owner/name)."
     elif not (folder / "config.json").is_file():
         yield f"{shown(location)} is no model folder: it has no config.json."
@@ -142,7 +143,7 @@ class LoadDataset(LLMNode):
 
 
 def _is_folder(path: str, root: Path) -> bool:
-    return resolve(path, root).is_dir()
+    return os.path.isdir(resolve(path, root))
 
 
 def _is_data_file(path: str, root: Path) -> bool:

@@ -218,12 +218,9 @@ class GRPO(Trainer):
     def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
         yield from super().complaints(context)
         reward = context.inputs.get("reward")
-        if isinstance(reward, RewardValue) and context["reward_threshold"] is not None:
-            if any(part.is_async for part in reward.parts):
-                yield (
-                    "reward_threshold",
-                    "works with plain reward functions only; make the async one plain, or clear it.",
-                )
+        parts = reward.parts if isinstance(reward, RewardValue) else ()
+        if context["reward_threshold"] is not None and any(part.is_async for part in parts):
+            yield "reward_threshold", "works with plain functions only; make the async reward plain, or clear this."
         yield from cls._group_complaints(context)
 
     @staticmethod

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import io
+import re
+import symtable
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,14 +21,15 @@ class CodeError(LLMNodesError):
 
 @dataclass(frozen=True)
 class UserCode:
-    """Parsed code: its text, the function it is there for, and every name that it defines at its top level.
+    """Parsed code: its text, the function it is there for, and every name that it binds at its top level.
 
-    ``names`` are functions, classes and variables; imported modules are not among them.
+    ``names`` are functions, classes and variables, ``imported`` what import statements bind.
     """
 
     text: str
     function: FunctionDef
     names: frozenset[str]
+    imported: frozenset[str] = frozenset()
 
     @property
     def is_async(self) -> bool:
@@ -36,7 +39,7 @@ class UserCode:
         """The same code with the function called ``name``, where the code mentions the old name nowhere else."""
         old = self.function.name
         tokens = [token for token in _tokens(self.text) if token.type == tokenize.NAME and token.string == old]
-        if name == old or name in self.names or len(tokens) != 1:
+        if name == old or name in self.names | self.imported or len(tokens) != 1:
             return self
         lines = self.text.split("\n")
         (row, start), (_, end) = tokens[0].start, tokens[0].end
@@ -48,19 +51,35 @@ def read_code(text: str, wanted: str = "") -> UserCode:
     """Parses ``text``; ``wanted`` names the function, else it is the last public one. Raises CodeError."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
     tree = _parse(text)
-    if any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body):
-        raise CodeError("imports from __future__, which has to be the first line of a script; remove that line.")
+    if complaint := _out_of_place(text, tree):
+        raise CodeError(complaint)
     functions = {node.name: node for node in tree.body if isinstance(node, FunctionDef)}
     public = [name for name in functions if not name.startswith("_")] or list(functions)
     if wanted and wanted not in functions:
         raise CodeError(f"defines no function {wanted!r}.{suggestion(wanted, list(functions))}")
     if not functions:
         raise CodeError("defines no function; write `def reward(completions, **kwargs):` and return a list of numbers.")
-    return UserCode(text, functions[wanted or public[-1]], frozenset(_defined(tree)))
+    symbols = symtable.symtable(text, "<code>", "exec").get_symbols()
+    names = frozenset(symbol.get_name() for symbol in symbols if symbol.is_assigned())
+    imported = frozenset(symbol.get_name() for symbol in symbols if symbol.is_imported())
+    return UserCode(text, functions[wanted or public[-1]], names, imported)
+
+
+def _out_of_place(text: str, tree: ast.Module) -> str | None:
+    """Why ``text``, correct by itself, cannot stand in the middle of a script."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    if any(node.module == "__future__" for node in imports):
+        return "imports from __future__, which has to be the first line of a script; remove that line."
+    if any(alias.name == "*" for node in imports for alias in node.names):
+        return "imports *, which may hide names that the script uses; name what you import."
+    if re.search(r"^# /// script$", text, re.MULTILINE):
+        return "holds a `# /// script` block, of which a script has only one; remove it."
+    return None
 
 
 def _parse(text: str) -> ast.Module:
     try:
+        compile(text, "<code>", "exec", dont_inherit=True)  # finds more than parsing does, such as a stray return
         return ast.parse(text)
     except SyntaxError as error:
         raise CodeError(f"syntax error in line {error.lineno}: {error.msg}: {(error.text or '').strip()!r}") from error
@@ -70,15 +89,6 @@ def _parse(text: str) -> ast.Module:
 
 def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
     return tokenize.generate_tokens(io.StringIO(text).readline)
-
-
-def _defined(tree: ast.Module) -> Iterator[str]:
-    for node in tree.body:
-        if isinstance(node, FunctionDef | ast.ClassDef):
-            yield node.name
-        elif not isinstance(node, ast.Import | ast.ImportFrom):
-            names = (n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-            yield from (name.id for name in names)
 
 
 def signature_complaint(function: FunctionDef) -> str | None:

@@ -15,6 +15,7 @@ HINTS: Final = (
     ("permission denied", "Choose another --output-dir, or another place to save to."),
     ("read-only file system", "Choose another --output-dir, or another place to save to."),
     ("is not a local folder and is not a valid model", "Correct the path of Load Model; check access and network."),
+    ("corresponds to no data", "Give data with rows, or correct the split."),
     ("couldn't connect to", "Check the network, or give a local folder."),
     ("offline mode is enabled", "Unset HF_HUB_OFFLINE, or give a local folder."),
     ("gated repo", "Accept the model's terms on the Hub and log in with `hf auth login`."),

@@ -47,10 +47,7 @@ def _data_problems(program: Program, loaded: LoadedProgram, step: Step) -> Itera
     context = NodeContext(step.node, step.name, step.given, {}, program.graph.root)
     for port in ("dataset", "eval_dataset"):
         if port in step.wires:
-            source = step.wires[port].step
-            data = loaded.module.__dict__[source]
-            if len(data) == 0:
-                yield step.problem(f"the data set {source!r} has no rows; correct its split or limit.", port)
+            data = loaded.module.__dict__[step.wires[port].step]
             needs = step.node.needs(context)  # type: ignore[attr-defined]
             for wrong in missing_columns(step.node.title, needs, tuple(data.column_names)):
                 yield step.problem(wrong, port)

@@ -1,0 +1,146 @@
+"""Mends faults of Ryven's canvas: crashes, broken undo, broken clipboard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QPointF, QRectF
+from qtpy.QtGui import QGuiApplication
+from ryvencore import Flow
+from ryvencore_qt.src.flows.FlowCommands import FlowUndoCommand, RemoveComponents_Command
+from ryvencore_qt.src.flows.FlowView import FlowView
+from ryvencore_qt.src.flows.nodes.NodeItem import NodeItem
+
+from ryven_llm_nodes.errors import FlowError
+from ryven_llm_nodes.host.safe_open import refuse_unsafe
+from ryven_llm_nodes.host.versions import CORE_QT, workaround
+
+
+@workaround(CORE_QT)
+def bounding_rect() -> None:
+    """flows/nodes/NodeItem.py:310: ``boundingRect`` is re-entered while a node is rebuilt and has no layout.
+
+    With PySide6 from 6.10 on, a node that is built under the mouse pointer then ends the process.
+    """
+
+    def bounding_rect(self: Any) -> QRectF:
+        widget = getattr(self, "widget", None)
+        layout = widget.layout() if widget is not None else None
+        if layout is not None:
+            size = layout.geometry()
+            self._last_rect = QRectF(-size.width() / 2, -size.height() / 2, size.width(), size.height())
+        return QRectF(getattr(self, "_last_rect", QRectF()))
+
+    NodeItem.boundingRect = bounding_rect
+
+
+@workaround(CORE_QT)
+def undo_survives_errors() -> None:
+    """flows/FlowCommands.py:67-69, 79-81: no try/finally, so that one exception disables undo for good."""
+
+    def guarded(do: str) -> Callable[[FlowUndoCommand], None]:
+        def run(self: FlowUndoCommand) -> None:
+            if FlowUndoCommand._any_cmd_active or (do == "redo_" and not self._activated):
+                return
+            FlowUndoCommand._any_cmd_active = True
+            try:
+                getattr(self, do)()
+            finally:
+                FlowUndoCommand._any_cmd_active = False
+
+        return run
+
+    FlowUndoCommand.redo, FlowUndoCommand.undo = guarded("redo_"), guarded("undo_")
+
+
+@workaround(CORE_QT)
+def undo_keeps_order() -> None:
+    """flows/FlowCommands.py:210: nodes whose deletion is undone go to the end of ``flow.nodes``.
+
+    Nameless steps are numbered in that order, so their folders would change and finished stages look stale.
+    """
+    redo, undo = RemoveComponents_Command.redo_, RemoveComponents_Command.undo_
+
+    def remove(self: Any) -> None:
+        self._order = {node: place for place, node in enumerate(self.flow.nodes)}
+        redo(self)
+
+    def restore(self: Any) -> None:
+        undo(self)
+        self.flow.nodes.sort(key=lambda node: self._order.get(node, len(self._order)))
+
+    RemoveComponents_Command.redo_, RemoveComponents_Command.undo_ = remove, restore
+
+
+@workaround(CORE_QT)
+def cut() -> None:
+    """flows/FlowView.py:1374: cut leaves 'output data' out, without which paste raises."""
+
+    def cut(self: FlowView) -> None:
+        self._copy()
+        self.remove_selected_components__cmd()
+
+    FlowView._cut = cut
+
+
+@workaround(CORE_QT)
+def paste() -> None:
+    """flows/FlowView.py:1383: paste raises for any other JSON, and before the mouse has ever moved over the canvas.
+
+    It also unpickles what the clipboard holds, which may be text from anywhere.
+    """
+    original = FlowView._paste
+
+    def paste(self: FlowView) -> None:
+        if not _can_paste(QGuiApplication.clipboard().text()):
+            return
+        if self._last_mouse_move_pos is None:
+            self._last_mouse_move_pos = self.mapToScene(self.viewport().rect().center())
+        original(self)
+
+    FlowView._paste = paste
+
+
+def _can_paste(text: str) -> bool:
+    try:
+        data = json.loads(text)
+        refuse_unsafe(data, "the clipboard")
+    except (ValueError, RecursionError, FlowError):
+        return False
+    kinds = ("nodes", "connections", "output data", "drawings")
+    return isinstance(data, dict) and all(isinstance(data.get(kind), list) for kind in kinds)
+
+
+@workaround(CORE_QT)
+def auto_connect() -> None:
+    """flows/FlowView.py:1033: a wire dropped on a node goes to its first port, whatever its type, wired or not."""
+    from ryven_llm_nodes.host.ports import port_kind
+
+    def auto_connect(self: FlowView, port: Any, node: Any) -> None:
+        ports = node.inputs if port in port.node.outputs else node.outputs
+        fitting = [p for p in ports if p.type_ == port.type_ and port_kind(p) == port_kind(port)]
+        fitting.sort(key=lambda p: p in node.inputs and self.flow.connected_output(p) is not None)
+        for other in fitting[:1] or ports[:1]:
+            self.connect_node_ports__cmd(port, other)
+
+    FlowView.auto_connect = auto_connect
+
+
+def late_view(flow: Flow, view: FlowView) -> None:
+    """Makes a view that was made before the workarounds use them: Qt signals keep the method they were given."""
+    view.check_connection_validity_request.disconnect()
+    view.check_connection_validity_request.connect(flow.check_connection_validity)
+
+
+def centre(view: FlowView) -> QPointF:
+    """The middle of what ``view`` shows, in its scene."""
+    return view.mapToScene(view.viewport().rect().center())
+
+
+def place_node(view: FlowView, node_class: type, where: QPointF | None = None) -> Any:
+    """Places a node of ``node_class``, as an undoable command; returns it."""
+    view._node_place_pos = where if where is not None else centre(view)
+    view.create_node__cmd(node_class)
+    return view.flow.nodes[-1]

@@ -1,0 +1,61 @@
+"""Makes the package appear in a stock Ryven, which looks for packages in ``~/.ryven/nodes``."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from ryven_llm_nodes.errors import UsageError
+from ryven_llm_nodes.program.files import write_whole
+
+PACKAGE: Final = "ryven_llm_nodes"
+MARK: Final = "Shows Ryven the nodes of the installed package ryven_llm_nodes."
+STUB: Final = f'''"""{MARK}
+
+Ryven opens this folder, but imports the module "{PACKAGE}.nodes" by name, and so finds the installed package before
+this file. Only where the package is not installed for the Python that Ryven runs with is this file executed.
+"""
+
+raise ModuleNotFoundError(
+    "{PACKAGE} is not installed for this Python: run `pip install ryven-llm-nodes` with it, or remove this folder"
+)
+'''
+
+
+def install(folder: Path | None = None) -> Path:
+    """Puts the package into ``folder`` (default ``~/.ryven/nodes``); returns the folder made there.
+
+    Raises UsageError where something else of that name is there, or it cannot be written.
+    """
+    place = _place(folder)
+    _refuse_foreign(place)
+    write_whole(place / "nodes.py", STUB)
+    return place
+
+
+def uninstall(folder: Path | None = None) -> Path | None:
+    """Takes away what :func:`install` made; returns the folder, or None where there was none."""
+    place = _place(folder)
+    if not place.exists():
+        return None
+    _refuse_foreign(place)
+    shutil.rmtree(place)
+    return place
+
+
+def _place(folder: Path | None) -> Path:
+    return (folder or Path.home() / ".ryven" / "nodes") / PACKAGE
+
+
+def _refuse_foreign(place: Path) -> None:
+    """A folder that we did not make may hold somebody's work."""
+    if not place.exists() and not place.is_symlink():
+        return
+    try:
+        ours = not place.is_symlink() and MARK in (place / "nodes.py").read_text(encoding="utf-8")
+        ours = ours and {item.name for item in place.iterdir()} <= {"nodes.py", "__pycache__"}
+    except (OSError, UnicodeError):
+        ours = False
+    if not ours:
+        raise UsageError(f"{place} holds something else; move it away first.")

@@ -1,0 +1,77 @@
+"""Mends the list of nodes that Ryven opens on the canvas (right click, or a wire dropped on nothing)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ryvencore_qt.src.flows.node_list_widget.NodeListWidget import NodeListWidget
+
+from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.host.versions import CORE_QT, workaround
+
+
+def ranked(nodes: Iterable[Any], text: str) -> list[Any]:
+    """The nodes that ``text`` fits, best first: by title, by tag, by what their description says."""
+    words = text.lower().split()
+    scored = [(score, node) for node in nodes if (score := _score(node, words)) is not None]
+    return [node for _, node in sorted(scored, key=lambda pair: pair[0])]
+
+
+def _score(node: Any, words: list[str]) -> tuple[int, str] | None:
+    """Lower is better: the sum of the ranks of all words, or None where one of them fits nowhere."""
+    title = node.title.lower()
+    texts = (title, " ".join(node.tags).lower(), node.summary().lower() if issubclass(node, LLMNode) else "")
+    total = 0
+    for word in words:
+        places = [title.startswith(word), word in node.tags, *(word in text for text in texts)]
+        if True not in places:
+            return None
+        total += places.index(True)
+    return total, title
+
+
+@workaround(CORE_QT)
+def search() -> None:
+    """flows/node_list_widget/NodeListWidget.py:276: fast typing leaves stray windows (widgets without a parent).
+
+    The ranking by edit distance (utils.py:36) also offers DPO for "grpo" and loses half of all nodes.
+    """
+
+    def update_view(self: Any, search_text: str = "") -> None:
+        for place in reversed(range(self.list_layout.count())):
+            widget = self.list_layout.takeAt(place).widget()
+            widget.hide()
+        pool = self.nodes if search_text or not self.package_nodes else self.package_nodes
+        self.current_nodes[:] = ranked(pool, search_text or "")
+        for node in self.current_nodes:
+            if node not in self.node_widgets:
+                self.node_widgets[node] = self._create_node_widget(node)
+            self.list_layout.addWidget(self.node_widgets[node])
+            self.node_widgets[node].show()
+        if self.current_nodes:
+            self._set_active_node_widget_index(0)
+
+    NodeListWidget._update_view = update_view
+
+
+@workaround(CORE_QT)
+def choose() -> None:
+    """flows/node_list_widget/NodeListWidget.py:329: a click takes the node by the order of creation, not as shown.
+
+    And line 333: Enter with no result, or a stale index, raises.
+    """
+
+    # PySide finds sender() by the slot's name, which therefore stays
+    def _node_widget_chosen(self: Any) -> None:
+        node = self.sender().node
+        if node in self.current_nodes:
+            self._place_node(self.current_nodes.index(node))
+
+    place = NodeListWidget._place_node
+
+    def _place_node(self: Any, index: int) -> None:
+        if 0 <= index < len(self.current_nodes):
+            place(self, index)
+
+    NodeListWidget._node_widget_chosen, NodeListWidget._place_node = _node_widget_chosen, _place_node

@@ -1,0 +1,41 @@
+"""What all tests share: a tiny model and its data, made on the spot, so that nothing is ever downloaded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a tiny model is fastest so, and weights depend on it
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+sys.path.insert(0, str(Path(__file__).parent))  # so that tests can say `from flows import ...`
+
+import flows
+import pytest
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to read from only: a tiny model in ``model``, and the data files of :mod:`flows`."""
+    folder = tmp_path_factory.mktemp("workspace")
+    flows.write_data(folder)
+    flows.write_model(folder / "model")
+    return folder
+
+
+@pytest.fixture
+def work(workspace: Path, tmp_path: Path) -> Path:
+    """A copy of the workspace to write into."""
+    return Path(shutil.copytree(workspace, tmp_path / "work"))
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data files and a folder that passes for a model, without torch: for tests that only check and export."""
+    folder = tmp_path_factory.mktemp("data")
+    flows.write_data(folder)
+    flows.write_hollow_model(folder / "model")
+    return folder
