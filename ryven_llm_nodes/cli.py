@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ryven_llm_nodes import __version__
-from ryven_llm_nodes.errors import FlowError, LLMNodesError, UsageError, suggestion
+from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, UsageError, suggestion
 
 app = typer.Typer(
     help="Draw a post-training pipeline in Ryven, run it with TRL, and take the plain script with you.",
@@ -43,6 +42,8 @@ def _plain_errors() -> Iterator[None]:
     """Shows what a user can mend in plain lines: exit status 2 for a bad flow or command, 1 for a failed stage."""
     try:
         yield
+    except Cancelled as stop:
+        raise typer.Exit(130) from stop
     except LLMNodesError as error:
         _fail(error)
 
@@ -110,45 +111,11 @@ def run(
 ) -> None:
     """Run the flow in this process: the very text that `export` writes, with a progress bar and live metrics."""
     from ryven_llm_nodes.host.session import default_output_dir
+    from ryven_llm_nodes.terminal import show_run
 
     with _plain_errors():
         program = _program(flow, title, settings, to)
         show_run(program, output_dir or default_output_dir(program.graph.title))
-
-
-def show_run(program, output_dir: Path) -> None:  # type: ignore[no-untyped-def]
-    """Runs a program with the display, and ends with where each model lies. Ctrl-C stops it within a step."""
-    from ryven_llm_nodes.run import CancelToken, run_program
-    from ryven_llm_nodes.terminal import Display, quiet_libraries
-
-    quiet_libraries()
-    console, token = Console(stderr=True, soft_wrap=True), CancelToken()
-    with Display(console) as display, _ctrl_c(token, console):
-        outcome = run_program(program, output_dir, display, token)
-    if outcome.error:
-        raise outcome.error
-    table = Table("node", "model", title=f"{outcome.status} in {outcome.seconds:.0f} s", title_justify="left")
-    for step, folder in outcome.models.items():
-        table.add_row(step, str(folder))
-    Console(soft_wrap=True).print(table)
-    if outcome.status == "cancelled":
-        raise typer.Exit(130)
-
-
-@contextmanager
-def _ctrl_c(token, console: Console) -> Iterator[None]:  # type: ignore[no-untyped-def]
-    """The first Ctrl-C asks the run to stop at the next step; a second one ends the process as usual."""
-
-    def ask(*_: object) -> None:
-        token.cancel()
-        console.print("stopping at the next step (Ctrl-C again to end at once)")
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @app.command()
@@ -214,7 +181,7 @@ def demo(
     ),
 ) -> None:
     """Train SmolLM2-135M through SFT, PPO, DPO and GRPO on text that ships with Python, and show what it gained."""
-    from ryven_llm_nodes.demo import run_demo
+    from ryven_llm_nodes.demo.story import run_demo
 
     with _plain_errors():
         run_demo(folder)

@@ -44,6 +44,10 @@ class StageError(LLMNodesError):
         super().__init__(str(problem))
 
 
+class Cancelled(Exception):
+    """A run was asked to stop. An outcome, not an error."""
+
+
 class UsageError(LLMNodesError):
     """A command line that asks for something there is not."""
 

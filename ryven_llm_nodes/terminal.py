@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
 
-from ryven_llm_nodes.run import events
+from ryven_llm_nodes.errors import Cancelled
+from ryven_llm_nodes.program import Program
+from ryven_llm_nodes.run import CancelToken, Outcome, events, run_program
 
 SHOWN_METRICS: Final = (
     ("loss", "loss"),
@@ -114,3 +120,39 @@ class Display:
     def _show_StageFinished(self, event: events.StageFinished) -> None:
         if event.folder and event.seconds:
             self._say(f"{event.step}: done in {event.seconds:.0f} s")
+
+
+def show_run(program: Program, output_dir: Path) -> Outcome:
+    """Runs a program with the display, and ends with where each model lies. Ctrl-C stops it within a step.
+
+    Raises the error of a run that failed, and Cancelled for one that was stopped.
+    """
+    quiet_libraries()
+    console, token = Console(stderr=True, soft_wrap=True), CancelToken()
+    with Display(console) as display, _ctrl_c(token, console):
+        outcome = run_program(program, output_dir, display, token)
+    if outcome.error:
+        raise outcome.error
+    table = Table("node", "model", title=f"{outcome.status} in {outcome.seconds:.0f} s", title_justify="left")
+    for step, folder in outcome.models.items():
+        table.add_row(step, str(folder))
+    Console(soft_wrap=True).print(table)
+    if outcome.status == "cancelled":
+        raise Cancelled
+    return outcome
+
+
+@contextmanager
+def _ctrl_c(token: CancelToken, console: Console) -> Iterator[None]:
+    """The first Ctrl-C asks the run to stop at the next step; a second one ends the process as usual."""
+
+    def ask(*_: object) -> None:
+        token.cancel()
+        console.print("stopping at the next step (Ctrl-C again to end at once)")
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

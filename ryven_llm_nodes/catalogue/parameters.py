@@ -54,7 +54,7 @@ class Parameter:
         """What is wrong with ``value`` and what would be right, or None."""
         wrong = self._wrong_type(value) or self._wrong_choice(value) or self._wrong_number(value)
         if wrong is None and self.required and isinstance(value, str) and not value.strip():
-            wrong = "is empty; give a value"
+            wrong = "is empty; give a value."
         if wrong and self.typical:
             wrong += f" Typical: {self.typical}."
         return wrong

@@ -50,7 +50,8 @@ class RewardFunction(LLMNode):
     def cell(cls, context: NodeContext) -> Cell:
         code = read_code(context["code"], context["function"]).named(context.name)
         part = RewardPart(code.function.name, is_async=code.is_async)
-        return Cell(definition=code.text, values={"reward": RewardValue((part,))}, defines=code.names)
+        values = {"reward": RewardValue((part,))}
+        return Cell(definition=code.text, values=values, defines=code.names, borrows=code.imported)
 
     @classmethod
     def complaints(cls, context: NodeContext) -> Iterator[Complaint]:

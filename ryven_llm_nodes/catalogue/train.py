@@ -76,6 +76,8 @@ class Trainer(LLMNode):
 
     @classmethod
     def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
+        if isinstance(given := context.given.get("model_init_kwargs"), str):  # what Load Model says is added to it
+            yield "model_init_kwargs", f"must be a dictionary, got {shown(given)}."
         for port in ("dataset", "eval_dataset"):
             columns = getattr(context.inputs.get(port), "columns", None)
             if columns is not None:

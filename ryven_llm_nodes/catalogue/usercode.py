@@ -10,7 +10,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ryven_llm_nodes.errors import LLMNodesError, suggestion
+from ryven_llm_nodes.errors import LLMNodesError, shown, suggestion
 
 FunctionDef = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -82,7 +82,8 @@ def _parse(text: str) -> ast.Module:
         compile(text, "<code>", "exec", dont_inherit=True)  # finds more than parsing does, such as a stray return
         return ast.parse(text)
     except SyntaxError as error:
-        raise CodeError(f"syntax error in line {error.lineno}: {error.msg}: {(error.text or '').strip()!r}") from error
+        line = text.split("\n")[(error.lineno or 1) - 1].strip()
+        raise CodeError(f"syntax error in line {error.lineno}: {error.msg}: {shown(line)}") from error
     except (ValueError, RecursionError, MemoryError) as error:  # null bytes, nesting without end
         raise CodeError(f"cannot be parsed: {error}") from error
 

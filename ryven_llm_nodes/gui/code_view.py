@@ -114,7 +114,7 @@ class CodeView(QPlainTextEdit):
 
     # Keys
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         if self.isReadOnly():
             super().keyPressEvent(event)
         elif event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
@@ -133,7 +133,7 @@ class CodeView(QPlainTextEdit):
             return True
         return super().event(event)
 
-    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+    def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self.flush()
 
@@ -186,7 +186,7 @@ class CodeView(QPlainTextEdit):
         self.setViewportMargins(self._numbers.width_needed(), 0, 0, 0)
         self._place_numbers()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+    def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place_numbers()
 
@@ -226,7 +226,7 @@ class _LineNumbers(QWidget):
         digits = max(2, len(str(self._view.blockCount())))
         return self._view.fontMetrics().horizontalAdvance("9") * digits + 16
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         return QSize(self.width_needed(), 0)
 
     def follow(self, area: QRect, dy: int) -> None:
@@ -235,7 +235,7 @@ class _LineNumbers(QWidget):
         else:
             self.update(0, area.y(), self.width(), area.height())
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         self._view.paint_numbers(event.rect(), painter)
         painter.end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final
 
 from qtpy.QtCore import QEvent, QPoint, QRect, QSize
@@ -37,11 +37,11 @@ class FieldsList(QWidget):
     def set_names(self, names: Sequence[str]) -> None:
         """Shows these rows, in this order, and hides all others."""
         self.names = list(names)
+        self._arrange()
         wanted = set(names)
         for name, row in self.rows.items():
-            if name not in wanted:
-                row.hide()
-        self._arrange()
+            row.setVisible(name in wanted)
+        self._chain()
 
     def row(self, name: str) -> FieldRow:
         """The row called ``name``, which is built if it has not been yet."""
@@ -61,9 +61,10 @@ class FieldsList(QWidget):
             for name in missing:
                 self.row(name)
             self._arrange()
+            self._chain()
 
     def _missing(self, top: int, bottom: int) -> list[str]:
-        ends = [*self._tops[1:], self._height]
+        ends = [*self._tops[1:], self._height][: len(self.names)]
         inside = (n for n, y, end in zip(self.names, self._tops, ends, strict=True) if end > top and y < bottom)
         return [name for name in inside if name not in self.rows]
 
@@ -73,19 +74,20 @@ class FieldsList(QWidget):
 
     def _arrange(self) -> None:
         """Places the rows that there are; their neighbours keep the room that they will need."""
-        y, self._tops, width = 0, [], self.width()
-        for name in self.names:
-            self._tops.append(y)
+        heights = [self._height_of(name) for name in self.names]
+        *self._tops, total = accumulate(heights, initial=0)
+        for name, top, height in zip(list(self.names), list(self._tops), heights, strict=True):
             row = self.rows.get(name)
-            height = row.wanted_height(width) if row else self._estimate(name)
             if row is not None:
-                row.setGeometry(0, y, width, height)
+                row.setGeometry(0, top, self.width(), height)
                 row.show()
-            y += height
-        if y != self._height:
-            self._height = y
-            self.setFixedHeight(y)
-        self._chain()
+        if total != self._height:
+            self._height = total
+            self.setFixedHeight(total)
+
+    def _height_of(self, name: str) -> int:
+        row = self.rows.get(name)
+        return row.wanted_height(self.width()) if row else self._estimate(name)
 
     def _chain(self) -> None:
         """Lets the tab key walk the rows as they are seen, not as they were built."""
@@ -93,10 +95,10 @@ class FieldsList(QWidget):
         for before, after in pairwise(editor.input() for editor in built if editor is not None):
             QWidget.setTabOrder(before, after)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         return QSize(200, self._height)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+    def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if event.oldSize().width() != event.size().width():
             self._arrange()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +14,28 @@ from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.gui import edits
 from ryven_llm_nodes.gui.fields_list import FieldsList, visible_part
+from ryven_llm_nodes.gui.form_editors import CODE_HEIGHT
 from ryven_llm_nodes.gui.form_row import FieldRow
 from ryven_llm_nodes.gui.form_values import editor_kind, same
 
 FLAG_HEIGHT: Final = 27
 LINE_HEIGHT: Final = 51
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stranger(Parameter):
+    """A value under a name that the node does not have: shown, so that it can be taken out."""
+
+    reason: str = ""
+
+    @classmethod
+    def of(cls, node: LLMNode, name: str) -> Stranger:
+        """The stranger called ``name`` in ``node``."""
+        reason = dict(type(node).parameter_complaints({name: None})).get(name, "is unknown")
+        return cls(name=name, types=(bool, int, float, str, list, dict, type(None)), default=None, reason=reason)
+
+    def problem(self, value: JSON) -> str | None:
+        return self.reason
 
 
 class ParameterForm(QWidget):
@@ -34,8 +52,9 @@ class ParameterForm(QWidget):
     ) -> None:
         super().__init__(parent)
         self.node, self._root = node, root
-        self.parameters: Mapping[str, Parameter] = type(node).all_parameters()
-        essential = [parameter.name for parameter in type(node).parameters]
+        strangers = {name: Stranger.of(node, name) for name in node.params if name not in type(node).all_parameters()}
+        self.parameters: Mapping[str, Parameter] = {**strangers, **type(node).all_parameters()}
+        essential = [*strangers, *(parameter.name for parameter in type(node).parameters)]
         self.names = {"essential": essential, "further": [n for n in self.parameters if n not in set(essential)]}
         self._complaints: dict[str, str] = {}
         self._build()
@@ -186,10 +205,19 @@ class ParameterForm(QWidget):
 
     def _reveal(self) -> None:
         viewport = self.area.viewport()
+        self._fill_with_code(viewport.height())
         for fields in self.lists.values():
             fields.reveal(visible_part(fields, viewport))
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def _fill_with_code(self, height: int) -> None:
+        """Gives code the room that the other fields leave."""
+        others = [name for name in self.parameters if self.parameters[name].widget != "code"]
+        for name in self.names["essential"]:
+            if self.parameters[name].widget == "code":
+                room = height - sum(map(self._estimate, others)) - 60
+                self.row(name).set_editor_height(max(room, CODE_HEIGHT))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
             QTimer.singleShot(0, self, self._reveal)
         return False

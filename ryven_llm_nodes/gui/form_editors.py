@@ -160,7 +160,7 @@ class FlagEditor(Editor):
         super().__init__(parameter, parent)
         self.box = _CheckBox(parameter.label or parameter.name, self)
         self._fill(self.box)
-        self.box.toggled.connect(self.edited)
+        self.box.toggled.connect(self.edited.emit)
 
     def input(self) -> QWidget:
         return self.box
@@ -178,7 +178,7 @@ class _CheckBox(QCheckBox):
 
     colour = MUTED
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(0.5, (self.height() - 15) / 2, 15, 15)
@@ -236,10 +236,10 @@ class _Combo(QComboBox):
         self.setMinimumContentsLength(4)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
 
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+    def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()  # scrolls the form; a value is never changed by accident
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -260,7 +260,7 @@ class CodeEditor(Editor):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.view)
         self.setFocusProxy(self.view)
-        self.view.edited.connect(self.edited)
+        self.view.edited.connect(self.edited.emit)
         self.view.textChanged.connect(self._on_text_changed)
 
     def input(self) -> QWidget:

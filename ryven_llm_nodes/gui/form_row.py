@@ -109,6 +109,12 @@ class FieldRow(QWidget):
         if self.editor is not None:
             self.editor.flush()
 
+    def set_editor_height(self, height: int) -> None:
+        """Makes the editor this high."""
+        if self.editor is not None and self.editor.input().minimumHeight() != height:
+            self.editor.input().setFixedHeight(height)
+            self.updateGeometry()
+
     # Marks
 
     def _mark_changed(self, changed: bool) -> None:
@@ -176,7 +182,7 @@ class FieldRow(QWidget):
 
     # The focus shows the help
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.FocusIn:
             self._note("muted", first_sentences(self.parameter.help))
         elif event.type() == QEvent.Type.FocusOut:
@@ -187,7 +193,7 @@ class FieldRow(QWidget):
         if self.editor is not None and not self.editor.input().hasFocus():
             self._note("muted", "")
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
         if self.is_changed or self.problem_text:
             painter = QPainter(self)
             colour = QColor(BAD if self.problem_text else ACCENT)
@@ -209,10 +215,10 @@ class _Hint(QLabel):
         palette.setColor(QPalette.ColorRole.WindowText, QColor(FAINT))
         self.setPalette(palette)
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
+    def minimumSizeHint(self) -> QSize:
         return QSize(0, super().minimumSizeHint().height())
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         font = self.font()
         font.setPixelSize(11)

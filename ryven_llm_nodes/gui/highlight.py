@@ -87,7 +87,7 @@ class PythonHighlighter(QSyntaxHighlighter):
         super().__init__(document)
         self._formats = {kind: _format(kind) for kind in COLOURS}
 
-    def highlightBlock(self, text: str) -> None:  # noqa: N802  # Qt's name
+    def highlightBlock(self, text: str) -> None:
         found, state = spans(text, max(self.previousBlockState(), 0))
         for start, length, kind in found:
             self.setFormat(start, length, self._formats[kind])

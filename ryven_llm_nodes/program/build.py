@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ryven_llm_nodes.catalogue import SaveModel
 from ryven_llm_nodes.catalogue.cell import Cell, Value
 from ryven_llm_nodes.catalogue.node import NodeContext
-from ryven_llm_nodes.errors import FlowError, Problem
+from ryven_llm_nodes.errors import FlowError, Problem, shown
 from ryven_llm_nodes.program.graph import Graph, Step
-from ryven_llm_nodes.program.names import reserved
+from ryven_llm_nodes.program.names import own_names, reserved
 from ryven_llm_nodes.program.script import Script, write_script
 
 
@@ -41,7 +43,7 @@ def build(graph: Graph) -> Program:
     """The program of ``graph``. Raises FlowError with every problem that there is; loads nothing heavy."""
     builder = _Builder(graph)
     builder.visit_all()
-    problems = [*builder.problems, *_clashes(graph, builder.cells)]
+    problems = [*builder.problems, *_clashes(graph, builder.cells), *_overwritten(graph)]
     if not graph.steps:
         problems.append(Problem("the flow is empty; add a Load Model node and a trainer.", graph.source))
     if problems:
@@ -96,12 +98,26 @@ class _Builder:
 
 
 def _clashes(graph: Graph, cells: Mapping[str, Cell]) -> Iterator[Problem]:
-    """Names that code of the user's own defines although the script, or other code, has them already."""
-    owners: dict[str, str] = {}
+    """Names that code of the user's own binds although the script, or other code, has them already."""
+    stages = {f"train_{step.name}": step.label for step in graph.steps if step.node.family == "trainer"}
+    owners = {step.name: step.label for step in graph.steps} | stages
     for step in graph.steps:
-        for name in sorted(cells[step.name].defines if step.name in cells else ()):
-            taken = name in reserved() or (name in graph.by_name and name != step.name)
-            if taken or name in owners:
-                by = owners.get(name) or (graph.by_name[name].label if name in graph.by_name else "the script itself")
-                yield step.problem(f"defines {name!r}, a name that {by} uses too; rename it.", "code")
-            owners.setdefault(name, step.label)
+        cell = cells.get(step.name, Cell())
+        for name in sorted(cell.defines | cell.borrows):
+            taken = name in (own_names() if name in cell.borrows else reserved())
+            owner = owners.get(name, "the script itself" if taken else step.label)
+            if owner != step.label:
+                yield step.problem(f"defines {name!r}, a name that {owner} uses too; rename it.", "code")
+        owners |= {name: step.label for name in cell.defines if name not in owners}
+
+
+def _overwritten(graph: Graph) -> Iterator[Problem]:
+    """Models that are saved over each other."""
+    owners = {step.name: step.label for step in graph.steps if step.node.family == "trainer"}
+    for step in graph.steps:
+        folder = step.given.get("folder", SaveModel.all_parameters()["folder"].default)
+        if step.node is SaveModel and isinstance(folder, str):
+            place = os.path.normpath(folder)
+            if place in owners:
+                yield step.problem(f"{owners[place]} writes to {shown(folder)} too; choose another folder.", "folder")
+            owners.setdefault(place, step.label)

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 from ryven_llm_nodes.errors import UsageError
+
+
+def _mode(path: Path) -> int:
+    """The permissions of the file at ``path``, or those that a new file gets; a temporary one is private."""
+    if path.exists():
+        return stat.S_IMODE(path.stat().st_mode)
+    os.umask(mask := os.umask(0o077))
+    return 0o666 & ~mask
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -22,6 +31,7 @@ def write_whole(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, _mode(path))
         os.replace(temporary, path)
     except OSError as error:
         if temporary is not None:

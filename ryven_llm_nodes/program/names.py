@@ -9,9 +9,10 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-from ryven_llm_nodes.program.runtime_source import runtime_names
+from ryven_llm_nodes.program.runtime_source import runtime_definitions, runtime_names
 
-FIXED = frozenset({"main", "output_dir", "parser", "argparse", "ROOT", "Path", "torch", "os", "set_seed"})
+DEFINED = frozenset({"main", "output_dir", "parser", "ROOT"})
+FIXED = DEFINED | {"argparse", "Path", "torch", "os", "set_seed"}
 ARGUMENTS = frozenset({"model", "train_dataset", "eval_dataset", "reward_funcs", "reference", "peft_config", "trainer"})
 
 
@@ -20,6 +21,12 @@ def reserved() -> frozenset[str]:
     """The names that a script uses for itself."""
     imported = {"load_dataset", "LoraConfig", "AutoModelForCausalLM", "Dataset", "Callable"}
     return frozenset(dir(builtins)) | frozenset(keyword.kwlist) | FIXED | ARGUMENTS | imported | runtime_names()
+
+
+@lru_cache
+def own_names() -> frozenset[str]:
+    """The names of a script that not even an import of the user's may bind; `import os` there is the script's too."""
+    return frozenset(dir(builtins)) | DEFINED | runtime_definitions()
 
 
 def identifier(text: str, stem: str) -> str:

@@ -79,7 +79,8 @@ def _connection(wire: str, nodes: list[Placement], places: Mapping[str, int]) ->
 
 def write_project(data: Mapping[str, Any], path: Path) -> None:
     """Writes a project to ``path``, whole or not at all."""
-    write_whole(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    write_whole(path, text.encode("utf-8", "backslashreplace").decode())  # a lone surrogate as its JSON escape
 
 
 def graph_of_project(data: Mapping[str, Any], root: Path, source: str = "") -> Graph:

@@ -119,8 +119,8 @@ def _header(graph: Graph, imports: Imports) -> str:
 
 
 def _plain(text: str) -> str:
-    """``text`` for a docstring: printable, without quotes and backslashes."""
-    return "".join(c for c in one_line(text) if c.isprintable() and c not in "\"'\\")
+    """``text`` for a docstring: printable, without quotes and backslashes, and nothing that argparse would fill in."""
+    return "".join(c for c in one_line(text) if c.isprintable() and c not in "\"'\\").replace("%(", "(")
 
 
 def _version(package: str) -> str:
@@ -144,7 +144,7 @@ def _imports(graph: Graph, cells: Mapping[str, Cell], folder: Path, imports: Imp
         imports.others,
     ]
     if any("ROOT" in cells[step.name].statement for step in graph.steps):
-        root = os.path.relpath(graph.root, folder)
+        root = os.path.relpath(graph.root.resolve(), folder.resolve())  # as __file__ is resolved below
         beside = "" if root == os.curdir else f" / {literal(Path(root).as_posix())}"
         where = f"ROOT = Path(__file__).resolve().parent{beside}"
         lines += ["", "# Relative paths of data and models are looked up here.", where]

@@ -13,11 +13,8 @@ from typing import Any
 import transformers.trainer as hf
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ryven_llm_nodes.errors import Cancelled
 from ryven_llm_nodes.run.events import Listener, Metrics, Progress
-
-
-class Cancelled(Exception):
-    """The run was asked to stop. An outcome, not an error."""
 
 
 class Watch(TrainerCallback):

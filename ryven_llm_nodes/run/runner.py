@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ryven_llm_nodes.catalogue import ExportScript
-from ryven_llm_nodes.errors import LLMNodesError
+from ryven_llm_nodes.errors import Cancelled, LLMNodesError
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.files import write_whole
 from ryven_llm_nodes.run.events import (
@@ -74,7 +74,7 @@ class _Run:
             self._run()
         except LLMNodesError as error:
             self.outcome.status, self.outcome.error = "failed", error
-        except _cancelled_type():
+        except Cancelled:
             self.outcome.status = "cancelled"
         self.outcome.seconds = time.monotonic() - started
         models = {name: str(folder) for name, folder in self.outcome.models.items()}
@@ -97,7 +97,7 @@ class _Run:
 
     def _step(self, step: Step, loaded: LoadedProgram) -> None:
         """Runs one statement; a failure names its node."""
-        from ryven_llm_nodes.run.callback import Cancelled, Watch, watching
+        from ryven_llm_nodes.run.callback import Watch, watching
 
         if self.cancel.event.is_set():
             raise Cancelled
@@ -124,12 +124,6 @@ class _Run:
                 path = self.output_dir / Path(step.given.get("path", "pipeline.py")).expanduser()
                 write_whole(path, self.program.script_for(path.parent).text)
                 self.listen(StageFinished(step.name, str(path)))
-
-
-def _cancelled_type() -> type[BaseException]:
-    from ryven_llm_nodes.run.callback import Cancelled
-
-    return Cancelled
 
 
 @contextmanager

@@ -24,8 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-VOCAB, GOOD = 8192, 2048  # a random policy earns GOOD / VOCAB
-PROMPT, COMPLETION = 8, 24
+PROMPT, COMPLETION = 8, 24  # tokens
 PASSES = 4  # over each rollout, by both
 
 
@@ -35,15 +34,22 @@ class Job:
 
     updates: int
     batch: int
+    layers: int
     size: int  # hidden size, a multiple of 64
+    vocab: int
     learning_rate: float
     seed: int = 0
     folder: str = ""
     threads: int = 2
 
+    @property
+    def good(self) -> int:
+        """Tokens below this id earn a reward: a quarter of them, so a random policy earns 0.25."""
+        return self.vocab // 4
 
-COST = Job(updates=12, batch=8, size=768, learning_rate=1e-4)
-LEARNING = Job(updates=60, batch=32, size=128, learning_rate=1e-3)
+
+COST = Job(updates=12, batch=8, layers=12, size=768, vocab=8192, learning_rate=1e-4)
+LEARNING = Job(updates=60, batch=32, layers=2, size=64, vocab=64, learning_rate=1e-3)
 SETTINGS = {
     "lr_scheduler_type": "constant",
     "gamma": 1.0,
@@ -67,26 +73,26 @@ def settings(job: Job) -> dict[str, Any]:
     return {**SETTINGS, **own, "per_device_train_batch_size": job.batch}
 
 
-def make_model(folder: str, size: int) -> float:
-    """A Llama of 12 layers with random weights and a tokenizer of one token a word; its millions of weights."""
+def make_model(folder: str, job: Job) -> float:
+    """A Llama with random weights and a tokenizer of one token a word; returns its millions of weights."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    words = Tokenizer(models.WordLevel({f"w{i}": i for i in range(VOCAB)}, unk_token="w0"))
+    words = Tokenizer(models.WordLevel({f"w{i}": i for i in range(job.vocab)}, unk_token="w0"))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    special = {"pad_token": f"w{VOCAB - 1}", "eos_token": f"w{VOCAB - 2}"}
+    special = {"pad_token": f"w{job.vocab - 1}", "eos_token": f"w{job.vocab - 2}"}
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, padding_side="left", **special)
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=VOCAB,
-        hidden_size=size,
-        intermediate_size=8 * size // 3,
-        num_hidden_layers=12,
-        num_attention_heads=size // 64,
+        vocab_size=job.vocab,
+        hidden_size=job.size,
+        intermediate_size=8 * job.size // 3,
+        num_hidden_layers=job.layers,
+        num_attention_heads=job.size // 64,
         bos_token_id=None,
-        eos_token_id=VOCAB - 2,
-        pad_token_id=VOCAB - 1,
+        eos_token_id=job.vocab - 2,
+        pad_token_id=job.vocab - 1,
     )
     model = LlamaForCausalLM(config)
     model.save_pretrained(folder)
@@ -94,12 +100,13 @@ def make_model(folder: str, size: int) -> float:
     return sum(parameter.numel() for parameter in model.parameters()) / 1e6
 
 
-def make_prompts(count: int) -> list[list[int]]:
-    """Token ids of `count` prompts of equal length."""
+def make_prompts(job: Job) -> list[list[int]]:
+    """Token ids of a prompt for every sample, all of one length."""
     import random
 
     generator = random.Random(0)
-    return [[generator.randrange(VOCAB - 2) for _ in range(PROMPT)] for _ in range(count)]
+    count = job.updates * job.batch
+    return [[generator.randrange(job.vocab - 2) for _ in range(PROMPT)] for _ in range(count)]
 
 
 def train_ours(job: Job) -> tuple[Any, str]:
@@ -111,7 +118,7 @@ def train_ours(job: Job) -> tuple[Any, str]:
     from ryven_llm_nodes.runtime.ppo import PPOConfig, PPOTrainer
 
     def reward(completion_ids: list[list[int]], **kwargs: Any) -> list[float]:
-        return [sum(token < GOOD for token in ids) / COMPLETION for ids in completion_ids]
+        return [sum(token < job.good for token in ids) / COMPLETION for ids in completion_ids]
 
     # TRL 1.12 has no entropy bonus.
     config = PPOConfig(
@@ -123,7 +130,7 @@ def train_ours(job: Job) -> tuple[Any, str]:
         entropy_coef=0.0,
         logging_steps=PASSES,
     )
-    prompts = [" ".join(f"w{token}" for token in ids) for ids in make_prompts(job.updates * job.batch)]
+    prompts = [" ".join(f"w{token}" for token in ids) for ids in make_prompts(job)]
     trainer = PPOTrainer(
         job.folder,
         reward,
@@ -147,7 +154,7 @@ def train_trl(job: Job) -> tuple[Any, str]:
         """The running count of good tokens of the completion, in the place of hidden states (B, T, 1)."""
 
         def forward(self, input_ids: torch.Tensor, **kwargs: Any) -> BaseModelOutput:
-            good = (input_ids < GOOD) & (torch.arange(input_ids.size(1)) >= PROMPT)
+            good = (input_ids < job.good) & (torch.arange(input_ids.size(1)) >= PROMPT)
             return BaseModelOutput(hidden_states=(good.cumsum(1).unsqueeze(-1) / COMPLETION,))
 
     class CountingRewardModel(nn.Module):
@@ -169,7 +176,7 @@ def train_trl(job: Job) -> tuple[Any, str]:
         num_sample_generations=0,
         logging_steps=1,
     )
-    dataset = Dataset.from_dict({"input_ids": make_prompts(job.updates * job.batch)})
+    dataset = Dataset.from_dict({"input_ids": make_prompts(job)})
     load = {"pretrained_model_name_or_path": job.folder, "dtype": torch.float32}
     trainer = PPOTrainer(
         args=config,
@@ -207,15 +214,19 @@ def run_child(python: str, side: str, job: Job) -> dict[str, Any]:
     """Measures one side in a process of its own."""
     settings = {"OMP_NUM_THREADS": str(job.threads), "HF_HUB_OFFLINE": "1", "TRL_EXPERIMENTAL_SILENCE": "1"}
     command = [python, __file__, side, "--job", json.dumps(asdict(job))]
-    done = subprocess.run(command, env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True, check=True)
+    environment = {**os.environ, **settings}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run_both(options: argparse.Namespace, job: Job) -> tuple[list[dict[str, Any]], list[dict[str, Any]], float]:
+Runs = list[dict[str, Any]]
+
+
+def run_both(options: argparse.Namespace, job: Job) -> tuple[Runs, Runs, float]:
     """Our runs, TRL's and the model's size in millions of weights; a seed and a turn per run."""
     ours, trl = [], []
     with tempfile.TemporaryDirectory() as folder:
-        size = make_model(folder, job.size)
+        size = make_model(folder, job)
         for seed in range(options.runs):
             job = Job(**{**asdict(job), "folder": folder, "seed": seed, "threads": options.threads})
             ours.append(run_child(sys.executable, "ours", job))
@@ -241,9 +252,9 @@ def print_row(name: str, ours: list[float], trl: list[float], target: str) -> No
     print(f"{name:20}{our:10.3f}{their:10.3f}{our / their:8.2f}   {target}")
 
 
-def print_curve(name: str, runs: list[dict[str, Any]]) -> None:
-    tenths = [statistics.mean(run["rewards"][i] for run in runs) for i in range(len(runs[0]["rewards"]))]
-    print(f"{name:10}" + " ".join(f"{reward:.2f}" for reward in tenths[:: max(1, len(tenths) // 15)]))
+def print_curve(name: str, runs: Runs) -> None:
+    means = [statistics.mean(rewards) for rewards in zip(*(run["rewards"] for run in runs), strict=True)]
+    print(f"{name:10}" + " ".join(f"{reward:.2f}" for reward in means[:: max(1, len(means) // 15)]))
 
 
 def main() -> None:
@@ -263,7 +274,8 @@ def main() -> None:
     print(f"ours: {ours[0]['versions']}; theirs: {trl[0]['versions']}; medians of {options.runs} runs")
     print(f"cost: {size:.0f}M weights, {COST}\nreward: {small:.0f}M weights, {LEARNING}\n")
     print(f"{'':20}{'ours':>10}{'TRL 1.12':>10}{'ratio':>8}   target")
-    for name, unit, target in (("samples/s", "", "at least 1.5"), ("peak memory", ", GB", "at most 0.7")):
+    targets = (("samples/s", "", "at least 1.5"), ("peak memory", ", GB", "at most 0.7"))
+    for name, unit, target in targets:
         print_row(name + unit, [run[name] for run in ours], [run[name] for run in trl], target)
     rewards = [[final_reward(run) for run in runs] for runs in (learners, their_learners)]
     print_row("reward at the end", *rewards, "at least 1")

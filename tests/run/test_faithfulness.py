@@ -72,3 +72,15 @@ def test_a_branch_is_the_same_model_for_both_of_its_readers(workspace: Path, tmp
     assert run_program(build(alone), tmp_path / "alone").error is None
     assert run_program(program, tmp_path / "chain").error is None
     assert weights(tmp_path / "alone")["sft"] == weights(tmp_path / "chain")["sft"]
+
+
+@pytest.mark.slow
+def test_the_script_runs_in_several_processes(workspace: Path, tmp_path: Path, elsewhere: dict[str, str]) -> None:
+    """As under ``accelerate launch``, which starts processes in this way: one saves, all go on together."""
+    script = tmp_path / "script.py"
+    script.write_text(flows.program(flows.chain(lora=True), workspace).script_for(tmp_path).text, encoding="utf-8")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command = [*launch, str(script), "--output-dir", str(tmp_path / "out")]
+    done = subprocess.run(command, env=elsewhere, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert set(weights(tmp_path / "out")) == {*flows.METHODS, "final-model"}

@@ -1,0 +1,172 @@
+"""How the nodes of this package look and behave on the canvas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QFont, QFontMetricsF, QImage
+from qtpy.QtWidgets import QInputDialog, QVBoxLayout, QWidget
+from ryven.gui_env import NodeGUI, NodeInspectorWidget, node_gui
+
+from ryven_llm_nodes.catalogue import ExportScript, LLMNode
+from ryven_llm_nodes.catalogue.train import Trainer
+from ryven_llm_nodes.gui.check_marks import Mark
+from ryven_llm_nodes.gui.edits import changed_signal, rename
+from ryven_llm_nodes.gui.export_widget import ExportWidget
+from ryven_llm_nodes.gui.families import colour_of, glyph_of, title_of
+from ryven_llm_nodes.gui.flow_state import flow_state
+from ryven_llm_nodes.gui.icons import glyph
+from ryven_llm_nodes.gui.theme import TITLE_FONT
+from ryven_llm_nodes.gui.trainer_widget import TrainerWidget
+
+
+class NodeInspector(NodeInspectorWidget, QWidget):
+    """What Ryven puts into its inspector: the panel of a node, built when the node is first selected."""
+
+    def __init__(self, params: Any) -> None:
+        QWidget.__init__(self)
+        NodeInspectorWidget.__init__(self, params)
+        QVBoxLayout(self).setContentsMargins(0, 0, 0, 0)
+        self.panel: QWidget | None = None
+
+    def load(self) -> None:
+        if self.panel is None:
+            from ryven_llm_nodes.gui.panels import inspector_panel
+
+            self.panel = inspector_panel(self.node, flow_state(self.node.flow).model)
+            self.layout().addWidget(self.panel)
+
+
+@node_gui(LLMNode)
+class LLMNodeGUI(NodeGUI):
+    """Colour, icon, title, menu and problem mark of every node of this package."""
+
+    inspector_widget_class = NodeInspector
+
+    def __init__(self, params: Any) -> None:
+        node = type(params[0])
+        self.color = colour_of(node)
+        self.description_html = f"<b>{node.title}</b><p>{node.summary()}</p>"
+        super().__init__(params)
+        self.mark: Mark | None = None
+        self.state = flow_state(self.node.flow)
+
+    def initialized(self) -> None:
+        """Called by Ryven once the item with its ports is there."""
+        self.mark = Mark(self.item)
+        self.item.widget.title_label.fm = QFontMetricsF(_title_font())
+        self.state.changed.connect(self._refresh_mark)
+        changed_signal.connect(self._edited)
+        self._refresh_mark()
+
+    # Title: the node's own, never a copy that Ryven stores
+
+    @property
+    def display_title(self) -> str:
+        return title_of(self.node)
+
+    @display_title.setter
+    def display_title(self, title: str | None) -> None:
+        pass
+
+    @property
+    def icon(self) -> QImage:
+        return glyph(glyph_of(type(self.node)), "#ffffff")
+
+    def _edited(self, node: LLMNode) -> None:
+        if node is self.node and self.item.widget.title_label.title_str != self.display_title:
+            QTimer.singleShot(0, self, self.update_shape)
+
+    # Problems
+
+    def _refresh_mark(self) -> None:
+        sentences = self.state.problems.get(self.node, ())
+        stage = self.state.stage(self.node)
+        if not sentences and stage is not None and stage.state == "failed" and stage.message:
+            sentences = (stage.message,)
+        if self.mark is not None and sentences != self.mark.sentences:
+            self.mark.show_sentences(sentences)
+
+    # Menu
+
+    def _init_default_actions(self) -> dict[str, Any]:
+        """In place of Ryven's own: 'hide unconnected ports' raises, and titles follow names."""
+        return {
+            "Run to here": {"method": self.run_to_here},
+            "Rename...": {"method": self.ask_name},
+            "Delete": {"method": self.delete},
+        }
+
+    def data(self) -> dict[str, Any]:
+        """Nothing of titles and actions is stored: both follow from the node."""
+        return {"inspector widget": {}}
+
+    def load(self, data: Any) -> None:
+        """Nothing of what a file says about titles and actions is taken."""
+
+    def run_to_here(self) -> None:
+        """Runs the flow up to this node."""
+        from ryven_llm_nodes.gui.shell import shell_of
+
+        if shell := shell_of(self.session_gui):
+            shell.run(self.node.flow, to=self.node)
+
+    def ask_name(self) -> None:
+        """Asks for a name; variable, function and folder of the step are called after it."""
+        prompt = f"Name of this {self.node.title} (empty: numbered by kind)"
+        name, ok = QInputDialog.getText(self.flow_view(), "Rename", prompt, text=self.node.name)
+        if ok:
+            rename(self.node, name)
+
+    def delete(self) -> None:
+        """Deletes this node, and no other that is selected."""
+        self.flow_view().select_items([self.item])
+        self.flow_view().remove_selected_components__cmd()
+
+
+def _title_font() -> QFont:
+    font = QFont(*TITLE_FONT)
+    font.setWeight(QFont.Weight.DemiBold)
+    return font
+
+
+@node_gui(Trainer)
+class TrainerGUI(LLMNodeGUI):
+    """A trainer shows how it goes."""
+
+    main_widget_class = TrainerWidget
+    main_widget_pos = "below ports"
+
+    def initialized(self) -> None:
+        super().initialized()
+        self.state.model.stage_changed.connect(lambda _: self._shadow())
+
+    def _shadow(self) -> None:
+        """Takes the shadow away while the node is live: every redraw would render it anew."""
+        stage = self.state.stage(self.node)
+        live = stage is not None and stage.state == "running"
+        if live and self.item.graphicsEffect() is not None:
+            self.item.setGraphicsEffect(None)
+        elif not live and self.item.graphicsEffect() is None:
+            add_shadow(self.item)
+
+
+def add_shadow(item: Any) -> None:
+    """The shadow that ryvencore gives every node, a little softer."""
+    from qtpy.QtGui import QColor
+    from qtpy.QtWidgets import QGraphicsDropShadowEffect
+
+    effect = QGraphicsDropShadowEffect()
+    effect.setOffset(6, 6)
+    effect.setBlurRadius(18)
+    effect.setColor(QColor("#0a0c0f"))
+    item.setGraphicsEffect(effect)
+
+
+@node_gui(ExportScript)
+class ExportGUI(LLMNodeGUI):
+    """Export Script has the button that the toolbar has, too."""
+
+    main_widget_class = ExportWidget
+    main_widget_pos = "below ports"

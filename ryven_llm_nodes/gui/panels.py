@@ -1,0 +1,43 @@
+"""Where the shell takes its panels from: each is imported when it is first shown."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QWidget
+
+from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.gui.run_model import RunModel
+
+
+def inspector_panel(node: LLMNode, model: RunModel) -> QWidget:
+    """The form and the code of ``node``."""
+    from ryven_llm_nodes.gui.inspector import InspectorPanel
+
+    return InspectorPanel(node, model)
+
+
+def metrics_dock(model: RunModel) -> QWidget:
+    """The curves of a flow's stages."""
+    from ryven_llm_nodes.gui.metrics_dock import MetricsDock
+
+    return MetricsDock(model)
+
+
+def completions_browser(model: RunModel) -> QWidget:
+    """What policies wrote, and its rewards."""
+    from ryven_llm_nodes.gui.completions import CompletionsBrowser
+
+    return CompletionsBrowser(model)
+
+
+def log_view(model: RunModel) -> QWidget:
+    """The log of a flow's runs."""
+    from ryven_llm_nodes.gui.log_view import LogView
+
+    return LogView(model)
+
+
+def code_view(text: str) -> QWidget:
+    """A read-only view of Python code."""
+    from ryven_llm_nodes.gui.code_view import CodeView
+
+    return CodeView(text, True)

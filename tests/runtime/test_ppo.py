@@ -1,0 +1,564 @@
+"""PPOTrainer on a tiny Llama: what it computes, what it learns, what it saves and restores."""
+
+import ast
+import hashlib
+import inspect
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM, LlamaForSequenceClassification, set_seed
+from trl import GRPOTrainer
+from trl.trainer.utils import add_fused_lm_head, create_model_from_path
+
+from ryven_llm_nodes.runtime import ppo
+from ryven_llm_nodes.runtime.ppo import PPOConfig, PPOTrainer
+from ryven_llm_nodes.runtime.ppo_math import gae, masked_whiten, per_token_rewards
+
+PROMPTS = ["a b c", "d", "x y z w v", "q r"]
+Train = Callable[..., PPOTrainer]
+
+
+def share_of_vowels(completions: list[str], **kwargs: Any) -> list[float]:
+    """A dense reward: each vowel counts. A random policy earns about 0.17."""
+    return [sum(text.count(vowel) for vowel in "aeiou") / 8 for text in completions]
+
+
+def lora() -> LoraConfig:
+    return LoraConfig(r=4, target_modules="all-linear")
+
+
+def digest(trainer: PPOTrainer) -> str:
+    """sha256 of every weight, the value head's included."""
+    weights = hashlib.sha256()
+    for name, parameter in sorted(trainer.model.named_parameters()):
+        weights.update(name.encode() + parameter.detach().numpy().tobytes())
+    return weights.hexdigest()
+
+
+def logged(trainer: PPOTrainer, name: str) -> list[float]:
+    return [entry[name] for entry in trainer.state.log_history if name in entry]
+
+
+@pytest.fixture
+def build(tmp_path: Path, make_model: Callable, tokenizer: Any) -> Train:
+    """Builds a trainer, by default for the tiny model; keywords are the trainer's or the configuration's."""
+
+    def build(model: Any = None, reward_funcs: Any = share_of_vowels, **options: Any) -> PPOTrainer:
+        trainer_names = ("ref_model", "peft_config", "reward_processing_classes", "eval_dataset", "callbacks")
+        kwargs = {name: options.pop(name) for name in trainer_names if name in options}
+        dataset = Dataset.from_dict({"prompt": options.pop("prompts", PROMPTS * 16)})
+        defaults = {
+            "output_dir": str(tmp_path / "out"),
+            "per_device_train_batch_size": 16,
+            "max_steps": 8,
+            "max_completion_length": 8,
+            "learning_rate": 3e-3,
+            "logging_steps": 1,
+            "save_strategy": "no",
+            "report_to": "none",
+            "use_cpu": True,
+            "bf16": False,
+            "disable_tqdm": True,
+        }
+        return PPOTrainer(
+            make_model() if model is None else model,
+            reward_funcs,
+            PPOConfig(**{**defaults, **options}),
+            train_dataset=dataset,
+            processing_class=tokenizer,
+            **kwargs,
+        )
+
+    return build
+
+
+@pytest.fixture
+def train(build: Train) -> Train:
+    """Builds a trainer and trains it."""
+
+    def train(*args: Any, resume: str | None = None, **options: Any) -> PPOTrainer:
+        trainer = build(*args, **options)
+        set_seed(0)
+        trainer.train(resume_from_checkpoint=resume)
+        return trainer
+
+    return train
+
+
+@pytest.fixture
+def rollout(build: Train) -> tuple[PPOTrainer, dict[str, torch.Tensor]]:
+    """A rollout of a policy that has left its reference, with a value head that has an opinion."""
+    trainer = build(kl_coef=0.3, gamma=0.9, lam=0.8)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in trainer.model.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    return trainer, trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS * 8])
+
+
+# TRL's side of the contract
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("_generate_and_score_completions", ["inputs"]),
+        ("_calculate_rewards", ["inputs", "prompts", "completions", "completion_ids_list"]),
+        ("_get_per_token_logps_and_entropies", ["model", "input_ids", "attention_mask", "logits_to_keep"]),
+        ("compute_loss", ["model", "inputs", "return_outputs", "num_items_in_batch"]),
+        ("_save_optimizer_and_scheduler", ["output_dir"]),
+        ("_load_optimizer_and_scheduler", ["checkpoint"]),
+    ],
+)
+def test_trl_still_has_the_methods_that_are_overridden(method: str, parameters: list[str]) -> None:
+    assert method in vars(PPOTrainer)
+    signature = inspect.signature(getattr(GRPOTrainer, method))
+    assert list(signature.parameters)[1 : len(parameters) + 1] == parameters
+
+
+def test_trl_still_has_the_helpers_and_attributes_that_are_used(build: Train) -> None:
+    assert list(inspect.signature(add_fused_lm_head).parameters)[:3] == [
+        "model",
+        "temperature",
+        "cast_lm_head_to_fp32",
+    ]
+    assert next(iter(inspect.signature(create_model_from_path).parameters)) == "model_id"
+    source = inspect.getsource(GRPOTrainer)
+    for name in ("_step", "_buffered_inputs", "_metrics", "reward_weights", "epsilon_low", "epsilon_high"):
+        assert f"self.{name}" in source
+        assert hasattr(build(), name)
+    assert source.count("_ = self._get_per_token_logps_and_entropies") >= 1, "it no longer returns three values"
+    assert GRPOTrainer.loss_is_scaled_for_ga is True
+
+
+def test_the_modules_can_be_copied_into_a_script() -> None:
+    for module in ("ppo.py", "ppo_math.py"):
+        tree = ast.parse((Path(ppo.__file__).parent / module).read_text())
+        imports = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+        assert not [name for node in imports for name in node.names if name.asname]
+        assert not [node for node in imports if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+        assert {node.module for node in imports if isinstance(node, ast.ImportFrom) and node.level} <= {"ppo_math"}
+
+
+# Configuration
+
+
+def test_defaults_can_be_read_from_the_source() -> None:
+    tree = ast.parse(inspect.getsource(PPOConfig))
+    fields = [node for node in tree.body[0].body if isinstance(node, ast.AnnAssign)]
+    read = {
+        node.target.id: {word.arg: ast.literal_eval(word.value) for word in node.value.keywords} for node in fields
+    }
+    config = PPOConfig(use_cpu=True, bf16=False, report_to="none")
+    assert {"gamma": 0.99, "lam": 0.95, "kl_coef": 0.05, "vf_coef": 0.1}.items() <= {
+        name: field["default"] for name, field in read.items()
+    }.items()
+    for name, field in read.items():
+        assert getattr(config, name) == field["default"]
+        assert field["metadata"]["help"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("gamma", 1.5, "PPOConfig > gamma: must be between 0 and 1, got 1.5. Typical: 0.99 to 1."),
+        ("lam", -0.1, "PPOConfig > lam: must be between 0 and 1, got -0.1"),
+        ("kl_coef", -1, "PPOConfig > kl_coef: must be at least 0, got -1"),
+        ("num_iterations", 0, "PPOConfig > num_iterations: must be at least 1, got 0"),
+        ("kl_estimator", "k2", "PPOConfig > kl_estimator: must be 'k1' or 'k3', got 'k2'"),
+        ("num_generations", 4, "PPOConfig > num_generations: not used by PPO, leave it at 1, got 4"),
+        ("beta", 0.1, "PPOConfig > beta: not used by PPO, leave it at 0.0, got 0.1"),
+        ("per_device_train_batch_size", 1, "a rollout needs 2 completions or more, got 1"),
+    ],
+)
+def test_bad_values_are_named(field: str, value: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=".*") as error:
+        PPOConfig(**{"use_cpu": True, "bf16": False, field: value})
+    assert message in str(error.value)
+
+
+def test_a_rollout_is_cut_into_whole_minibatches() -> None:
+    with pytest.raises(ValueError, match=r"steps_per_generation: must be a multiple .* \(2\), got 3"):
+        PPOConfig(use_cpu=True, bf16=False, gradient_accumulation_steps=2, steps_per_generation=3)
+
+
+def test_odd_batches_and_single_completions(train: Train) -> None:
+    trainer = train(per_device_train_batch_size=3, num_iterations=2, max_steps=4)
+    assert trainer.args.num_generations == 1
+    assert logged(trainer, "ppo/clip_fraction").__len__() == 4
+    prompts = [prompt for prompt in trainer._logs["prompt"]]
+    assert len(prompts) == 3  # one completion for each of three prompts, the last rollout
+
+
+# What a rollout is
+
+
+def test_rollout_equals_unpadded_evaluation(
+    rollout: tuple[PPOTrainer, dict[str, torch.Tensor]], tokenizer: Any
+) -> None:
+    """Log-probabilities, values, advantages and returns, one completion at a time, with plain forward passes."""
+    trainer, batch = rollout
+    head, args = trainer.value_head, trainer.args
+    lengths = batch["completion_mask"].sum(1)
+    assert len(set(lengths.tolist())) > 2, "the test needs completions that end early"
+    assert len(set(batch["prompt_mask"].sum(1).tolist())) > 2, "the test needs padded prompts"
+    raw, texts = [], []
+    for row, length in enumerate(lengths.tolist()):
+        prompt = batch["prompt_ids"][row][batch["prompt_mask"][row].bool()]
+        completion = batch["completion_ids"][row][:length]
+        ids = torch.cat([prompt, completion]).unsqueeze(0)
+        texts.append(tokenizer.decode(completion, skip_special_tokens=True))
+        logps = {}
+        for name, model in (("policy", trainer.model), ("reference", trainer.ref_model)):
+            with torch.no_grad():
+                output = model(input_ids=ids, output_hidden_states=True)
+            predictions = output.logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+            logps[name] = predictions.gather(1, completion.unsqueeze(1)).T
+            if name == "policy":
+                hidden = output.hidden_states[-1][:, len(prompt) - 1 : -1]
+        values = (hidden @ head.weight.T + head.bias).squeeze(-1).detach()
+        assert not torch.allclose(logps["policy"], logps["reference"], atol=1e-2)
+        mask, score = torch.ones(1, length), torch.tensor(share_of_vowels([texts[-1]]))
+        rewards, _ = per_token_rewards(score, logps["policy"], logps["reference"], mask, args.kl_coef)
+        advantages, returns = gae(rewards, values, mask, args.gamma, args.lam)
+        raw.append(advantages[0])
+        for name, alone in (("old_logps", logps["policy"]), ("old_values", values), ("returns", returns)):
+            torch.testing.assert_close(batch[name][row : row + 1, :length], alone, atol=2e-6, rtol=1e-5)
+        assert batch["returns"][row, length:].abs().sum() == 0
+        ended = bool(length < 8)
+        assert (completion[-1] == tokenizer.eos_token_id).item() or not ended
+    together = torch.cat(raw)
+    whitened = (together - together.mean()) / together.std()
+    torch.testing.assert_close(batch["advantages"][batch["completion_mask"].bool()], whitened, atol=1e-5, rtol=1e-4)
+
+
+def test_padding_changes_nothing(rollout: tuple[PPOTrainer, dict[str, torch.Tensor]]) -> None:
+    trainer, batch = rollout
+    left, right = (16, 5), (16, 7)
+    pad = lambda x, where, value: torch.nn.functional.pad(x, where, value=value)  # noqa: E731
+    wider = {
+        "prompt_ids": pad(batch["prompt_ids"], (5, 0), 0),
+        "prompt_mask": pad(batch["prompt_mask"], (5, 0), 0),
+        "completion_ids": pad(batch["completion_ids"], (0, 7), 0),
+        "completion_mask": pad(batch["completion_mask"], (0, 7), 0),
+    }
+    del left, right
+    mask = batch["completion_mask"].bool()
+    for narrow, wide in zip(trainer._evaluate(trainer.model, batch), trainer._evaluate(trainer.model, wider), strict=True):
+        torch.testing.assert_close(wide[:, :8][mask], narrow[mask], atol=2e-6, rtol=1e-5)
+
+
+def test_entropies_are_those_of_the_softmax(rollout: tuple[PPOTrainer, dict[str, torch.Tensor]]) -> None:
+    trainer, batch = rollout
+    row = int(batch["prompt_mask"].sum(1).argmax())  # the longest prompt has no padding
+    ids = torch.cat([batch["prompt_ids"][row], batch["completion_ids"][row]]).unsqueeze(0)
+    with torch.no_grad():
+        logits = trainer.model(input_ids=ids).logits[0, batch["prompt_ids"].size(1) - 1 : -1]
+        entropies = trainer._evaluate(trainer.model, batch)[1][row]
+    expected = torch.distributions.Categorical(logits=logits).entropy()
+    length = int(batch["completion_mask"][row].sum())
+    torch.testing.assert_close(entropies[:length], expected[:length], atol=1e-5, rtol=1e-5)
+
+
+def test_lambda_decides_how_far_the_score_reaches(build: Train) -> None:
+    """With values of 0 and no penalty, lambda 0 credits the last token alone and lambda 1 all of them."""
+    options = {"kl_coef": 0.0, "gamma": 1.0, "whiten_advantages": False}
+    inputs = [{"prompt": prompt} for prompt in PROMPTS * 4]
+    for lam in (0.0, 1.0):
+        trainer = build(**options, lam=lam)
+        set_seed(0)
+        batch = trainer._generate_and_score_completions(inputs)
+        mask = batch["completion_mask"]
+        is_last = torch.arange(mask.size(1)) == mask.sum(1, keepdim=True) - 1
+        expected = trainer._scores.unsqueeze(1) * (is_last if lam == 0 else mask)
+        torch.testing.assert_close(batch["advantages"], expected.float())
+        assert trainer._scores.sum() > 0
+
+
+# Rewards
+
+
+def test_functions_and_reward_models_are_weighted(build: Train, tiny_config: Any, tokenizer: Any) -> None:
+    torch.manual_seed(7)
+    config = type(tiny_config)(**{**tiny_config.to_dict(), "num_labels": 1})
+    reward_model = LlamaForSequenceClassification(config)
+    reward_model.config._name_or_path = "tiny-reward"
+    trainer = build(
+        reward_funcs=[share_of_vowels, reward_model],
+        reward_processing_classes=[None, tokenizer],
+        reward_weights=[2.0, 10.0],
+    )
+    batch = trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS * 2])
+    for row in range(8):
+        prompt = PROMPTS[row % 4]
+        text = tokenizer.decode(batch["completion_ids"][row], skip_special_tokens=True)
+        ids = tokenizer(prompt + text, return_tensors="pt").input_ids
+        with torch.no_grad():
+            score = reward_model(input_ids=ids).logits[0, 0]
+        assert score.abs() > 1e-4
+        expected = 2.0 * share_of_vowels([text])[0] + 10.0 * score
+        torch.testing.assert_close(trainer._scores[row], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_completion_without_a_score_is_left_out(build: Train) -> None:
+    """Its weight in the losses is 0: the mask hides it, so another score beside it changes nothing."""
+
+    def only_short_prompts(prompts: list[str], completions: list[str], **kwargs: Any) -> list[float | None]:
+        scores = share_of_vowels(completions)
+        return [score if len(prompt) < 4 else None for prompt, score in zip(prompts, scores, strict=True)]
+
+    trainer = build(reward_funcs=only_short_prompts)
+    batch = trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS * 2])
+    assert batch["completion_mask"].sum(1).gt(0).tolist() == [True, True, False, True] * 2
+    assert batch["advantages"][2::4].abs().sum() == 0
+    assert batch["advantages"][0::4].abs().sum() > 0
+    assert math.isfinite(trainer.compute_loss(trainer.model, batch).item())
+
+
+def test_conversations(train: Train, tokenizer: Any) -> None:
+    seen = []
+
+    def reward(prompts: list[Any], completions: list[Any], **kwargs: Any) -> list[float]:
+        seen.extend(zip(prompts, completions, strict=True))
+        return share_of_vowels([completion[0]["content"] for completion in completions])
+
+    prompts = [[{"role": "user", "content": prompt}] for prompt in PROMPTS] * 8
+    trainer = train(reward_funcs=reward, prompts=prompts, max_steps=4)
+    prompt, completion = seen[0]
+    assert prompt[0]["role"] == "user"
+    assert completion[0]["role"] == "assistant"
+    ids = trainer._buffered_inputs[0]["prompt_ids"]
+    assert all(tokenizer.decode(row, skip_special_tokens=True).startswith("u") for row in ids)
+    assert trainer.value_head.weight.abs().sum() > 0
+
+
+# The reference
+
+
+def test_the_reference_is_the_policy_as_it_entered(train: Train, make_model: Callable) -> None:
+    """Also when the same object comes from another trainer, whose wrapped `forward` a copy would inherit."""
+    model = make_model()
+    train(model=model, max_steps=4)
+    entered = {name: weight.clone() for name, weight in model.state_dict().items()}
+    trainer = train(model=model, max_steps=8, logging_steps=4)
+    assert logged(trainer, "ppo/kl")[0] == 0.0
+    assert abs(logged(trainer, "ppo/kl")[1]) > 0
+    moved = [name for name, weight in model.state_dict().items() if not torch.equal(weight, entered[name])]
+    assert len(moved) == len(entered)
+    for name, weight in trainer.ref_model.state_dict().items():
+        assert torch.equal(weight, entered[name])
+    batch = trainer._buffered_inputs[0]
+    fresh = make_model()
+    fresh.load_state_dict(entered)
+    add_fused_lm_head(fresh)
+    with torch.no_grad():
+        torch.testing.assert_close(trainer._reference_logps(batch), trainer._evaluate(fresh, batch)[0])
+
+
+def test_with_lora_the_reference_is_the_base_model(build: Train, make_model: Callable) -> None:
+    trainer = build(peft_config=lora())
+    assert trainer.ref_model is None
+    with torch.no_grad():
+        for name, parameter in trainer.model.named_parameters():
+            if "lora_B" in name:
+                parameter += 0.1
+    batch = trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS])
+    base = make_model()
+    add_fused_lm_head(base)
+    with torch.no_grad():
+        expected = trainer._evaluate(base, batch)[0]
+        torch.testing.assert_close(trainer._reference_logps(batch), expected, atol=2e-6, rtol=1e-5)
+        assert not torch.allclose(trainer._evaluate(trainer.model, batch)[0], expected, atol=1e-3)
+
+
+def test_model_and_reference_from_folders(train: Train, model_folder: Path, make_model: Callable) -> None:
+    """The same run as with the objects, and float32 although nothing says so."""
+    from_folder = train(model=model_folder, ref_model=model_folder)
+    assert digest(from_folder) == digest(train(model=make_model()))
+    assert from_folder.model.dtype == from_folder.ref_model.dtype == torch.float32
+    other = train(model=str(model_folder), ref_model=make_model(seed=5), max_steps=1)
+    assert logged(other, "ppo/kl")[0] != 0
+
+
+# What is learned
+
+
+def test_the_reward_rises(train: Train) -> None:
+    trainer = train(max_steps=120, kl_coef=0.0, num_iterations=3, steps_per_generation=2, logging_steps=6)
+    rewards = logged(trainer, "reward")
+    assert len(rewards) == 20
+    assert sum(rewards[:2]) / 2 < 0.3
+    assert sum(rewards[-2:]) / 2 > 0.6
+
+
+def test_with_lora_the_reward_rises(train: Train) -> None:
+    options = {"max_steps": 120, "kl_coef": 0.0, "learning_rate": 2e-2, "logging_steps": 4}
+    trainer = train(**options, peft_config=lora())
+    rewards = logged(trainer, "reward")
+    assert sum(rewards[-3:]) / 3 > sum(rewards[:3]) / 3 + 0.2
+
+
+def test_the_value_head_learns_to_predict(train: Train) -> None:
+    """A reward that never changes is a return that can be learned to the last digit."""
+    options = {"reward_funcs": lambda completions, **kwargs: [1.0] * len(completions), "gamma": 1.0, "lam": 1.0}
+    trainer = train(**options, kl_coef=0.0, vf_coef=1.0, cliprange_value=10.0, max_steps=80, logging_steps=4)
+    assert logged(trainer, "ppo/value_mean")[0] == 0
+    assert abs(logged(trainer, "ppo/value_mean")[-1] - 1) < 0.1
+    assert logged(trainer, "ppo/value_loss")[-1] < 0.05 * logged(trainer, "ppo/value_loss")[0]
+
+
+def test_coefficients_pull_in_their_direction(train: Train) -> None:
+    base = {"max_steps": 24, "logging_steps": 4}
+    plain = train(**base, entropy_coef=0.0, kl_coef=0.0)
+    curious = train(**base, entropy_coef=0.5, kl_coef=0.0)
+    assert logged(curious, "ppo/entropy")[-1] > logged(plain, "ppo/entropy")[-1] + 0.02
+    tied = train(**base, entropy_coef=0.0, kl_coef=2.0)
+    assert logged(tied, "ppo/kl")[-1] < 0.5 * logged(plain, "ppo/kl")[-1]
+    tight = train(**base, entropy_coef=0.0, kl_coef=0.0, epsilon=0.01)
+    assert logged(tight, "ppo/clip_fraction")[0] > logged(plain, "ppo/clip_fraction")[0] + 0.1
+    assert logged(tight, "ppo/kl")[-1] < logged(plain, "ppo/kl")[-1]
+    blind = train(**base, entropy_coef=0.0, kl_coef=0.0, vf_coef=0.0)
+    assert blind.value_head.weight.abs().sum() == 0
+    assert plain.value_head.weight.abs().sum() > 0
+
+
+def test_lambda_changes_the_run(train: Train) -> None:
+    assert digest(train(lam=0.0)) != digest(train(lam=1.0))
+
+
+def test_metrics_are_there_and_finite(train: Train) -> None:
+    trainer = train(eval_dataset=Dataset.from_dict({"prompt": PROMPTS}), per_device_eval_batch_size=2)
+    names = "kl rlhf_reward value_mean explained_variance policy_loss value_loss entropy clip_fraction"
+    for name in [f"ppo/{name}" for name in names.split()] + ["reward", "rewards/share_of_vowels/mean"]:
+        assert logged(trainer, name)
+        assert all(math.isfinite(value) for value in logged(trainer, name))
+    metrics = trainer.evaluate()
+    assert math.isfinite(metrics["eval_loss"])
+    assert math.isfinite(logged(trainer, "eval_ppo/policy_loss")[0])
+    assert "frac_reward_zero_std" not in trainer.state.log_history[0]
+
+
+# Determinism, checkpoints, saving
+
+
+def test_two_runs_give_the_same_weights(train: Train) -> None:
+    first, second = train(), train()
+    assert digest(first) == digest(second)
+    assert digest(first) != digest(train(seed=1, data_seed=1, learning_rate=2e-3))
+
+
+@pytest.mark.parametrize("peft", [False, True], ids=["full", "lora"])
+@pytest.mark.parametrize(
+    ("options", "step"),
+    [({"num_iterations": 1}, 3), ({"num_iterations": 3, "steps_per_generation": 2}, 6)]
+    + [({"num_iterations": 3, "steps_per_generation": 2}, step) for step in (4, 7)]
+    + [({"num_iterations": 2, "steps_per_generation": 4, "gradient_accumulation_steps": 2}, 5)],
+    ids=["one pass", "between rollouts", "within a rollout", "early in a rollout", "accumulating"],
+)
+def test_resuming_is_bit_identical(train: Train, peft: bool, options: dict[str, int], step: int) -> None:
+    """In a fresh trainer, at the end of a rollout and in the middle of one."""
+    options = {**options, "max_steps": 14, "save_strategy": "steps", "save_steps": step}
+    whole = train(**options, peft_config=lora() if peft else None)
+    checkpoint = f"{whole.args.output_dir}/checkpoint-{step}"
+    resumed = train(**options, peft_config=lora() if peft else None, resume=checkpoint)
+    assert digest(resumed) == digest(whole)
+    for name in ("reward", "ppo/kl", "ppo/value_loss"):
+        assert logged(resumed, name) == logged(whole, name)
+    head = torch.load(f"{checkpoint}/ppo_state_0.pt", weights_only=True)["value_head"][0]
+    assert head.abs().sum() > 0
+    assert not torch.equal(head, whole.value_head.weight)
+
+
+def test_a_checkpoint_of_another_trainer_is_refused(train: Train) -> None:
+    trainer = train(save_strategy="steps", save_steps=4)
+    checkpoint = Path(trainer.args.output_dir) / "checkpoint-4"
+    (checkpoint / "ppo_state_0.pt").unlink()
+    with pytest.raises(FileNotFoundError, match=r"resume_from_checkpoint: .*ppo_state_0.pt is missing"):
+        train(save_strategy="steps", save_steps=4, resume=str(checkpoint))
+
+
+@pytest.mark.parametrize("peft", [False, True], ids=["full", "lora"])
+def test_what_is_saved_is_a_plain_language_model(train: Train, tmp_path: Path, peft: bool) -> None:
+    trainer = train(peft_config=lora() if peft else None, save_strategy="steps", save_steps=8)
+    folder = tmp_path / "saved"
+    if peft:
+        policy = trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
+        policy.save_pretrained(folder)
+    else:
+        policy = trainer.model
+        trainer.save_model(str(folder))
+    assert trainer.value_head.weight.abs().sum() > 0
+    ids = torch.tensor([[3, 4, 5, 6]])
+    for saved in [folder] if peft else [folder, Path(trainer.args.output_dir) / "checkpoint-8"]:
+        model, info = AutoModelForCausalLM.from_pretrained(saved, output_loading_info=True)
+        assert not any(info.values())
+        with torch.no_grad():
+            torch.testing.assert_close(model(ids).logits, policy(ids).logits)
+
+
+def test_bfloat16_leaves_the_value_head_in_float32(train: Train) -> None:
+    trainer = train(bf16=True, max_steps=4)
+    assert trainer.value_head.weight.dtype == torch.float32
+    assert trainer._buffered_inputs[0]["old_values"].dtype == torch.float32
+    assert all(math.isfinite(value) for value in logged(trainer, "ppo/value_loss"))
+    assert digest(trainer) == digest(train(bf16=True, max_steps=4))
+
+
+TWO_PROCESSES = """
+import sys, torch
+from datasets import Dataset
+from transformers import AutoTokenizer
+from ryven_llm_nodes.runtime.ppo import PPOConfig, PPOTrainer
+
+torch.set_num_threads(1)
+folder, out = sys.argv[1:]
+def reward(completion_ids, **kwargs):
+    return [float(ids[0]) for ids in completion_ids]
+config = PPOConfig(output_dir=out, per_device_train_batch_size=4, num_iterations=2, max_steps=4,
+    max_completion_length=4, learning_rate=1e-2, gradient_checkpointing=False, save_strategy="no", report_to="none",
+    logging_steps=1, use_cpu=True, bf16=False, ddp_backend="gloo", disable_tqdm=True)
+trainer = PPOTrainer(folder, reward, config, processing_class=AutoTokenizer.from_pretrained(folder),
+    train_dataset=Dataset.from_dict({"prompt": ["a b", "c", "d e f", "g"] * 4}))
+trainer.train()
+gather = trainer.accelerator.gather
+first = torch.cat([batch["completion_ids"] for batch in trainer._buffered_inputs])[:, 0]
+returns = torch.cat([batch["returns"] for batch in trainer._buffered_inputs])
+weights = torch.cat([p.detach().flatten() for p in trainer.model.parameters()])
+torch.save({"weights": gather(weights[None]), "head": trainer.value_head.weight.detach(),
+    "scores": gather(trainer._scores[None]), "first": gather(first)}, f"{out}-{trainer.accelerator.process_index}.pt")
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_stay_together(model_folder: Path, tmp_path: Path) -> None:
+    """Both end with the same weights, and each takes its own completions' scores from the gathered ones."""
+    script, out = tmp_path / "train.py", tmp_path / "out"
+    script.write_text(TWO_PROCESSES)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    root = str(Path(ppo.__file__).parents[2])
+    done = subprocess.run(
+        [*launch, str(script), str(model_folder), str(out)],
+        env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    mine, other = (torch.load(f"{out}-{rank}.pt") for rank in (0, 1))
+    assert torch.equal(mine["weights"][0], mine["weights"][1])
+    assert mine["head"].abs().sum() > 0
+    assert torch.equal(mine["scores"], other["scores"])
+    # The minibatches are shuffled, the scores are not: compare as sets, process by process.
+    for rank in (0, 1):
+        rows = slice(4 * rank, 4 * rank + 4)
+        scored = mine["scores"][0][rows].sort().values
+        assert torch.equal(scored, mine["first"][rows].float().sort().values)
+    assert not torch.equal(mine["first"][:4], mine["first"][4:])
