@@ -80,9 +80,10 @@ def _default_and_help(value: ast.expr | None) -> tuple[JSON, str]:
     if not isinstance(value, ast.Call):
         return _literal(value), ""
     keywords = {keyword.arg: keyword.value for keyword in value.keywords}
-    metadata = _literal(keywords.get("metadata"))
-    help_text = metadata.get("help", "") if isinstance(metadata, dict) else ""
-    return _literal(keywords.get("default")), help_text.replace("%%", "%")
+    metadata = keywords.get("metadata")  # not a literal as a whole: beside the help there may be a computed entry
+    entries = zip(metadata.keys, metadata.values, strict=True) if isinstance(metadata, ast.Dict) else ()
+    help_text = next((_literal(text) for key, text in entries if _literal(key) == "help"), "")
+    return _literal(keywords.get("default")), help_text.replace("%%", "%") if isinstance(help_text, str) else ""
 
 
 def _literal(value: ast.expr | None) -> JSON:

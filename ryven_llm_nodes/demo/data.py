@@ -21,10 +21,10 @@ Row = dict[str, Any]
 
 SYSTEM = "You explain Python."  # short, since every row repeats it
 ROWS: Mapping[str, tuple[int, int]] = {  # file stem: (rows to train on, rows held out)
-    "sft": (96, 64),
-    "preferences": (64, 64),
-    "ppo_prompts": (256, 64),
-    "grpo_prompts": (96, 64),
+    "sft": (48, 64),
+    "preferences": (32, 64),
+    "ppo_prompts": (160, 64),
+    "grpo_prompts": (64, 64),
 }
 
 OPENINGS = (

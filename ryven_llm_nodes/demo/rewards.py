@@ -55,5 +55,5 @@ def brief_and_on_topic(completions, topic, **kwargs):
 def load_reward(source: str, name: str) -> Callable[..., Sequence[float]]:
     """The function `name` that `source` defines, for measuring with what the editor's node trains on."""
     namespace: dict[str, Any] = {"__name__": name}
-    exec(compile(source, f"<{name}>", "exec"), namespace)
+    exec(compile(source, f"<{name}>", "exec"), namespace)  # noqa: S102  (our own text above)
     return namespace[name]

@@ -19,11 +19,12 @@ AHEAD: Final = 200
 class FieldsList(QWidget):
     """Shows the rows called ``names``, one below the other.
 
-    ``make`` builds a row when it is first seen, ``estimate`` tells how high it will be. Rows are kept once built.
+    ``make`` builds a row, inside the widget that it is given, when it is first
+    seen, ``estimate`` tells how high it will be. Rows are kept once built.
     """
 
     def __init__(
-        self, make: Callable[[str], FieldRow], estimate: Callable[[str], int], parent: QWidget | None = None
+        self, make: Callable[[str, QWidget], FieldRow], estimate: Callable[[str], int], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._make, self._estimate = make, estimate
@@ -39,15 +40,14 @@ class FieldsList(QWidget):
         self.names = list(names)
         self._arrange()
         wanted = set(names)
-        for name, row in self.rows.items():
+        for name, row in list(self.rows.items()):
             row.setVisible(name in wanted)
         self._chain()
 
     def row(self, name: str) -> FieldRow:
         """The row called ``name``, which is built if it has not been yet."""
         if name not in self.rows:
-            self.rows[name] = row = self._make(name)
-            row.setParent(self)
+            self.rows[name] = self._make(name, self)
         return self.rows[name]
 
     def top_of(self, name: str) -> int:

@@ -108,8 +108,8 @@ class ParameterForm(QWidget):
         column.addStretch(1)
         return content
 
-    def _make_row(self, name: str) -> FieldRow:
-        row = FieldRow(self.parameters[name], self._root)
+    def _make_row(self, name: str, parent: QWidget) -> FieldRow:
+        row = FieldRow(self.parameters[name], self._root, parent)
         row.edited.connect(self._set)
         row.reset.connect(self._reset)
         self._show(row)

@@ -9,7 +9,17 @@ from typing import Final
 
 from qtpy.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QKeySequence, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ryven_llm_nodes.catalogue.parameters import JSON, UNKNOWN, Parameter
 from ryven_llm_nodes.gui.code_view import CodeView
@@ -55,11 +65,12 @@ class Editor(QWidget):
 
 
 def _set_property(widget: QWidget, name: str, value: bool) -> None:
-    """Sets a property that the style sheet looks at; ``unpolish`` makes it look again."""
+    """Sets a property that the style sheet looks at, and makes it look again if it has looked already."""
     if bool(widget.property(name)) != value:
         widget.setProperty(name, value)
-        widget.style().unpolish(widget)
-        widget.style().polish(widget)
+        if widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):
+            widget.style().unpolish(widget)
+            widget.style().polish(widget)
 
 
 class _Line(QLineEdit):
@@ -120,7 +131,7 @@ class LineEditor(Editor):
 
 
 class PathEditor(LineEditor):
-    """A line with a button that opens a file dialog; ``root`` is what chosen paths are told relative to, if below it."""
+    """A line with a button that opens a file dialog. Paths below the folder ``root`` are told relative to it."""
 
     def __init__(
         self, parameter: Parameter, root: Callable[[], Path | None] = lambda: None, parent: QWidget | None = None
@@ -159,6 +170,7 @@ class FlagEditor(Editor):
     def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
         super().__init__(parameter, parent)
         self.box = _CheckBox(parameter.label or parameter.name, self)
+        self.box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._fill(self.box)
         self.box.toggled.connect(self.edited.emit)
 

@@ -125,7 +125,8 @@ class FieldRow(QWidget):
         if changed != self.is_changed:
             self.is_changed = changed
             self.name.setProperty("changed", changed)
-            self.name.style().polish(self.name)
+            if self.name.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):
+                self.name.style().polish(self.name)
             self.update()
 
     def _make_reset_button(self) -> None:

@@ -92,6 +92,7 @@ QToolButton[role="flat"] {{ background: transparent; border: none; padding: 0; c
     height: 18px; min-height: 18px; max-height: 18px; min-width: 18px; max-width: 18px }}
 QToolButton[role="flat"]:hover {{ color: {ACCENT} }}
 
+QCheckBox {{ text-transform: none; height: 20px; spacing: 6px; color: {TEXT}; background: transparent }}
 QScrollArea, QAbstractScrollArea {{ border: none; background: transparent }}
 QScrollBar:vertical {{ background: transparent; width: 9px; margin: 0; border: none }}
 QScrollBar:horizontal {{ background: transparent; height: 9px; margin: 0; border: none }}

@@ -34,7 +34,8 @@ _TOKEN: Final = re.compile(
   | (?P<decorator>^\s*@[\w.]+)
   | \b(?:def|class)\s+(?P<definition>\w+)
   | (?P<keyword>\b(?:{"|".join(keyword.kwlist)})\b)
-  | (?P<number>(?<![\w.])(?:0[xX][\da-fA-F_]+|0[bB][01_]+|\d[\d_]*\.?[\d_]*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)[jJ]?\b)
+  | (?P<number>(?<![\w.])(?:0[xX][\da-fA-F_]+|0[bB][01_]+
+      |\d[\d_]*\.?[\d_]*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)[jJ]?\b)
   | (?P<argument>\b\w+(?==(?!=)))
   | (?P<self>\b(?:self|cls)\b)
   | (?<!\.)(?P<builtin>\b(?:{_BUILTINS})\b(?=\())

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from qtpy.QtCore import QTimer
-from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QColor, QHideEvent, QIcon, QPainter, QPixmap, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.gui import edits
+from ryven_llm_nodes.gui.families import colour_of
 from ryven_llm_nodes.gui.form import ParameterForm
-from ryven_llm_nodes.gui.form_style import FAMILY_COLOURS, MUTED, PANEL_STYLE, STATE_COLOURS
+from ryven_llm_nodes.gui.form_style import BAD, MUTED, PANEL_STYLE, STATE_COLOURS
 from ryven_llm_nodes.gui.inspector_code import CodeTab, NodeText, node_text
 from ryven_llm_nodes.gui.run_model import RunModel, StageRun
 
@@ -62,7 +63,7 @@ class InspectorPanel(QWidget):
 
     def _make_header(self) -> QWidget:
         header = QWidget()
-        colour = FAMILY_COLOURS.get(self.node.family, MUTED)
+        colour = colour_of(type(self.node))
         self.title = QLabel(f"<span style='color:{colour}'>{self.node.title}</span>")
         self.title.setProperty("role", "title")
         self.state = QLabel()
@@ -141,7 +142,7 @@ class InspectorPanel(QWidget):
         self.code.show_text(self.text)
         wrong = {problem.parameter: problem.message for problem in reversed(self.text.problems)}
         self.form.set_complaints(wrong)
-        self.tabs.setTabText(1, "Code  ●" if self.text.problems else "Code")
+        self.tabs.setTabIcon(1, _dot(BAD) if self.text.problems else QIcon())
         self.refresh()
 
     def _on_stage(self, step: str) -> None:
@@ -180,6 +181,19 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _dot(colour: str) -> QIcon:
+    """A coloured spot, to mark a tab with."""
+    picture = QPixmap(16, 16)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(colour))
+    painter.drawEllipse(4, 4, 8, 8)
+    painter.end()
+    return QIcon(picture)
 
 
 def _muted(text: str) -> QLabel:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem
 from ryven_llm_nodes.gui.code_view import CodeView
+from ryven_llm_nodes.gui.form_style import BAD, MUTED
 from ryven_llm_nodes.program import Graph, build, read_live_flow
 
 
@@ -54,7 +54,7 @@ class CodeTab(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.view = CodeView()
-        self.note = QLabel(wordWrap=True)
+        self.note = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
         self.note.linkActivated.connect(self.problem_chosen.emit)
         self.copy_button = QPushButton("Copy cell")
         self.copy_button.clicked.connect(self.copy)
@@ -87,20 +87,28 @@ class CodeTab(QWidget):
 
 def _note(text: NodeText) -> str:
     if text.text:
-        return f"<span style='color:#8d99a8'>{_escape(text.step)}: its part of the script</span>"
+        return _grey(f"{_escape(text.step)}: its part of the script")
     if not (text.problems or text.elsewhere):
-        return "<span style='color:#8d99a8'>This node adds no text of its own to the script.</span>" if text.step else ""
+        return _grey("This node adds no text of its own to the script." if text.step else "")
     own = "".join(f"<p style='margin:0 0 7px 0'>{_line(problem)}</p>" for problem in text.problems)
     others = len(text.elsewhere)
-    rest = f"{others} problem{'s' * (others > 1)} elsewhere in the flow: {_escape(str(text.elsewhere[0]))}" if others else ""
+    rest = f"{_count(others)} elsewhere in the flow: {_escape(str(text.elsewhere[0]))}" if others else ""
     end = "The code appears when " + ("this is" if len(text.problems) + others == 1 else "these are") + " mended."
-    return f"{own}<p style='color:#8d99a8'>{rest}</p><p style='color:#8d99a8'>{end}</p>"
+    return f"{own}<p>{_grey(rest)}</p><p>{_grey(end)}</p>"
+
+
+def _count(problems: int) -> str:
+    return f"{problems} problem{'s' if problems > 1 else ''}"
+
+
+def _grey(text: str) -> str:
+    return f"<span style='color:{MUTED}'>{text}</span>" if text else ""
 
 
 def _line(problem: Problem) -> str:
     place = _escape(problem.parameter)
-    name = f"<a href='{place}' style='color:#ff5470'><b>{place}</b></a> " if re.fullmatch(r"\w+", place) else ""
-    name = name or (f"<b style='color:#ff5470'>{place}</b> " if place else "")
+    name = f"<a href='{place}' style='color:{BAD}'><b>{place}</b></a> " if re.fullmatch(r"\w+", place) else ""
+    name = name or (f"<b style='color:{BAD}'>{place}</b> " if place else "")
     return f"{name}{_escape(problem.message)}"
 
 

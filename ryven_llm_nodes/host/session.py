@@ -9,7 +9,7 @@ from ryvencore import Flow, Session
 
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
 from ryven_llm_nodes.host.safe_open import refuse_unsafe
-from ryven_llm_nodes.program import build, read_flow, read_live_flow
+from ryven_llm_nodes.program import Graph, build, read_flow, read_live_flow
 from ryven_llm_nodes.run import CancelToken, Listener, Outcome, run_program
 
 
@@ -48,12 +48,16 @@ def run_live_flow(
     models go (default: ``outputs`` and the flow's title, below the current folder). Raises FlowError for a flow that
     cannot be run.
     """
-    graph = read_live_flow(flow, root or Path.cwd())
-    if to is not None:
-        wanted = [step.name for step in graph.steps if flow.nodes[step.index] is to]
-        graph = graph.upstream(wanted)
+    graph = up_to(read_live_flow(flow, root or Path.cwd()), flow, to)
     program = build(graph)
     return run_program(program, output_dir or default_output_dir(graph.title), listen, cancel)
+
+
+def up_to(graph: Graph, flow: Flow, to: LLMNode | None) -> Graph:
+    """The part of ``graph``, read from ``flow`` just now, that the node ``to`` needs; all of it without ``to``."""
+    if to is None:
+        return graph
+    return graph.upstream([step.name for step in graph.steps if flow.nodes[step.index] is to])
 
 
 def default_output_dir(title: str) -> Path:

@@ -332,6 +332,12 @@ class PPOTrainer(GRPOTrainer):
 
     # Checkpoints ------------------------------------------------------------------------------------------
 
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        sampler = super()._get_train_sampler(dataset)
+        if self.shuffle_dataset:  # TRL's order depends on the epochs before, which a resumed run has not seen
+            sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
+        return sampler
+
     def _ppo_state_file(self, checkpoint: str) -> str:
         return os.path.join(checkpoint, f"ppo_state_{self.accelerator.process_index}.pt")
 

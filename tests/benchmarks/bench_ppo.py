@@ -49,7 +49,7 @@ class Job:
 
 
 COST = Job(updates=12, batch=8, layers=12, size=768, vocab=8192, learning_rate=1e-4)
-LEARNING = Job(updates=60, batch=32, layers=2, size=64, vocab=64, learning_rate=1e-3)
+LEARNING = Job(updates=60, batch=32, layers=2, size=64, vocab=64, learning_rate=2e-3)
 SETTINGS = {
     "lr_scheduler_type": "constant",
     "gamma": 1.0,
@@ -258,7 +258,8 @@ def print_curve(name: str, runs: Runs) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("python", help="the Python of the environment with trl==1.12.0")
     parser.add_argument("--runs", type=int, default=3, help="runs of each side, each with a seed of its own")
     parser.add_argument("--threads", type=int, default=2)

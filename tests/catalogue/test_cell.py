@@ -61,7 +61,7 @@ def test_quotes_are_double_where_they_can_be(value: Any, text: str) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), pytest.param(10**5000, id="huge")])
 def test_what_has_no_literal_is_refused(value: Any) -> None:
-    with pytest.raises(ValueError, match=r".+"):
+    with pytest.raises((ValueError, SyntaxError)):
         literal(value)
 
 

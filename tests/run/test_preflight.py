@@ -199,3 +199,33 @@ def _state(folder: Path) -> dict[str, Any]:
     from safetensors.torch import load_file
 
     return load_file(folder / "model.safetensors")
+
+
+def test_models_that_cannot_be_had_are_named_before_the_first_stage(run: Run) -> None:
+    drawn = flows.draw(
+        "base -> sft, rows -> sft, sft -> ppo, prompts -> ppo, scorer -> ppo",
+        base=flows.BASE,
+        rows=flows.ROWS["sft"],
+        prompts=flows.ROWS["ppo"],
+        scorer=node(RewardModel, path="no-such-owner/no-such-model"),
+        sft=node(SFT, **flows.FAST),
+        ppo=node(PPO, **flows.ROLLOUT),
+    )
+    (problem,) = refused(run, drawn)
+    assert problem.startswith("Reward Model 'scorer' > path: 'no-such-owner/no-such-model' cannot be loaded: OSError: ")
+    assert problem.endswith("or give a local folder.")
+
+
+def test_a_reward_model_must_have_one_label(run: Run, workspace: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer, LlamaForSequenceClassification
+
+    LlamaForSequenceClassification.from_pretrained(workspace / "model", num_labels=3).save_pretrained(tmp_path / "m")
+    AutoTokenizer.from_pretrained(workspace / "model").save_pretrained(tmp_path / "m")
+    drawn = flows.draw(
+        "base -> ppo, rows -> ppo, scorer -> ppo",
+        base=flows.BASE,
+        rows=flows.ROWS["ppo"],
+        scorer=node(RewardModel, path=str(tmp_path / "m")),
+        ppo=node(PPO, **flows.ROLLOUT),
+    )
+    assert refused(run, drawn) == ["Reward Model 'scorer' > path: has 3 labels; give a sequence classifier with one."]

@@ -1,0 +1,291 @@
+"""The metrics dock: the curves of the selected stages as small multiples, live, with earlier runs behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ryven_llm_nodes.gui.curves import Curve, CurvePlot
+from ryven_llm_nodes.gui.curves_data import Series
+from ryven_llm_nodes.gui.form_style import PANEL_STYLE, SERIES_COLOURS
+from ryven_llm_nodes.gui.metrics_names import HELP, evaluation_of, first_plots, metric_for, plots
+from ryven_llm_nodes.gui.run_model import RunModel, StageRun
+
+REDRAW_MS: Final = 100
+SHOWN_EARLIER: Final = 5
+PLOT_WIDTH: Final = 190
+PLOT_HEIGHT: Final = 92
+EMPTY: Final = "Loss, reward, KL and other curves appear here while a trainer runs.\nPress Run (F5) to begin."
+
+
+class MetricsDock(QWidget):
+    """Plots of the metrics in ``model``, at most ten redraws a second.
+
+    Unless stages are chosen (chips, or :meth:`select_stages`), it follows the stage that runs.
+    """
+
+    def __init__(self, model: RunModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.model = model
+        self.plots: dict[str, CurvePlot] = {}
+        self.chosen_stages: set[str] | None = None
+        self.chosen_plots: dict[str, bool] = {}
+        self.redraws = 0
+        self._followed = ""
+        self._series: dict[tuple[int, str], tuple[StageRun, Series]] = {}
+        self._colours: dict[str, str] = {}
+        self._tick = QTimer(self, singleShot=True, interval=REDRAW_MS)
+        self._tick.timeout.connect(self.redraw)
+        self.setObjectName("panel")
+        self.setStyleSheet(PANEL_STYLE)
+        self._build()
+        self._connect()
+        self._follow(next(iter(reversed(self._stages())), ""))
+        self.redraw()
+
+    # What it consists of
+
+    def _build(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 4, 6, 6)
+        column.setSpacing(4)
+        column.addWidget(self._make_bar())
+        self.empty = QLabel(EMPTY, alignment=Qt.AlignmentFlag.AlignCenter)
+        self.empty.setProperty("role", "muted")
+        column.addWidget(self.empty, 1)
+        self.area = QScrollArea(widgetResizable=True, frameShape=QFrame.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        content = QWidget()
+        self.grid = QGridLayout(content)
+        self.grid.setContentsMargins(0, 0, 0, 0)
+        self.grid.setSpacing(5)
+        self.area.setWidget(content)
+        self.area.viewport().installEventFilter(self)
+        column.addWidget(self.area, 1)
+
+    def _make_bar(self) -> QWidget:
+        self.bar = QWidget()
+        row = QHBoxLayout(self.bar)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(5)
+        self.chips: dict[str, QPushButton] = {}
+        self._chip_row = QHBoxLayout()
+        self._chip_row.setSpacing(4)
+        row.addLayout(self._chip_row)
+        row.addStretch(1)
+        label = QLabel("smooth")
+        label.setProperty("role", "muted")
+        self.slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=99, maximumWidth=80)
+        self.slider.setToolTip("Exponential moving average; the measured values stay visible behind it")
+        self.slider.valueChanged.connect(self._on_smoothing)
+        self.menu_button = QToolButton(text="Metrics ▾", popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu = QMenu(self.menu_button)
+        self.menu.aboutToShow.connect(self.fill_menu)
+        self.menu_button.setMenu(self.menu)
+        for widget in (label, self.slider, self.menu_button):
+            row.addWidget(widget)
+        return self.bar
+
+    def _connect(self) -> None:
+        self.model.metrics_added.connect(self._on_metrics)
+        self.model.stage_changed.connect(self._on_stage)
+        self.model.run_started.connect(self._later)
+
+    # Stages
+
+    def _stages(self) -> list[str]:
+        """The stages that have logged anything, in this or an earlier run."""
+        logged = [name for name, stage in self.model.stages.items() if stage.metrics]
+        return logged + [n for n, runs in self.model.earlier.items() if n not in logged and any(r.metrics for r in runs)]
+
+    def selected_stages(self) -> list[str]:
+        """The stages whose curves are shown."""
+        wanted = {self._followed} if self.chosen_stages is None else self.chosen_stages
+        return [name for name in self._stages() if name in wanted]
+
+    def select_stages(self, names: Iterable[str] | None) -> None:
+        """Shows these stages; None follows the one that runs."""
+        self.chosen_stages = None if names is None else set(names)
+        self.redraw()
+
+    def _follow(self, step: str) -> None:
+        self._followed = step or self._followed
+
+    def _on_stage(self, step: str) -> None:
+        if self.model.stages[step].state == "running" and step != self._followed:
+            self._follow(step)
+        self._later()
+
+    def _on_metrics(self, step: str) -> None:
+        if not self._followed:
+            self._follow(step)
+        self._later()
+
+    def _on_chip(self) -> None:
+        self.select_stages({name for name, chip in self.chips.items() if chip.isChecked()})
+
+    def _colour(self, stage: str) -> str:
+        return self._colours.setdefault(stage, SERIES_COLOURS[len(self._colours) % len(SERIES_COLOURS)])
+
+    # Redraws
+
+    def _later(self, *_: object) -> None:
+        """Redraws soon; many calls are one redraw."""
+        if not self._tick.isActive() and self.isVisible():
+            self._tick.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Takes in what has come, and paints it."""
+        self._tick.stop()
+        self.redraws += 1
+        for _, series in self._series.values():
+            series.catch_up()
+        stages = self.selected_stages()
+        self._show_chips()
+        wanted = self.shown_plots()
+        for plot in wanted:
+            self._plot(plot).set_curves(list(self._curves(plot, stages)))
+        self._arrange(wanted)
+        self.area.setVisible(bool(wanted))
+        self.empty.setVisible(not wanted)
+
+    def _curves(self, plot: str, stages: list[str]) -> Iterator[Curve]:
+        for name in stages:
+            for run in self.model.earlier.get(name, [])[-SHOWN_EARLIER:]:
+                if metric := metric_for(plot, run.metrics):
+                    yield Curve(name, "", self._series_of(run, metric), earlier=True)
+            run = self.model.stages.get(name) or StageRun(name)
+            metric = metric_for(plot, run.metrics) or ""
+            for dashed, key in ((False, metric), (True, evaluation_of(metric))):
+                if key in run.metrics:
+                    label = name if len(stages) > 1 and not dashed else key
+                    yield Curve(label, self._colour(name), self._series_of(run, key), dashed=dashed)
+
+    def _series_of(self, run: StageRun, metric: str) -> Series:
+        key = id(run), metric
+        if key not in self._series:  # the run is kept beside it, so that no other can take its id
+            self._series[key] = run, Series(run.metrics[metric], self.smoothing)
+        return self._series[key][1]
+
+    # Which plots
+
+    def _logged(self) -> set[str]:
+        stages = self.selected_stages()
+        runs = [run for name in stages for run in self.model.earlier.get(name, [])[-SHOWN_EARLIER:]]
+        runs += [self.model.stages[name] for name in stages if name in self.model.stages]
+        return {metric for run in runs for metric in run.metrics}
+
+    def shown_plots(self) -> list[str]:
+        """The plots that are shown: the usual ones, unless chosen otherwise in the menu."""
+        logged = self._logged()
+        usual = set(first_plots(logged))
+        return [plot for plot in plots(logged) if self.chosen_plots.get(plot, plot in usual)]
+
+    def show_plot(self, plot: str, shown: bool = True) -> None:
+        """Adds a plot, or takes it away."""
+        self.chosen_plots[plot] = shown
+        self.redraw()
+
+    def fill_menu(self) -> None:
+        """Lists every plot that there is something for."""
+        self.menu.clear()
+        shown = set(self.shown_plots())
+        names = plots(self._logged())
+        for name in names:
+            action = self.menu.addAction(name)
+            action.setCheckable(True)
+            action.setChecked(name in shown)
+            action.toggled.connect(lambda on, plot=name: self.show_plot(plot, on))
+        if not names:
+            self.menu.addAction("No metrics yet").setEnabled(False)
+
+    @property
+    def smoothing(self) -> float:
+        """The factor of the moving average, from 0 to 0.99."""
+        return self.slider.value() / 100
+
+    def _on_smoothing(self) -> None:
+        for _, series in self._series.values():
+            series.set_smoothing(self.smoothing)
+        self._later()
+
+    # Layout
+
+    def _plot(self, name: str) -> CurvePlot:
+        if name not in self.plots:
+            self.plots[name] = plot = CurvePlot(name, HELP.get(name, ""), self.area.widget())
+            plot.pointed.connect(self._point)
+        return self.plots[name]
+
+    def _point(self, step: float | None) -> None:
+        for plot in self.plots.values():
+            plot.set_cursor_step(step)
+
+    def _arrange(self, wanted: list[str]) -> None:
+        """Puts the plots into as few rows as their width allows."""
+        columns = self._columns(len(wanted))
+        places = {name: divmod(place, columns) for place, name in enumerate(wanted)}
+        if places != getattr(self, "_places", None):
+            self._places = places
+            self._place(places, columns)
+
+    def _columns(self, count: int) -> int:
+        fitting = max(self.area.viewport().width() // PLOT_WIDTH, 1)
+        rows = -(-count // min(fitting, max(count, 1)))
+        return max(-(-count // rows) if rows else 1, 1)
+
+    def _place(self, places: dict[str, tuple[int, int]], columns: int) -> None:
+        for name, plot in self.plots.items():
+            self.grid.removeWidget(plot)
+            plot.setVisible(name in places)
+        for name, (row, column) in places.items():
+            self.grid.addWidget(self.plots[name], row, column)
+        rows = max((row for row, _ in places.values()), default=-1) + 1
+        for line in range(max(self.grid.columnCount(), columns)):
+            self.grid.setColumnStretch(line, 1 if line < columns else 0)
+        for line in range(max(self.grid.rowCount(), rows)):
+            self.grid.setRowStretch(line, 1 if line < rows else 0)
+            self.grid.setRowMinimumHeight(line, PLOT_HEIGHT if line < rows else 0)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self._arrange(self.shown_plots())
+        return False
+
+    def _show_chips(self) -> None:
+        stages, selected = self._stages(), set(self.selected_stages())
+        for name in stages:
+            if name not in self.chips:
+                self._add_chip(name)
+        for name, chip in self.chips.items():
+            chip.setChecked(name in selected)
+            chip.setVisible(name in stages)
+
+    def _add_chip(self, name: str) -> None:
+        chip = QPushButton(name, checkable=True)
+        chip.setToolTip(f"Show the curves of {name}")
+        colour = self._colour(name)
+        chip.setStyleSheet(f"QPushButton:checked {{ border-color: {colour}; color: {colour} }}")
+        chip.clicked.connect(self._on_chip)
+        self.chips[name] = chip
+        self._chip_row.addWidget(chip)

@@ -1,0 +1,52 @@
+"""Which of TRL's metrics belongs in which plot, and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+FIRST: Final[Mapping[str, tuple[str, ...]]] = {
+    "loss": ("loss",),
+    "reward": ("reward", "rewards/margins"),
+    "KL": ("ppo/kl", "kl"),
+    "entropy": ("ppo/entropy", "entropy"),
+    "accuracy": ("rewards/accuracies", "mean_token_accuracy"),
+    "learning rate": ("learning_rate",),
+    "grad norm": ("grad_norm",),
+}
+"""The plots that come first. Of several metrics the first one that a stage has logged is shown: DPO's reward is the
+margin of the chosen over the rejected completion, its accuracy the share of pairs that are in the right order."""
+
+HELP: Final[Mapping[str, str]] = {
+    "loss": "The training loss (dashed: on the evaluation set).",
+    "reward": "Mean reward of the completions; for DPO, the margin of chosen over rejected.",
+    "KL": "How far the policy has moved from the reference.",
+    "entropy": "Mean entropy of the policy's next-token distribution.",
+    "accuracy": "DPO: pairs in the right order. Else: tokens predicted right.",
+    "learning rate": "The learning rate of the optimizer.",
+    "grad norm": "Norm of the gradient, before it is clipped.",
+}
+
+
+def metric_for(plot: str, logged: Iterable[str]) -> str | None:
+    """The metric that a stage shows in ``plot`` (a key of FIRST, or a metric's own name), or None."""
+    names = set(logged)
+    return next((name for name in FIRST.get(plot, (plot,)) if name in names), None)
+
+
+def evaluation_of(metric: str) -> str:
+    """What transformers calls ``metric`` on the evaluation set."""
+    return f"eval_{metric}"
+
+
+def plots(logged: Iterable[str]) -> list[str]:
+    """Every plot that there is something for: the first ones in their order, then all other metrics by name."""
+    names = set(logged)
+    first = [plot for plot in FIRST if metric_for(plot, names)]
+    shown = {name for plot in first for name in FIRST[plot][:1]} | {metric_for(plot, names) for plot in first}
+    return first + sorted(names - shown, key=lambda name: (name.startswith(("train_", "total_")), name))
+
+
+def first_plots(logged: Iterable[str]) -> list[str]:
+    """The plots that are shown unless chosen otherwise."""
+    return [plot for plot in plots(logged) if plot in FIRST]

@@ -1,0 +1,180 @@
+"""Runs flows in a worker thread, one at a time, and checks and exports them without holding the window up."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem
+from ryven_llm_nodes.gui.collector import main_collector
+from ryven_llm_nodes.gui.flow_state import FlowState, flow_state
+from ryven_llm_nodes.host.session import default_output_dir, up_to
+from ryven_llm_nodes.program import Graph, Program, build, read_live_flow
+from ryven_llm_nodes.run import CancelToken, Outcome, run_program
+from ryven_llm_nodes.run.events import Event, RunFinished, StageStarted
+
+BUSY: Final = "A run is going on already; stop it (Shift+F5) or wait for its end."
+
+
+class RunController(QObject):
+    """Starts and stops runs. All methods belong to the main thread; so do all signals."""
+
+    running_changed = Signal(bool)
+    finished = Signal(object, object)
+    """A run ended: the state of its flow, and its Outcome or the error that kept it from starting."""
+    said = Signal(object, str)
+    """A line for the log of a flow, given by its state."""
+    _came = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.root: Path | None = None
+        """The folder that relative paths are looked up in; None: the current one."""
+        self.source = ""
+        self.state: FlowState | None = None
+        """The flow that is running."""
+        self.collector = main_collector()
+        self._cancel: CancelToken | None = None
+        self._thread: threading.Thread | None = None
+        self._came.connect(lambda call: call(), Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is going on, or being stopped."""
+        return self.state is not None
+
+    # Reading a flow
+
+    def snapshot(self, flow: Any, to: LLMNode | None = None) -> Graph | None:
+        """The graph of ``flow`` as it is now, up to ``to``; None where it cannot be read, which is then shown."""
+        try:
+            graph = read_live_flow(flow, self.root or Path.cwd(), self.source)
+            return up_to(graph, flow, to)
+        except FlowError as error:
+            self._show(flow_state(flow), error.problems, None)
+            return None
+
+    def prepare(self, flow: Any, then: Callable[[Program | None], None]) -> None:
+        """Checks ``flow`` in a worker and marks its problems; then calls ``then`` with the program, or None."""
+        state = flow_state(flow)
+        state.clear_problems()
+        graph = self.snapshot(flow)
+        if graph is None:
+            then(None)
+            return
+
+        def show(result: Program | LLMNodesError) -> None:
+            if isinstance(result, Program):
+                then(result)
+            else:
+                self._show(state, _problems(result), graph)
+                then(None)
+
+        self._start(lambda: self._deliver(show, _built(graph)))
+
+    # Running
+
+    def run(self, flow: Any, to: LLMNode | None = None) -> bool:
+        """Runs ``flow``, up to ``to`` where one is given. False, with a word in the log, where that cannot be."""
+        state = flow_state(flow)
+        if self.running:
+            self.said.emit(state, BUSY)
+            return False
+        state.clear_problems()
+        graph = self.snapshot(flow, to)
+        if graph is None:
+            return False
+        self.state, self._cancel = state, CancelToken()
+        state.begin(graph)
+        self.running_changed.emit(True)
+        self._thread = self._start(lambda: self._work(state, graph, self._cancel))
+        return True
+
+    def stop(self) -> bool:
+        """Asks the run to stop; it ends within one step. False where nothing runs."""
+        if self._cancel is None:
+            return False
+        self._cancel.cancel()
+        return True
+
+    def shut_down(self, patience: float = 5.0) -> None:
+        """Stops, and waits a moment for the worker, which is a daemon and holds no exit up."""
+        self.stop()
+        if self._thread is not None and self._thread.is_alive():
+            self._thread.join(patience)
+        self.collector.stop()
+
+    def _work(self, state: FlowState, graph: Graph, cancel: CancelToken | None) -> None:
+        """The worker: everything heavy happens here."""
+        result: Outcome | LLMNodesError
+        try:
+            program = _built(graph)
+            if isinstance(program, LLMNodesError):
+                result = program
+            else:
+                folder = default_output_dir(graph.title).absolute()
+                result = run_program(program, folder, self._listener(state), cancel)
+        except BaseException as error:  # a fault of ours must not look like a run that goes on
+            result = LLMNodesError(f"{type(error).__name__}: {error}")
+            self._deliver(lambda text: self.said.emit(state, text), traceback.format_exc())
+        self._deliver(lambda outcome: self._ended(state, graph, outcome), result)
+
+    def _listener(self, state: FlowState) -> Callable[[Event], None]:
+        def listen(event: Event) -> None:
+            if isinstance(event, StageStarted):
+                self.collector.freeze()  # the first stage begins once everything heavy has been imported
+            try:
+                state.model.post(event)
+            except RuntimeError:
+                pass  # the window is gone; the run ends at its next step
+
+        return listen
+
+    def _ended(self, state: FlowState, graph: Graph, result: Outcome | LLMNodesError) -> None:
+        self.state = self._cancel = None
+        error = result.error if isinstance(result, Outcome) else result
+        if not isinstance(result, Outcome):
+            state.model.post(RunFinished("", "failed"))
+        if error is not None:
+            self._show(state, _problems(error), graph)
+        self.running_changed.emit(False)
+        self.finished.emit(state, result)
+
+    def _show(self, state: FlowState, problems: tuple[Problem, ...], graph: Graph | None) -> None:
+        state.show_problems(problems, graph)
+        for problem in problems:
+            self.said.emit(state, f"✗ {problem}")
+
+    # Threads
+
+    def _start(self, work: Callable[[], None]) -> threading.Thread:
+        self.collector.start()
+        thread = threading.Thread(target=work, name="ryven-llm", daemon=True)
+        thread.start()
+        return thread
+
+    def _deliver(self, call: Callable[[Any], None], value: Any) -> None:
+        """Calls ``call(value)`` in the main thread."""
+        try:
+            self._came.emit(lambda: call(value))
+        except RuntimeError:
+            pass  # the window is gone
+
+
+def _built(graph: Graph) -> Program | LLMNodesError:
+    try:
+        return build(graph)
+    except LLMNodesError as error:
+        return error
+
+
+def _problems(error: LLMNodesError) -> tuple[Problem, ...]:
+    """What an error says, problem by problem."""
+    several = getattr(error, "problems", None) or ((one,) if (one := getattr(error, "problem", None)) else None)
+    return tuple(several) if several else (Problem(str(error)),)

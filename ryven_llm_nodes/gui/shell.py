@@ -1,0 +1,261 @@
+"""The editor: what this package adds to Ryven's main window, and what happens when it is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtGui import QCursor
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox, QToolTip
+
+from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.errors import LLMNodesError
+from ryven_llm_nodes.gui.code_window import CodeWindow
+from ryven_llm_nodes.gui.flow_state import FlowState, flow_state
+from ryven_llm_nodes.gui.layout import Docks, arrange, dress_flow, use_theme
+from ryven_llm_nodes.gui.palette import Palette
+from ryven_llm_nodes.gui.run_controller import RunController
+from ryven_llm_nodes.gui.run_model import StageRun
+from ryven_llm_nodes.gui.toolbar import Toolbar
+from ryven_llm_nodes.gui.trainer_widget import headline
+from ryven_llm_nodes.host.canvas import late_view, place_node
+from ryven_llm_nodes.host.ports import refused_signal
+from ryven_llm_nodes.host.saving import save_project, take_over_saving
+from ryven_llm_nodes.program import Program
+from ryven_llm_nodes.run import Outcome
+
+TITLE: Final = "Ryven · LLM post-training"
+TIP_MS: Final = 6000
+
+class Shell(QObject):
+    """Everything that this package adds to one main window of Ryven."""
+
+    def __init__(self, window: Any, path: Path | None = None) -> None:
+        super().__init__(window)
+        self.window = window
+        self.code_window: CodeWindow | None = None
+        self.runs = RunController(self)
+        self.toolbar = Toolbar(window, self.run, self.stop, self.check, self.generate)
+        self.palette = Palette(_sorted_nodes(window), window)
+        self.palette.chosen.connect(self._place)
+        self.docks = Docks(window, self.palette)
+        self.set_path(path)
+        self._connect()
+        use_theme(window)
+        for flow in window.core_session.flows:
+            self._adopt(flow, window.session_gui.flow_views[flow])
+        arrange(window, self.docks)
+
+    def _connect(self) -> None:
+        window = self.window
+        take_over_saving(window, self.save)
+        window.installEventFilter(self)
+        window.session_gui.flow_view_created.connect(lambda flow, view: QTimer.singleShot(0, self, lambda: self._adopt(flow, view)))
+        window.session_gui.flow_deleted.connect(self._flow_deleted)
+        window.ui.flows_tab_widget.currentChanged.connect(self._show_tab)
+        self.runs.running_changed.connect(self.toolbar.show_running)
+        self.runs.said.connect(lambda state, text: self.say(text, state))
+        self.runs.finished.connect(self._finished)
+        refused_signal.connect(self._refused)
+
+    # Flows
+
+    def current_flow(self) -> Any | None:
+        """The flow of the tab in front."""
+        tab = self.window.ui.flows_tab_widget.currentWidget()
+        return getattr(tab, "flow", None)
+
+    def _adopt(self, flow: Any, view: Any) -> None:
+        """Makes a flow of Ryven one of ours."""
+        if flow not in self.window.flow_UIs:
+            return
+        late_view(flow, view)
+        dress_flow(self.window, self.window.flow_UIs[flow], view)
+        view._undo_stack.cleanChanged.connect(lambda _: self._show_modified())
+        state = flow_state(flow)
+        state.model.stage_changed.connect(lambda step: self._stage_changed(state, step))
+        self._show_tab()
+
+    def _flow_deleted(self, flow: Any) -> None:
+        if self.runs.state is flow_state(flow):
+            self.runs.stop()
+        QTimer.singleShot(0, self, self._show_tab)
+
+    def _show_tab(self, *_: Any) -> None:
+        flow = self.current_flow()
+        if flow is not None and flow in self.window.core_session.flows:
+            self.docks.show_model(flow_state(flow).model)
+
+    def _place(self, node: type) -> None:
+        flow = self.current_flow()
+        if flow is not None:
+            view = self.window.session_gui.flow_views[flow]
+            place_node(view, node)
+            view.setFocus()
+
+    # What the toolbar does
+
+    def run(self, flow: Any = None, to: LLMNode | None = None) -> bool:
+        """Runs the flow in front, or ``flow``, up to ``to`` where one is given."""
+        flow = flow or self.current_flow()
+        return flow is not None and self.runs.run(flow, to)
+
+    def stop(self) -> None:
+        """Stops the run."""
+        if self.runs.stop():
+            self.toolbar.status.setText("stopping ...")
+
+    def check(self, flow: Any = None) -> None:
+        """Marks every problem of a flow on its nodes."""
+        flow = flow or self.current_flow()
+        if flow is not None:
+            self.runs.prepare(flow, lambda program: self._checked(flow_state(flow), program))
+
+    def _checked(self, state: FlowState, program: Program | None) -> None:
+        if program is not None:
+            steps = len(program.steps)
+            self.say(f"✓ checked {steps} node{'s' * (steps != 1)}: no problem found", state)
+        self._show_problem_count(state)
+
+    def generate(self, flow: Any = None) -> None:
+        """Shows the script of a flow."""
+        flow = flow or self.current_flow()
+        if flow is not None:
+            self.runs.prepare(flow, lambda program: self._generated(flow_state(flow), program))
+
+    def _generated(self, state: FlowState, program: Program | None) -> None:
+        self._show_problem_count(state)
+        if program is not None:
+            self.code_window = CodeWindow(program, self.window)
+            self.code_window.saved.connect(lambda path: self.say(f"✓ wrote {path}", state))
+            self.code_window.show()
+
+    # What is said
+
+    def say(self, text: str, state: FlowState | None = None) -> None:
+        """A line for the log of ``state``'s flow, or of the one in front."""
+        flow = self.current_flow()
+        state = state or (flow_state(flow) if flow is not None else None)
+        if state is not None:
+            state.model.logged.emit(text)
+
+    def _refused(self, flow: Any, sentence: str) -> None:
+        if flow in self.window.core_session.flows:
+            self.say(f"✗ {sentence}", flow_state(flow))
+            QToolTip.showText(QCursor.pos(), sentence, self.window, self.window.rect(), TIP_MS)
+
+    def _show_problem_count(self, state: FlowState) -> None:
+        count = sum(map(len, state.problems.values()))
+        self.toolbar.status.setText(f"{count} problem{'s' * (count != 1)}" if count else "no problems")
+
+    def _stage_changed(self, state: FlowState, step: str) -> None:
+        stage: StageRun = state.model.stages[step]
+        if stage.state == "running":
+            left, right = headline("running", stage)
+            self.toolbar.status.setText(f"{step}: {left}{f'  ·  {right}' if right else ''}")
+
+    def _finished(self, state: FlowState, result: Outcome | LLMNodesError) -> None:
+        status = result.status if isinstance(result, Outcome) else "failed"
+        words = {"done": "done", "failed": "failed", "cancelled": "stopped"}[status]
+        seconds = f" after {result.seconds:.1f} s" if isinstance(result, Outcome) else ""
+        self.toolbar.status.setText(words + seconds)
+
+    # The project
+
+    def set_path(self, path: Path | None) -> None:
+        """The file that the project is saved to; relative paths of the flow lie beside it."""
+        self.path = path
+        self.runs.root = path.resolve().parent if path else None
+        self.runs.source = path.name if path else ""
+        self.window.setWindowTitle(f"{path.name if path else 'unsaved'}[*] · {TITLE}")
+
+    def save(self) -> bool:
+        """Saves the project, asking for a name where it has none yet. False where it was not saved."""
+        if self.path is None:
+            return self.save_as()
+        return self.save_to(self.path)
+
+    def save_as(self) -> bool:
+        """Saves the project under a name that is asked for."""
+        chosen = QFileDialog.getSaveFileName(self.window, "Save project", "flow.json", "Ryven project (*.json)")[0]
+        if not chosen:
+            return False
+        path = Path(chosen)
+        return self.save_to(path if path.suffix == ".json" else path.with_name(f"{path.name}.json"))
+
+    def save_to(self, path: Path) -> bool:
+        """Saves the project to ``path``."""
+        try:
+            save_project(self.window, path)
+        except LLMNodesError as error:
+            QMessageBox.warning(self.window, "Not saved", str(error))
+            return False
+        self.set_path(path)
+        for view in self.window.session_gui.flow_views.values():
+            view._undo_stack.setClean()
+        self._show_modified()
+        self.say(f"✓ saved {path.name}")
+        return True
+
+    @property
+    def modified(self) -> bool:
+        """Whether anything was done since the project was opened or saved."""
+        return any(not view._undo_stack.isClean() for view in self.window.session_gui.flow_views.values())
+
+    def _show_modified(self) -> None:
+        self.window.setWindowModified(self.modified)
+
+    # The end
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Ryven tells nobody that it is closed, and asks nothing."""
+        if watched is self.window and event.type() == QEvent.Type.Close:
+            if event.spontaneous() and self.modified and not self._may_close():
+                event.ignore()
+                return True
+            self.runs.shut_down()
+        return False
+
+    def _may_close(self) -> bool:
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self.window,
+            "Save?",
+            "The project has changes that were not saved. Save them?",
+            buttons.Save | buttons.Discard | buttons.Cancel,
+            buttons.Save,
+        )
+        return answer == buttons.Discard or (answer == buttons.Save and self.save())
+
+def _sorted_nodes(window: Any) -> list[Any]:
+    return sorted(window.core_session.nodes, key=lambda node: node.title)
+
+def main_window() -> Any | None:
+    """The main window of Ryven, once it is there."""
+    from ryven.gui.main_window import MainWindow
+
+    app = QApplication.instance()
+    windows = [w for w in (app.topLevelWidgets() if app else []) if isinstance(w, MainWindow)]
+    return next((window for window in windows if hasattr(window, "nodes_list_widget")), None)
+
+def shell_of(session_gui: Any) -> Shell | None:
+    """The shell of the window that ``session_gui`` belongs to."""
+    return getattr(session_gui.gui_parent, "llm_shell", None)
+
+def install_shell(window: Any, path: Path | None = None) -> Shell:
+    """Adds the shell to ``window``; once."""
+    if getattr(window, "llm_shell", None) is None:
+        window.llm_shell = Shell(window, path)
+    return window.llm_shell
+
+def install_later() -> None:
+    """Adds the shell to Ryven's window as soon as that is complete: nodes are loaded while it is being built."""
+
+    def install() -> None:
+        if (window := main_window()) is not None:
+            install_shell(window)
+
+    QTimer.singleShot(0, install)
+
+_QT: Final = Qt  # qtpy chooses the binding when it is first imported

@@ -1,0 +1,75 @@
+"""Calls each reward function once before training, as TRL would, with two rows of its data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from inspect import iscoroutinefunction
+from typing import Any
+
+from ryven_llm_nodes.catalogue.cell import RewardValue
+from ryven_llm_nodes.errors import Problem, shown
+from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.run.failures import describe
+from ryven_llm_nodes.run.loaded import LoadedProgram
+
+SAMPLE_ROWS = 2
+
+
+def reward_problems(program: Program, loaded: LoadedProgram, step: Step) -> Iterator[Problem]:
+    """What is wrong with the reward functions that the trainer ``step`` calls."""
+    if "reward" not in step.wires:
+        return
+    wire = step.wires["reward"]
+    value = program.cells[wire.step].values[wire.port]
+    names = {part.expression for part in value.parts} if isinstance(value, RewardValue) else set()
+    sample = _sample(loaded.module.__dict__[step.wires["dataset"].step])
+    for owner in program.graph.upstream([wire.step]).steps:
+        cell = program.cells[owner.name]
+        if owner.node.holds_code and names & cell.defines:
+            yield from _tried(loaded, owner, next(iter(names & cell.defines)), sample)
+
+
+def _sample(data: Any) -> dict[str, list[Any]]:
+    """The keyword arguments that TRL would pass for the first rows, with a short answer as completion."""
+    rows = [data[i] for i in range(min(SAMPLE_ROWS, len(data)))]
+    columns = {name: [row[name] for row in rows] for name in rows[0] if name not in ("prompt", "completion")}
+    answer = "This is a short answer."
+    as_chat = isinstance(rows[0]["prompt"], list)
+    completions = [[{"role": "assistant", "content": answer}] if as_chat else answer for _ in rows]
+    prompts = [row["prompt"] for row in rows]
+    return columns | {"prompts": prompts, "completions": completions, "completion_ids": [[0] for _ in rows]}
+
+
+def _tried(loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]]) -> Iterator[Problem]:
+    """Calls the reward function ``name`` of ``owner`` as TRL would."""
+    from transformers import TrainerState
+
+    helpers = {"trainer_state": TrainerState(), "log_extra": lambda *_: None, "log_metric": lambda *_: None}
+    namespace = dict(loaded.module.__dict__)
+    try:
+        exec(loaded.definition(owner.name), namespace)
+        if iscoroutinefunction(namespace[name]):
+            return  # it waits for something, a server perhaps, which a trial should not call
+        rewards = namespace[name](**sample, **helpers)
+    except Exception as error:
+        line = max(loaded.lines_of(error.__traceback__), default=0) - loaded.script.definitions[owner.name][0]
+        yield owner.problem(f"line {line}: {describe(error)} Tried with two rows of its data set.", "code")
+        return
+    wrong = _wrong_rewards(name, rewards, len(sample["prompts"]))
+    if wrong:
+        yield owner.problem(wrong, "code")
+
+
+def _wrong_rewards(name: str, rewards: Any, wanted: int) -> str | None:
+    try:
+        values = list(rewards)
+    except TypeError:
+        return f"{name}() returned {shown(rewards)}; return a list with one number a completion."
+    if len(values) != wanted:
+        return f"{name}() returned {len(values)} rewards for {wanted} completions; return one number for each."
+    for value in values:
+        try:
+            float(0 if value is None else value)
+        except (TypeError, ValueError):
+            return f"{name}() returned {shown(value)} as a reward; return numbers, or None."
+    return None
