@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn, Optional
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from ryven_llm_nodes import __version__
 from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, UsageError, suggestion
@@ -145,7 +145,9 @@ def _parameter_table(node) -> Table:  # type: ignore[no-untyped-def]
     from ryven_llm_nodes.catalogue.parameters import UNKNOWN
 
     essential = {parameter.name for parameter in node.parameters}
-    table = Table("parameter", "default", "usual", "help", box=None, pad_edge=False)
+    longest = max(map(len, node.all_parameters()))  # a name is there to be copied: never shortened
+    others = (Column(title, overflow="fold") for title in ("default", "usual", "help"))
+    table = Table(Column("parameter", min_width=longest), *others, box=None, pad_edge=False)
     for parameter in node.all_parameters().values():
         default = "(computed)" if parameter.default is UNKNOWN else repr(parameter.default).split("\\n")[0][:32]
         style = "bold" if parameter.name in essential else ""

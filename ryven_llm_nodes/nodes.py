@@ -24,4 +24,7 @@ export_nodes(list(ALL_NODES))
 
 @on_gui_load
 def load_gui() -> None:
-    """The place where the editor's widgets are imported; there are none yet, so Ryven shows its own."""
+    """Registers how the nodes look and adds the editor's shell to Ryven's window. Called in the editor only."""
+    from ryven_llm_nodes import gui
+
+    gui.load()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -221,3 +222,12 @@ def make_tokenizer() -> Any:
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe, pad_token="<pad>", eos_token="<eos>", chat_template=CHAT_TEMPLATE
     )
+
+
+# Scripts on file
+
+
+def neutral(text: str) -> str:
+    """A script without the versions that it was written with."""
+    text = re.sub(r"(?m)^with Python .*\.$", "with Python.", text)
+    return re.sub(r"(?m)^Written by ryven-llm-nodes \S+ ", "Written by ryven-llm-nodes ", text)

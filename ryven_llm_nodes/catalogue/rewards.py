@@ -55,10 +55,13 @@ class RewardFunction(LLMNode):
 
     @classmethod
     def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
+        place = "code"
         try:
+            code = read_code(context["code"])
+            place = "function"
             code = read_code(context["code"], context["function"])
         except CodeError as error:
-            yield "code", str(error)
+            yield place, str(error)
             return
         if wrong := signature_complaint(code.function):
             yield "code", wrong

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import ClassVar
 
 from ryven_llm_nodes.catalogue.cell import Cell, RewardValue
@@ -50,6 +51,7 @@ class Trainer(LLMNode):
     out_ports = (TRAINED,)
 
     @classmethod
+    @lru_cache
     def all_parameters(cls) -> Mapping[str, Parameter]:
         own = {parameter.name: parameter for parameter in cls.parameters}
         fields = {n: field for n, field in config_fields(cls.config).items() if n not in cls.withheld}

@@ -9,6 +9,7 @@ import symtable
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ryven_llm_nodes.errors import LLMNodesError, shown, suggestion
 
@@ -47,6 +48,7 @@ class UserCode:
         return read_code("\n".join(lines), name)
 
 
+@lru_cache(maxsize=1024)
 def read_code(text: str, wanted: str = "") -> UserCode:
     """Parses ``text``; ``wanted`` names the function, else it is the last public one. Raises CodeError."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
@@ -56,7 +58,7 @@ def read_code(text: str, wanted: str = "") -> UserCode:
     functions = {node.name: node for node in tree.body if isinstance(node, FunctionDef)}
     public = [name for name in functions if not name.startswith("_")] or list(functions)
     if wanted and wanted not in functions:
-        raise CodeError(f"defines no function {wanted!r}.{suggestion(wanted, list(functions))}")
+        raise CodeError(f"the code defines no function {shown(wanted)}.{suggestion(wanted, list(functions))}")
     if not functions:
         raise CodeError("defines no function; write `def reward(completions, **kwargs):` and return a list of numbers.")
     symbols = symtable.symtable(text, "<code>", "exec").get_symbols()

@@ -14,21 +14,25 @@ from dataclasses import dataclass
 from types import ModuleType
 
 MODULES = (
-    *("argparse", "array", "ast", "base64", "bisect", "calendar", "cmath", "cmd", "codecs", "collections"),
-    *("colorsys", "configparser", "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "difflib"),
-    *("dis", "email.message", "email.utils", "enum", "filecmp", "fileinput", "fnmatch", "fractions", "ftplib"),
-    *("functools", "gettext", "glob", "graphlib", "gzip", "hashlib", "heapq", "hmac", "html", "html.parser"),
-    *("http.client", "http.cookies", "imaplib", "inspect", "ipaddress", "itertools", "json", "keyword"),
-    *("linecache", "logging", "mailbox", "math", "mimetypes", "numbers", "operator", "optparse", "pathlib"),
-    *("pickle", "pickletools", "plistlib", "posixpath", "pprint", "queue", "quopri", "random", "re", "reprlib"),
-    *("sched", "secrets", "shelve", "shlex", "shutil", "smtplib", "socketserver", "statistics", "string"),
-    *("symtable", "tarfile", "tempfile", "textwrap", "threading", "timeit", "token", "tokenize", "trace"),
-    *("traceback", "types", "unittest.case", "unittest.mock", "urllib.parse", "urllib.request"),
-    *("uuid", "warnings", "wave", "weakref", "zipfile", "zlib"),
+    *("argparse", "array", "ast", "base64", "bisect", "calendar", "cmath", "cmd", "codecs"),
+    *("collections", "colorsys", "configparser", "contextlib", "copy", "csv", "dataclasses"),
+    *("datetime", "decimal", "difflib", "dis", "email.message", "email.utils", "enum", "filecmp"),
+    *("fileinput", "fnmatch", "fractions", "ftplib", "functools", "gettext", "glob", "graphlib"),
+    *("gzip", "hashlib", "heapq", "hmac", "html", "html.parser", "http.client", "http.cookies"),
+    *("imaplib", "inspect", "ipaddress", "itertools", "json", "keyword", "linecache", "logging"),
+    *("mailbox", "math", "mimetypes", "numbers", "operator", "optparse", "pathlib", "pickle"),
+    *("pickletools", "plistlib", "posixpath", "pprint", "queue", "quopri", "random", "re"),
+    *("reprlib", "sched", "secrets", "shelve", "shlex", "shutil", "smtplib", "socketserver"),
+    *("statistics", "string", "symtable", "tarfile", "tempfile", "textwrap", "threading", "timeit"),
+    *("token", "tokenize", "trace", "traceback", "types", "unittest.case", "unittest.mock"),
+    *("urllib.parse", "urllib.request", "uuid", "warnings", "wave", "weakref", "zipfile", "zlib"),
 )
 SPOKEN_AS = {"posixpath": "os.path", "unittest.case": "unittest"}
 WORDS = (5, 18)  # shortest and longest summary that is used
-_ODD = re.compile(r"[^ -~]|>>>|->|::|\||\\|__|\*|=|\bself\b|XXX|TODO|deprecated|(?i:docstring|see help)|Alias for")
+_ODD = re.compile(
+    r"[^ -~]|>>>|->|::|\||\\|__|\*|=|\bself\b|XXX|TODO|deprecated|(?i:docstring|see help)"
+    r"|Alias for"
+)
 _END = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!etc)\.(?=\s+[A-Z`'\"]|$)")
 
 

@@ -38,16 +38,14 @@ class Comparison:
 
 
 def compare(before: Sequence[float], after: Sequence[float]) -> Comparison:
-    """Compare two models' values on the same rows. Raises ValueError for fewer than two rows or unequal counts."""
+    """Compare two models' values on the same rows: at least two, equally many, else ValueError."""
     if len(before) != len(after) or len(before) < 2:
         raise ValueError(f"need at least two rows and equal counts, got {len(before)} and {len(after)}")
     differences = [b - a for a, b in zip(before, after, strict=True)]
     count = len(differences)
     mean = math.fsum(differences) / count
     variance = math.fsum((d - mean) ** 2 for d in differences) / (count - 1)
-    return Comparison(
-        math.fsum(before) / count, math.fsum(after) / count, mean, math.sqrt(variance / count)
-    )
+    return Comparison(math.fsum(before) / count, math.fsum(after) / count, mean, math.sqrt(variance / count))
 
 
 @dataclass(frozen=True)
@@ -122,12 +120,12 @@ class HeldOut:
                 values[i] = value
         return values
 
-    def _sample(self, prompts: Sequence[Any], max_new_tokens: int, temperature: float, seed: int) -> list[str]:
+    def _sample(
+        self, prompts: Sequence[Any], max_new_tokens: int, temperature: float, seed: int
+    ) -> list[str]:
         """One sampled completion a prompt, as text without special tokens."""
         ids = [_prompt_ids(self.tokenizer, prompt) for prompt in prompts]
-        sampled = _sample_ids(
-            self.model, ids, self.tokenizer.eos_token_id, max_new_tokens, temperature, seed
-        )
+        sampled = _sample_ids(self.model, ids, self.tokenizer.eos_token_id, max_new_tokens, temperature, seed)
         return self.tokenizer.batch_decode(sampled, skip_special_tokens=True)
 
 
@@ -185,8 +183,12 @@ def _sample_ids(
     with torch.no_grad():
         for _ in range(max_new_tokens):
             out = model(
-                input_ids=ids, attention_mask=mask, position_ids=position, past_key_values=cache,
-                use_cache=True, logits_to_keep=1,
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=position,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
             )
             cache = out.past_key_values
             probabilities = (out.logits[:, -1].float() / temperature).softmax(-1)

@@ -101,8 +101,8 @@ def _fetch_from_any(converted: Path, scratch: Path, report: Callable[[str], None
             report(f"Not available from {failures[-1]}.")
             shutil.rmtree(converted, ignore_errors=True)
     raise DemoError(
-        f"{FOLDER_NAME} could not be fetched from {' nor from '.join(failures)}. Check the network connection "
-        f"and try again, or set {CACHE_VARIABLE} to a folder that holds {FOLDER_NAME}/ with a converted model."
+        f"{FOLDER_NAME} could not be fetched from {' nor from '.join(failures)}. Check the network "
+        f"and try again, or set {CACHE_VARIABLE} to a folder with a converted model in {FOLDER_NAME}/."
     )
 
 
@@ -114,7 +114,9 @@ def _from_hub(converted: Path, scratch: Path, report: Callable[[str], None]) -> 
     if online:
         report(f"Fetching {MODEL_ID} from the model Hub (270 MB) ...")
     try:
-        source = snapshot_download(MODEL_ID, allow_patterns=list(HUB_FILES), token=False, local_files_only=not online)
+        source = snapshot_download(
+            MODEL_ID, allow_patterns=list(HUB_FILES), token=False, local_files_only=not online
+        )
     except FileNotFoundError as error:
         raise OSError("it does not answer, and its local cache has no copy") from error
     _convert(Path(source), converted)

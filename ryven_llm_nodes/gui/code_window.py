@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from ryven_llm_nodes.errors import LLMNodesError
+from ryven_llm_nodes.gui.form_style import PANEL_STYLE
 from ryven_llm_nodes.gui.panels import code_view
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.program.files import write_whole
@@ -43,7 +44,7 @@ class CodeWindow(QDialog):
         self.text = program.script.text
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
         self.setWindowTitle(f"{program.graph.title} · Python script")
-        self.setStyleSheet(STYLE)
+        self.setStyleSheet(PANEL_STYLE + STYLE)
         self.resize(940, 760)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 12, 12, 12)

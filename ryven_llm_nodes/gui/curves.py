@@ -6,13 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QBrush, QColor, QFont, QLinearGradient, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from qtpy.QtGui import (
+    QBrush,
+    QColor,
+    QFont,
+    QHelpEvent,
+    QLinearGradient,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPolygonF,
+)
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from ryven_llm_nodes.gui.curves_data import Point, Series, Trace, tidy
 from ryven_llm_nodes.gui.form_style import BACKGROUND, BORDER, BRIGHT, FAINT, FIELD, MUTED, TEXT
 
-HEADER = 20
+HEADER, GUTTER = 20, 44
+WIDE, HIGH = 140, 76
+"""From this width on there is room for values at the left, from this height on for steps below."""
+DENSE = 240
 GREY = "#5a6572"
 
 
@@ -37,6 +51,7 @@ class _Frame:
     last: float
     low: float
     high: float
+    margin: float = 0.0
 
     def at(self, point: Point) -> QPointF:
         return QPointF(self.x(point[0]), self.y(point[1]))
@@ -66,7 +81,7 @@ class CurvePlot(QWidget):
         self.cursor_step: float | None = None
         self.setMouseTracking(True)
         self.setToolTip(help)
-        self.setMinimumSize(150, 84)
+        self.setMinimumSize(120, 56)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
 
@@ -100,6 +115,12 @@ class CurvePlot(QWidget):
             step = frame.step(event.position().x())
             self.pointed.emit(min(max(step, frame.first), frame.last))
 
+    def event(self, event: QEvent) -> bool:
+        # over the curves the crosshair speaks, not the tooltip
+        if isinstance(event, QHelpEvent) and event.pos().y() > HEADER:
+            return True
+        return super().event(event)
+
     def leaveEvent(self, event: QEvent) -> None:
         self.pointed.emit(None)
 
@@ -110,12 +131,13 @@ class CurvePlot(QWidget):
         ranges = [found for found in (trace.range() for trace in traces) if found]
         if not ranges:
             return None
-        box = QRectF(8, HEADER + 5, self.width() - 16, self.height() - HEADER - 21)
+        left, below = (GUTTER if self.width() >= WIDE else 8), (16 if self.height() >= HIGH else 6)
+        box = QRectF(left, HEADER + 3, self.width() - left - 9, self.height() - HEADER - 3 - below)
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         margin = (high - low) * 0.04 or abs(high) * 0.5 or 0.5
         first = min(curve.series.points[0][0] for curve in self.curves if curve.series.points)
         last = max(trace.last[0] for trace in traces if trace.last)
-        return _Frame(box, first, last, low - margin, high + margin)
+        return _Frame(box, first, last, low - margin, high + margin, margin)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -137,12 +159,12 @@ class CurvePlot(QWidget):
         _small(painter, 11)
         box = QRectF(9, 2, self.width() - 18, HEADER)
         right = box.right()
-        for curve, (_, value) in reversed(self.readings() or self._latest()):
+        for curve, (_, value) in reversed(self._headline()):
             text = tidy(value)
             width = painter.fontMetrics().horizontalAdvance(text)
             if right - width < box.left() + 60:
                 break
-            is_only = len([c for c in self.curves if not c.earlier]) == 1
+            is_only = len(self._headline()) == 1
             painter.setPen(QColor(BRIGHT if is_only else curve.colour))
             painter.drawText(QRectF(right - width, box.top(), width + 1, HEADER), _MIDDLE, text)
             right -= width + 9
@@ -151,9 +173,11 @@ class CurvePlot(QWidget):
         title = painter.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideRight, room)
         painter.drawText(QRectF(box.left(), box.top(), room, HEADER), _MIDDLE, title)
 
-    def _latest(self) -> list[tuple[Curve, Point]]:
+    def _headline(self) -> list[tuple[Curve, Point]]:
+        """What stands beside the title: the values at the crosshair, or the latest ones."""
         present = [curve for curve in self.curves if not curve.earlier and curve.series.points]
-        return [(curve, curve.series.points[-1]) for curve in present]
+        points = self.readings() or [(curve, curve.series.points[-1]) for curve in present]
+        return [(curve, point) for curve, point in points if not curve.dashed]
 
     def _paint_grid(self, painter: QPainter, frame: _Frame) -> None:
         painter.setPen(QPen(QColor("#1f2630"), 1))
@@ -162,12 +186,15 @@ class CurvePlot(QWidget):
             painter.drawLine(QPointF(frame.box.left(), y), QPointF(frame.box.right(), y))
         _small(painter, 9)
         painter.setPen(QColor(FAINT))
-        low, high = (tidy(frame.low + share * (frame.high - frame.low)) for share in (0.04 / 1.08, 1.04 / 1.08))
-        painter.drawText(frame.box.adjusted(2, 1, 0, 0), Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, high)
-        painter.drawText(frame.box.adjusted(2, 0, 0, -1), Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, low)
-        below = QRectF(frame.box.left(), frame.box.bottom() + 2, frame.box.width(), 13)
-        painter.drawText(below, Qt.AlignmentFlag.AlignLeft, f"{frame.first:.0f}")
-        painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"{frame.last:.0f}")
+        if self.width() >= WIDE:
+            right = Qt.AlignmentFlag.AlignRight
+            gutter = QRectF(2, frame.box.top() - 3, GUTTER - 7, frame.box.height() + 6)
+            painter.drawText(gutter, Qt.AlignmentFlag.AlignTop | right, _short(frame.high - frame.margin))
+            painter.drawText(gutter, Qt.AlignmentFlag.AlignBottom | right, _short(frame.low + frame.margin))
+        if self.height() >= HIGH:
+            below = QRectF(frame.box.left(), frame.box.bottom() + 2, frame.box.width(), 13)
+            painter.drawText(below, Qt.AlignmentFlag.AlignLeft, f"{frame.first:.0f}")
+            painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"{frame.last:.0f}")
 
     def _paint_curve(self, painter: QPainter, frame: _Frame, curve: Curve) -> None:
         colour = QColor(GREY if curve.earlier else curve.colour)
@@ -222,6 +249,12 @@ class CurvePlot(QWidget):
 _MIDDLE = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 
 
+def _short(value: float) -> str:
+    """A value for the axis, where there is little room: ``2.1``, ``0.035``, ``3e-5``."""
+    text = f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
+    return text.replace("e-0", "e-").replace("e+0", "e") if len(text) < 8 else f"{value:.0e}".replace("e+0", "e")
+
+
 def _small(painter: QPainter, pixels: int) -> None:
     font = QFont(painter.font())
     font.setPixelSize(pixels)
@@ -230,6 +263,8 @@ def _small(painter: QPainter, pixels: int) -> None:
 
 def _line(painter: QPainter, frame: _Frame, trace: Trace, pen: QPen) -> None:
     points = [frame.at(point) for point in trace.points()]
+    if len(points) > DENSE and not trace.smoothing:
+        pen.setWidthF(1)  # a line of one pixel is painted twenty times faster than a wider one
     painter.setPen(pen)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     if len(points) == 1:

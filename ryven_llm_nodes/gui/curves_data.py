@@ -9,7 +9,7 @@ from typing import Final
 Point = tuple[int, float]
 """An optimizer step, and the value there."""
 
-LIMIT: Final = 400
+LIMIT: Final = 160
 
 
 class Trace:
@@ -44,10 +44,9 @@ class Trace:
             self._halve()
 
     def _halve(self) -> None:
-        buckets, rest = self._buckets, len(self._buckets) % 2
-        pairs = zip(buckets[: len(buckets) - rest : 2], buckets[1::2], strict=True)
-        self._filled += 0 if rest else self._size
-        self._buckets = [_merged(first, second) for first, second in pairs] + buckets[len(buckets) - rest :]
+        """Merges pairs of buckets. There is an odd number of them; the last one, just begun, is filled further."""
+        pairs = zip(self._buckets[:-1:2], self._buckets[1::2], strict=True)
+        self._buckets = [*(_merged(first, second) for first, second in pairs), self._buckets[-1]]
         self._size *= 2
 
     def points(self) -> list[Point]:
@@ -86,11 +85,13 @@ class Series:
         self._taken = 0
         self.raw = Trace()
         self.smooth: Trace | None = None
-        self.set_smoothing(smoothing)
         self.catch_up()
+        self.set_smoothing(smoothing)
 
     def set_smoothing(self, smoothing: float) -> None:
         """Averages with this factor; 0 is no average."""
+        if smoothing == (self.smooth.smoothing if self.smooth else 0.0):
+            return
         self.smooth = Trace(smoothing=smoothing) if smoothing else None
         if self.smooth is not None:
             for step, value in self.points[: self._taken]:
@@ -115,7 +116,9 @@ class Series:
 
 def tidy(value: float) -> str:
     """A value with four digits: ``0.5045``, ``1.2e-5``, ``12340``."""
-    if value and not 1e-4 <= abs(value) < 1e6:
+    if value == 0:
+        return "0"
+    if not 1e-4 <= abs(value) < 1e6:
         digits, exponent = f"{value:.2e}".split("e")
         return f"{digits.rstrip('0').rstrip('.')}e{int(exponent)}"
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.5g}"

@@ -9,8 +9,8 @@ from ryven.gui_env import NodeMainWidget
 
 STYLE = """
 QWidget#llm_export { background: transparent }
-QPushButton { color: #e8edf3; background: #2a313b; border: 1px solid #414c5a; border-radius: 6px; padding: 4px 10px;
-    margin: 0; min-height: 18px; font-size: 12px; font-weight: 600; text-transform: none }
+QPushButton { color: #e8edf3; background: #2a313b; border: 1px solid #414c5a; border-radius: 6px; padding: 0 10px;
+    margin: 0; height: 24px; min-height: 24px; max-height: 24px; font-size: 12px; font-weight: 600; text-transform: none }
 QPushButton:hover { background: #343e4b; border-color: #ff7a90 }
 """
 
@@ -24,7 +24,7 @@ class ExportWidget(NodeMainWidget, QWidget):
         self.setObjectName("llm_export")
         self.setStyleSheet(STYLE)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 2, 8, 8)
+        layout.setContentsMargins(8, 2, 8, 10)
         self.button = QPushButton("Generate Code")
         self.button.setToolTip("Shows the Python script of this flow (F7)")
         self.button.clicked.connect(self._clicked)

@@ -36,8 +36,8 @@ class FlowState(QObject):
         self._now: dict[LLMNode, str] = {}
         self._settle = QTimer(self, interval=SETTLE_MS, singleShot=True)
         self._settle.timeout.connect(self._compare)
-        for event in (flow.connection_added, flow.connection_removed, flow.node_added, flow.node_removed):
-            event.sub(self._flow_changed)
+        # Later: this may be the answer to such an event, whose subscribers ryvencore keeps in a set that it walks.
+        QTimer.singleShot(0, self, self._subscribe)
         changed_signal.connect(self._edited)
         for signal in (self.model.stage_changed, self.model.metrics_added):
             signal.connect(lambda _: self.changed.emit())
@@ -70,10 +70,16 @@ class FlowState(QObject):
         stage = self.stage(node)
         if stage is None:
             return "ready"
-        changed = self._now.get(node) != self._ran[node][1]
-        return "stale" if changed and stage.state in ("done", "reused") else stage.state
+        if self._now.get(node) == self._ran[node][1]:
+            return stage.state
+        return {"done": "stale", "reused": "stale", "failed": "ready"}.get(stage.state, stage.state)
 
     # What makes results stale
+
+    def _subscribe(self) -> None:
+        flow = self.flow
+        for event in (flow.connection_added, flow.connection_removed, flow.node_added, flow.node_removed):
+            event.sub(self._flow_changed)
 
     def _flow_changed(self, *_: Any) -> None:
         self._settle.start()

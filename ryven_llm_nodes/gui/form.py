@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, 
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
+from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.gui import edits
 from ryven_llm_nodes.gui.fields_list import FieldsList, visible_part
 from ryven_llm_nodes.gui.form_editors import CODE_HEIGHT
@@ -38,6 +39,14 @@ class Stranger(Parameter):
         return self.reason
 
 
+def known_parameters(node: type[LLMNode]) -> tuple[Mapping[str, Parameter], str]:
+    """The parameters of a node class; where the library that declares most is missing, the essential ones and why."""
+    try:
+        return node.all_parameters(), ""
+    except LLMNodesError as error:
+        return {parameter.name: parameter for parameter in node.parameters}, str(error)
+
+
 class ParameterForm(QWidget):
     """Edits the parameters of ``node``; every edit goes through the undoable ones of the editor.
 
@@ -52,8 +61,9 @@ class ParameterForm(QWidget):
     ) -> None:
         super().__init__(parent)
         self.node, self._root = node, root
-        strangers = {name: Stranger.of(node, name) for name in node.params if name not in type(node).all_parameters()}
-        self.parameters: Mapping[str, Parameter] = {**strangers, **type(node).all_parameters()}
+        known, self.trouble = known_parameters(type(node))
+        strangers = {} if self.trouble else {n: Stranger.of(node, n) for n in node.params if n not in known}
+        self.parameters: Mapping[str, Parameter] = {**strangers, **known}
         essential = [*strangers, *(parameter.name for parameter in type(node).parameters)]
         self.names = {"essential": essential, "further": [n for n in self.parameters if n not in set(essential)]}
         self._complaints: dict[str, str] = {}
@@ -103,7 +113,11 @@ class ParameterForm(QWidget):
         self.nothing = QLabel("No setting matches.", content, alignment=Qt.AlignmentFlag.AlignCenter)
         self.nothing.setProperty("role", "muted")
         self.nothing.setContentsMargins(0, 30, 0, 0)
-        for widget in (self.lists["essential"], self.section, self.lists["further"], self.nothing):
+        self.trouble_note = QLabel(self.trouble, content, wordWrap=True)
+        self.trouble_note.setProperty("role", "bad")
+        self.trouble_note.setContentsMargins(10, 14, 4, 0)
+        self.trouble_note.setVisible(bool(self.trouble))
+        for widget in (self.lists["essential"], self.trouble_note, self.section, self.lists["further"], self.nothing):
             column.addWidget(widget)
         column.addStretch(1)
         return content
@@ -140,7 +154,14 @@ class ParameterForm(QWidget):
         for row in list(self.built_rows().values()):
             row.flush()
 
+    @property
+    def _is_alive(self) -> bool:
+        """Whether the node is still there; a node that has been removed is not edited behind the user's back."""
+        return self.node in self.node.flow.nodes
+
     def _set(self, name: str, value: JSON) -> None:
+        if not self._is_alive:
+            return
         if same(value, self.parameters[name].default):
             self._reset(name)
             return
@@ -148,7 +169,7 @@ class ParameterForm(QWidget):
         self.committed.emit(name)
 
     def _reset(self, name: str) -> None:
-        if name in self.node.params:
+        if name in self.node.params and self._is_alive:
             edits.reset_value(self.node, name)
             self.committed.emit(name)
         self._show(self.row(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,7 @@ from ryven_llm_nodes.gui.form_style import ACCENT, BORDER, BRIGHT, FIELD, MUTED
 from ryven_llm_nodes.gui.form_values import as_text, choices, default_text, from_text, same, shown_choice
 
 PAUSE_MS: Final = 500
-CODE_HEIGHT: Final = 260
+CODE_HEIGHT: Final = 180
 
 
 class Editor(QWidget):
@@ -46,7 +47,7 @@ class Editor(QWidget):
 
     def set_bad(self, bad: bool) -> None:
         """Marks the editor as holding a wrong value."""
-        _set_property(self.input(), "bad", bad)
+        set_property(self.input(), "bad", bad)
 
     def input(self) -> QWidget:
         """The widget that has the focus while it is edited."""
@@ -64,7 +65,7 @@ class Editor(QWidget):
         self.setFocusProxy(widgets[0])
 
 
-def _set_property(widget: QWidget, name: str, value: bool) -> None:
+def set_property(widget: QWidget, name: str, value: bool) -> None:
     """Sets a property that the style sheet looks at, and makes it look again if it has looked already."""
     if bool(widget.property(name)) != value:
         widget.setProperty(name, value)
@@ -109,7 +110,7 @@ class LineEditor(Editor):
             self.line.setText(as_text(value))
             self.line.setCursorPosition(0)
         self.line.setPlaceholderText(self._placeholder(value))
-        _set_property(self.line, "unset", not is_set)
+        set_property(self.line, "unset", not is_set)
 
     def _placeholder(self, value: JSON) -> str:
         if value is UNKNOWN or value is None:
@@ -117,7 +118,7 @@ class LineEditor(Editor):
         return self.parameter.typical if str in self.parameter.types else ""
 
     def _on_typed(self, text: str) -> None:
-        _set_property(self.line, "unset", False)
+        set_property(self.line, "unset", False)
         self.typed.emit(from_text(self.parameter, text))
         self._pause.start()
 
@@ -172,7 +173,10 @@ class FlagEditor(Editor):
         self.box = _CheckBox(parameter.label or parameter.name, self)
         self.box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._fill(self.box)
-        self.box.toggled.connect(self.edited.emit)
+        self.box.toggled.connect(self._on_toggled)
+
+    def _on_toggled(self, on: bool) -> None:
+        self.edited.emit(on)
 
     def input(self) -> QWidget:
         return self.box
@@ -212,7 +216,7 @@ class ChoiceEditor(Editor):
 
     def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
         super().__init__(parameter, parent)
-        self.box = _Combo(self)
+        self.box = Combo(self)
         self._values: list[JSON] = []
         self._fill(self.box)
         self.box.activated.connect(self._on_chosen)
@@ -239,7 +243,7 @@ class ChoiceEditor(Editor):
             self.edited.emit(self._values[index])
 
 
-class _Combo(QComboBox):
+class Combo(QComboBox):
     """A combo box that the wheel changes only while it has the focus, and that paints its own arrow."""
 
     def __init__(self, parent: QWidget) -> None:
@@ -272,7 +276,7 @@ class CodeEditor(Editor):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.view)
         self.setFocusProxy(self.view)
-        self.view.edited.connect(self.edited.emit)
+        self.view.edited.connect(self._on_edited)
         self.view.textChanged.connect(self._on_text_changed)
 
     def input(self) -> QWidget:
@@ -280,6 +284,14 @@ class CodeEditor(Editor):
 
     def show_value(self, value: JSON, is_set: bool) -> None:
         self.view.set_text(as_text(value))
+
+    def _on_edited(self, text: str) -> None:
+        self.edited.emit(text)
+
+    def mark_line(self, message: str) -> None:
+        """Marks the line that ``message`` complains of, if it names one."""
+        found = re.search(r"\bline (\d+)", message)
+        self.view.set_error_line(int(found[1]) if found else None)
 
     def _on_text_changed(self) -> None:
         if self.view.is_edited():

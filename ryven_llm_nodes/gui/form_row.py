@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxL
 
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.errors import one_line
-from ryven_llm_nodes.gui.form_editors import Editor, FlagEditor, make_editor
+from ryven_llm_nodes.gui.form_editors import CodeEditor, Editor, FlagEditor, make_editor
 from ryven_llm_nodes.gui.form_style import ACCENT, BAD, FAINT
 from ryven_llm_nodes.gui.form_values import default_text, editor_kind
 
@@ -89,11 +89,22 @@ class FieldRow(QWidget):
             self.editor.deleteLater()
         self.kind, self.editor = kind, make_editor(kind, self.parameter, self._root, self)
         self._place(self.editor)
-        self.editor.typed.connect(self._judge)
-        self.editor.edited.connect(lambda value: self.edited.emit(self.parameter.name, value))
+        self.editor.typed.connect(self._on_typed)
+        self.editor.edited.connect(self._on_edited)
+        self.editor.input().setAccessibleName(self.parameter.name)
         self.editor.input().installEventFilter(self)
         if had_focus:
             self.editor.input().setFocus()
+
+    def _on_typed(self, value: JSON) -> None:
+        self._complaint = ""  # it was about the value before
+        self._judge(value)
+
+    def _on_edited(self, value: JSON) -> None:
+        self.edited.emit(self.parameter.name, value)
+
+    def _on_reset(self) -> None:
+        self.reset.emit(self.parameter.name)
 
     def _place(self, editor: Editor) -> None:
         is_flag = isinstance(editor, FlagEditor)
@@ -134,7 +145,7 @@ class FieldRow(QWidget):
         button.setProperty("role", "flat")
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.setToolTip(f"Back to the default: {self._default()}")
-        button.clicked.connect(lambda: self.reset.emit(self.parameter.name))
+        button.clicked.connect(self._on_reset)
         self._head.addWidget(button)
         self._reset_button = button
 
@@ -157,6 +168,8 @@ class FieldRow(QWidget):
         text = self.problem or self._complaint
         if self.editor is not None:
             self.editor.set_bad(bool(text))
+        if isinstance(self.editor, CodeEditor):
+            self.editor.mark_line(text)
         self._note("bad", text)
         self.update()
 

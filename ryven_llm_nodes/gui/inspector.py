@@ -12,9 +12,11 @@ from qtpy.QtGui import QColor, QHideEvent, QIcon, QPainter, QPixmap, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.errors import shown
 from ryven_llm_nodes.gui import edits
 from ryven_llm_nodes.gui.families import colour_of
 from ryven_llm_nodes.gui.form import ParameterForm
+from ryven_llm_nodes.gui.form_editors import set_property
 from ryven_llm_nodes.gui.form_style import BAD, MUTED, PANEL_STYLE, STATE_COLOURS
 from ryven_llm_nodes.gui.inspector_code import CodeTab, NodeText, node_text
 from ryven_llm_nodes.gui.run_model import RunModel, StageRun
@@ -39,6 +41,7 @@ class InspectorPanel(QWidget):
         self._check = QTimer(self, singleShot=True, interval=CHECK_MS)
         self._check.timeout.connect(self.check_now)
         self.setObjectName("panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setMinimumWidth(260)
 
     # What it consists of
@@ -103,7 +106,8 @@ class InspectorPanel(QWidget):
             self._rename()
 
     def _rename(self) -> None:
-        if self.name.text().strip() != self.node.name:
+        is_there = self.node in self.node.flow.nodes
+        if is_there and self.name.isModified() and self.name.text().strip() != self.node.name:
             edits.rename(self.node, self.name.text())
 
     def _on_changed(self, node: object) -> None:
@@ -140,10 +144,17 @@ class InspectorPanel(QWidget):
             return
         self.text = node_text(self.node, self._root())
         self.code.show_text(self.text)
-        wrong = {problem.parameter: problem.message for problem in reversed(self.text.problems)}
+        own = [problem for problem in self.text.problems if self.text.step or problem.node == self._label]
+        wrong = {problem.parameter: problem.message for problem in reversed(own)}
         self.form.set_complaints(wrong)
+        set_property(self.name, "bad", "name" in wrong)
         self.tabs.setTabIcon(1, _dot(BAD) if self.text.problems else QIcon())
         self.refresh()
+
+    @property
+    def _label(self) -> str:
+        """The node as problems name it while a flow has no names for its steps yet, two being the same."""
+        return f"{self.node.title} {shown(self.node.name)}"
 
     def _on_stage(self, step: str) -> None:
         if step == self.text.step:

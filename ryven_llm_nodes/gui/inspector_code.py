@@ -55,7 +55,7 @@ class CodeTab(QWidget):
         super().__init__(parent)
         self.view = CodeView()
         self.note = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
-        self.note.linkActivated.connect(self.problem_chosen.emit)
+        self.note.linkActivated.connect(self._on_link)
         self.copy_button = QPushButton("Copy cell")
         self.copy_button.clicked.connect(self.copy)
         self._build()
@@ -78,6 +78,9 @@ class CodeTab(QWidget):
         self.view.set_text(text.text)
         self.note.setText(_note(text))
 
+    def _on_link(self, parameter: str) -> None:
+        self.problem_chosen.emit(parameter)
+
     def copy(self) -> None:
         """Puts the whole cell on the clipboard."""
         QGuiApplication.clipboard().setText(self.view.text())
@@ -90,7 +93,7 @@ def _note(text: NodeText) -> str:
         return _grey(f"{_escape(text.step)}: its part of the script")
     if not (text.problems or text.elsewhere):
         return _grey("This node adds no text of its own to the script." if text.step else "")
-    own = "".join(f"<p style='margin:0 0 7px 0'>{_line(problem)}</p>" for problem in text.problems)
+    own = "".join(f"<p style='margin:0 0 7px 0'>{_line(problem, text.step)}</p>" for problem in text.problems)
     others = len(text.elsewhere)
     rest = f"{_count(others)} elsewhere in the flow: {_escape(str(text.elsewhere[0]))}" if others else ""
     end = "The code appears when " + ("this is" if len(text.problems) + others == 1 else "these are") + " mended."
@@ -105,11 +108,14 @@ def _grey(text: str) -> str:
     return f"<span style='color:{MUTED}'>{text}</span>" if text else ""
 
 
-def _line(problem: Problem) -> str:
+def _line(problem: Problem, step: str) -> str:
+    """A problem of the node that is looked at; a parameter is a link to its field."""
+    if not step:
+        return _escape(str(problem))
     place = _escape(problem.parameter)
-    name = f"<a href='{place}' style='color:{BAD}'><b>{place}</b></a> " if re.fullmatch(r"\w+", place) else ""
-    name = name or (f"<b style='color:{BAD}'>{place}</b> " if place else "")
-    return f"{name}{_escape(problem.message)}"
+    if re.fullmatch(r"\w+", place):
+        place = f"<a href='{place}' style='color:{BAD}'>{place}</a>"
+    return f"<b style='color:{BAD}'>{place}</b> {_escape(problem.message)}"
 
 
 def _escape(text: str) -> str:

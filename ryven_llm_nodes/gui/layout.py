@@ -10,7 +10,9 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QStackedWidget, QTabWidget
 
 from ryven_llm_nodes.gui import panels
 from ryven_llm_nodes.gui.run_model import RunModel
+from ryven_llm_nodes.gui.hint import Hint, NothingSelected
 from ryven_llm_nodes.gui.theme import STYLE, LLMTheme
+from ryven_llm_nodes.gui.tidy import fit, tidy
 
 PALETTE_WIDTH: Final = 210
 INSPECTOR_WIDTH: Final = 350
@@ -49,6 +51,8 @@ class Docks:
         self.palette.setWidget(palette)
         self.stock_palette.setParent(window)
         self.stock_palette.hide()
+        for dock in (window.ui.flows_dock, self.palette, self.metrics, self.completions):
+            _no_title(dock)
 
     def show_model(self, model: RunModel) -> None:
         """Lets every dock show ``model``."""
@@ -62,6 +66,13 @@ def _dock(window: Any, title: str, name: str, content: QWidget) -> QDockWidget:
     dock.setWidget(content)
     window.ui.menuDocks.addAction(dock.toggleViewAction())
     return dock
+
+
+def _no_title(dock: QDockWidget) -> None:
+    """The title would repeat what the tab of a dock says."""
+    bar = QWidget()
+    bar.setFixedHeight(0)
+    dock.setTitleBarWidget(bar)
 
 
 def use_theme(window: Any) -> None:
@@ -81,6 +92,12 @@ def use_theme(window: Any) -> None:
 def dress_flow(window: Any, flow_ui: Any, view: Any) -> None:
     """Leaves the inspector and the history beside a canvas, and nothing on it but the nodes."""
     view._stylus_modes_proxy.hide()
+    view._menu_layout_proxy.hide()
+    for dock in (flow_ui.ui.inspector_dock, flow_ui.ui.undo_history_dock):
+        _no_title(dock)
+    Hint(view)
+    NothingSelected(view, flow_ui.inspector_widget)
+    flow_ui.inspector_widget.layout().setContentsMargins(0, 0, 0, 0)
     flow_ui.centralWidget().layout().setContentsMargins(0, 0, 0, 0)
     if not _was_saved(window):
         for name in SELDOM:
@@ -89,6 +106,15 @@ def dress_flow(window: Any, flow_ui: Any, view: Any) -> None:
         QTimer.singleShot(0, flow_ui, lambda: flow_ui.resizeDocks(
             [flow_ui.ui.inspector_dock], [INSPECTOR_WIDTH], Qt.Orientation.Horizontal
         ))  # fmt: skip
+
+
+def lay_out(window: Any) -> None:
+    """Spreads the nodes of a project that no editor has laid out yet."""
+    for view in window.session_gui.flow_views.values():
+        for item in view.node_items.values():
+            item.update_shape()
+        tidy(view)
+        fit(view)
 
 
 def arrange(window: Any, docks: Docks) -> None:
@@ -107,6 +133,8 @@ def arrange(window: Any, docks: Docks) -> None:
     docks.palette.raise_()
     window.resize(*SIZE)
     QTimer.singleShot(0, window, lambda: _resize(window, docks))
+    if window._project_content and not _was_saved(window):
+        QTimer.singleShot(0, window, lambda: lay_out(window))
 
 
 def _resize(window: Any, docks: Docks) -> None:

@@ -29,8 +29,8 @@ from ryven_llm_nodes.gui.run_model import RunModel, StageRun
 
 REDRAW_MS: Final = 100
 SHOWN_EARLIER: Final = 5
-PLOT_WIDTH: Final = 190
-PLOT_HEIGHT: Final = 92
+PLOT_WIDTH: Final = 155
+PLOT_HEIGHT: Final = 60
 EMPTY: Final = "Loss, reward, KL and other curves appear here while a trainer runs.\nPress Run (F5) to begin."
 
 
@@ -53,6 +53,7 @@ class MetricsDock(QWidget):
         self._tick = QTimer(self, singleShot=True, interval=REDRAW_MS)
         self._tick.timeout.connect(self.redraw)
         self.setObjectName("panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setStyleSheet(PANEL_STYLE)
         self._build()
         self._connect()
@@ -85,15 +86,12 @@ class MetricsDock(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(5)
         self.chips: dict[str, QPushButton] = {}
-        self._chip_row = QHBoxLayout()
-        self._chip_row.setSpacing(4)
-        row.addLayout(self._chip_row)
-        row.addStretch(1)
+        row.addWidget(self._make_chip_row(), 1)
         label = QLabel("smooth")
         label.setProperty("role", "muted")
         self.slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=99, maximumWidth=80)
         self.slider.setToolTip("Exponential moving average; the measured values stay visible behind it")
-        self.slider.valueChanged.connect(self._on_smoothing)
+        self.slider.valueChanged.connect(self._later)
         self.menu_button = QToolButton(text="Metrics ▾", popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.menu_button)
         self.menu.aboutToShow.connect(self.fill_menu)
@@ -101,6 +99,21 @@ class MetricsDock(QWidget):
         for widget in (label, self.slider, self.menu_button):
             row.addWidget(widget)
         return self.bar
+
+    def _make_chip_row(self) -> QWidget:
+        """A row that is cut, and scrolled by the wheel, where many stages leave no room."""
+        inner = QWidget()
+        self._chip_row = QHBoxLayout(inner)
+        self._chip_row.setContentsMargins(0, 0, 0, 0)
+        self._chip_row.setSpacing(4)
+        self._chip_row.addStretch(1)
+        area = QScrollArea(widgetResizable=True, frameShape=QFrame.Shape.NoFrame)
+        area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFixedHeight(26)
+        area.setMinimumWidth(60)
+        area.setWidget(inner)
+        return area
 
     def _connect(self) -> None:
         self.model.metrics_added.connect(self._on_metrics)
@@ -111,8 +124,9 @@ class MetricsDock(QWidget):
 
     def _stages(self) -> list[str]:
         """The stages that have logged anything, in this or an earlier run."""
-        logged = [name for name, stage in self.model.stages.items() if stage.metrics]
-        return logged + [n for n, runs in self.model.earlier.items() if n not in logged and any(r.metrics for r in runs)]
+        runs = [(name, run) for name, before in self.model.earlier.items() for run in before]
+        runs += self.model.stages.items()
+        return list(dict.fromkeys(name for name, run in runs if run.metrics))
 
     def selected_stages(self) -> list[str]:
         """The stages whose curves are shown."""
@@ -138,7 +152,7 @@ class MetricsDock(QWidget):
         self._later()
 
     def _on_chip(self) -> None:
-        self.select_stages({name for name, chip in self.chips.items() if chip.isChecked()})
+        self.select_stages({name for name, chip in self.chips.items() if chip.isChecked()} or None)
 
     def _colour(self, stage: str) -> str:
         return self._colours.setdefault(stage, SERIES_COLOURS[len(self._colours) % len(SERIES_COLOURS)])
@@ -158,8 +172,6 @@ class MetricsDock(QWidget):
         """Takes in what has come, and paints it."""
         self._tick.stop()
         self.redraws += 1
-        for _, series in self._series.values():
-            series.catch_up()
         stages = self.selected_stages()
         self._show_chips()
         wanted = self.shown_plots()
@@ -178,14 +190,17 @@ class MetricsDock(QWidget):
             metric = metric_for(plot, run.metrics) or ""
             for dashed, key in ((False, metric), (True, evaluation_of(metric))):
                 if key in run.metrics:
-                    label = name if len(stages) > 1 and not dashed else key
+                    label = key if len(stages) == 1 else f"{name} evaluation" if dashed else name
                     yield Curve(label, self._colour(name), self._series_of(run, key), dashed=dashed)
 
     def _series_of(self, run: StageRun, metric: str) -> Series:
         key = id(run), metric
         if key not in self._series:  # the run is kept beside it, so that no other can take its id
             self._series[key] = run, Series(run.metrics[metric], self.smoothing)
-        return self._series[key][1]
+        series = self._series[key][1]
+        series.catch_up()
+        series.set_smoothing(self.smoothing)
+        return series
 
     # Which plots
 
@@ -223,11 +238,6 @@ class MetricsDock(QWidget):
     def smoothing(self) -> float:
         """The factor of the moving average, from 0 to 0.99."""
         return self.slider.value() / 100
-
-    def _on_smoothing(self) -> None:
-        for _, series in self._series.values():
-            series.set_smoothing(self.smoothing)
-        self._later()
 
     # Layout
 
@@ -288,4 +298,4 @@ class MetricsDock(QWidget):
         chip.setStyleSheet(f"QPushButton:checked {{ border-color: {colour}; color: {colour} }}")
         chip.clicked.connect(self._on_chip)
         self.chips[name] = chip
-        self._chip_row.addWidget(chip)
+        self._chip_row.insertWidget(len(self.chips) - 1, chip)

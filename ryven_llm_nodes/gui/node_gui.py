@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from qtpy.QtCore import QTimer
-from qtpy.QtGui import QFont, QFontMetricsF, QImage
-from qtpy.QtWidgets import QInputDialog, QVBoxLayout, QWidget
+from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage
+from qtpy.QtWidgets import QGraphicsDropShadowEffect, QInputDialog, QVBoxLayout, QWidget
 from ryven.gui_env import NodeGUI, NodeInspectorWidget, node_gui
 
 from ryven_llm_nodes.catalogue import ExportScript, LLMNode
@@ -17,8 +18,10 @@ from ryven_llm_nodes.gui.export_widget import ExportWidget
 from ryven_llm_nodes.gui.families import colour_of, glyph_of, title_of
 from ryven_llm_nodes.gui.flow_state import flow_state
 from ryven_llm_nodes.gui.icons import glyph
-from ryven_llm_nodes.gui.theme import TITLE_FONT
+from ryven_llm_nodes.gui.theme import LABEL_FONT, TITLE_FONT
 from ryven_llm_nodes.gui.trainer_widget import TrainerWidget
+
+ICON_HEIGHT: Final = 20
 
 
 class NodeInspector(NodeInspectorWidget, QWidget):
@@ -29,13 +32,34 @@ class NodeInspector(NodeInspectorWidget, QWidget):
         NodeInspectorWidget.__init__(self, params)
         QVBoxLayout(self).setContentsMargins(0, 0, 0, 0)
         self.panel: QWidget | None = None
+        self._loaded = False
 
     def load(self) -> None:
+        """Ryven selects every node that it adds: while a project opens, only the last one's panel is worth its time."""
+        self._loaded = True
         if self.panel is None:
+            QTimer.singleShot(0, self, self._build)
+
+    def unload(self) -> None:
+        self._loaded = False
+
+    def _build(self) -> None:
+        if self._loaded and self.panel is None:
             from ryven_llm_nodes.gui.panels import inspector_panel
 
-            self.panel = inspector_panel(self.node, flow_state(self.node.flow).model)
+            self.panel = inspector_panel(self.node, flow_state(self.node.flow).model, self._root)
             self.layout().addWidget(self.panel)
+
+    def _root(self) -> Path:
+        from ryven_llm_nodes.gui.shell import shell_of
+
+        shell = shell_of(self.node_gui.session_gui)
+        return shell.runs.root if shell and shell.runs.root else Path.cwd()
+
+    def flush(self) -> None:
+        """Takes what is still being typed as typed."""
+        if self.panel is not None:
+            self.panel.flush()
 
 
 @node_gui(LLMNode)
@@ -55,10 +79,17 @@ class LLMNodeGUI(NodeGUI):
     def initialized(self) -> None:
         """Called by Ryven once the item with its ports is there."""
         self.mark = Mark(self.item)
-        self.item.widget.title_label.fm = QFontMetricsF(_title_font())
+        self.item.widget.title_label.fm = _TitleMetrics(_title_font())
+        self._fit_labels()
         self.state.changed.connect(self._refresh_mark)
         changed_signal.connect(self._edited)
         self._refresh_mark()
+
+    def _fit_labels(self) -> None:
+        """Port labels are measured in another font than the theme's (flows/nodes/PortItem.py:343), and so misplaced."""
+        metrics = QFontMetricsF(QFont(*LABEL_FONT))
+        for port in (*self.item.inputs, *self.item.outputs):
+            port.label.width = metrics.horizontalAdvance(port.port.label_str) + 4
 
     # Title: the node's own, never a copy that Ryven stores
 
@@ -82,9 +113,6 @@ class LLMNodeGUI(NodeGUI):
 
     def _refresh_mark(self) -> None:
         sentences = self.state.problems.get(self.node, ())
-        stage = self.state.stage(self.node)
-        if not sentences and stage is not None and stage.state == "failed" and stage.message:
-            sentences = (stage.message,)
         if self.mark is not None and sentences != self.mark.sentences:
             self.mark.show_sentences(sentences)
 
@@ -131,6 +159,13 @@ def _title_font() -> QFont:
     return font
 
 
+class _TitleMetrics(QFontMetricsF):
+    """The height makes room for the icon, so that title and icon have one middle."""
+
+    def height(self) -> float:
+        return ICON_HEIGHT / 0.7  # flows/nodes/NodeItem_TitleLabel.py:41 of ryvencore_qt 0.5.0 takes 0.7 of it
+
+
 @node_gui(Trainer)
 class TrainerGUI(LLMNodeGUI):
     """A trainer shows how it goes."""
@@ -149,19 +184,16 @@ class TrainerGUI(LLMNodeGUI):
         if live and self.item.graphicsEffect() is not None:
             self.item.setGraphicsEffect(None)
         elif not live and self.item.graphicsEffect() is None:
-            add_shadow(self.item)
+            self.item.setGraphicsEffect(shadow())
 
 
-def add_shadow(item: Any) -> None:
-    """The shadow that ryvencore gives every node, a little softer."""
-    from qtpy.QtGui import QColor
-    from qtpy.QtWidgets import QGraphicsDropShadowEffect
-
+def shadow() -> QGraphicsDropShadowEffect:
+    """A soft shadow, that leaves the colour of wires beside a node as it is."""
     effect = QGraphicsDropShadowEffect()
-    effect.setOffset(6, 6)
-    effect.setBlurRadius(18)
-    effect.setColor(QColor("#0a0c0f"))
-    item.setGraphicsEffect(effect)
+    effect.setOffset(3, 5)
+    effect.setBlurRadius(16)
+    effect.setColor(QColor(0, 0, 0, 120))
+    return effect
 
 
 @node_gui(ExportScript)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from qtpy.QtWidgets import QWidget
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.gui.run_model import RunModel
 
 
-def inspector_panel(node: LLMNode, model: RunModel) -> QWidget:
-    """The form and the code of ``node``."""
+def inspector_panel(node: LLMNode, model: RunModel, root: Callable[[], Path]) -> QWidget:
+    """The form and the code of ``node``; relative paths are looked up in the folder that ``root`` gives."""
     from ryven_llm_nodes.gui.inspector import InspectorPanel
 
-    return InspectorPanel(node, model)
+    return InspectorPanel(node, model, root)
 
 
 def metrics_dock(model: RunModel) -> QWidget:

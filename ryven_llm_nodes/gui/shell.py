@@ -14,9 +14,11 @@ from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.gui.code_window import CodeWindow
 from ryven_llm_nodes.gui.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.layout import Docks, arrange, dress_flow, use_theme
+from ryven_llm_nodes.gui.node_gui import NodeInspector
 from ryven_llm_nodes.gui.palette import Palette
 from ryven_llm_nodes.gui.run_controller import RunController
 from ryven_llm_nodes.gui.run_model import StageRun
+from ryven_llm_nodes.gui.tidy import fit, tidy
 from ryven_llm_nodes.gui.toolbar import Toolbar
 from ryven_llm_nodes.gui.trainer_widget import headline
 from ryven_llm_nodes.host.canvas import late_view, place_node
@@ -35,6 +37,7 @@ class Shell(QObject):
         super().__init__(window)
         self.window = window
         self.code_window: CodeWindow | None = None
+        self._closed = False
         self.runs = RunController(self)
         self.toolbar = Toolbar(window, self.run, self.stop, self.check, self.generate)
         self.palette = Palette(_sorted_nodes(window), window)
@@ -46,6 +49,7 @@ class Shell(QObject):
         for flow in window.core_session.flows:
             self._adopt(flow, window.session_gui.flow_views[flow])
         arrange(window, self.docks)
+        self._canvas_menu()
 
     def _connect(self) -> None:
         window = self.window
@@ -59,7 +63,29 @@ class Shell(QObject):
         self.runs.finished.connect(self._finished)
         refused_signal.connect(self._refused)
 
+    def _canvas_menu(self) -> None:
+        """What Ryven has in a button that lies on the canvas."""
+        menu = self.window.ui.menuView.addMenu("Canvas")
+
+        def fill() -> None:
+            menu.clear()
+            view = self.current_view()
+            menu.addAction("Tidy", lambda: self._tidy(view))
+            menu.addAction("Show all", lambda: fit(view))
+            menu.addSeparator()
+            menu.addActions(view.menu().actions())
+
+        menu.aboutToShow.connect(lambda: fill() if self.current_view() is not None else menu.clear())
+
+    def _tidy(self, view: Any) -> None:
+        tidy(view)
+        fit(view)
+
     # Flows
+
+    def current_view(self) -> Any | None:
+        """The canvas of the tab in front."""
+        return self.window.session_gui.flow_views.get(self.current_flow())
 
     def current_flow(self) -> Any | None:
         """The flow of the tab in front."""
@@ -88,17 +114,24 @@ class Shell(QObject):
             self.docks.show_model(flow_state(flow).model)
 
     def _place(self, node: type) -> None:
-        flow = self.current_flow()
-        if flow is not None:
-            view = self.window.session_gui.flow_views[flow]
+        view = self.current_view()
+        if view is not None:
             place_node(view, node)
             view.setFocus()
+
+    def _flow(self, flow: Any = None) -> Any | None:
+        """``flow``, or the one in front, with what is still being typed into the inspector."""
+        for flow_ui in self.window.flow_UIs.values():
+            shown = flow_ui.inspector_widget.inspector_widget
+            if isinstance(shown, NodeInspector):
+                shown.flush()
+        return flow or self.current_flow()
 
     # What the toolbar does
 
     def run(self, flow: Any = None, to: LLMNode | None = None) -> bool:
         """Runs the flow in front, or ``flow``, up to ``to`` where one is given."""
-        flow = flow or self.current_flow()
+        flow = self._flow(flow)
         return flow is not None and self.runs.run(flow, to)
 
     def stop(self) -> None:
@@ -108,7 +141,7 @@ class Shell(QObject):
 
     def check(self, flow: Any = None) -> None:
         """Marks every problem of a flow on its nodes."""
-        flow = flow or self.current_flow()
+        flow = self._flow(flow)
         if flow is not None:
             self.runs.prepare(flow, lambda program: self._checked(flow_state(flow), program))
 
@@ -120,7 +153,7 @@ class Shell(QObject):
 
     def generate(self, flow: Any = None) -> None:
         """Shows the script of a flow."""
-        flow = flow or self.current_flow()
+        flow = self._flow(flow)
         if flow is not None:
             self.runs.prepare(flow, lambda program: self._generated(flow_state(flow), program))
 
@@ -186,6 +219,7 @@ class Shell(QObject):
 
     def save_to(self, path: Path) -> bool:
         """Saves the project to ``path``."""
+        self._flow()
         try:
             save_project(self.window, path)
         except LLMNodesError as error:
@@ -204,7 +238,8 @@ class Shell(QObject):
         return any(not view._undo_stack.isClean() for view in self.window.session_gui.flow_views.values())
 
     def _show_modified(self) -> None:
-        self.window.setWindowModified(self.modified)
+        if not self._closed:  # the undo stacks are cleared once more while the window goes
+            self.window.setWindowModified(self.modified)
 
     # The end
 
@@ -214,6 +249,7 @@ class Shell(QObject):
             if event.spontaneous() and self.modified and not self._may_close():
                 event.ignore()
                 return True
+            self._closed = True
             self.runs.shut_down()
         return False
 

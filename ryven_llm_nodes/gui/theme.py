@@ -22,17 +22,20 @@ QMainWindow, QMainWindow::separator { background: #0f1318 }
 QMainWindow::separator { width: 5px; height: 5px }
 QMainWindow::separator:hover { background: #2d3642 }
 QMenuBar { background: #171b21; padding: 2px }
-QToolBar#llm_toolbar { background: #171b21; border: none; border-bottom: 1px solid #2a313b; padding: 5px 6px; spacing: 6px }
+QToolBar#llm_toolbar { background: #171b21; border: none; border-bottom: 1px solid #2a313b; padding: 6px 8px;
+    spacing: 6px }
 QToolBar#llm_toolbar QToolButton { color: #e8edf3; background: #222932; border: 1px solid #313a46; border-radius: 6px;
-    padding: 4px 12px; margin: 0; min-height: 20px; max-height: 26px; font-weight: 600; text-transform: none }
+    padding: 3px 12px; margin: 0; height: 24px; font-weight: 600; text-transform: none }
 QToolBar#llm_toolbar QToolButton:hover { background: #2d3642; border-color: #448aff }
 QToolBar#llm_toolbar QToolButton:disabled { color: #5c6775; background: #1b2027; border-color: #272e37 }
-QToolBar#llm_toolbar::separator { width: 1px; background: #313a46; margin: 6px }
+QToolBar#llm_toolbar QToolButton:pressed { background: #1b2027; border-color: #448aff }
+QToolBar#llm_toolbar::separator:horizontal { width: 1px; border: none; background: #313a46; margin: 6px 4px }
 QLabel#llm_status { color: #98a3b0; background: transparent; padding: 0 10px; font-size: 12px }
 QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; font-size: 11px }
 QDockWidget::title { background: #171b21; padding: 5px 8px; text-align: left; text-transform: none }
 QToolTip { background: #222932; color: #d7dde5; border: 1px solid #38414d; padding: 5px; font-size: 12px }
-QTabBar { text-transform: none }
+QTabBar { text-transform: none; border: none; qproperty-drawBase: 0 }
+QTabWidget::tab-bar { border: none }
 QTabBar::tab { padding: 5px 12px; height: 18px; text-transform: none }
 QTabWidget::pane { border: none }
 QTreeWidget#llm_palette { background: #12161c; border: none; outline: none; font-size: 12px; color: #d7dde5 }
@@ -56,7 +59,7 @@ class LLMTheme(FlowTheme_PureDark):
     data_conn_width = 2.4
     flow_background_brush = QBrush(QColor(CANVAS))
     flow_background_grid = ("points", QColor("#2a313b"), 2, 26, 26)
-    node_item_shadow_color = QColor("#0a0c0f")
+    node_item_shadow_color = QColor(0, 0, 0, 110)
 
     @staticmethod
     def interpolate_color(one: QColor, other: QColor, share: float) -> QColor:

@@ -17,6 +17,8 @@ from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.host.safe_open import refuse_unsafe
 from ryven_llm_nodes.host.versions import CORE_QT, workaround
 
+STEP = 36
+
 
 @workaround(CORE_QT)
 def bounding_rect() -> None:
@@ -139,8 +141,17 @@ def centre(view: FlowView) -> QPointF:
     return view.mapToScene(view.viewport().rect().center())
 
 
+def _free_place(view: FlowView) -> QPointF:
+    """The centre, or beside what lies there already."""
+    place = centre(view)
+    taken = [item.pos() for item in view.node_items.values()]
+    while any((place - other).manhattanLength() < STEP for other in taken):
+        place += QPointF(STEP, STEP)
+    return place
+
+
 def place_node(view: FlowView, node_class: type, where: QPointF | None = None) -> Any:
     """Places a node of ``node_class``, as an undoable command; returns it."""
-    view._node_place_pos = where if where is not None else centre(view)
+    view._node_place_pos = where if where is not None else _free_place(view)
     view.create_node__cmd(node_class)
     return view.flow.nodes[-1]

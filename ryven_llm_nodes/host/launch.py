@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ryven_llm_nodes.errors import LLMNodesError, UsageError, one_line, suggestion
-from ryven_llm_nodes.host.safe_open import refuse_unsafe
+from ryven_llm_nodes.host.safe_open import installed_packages, refuse_unsafe
 from ryven_llm_nodes.program.flow import read_project
 from ryven_llm_nodes.program.project import project as empty_project
 
@@ -40,10 +40,10 @@ def _content(flow: Path | None, template: str | None, project: Mapping[str, Any]
     if flow is not None:
         content = read_project(flow)
         refuse_unsafe(content, str(flow))
-        return content
+        return {**content, "required packages": installed_packages(content, str(flow), PACKAGE_FOLDER.name)}
     if template is not None:
-        return _template(template)
-    return project or empty_project("pipeline", [], [])
+        return {**_template(template), "required packages": []}
+    return {**(project or empty_project("pipeline", [], [])), "required packages": []}
 
 
 def _template(name: str) -> Mapping[str, Any]:
@@ -76,6 +76,9 @@ def open_window(content: Mapping[str, Any], app: Any, path: Path | None = None) 
     from ryven.main import config
 
     from ryven_llm_nodes.host import packages, versions, window_style  # noqa: F401  # their workarounds
+
+    versions.apply_workarounds()  # before Ryven is imported
+    from ryven_llm_nodes.host import canvas, node_list, ports  # noqa: F401
 
     versions.apply_workarounds()
     config.instance = None  # main/config.py:63 of ryven 3.5.0: a second window in one process is refused

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import LazyLoader, find_spec, module_from_spec
 from typing import Any
 
-from ryven_llm_nodes.host.versions import RYVEN, workaround
+from ryven_llm_nodes.host.versions import CORE_QT, RYVEN, workaround
+
+
+@workaround(CORE_QT)
+def search_without_numpy() -> None:
+    """flows/node_list_widget/utils.py:1: imports textdistance, and with it NumPy, which takes a third of the start.
+
+    Only the search that host/node_list.py replaces uses it, so it is loaded when somebody else does.
+    """
+    spec = find_spec("textdistance") if "textdistance" not in sys.modules else None
+    if spec is not None and spec.loader is not None:
+        spec.loader = LazyLoader(spec.loader)
+        module = module_from_spec(spec)
+        sys.modules["textdistance"] = module
+        spec.loader.exec_module(module)
 
 
 @workaround(RYVEN)

@@ -1,4 +1,4 @@
-"""The style of Ryven's window: set once, with our additions, before the window is made."""
+"""The style of Ryven's window: our additions, set before the window is made, when that costs next to nothing."""
 
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ ICON_COLOUR: Final = "#8fa3b8"
 
 @workaround(RYVEN)
 def dress() -> None:
-    """gui/styling/window_theme.py:99: the style sheet is set whole, and takes as long to be set again.
-
-    Its icons (resources/stylesheets/icons) are pure blue, which nobody can see on the dark theme.
-    """
+    """gui/styling/window_theme.py:99: the icons of the style sheet are pure blue, unreadable on the dark theme."""
     from ryven.gui.styling import window_theme
 
     original = window_theme.apply_stylesheet
@@ -31,14 +28,24 @@ def dress() -> None:
 
         from ryven_llm_nodes.gui.theme import STYLE
 
-        app = QApplication.instance()
-        hold = _Hold()
-        window_theme.QApplication = None
-        theme = _themed(original, style, app, hold)
+        theme = original(style)
         QDir.setSearchPaths("icon", [str(grey_icons())])
-        sheet = hold.sheet + STYLE
-        if app.styleSheet() != sheet:
-            app.setStyleSheet(sheet)
+        app = QApplication.instance()
+        app.setStyleSheet(app.styleSheet() + STYLE)
         return theme
 
     window_theme.apply_stylesheet = apply_stylesheet
+
+
+@lru_cache
+def grey_icons() -> Path:
+    """A folder with Ryven's icons in a colour that can be seen; it is removed when the process ends."""
+    import ryven
+
+    source = Path(ryven.__file__).parent / "resources" / "stylesheets" / "icons"
+    folder = Path(tempfile.mkdtemp(prefix="ryven-llm-icons-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for file in source.glob("*.svg"):
+        text = file.read_text(encoding="utf-8")
+        (folder / file.name).write_text(re.sub("#0000ff", ICON_COLOUR, text, flags=re.IGNORECASE), encoding="utf-8")
+    return folder

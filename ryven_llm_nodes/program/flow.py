@@ -49,6 +49,13 @@ def read_live_flow(flow: Any, root: Path, source: str = "") -> Graph:
     return graph_of(flow.data(), flow.title, root, source)
 
 
+def read_project(path: Path) -> Mapping[str, Any]:
+    """The project at ``path`` as it stands in the file, with at least one flow. Raises FlowError."""
+    project = _load(path)
+    _flows(project, path)
+    return project
+
+
 def _refused(path: Path, message: str) -> FlowError:
     return FlowError([Problem(message, node=str(path))])
 

@@ -208,6 +208,7 @@ class PPOTrainer(GRPOTrainer):
         super().__init__(model, reward_funcs, args or PPOConfig(), **kwargs)
         is_peft = hasattr(self.model, "get_base_model")
         policy = self.model.get_base_model() if is_peft else self.model
+        ref_model = None if ref_model is model else ref_model  # freezing it would freeze the policy
         if ref_model is not None or not is_peft:
             self.ref_model = self._prepare_reference(ref_model, policy)
         if not hasattr(policy, "value_head"):

@@ -60,7 +60,9 @@ def test_what_cannot_be_told_is_left_to_the_run(name: str, content: bytes, tmp_p
     assert columns_of(name, tmp_path) is None
 
 
-@pytest.mark.parametrize("path", ["none.jsonl", "a\0b.jsonl", "x" * 5000 + ".jsonl", "~nobody-here/x.jsonl", ".jsonl", "[.jsonl"])
+@pytest.mark.parametrize(
+    "path", ["none.jsonl", "a\0b.jsonl", "x" * 5000 + ".jsonl", "~nobody-here/x.jsonl", ".jsonl", "[.jsonl"]
+)
 def test_a_file_that_there_is_not(path: str, tmp_path: Path) -> None:
     assert matches(path, tmp_path) == []
     assert columns_of(path, tmp_path) is None

@@ -72,7 +72,7 @@ def test_the_classes_own_fields_come_first() -> None:
 
 def test_a_library_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SOURCES, "NoConfig", ("no_such_library/config.py:NoConfig",))
-    with pytest.raises(LLMNodesError, match="no_such_library.*not installed.*install trl"):
+    with pytest.raises(LLMNodesError, match=r"no_such_library.*not installed.*install trl"):
         config_fields("NoConfig")
 
 

@@ -49,7 +49,9 @@ def test_two_models_are_not_saved_over_each_other(data: Path) -> None:
 def test_nor_over_a_stage(data: Path) -> None:
     drawn = alone("sft")
     drawn["flows"]["sft"]["nodes"][-1]["additional data"]["params"]["folder"] = "sft"
-    assert problems(drawn, data) == ["Save Model 'final' > folder: SFT 'sft' writes to 'sft' too; choose another folder."]
+    assert problems(drawn, data) == [
+        "Save Model 'final' > folder: SFT 'sft' writes to 'sft' too; choose another folder."
+    ]
 
 
 def test_export_script_is_no_part_of_the_script(data: Path) -> None:

@@ -53,7 +53,9 @@ class TestTypes:
     def test_what_json_cannot_hold(self, value: Any) -> None:
         assert ANY.problem(value) is not None
 
-    @pytest.mark.parametrize("value", [[math.nan], {"a": math.inf}, pytest.param([HUGE], id="huge"), {1: 2}, {"a": [b"x"]}, [(1,)]])
+    @pytest.mark.parametrize(
+        "value", [[math.nan], {"a": math.inf}, pytest.param([HUGE], id="huge"), {1: 2}, {"a": [b"x"]}, [(1,)]]
+    )
     def test_what_json_cannot_hold_inside(self, value: Any) -> None:
         assert ANY.problem(value) is not None
 
@@ -125,7 +127,9 @@ class TestParse:
         assert (parsed, type(parsed)) == (value, type(value))
         assert parameter.problem(parsed) is None
 
-    @pytest.mark.parametrize("given", ["__import__('os')", "1+1", "nan", "NaN", "Infinity", "1e999", "9" * 5000, "[" * 9999])
+    @pytest.mark.parametrize(
+        "given", ["__import__('os')", "1+1", "nan", "NaN", "Infinity", "1e999", "9" * 5000, "[" * 9999]
+    )
     def test_nothing_is_evaluated_and_the_check_refuses_it(self, given: str) -> None:
         parameter = number("x", 1.0, "")
         assert "must be a number" in str(parameter.problem(parameter.parse(given)))

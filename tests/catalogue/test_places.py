@@ -9,7 +9,9 @@ import pytest
 from ryven_llm_nodes.catalogue.places import is_local, looks_local, output_expression, path_expression, resolve
 
 
-@pytest.mark.parametrize("location", ["./model", "../model", "/model", "~/model", "a/b/c", "a\\b", ".", "~nobody-here/x"])
+@pytest.mark.parametrize(
+    "location", ["./model", "../model", "/model", "~/model", "a/b/c", "a\\b", ".", "~nobody-here/x"]
+)
 def test_what_can_only_be_a_path(location: str) -> None:
     assert looks_local(location)
 

@@ -38,7 +38,6 @@ class TestRewardFunction:
             ({"code": "def f(:"}, "syntax error in line 1"),
             ({"code": "x = 1"}, "defines no function"),
             ({"code": "def f(completions): ..."}, "f() must accept **kwargs"),
-            ({"code": REWARD, "function": "other"}, "defines no function 'other'"),
             ({"code": "import os as main\n" + REWARD}, "defines 'main', a name that the script itself uses too"),
             ({"code": "def DEVICE(): ...\n" + REWARD}, "defines 'DEVICE'"),
             ({"code": "max = 3\n" + REWARD}, "defines 'max'"),
@@ -50,7 +49,16 @@ class TestRewardFunction:
         assert wrong.startswith("Reward Function 'score' > code: ")
         assert message in wrong
 
-    @pytest.mark.parametrize("line", ["import os", "import torch", "from pathlib import Path", "from typing import Callable"])
+    def test_a_function_that_there_is_not(self) -> None:
+        (wrong,) = problems(draw(score=node(RewardFunction, code=REWARD, function="varied")), Path())
+        assert (
+            wrong
+            == "Reward Function 'score' > function: the code defines no function 'varied'. Did you mean 'variety'?"
+        )
+
+    @pytest.mark.parametrize(
+        "line", ["import os", "import torch", "from pathlib import Path", "from typing import Callable"]
+    )
     def test_may_import_what_the_script_imports(self, line: str) -> None:
         assert problems(draw(score=node(RewardFunction, code=f"{line}\n{REWARD}")), Path()) == []
 
@@ -64,7 +72,12 @@ class TestRewardFunction:
 
     @pytest.mark.parametrize("line", ["base = 1", "import math as base", "def train_ppo(): ..."])
     def test_names_of_other_steps_clash(self, line: str, data: Path) -> None:
-        nodes = {"base": BASE, "rows": ROWS["ppo"], "score": node(RewardFunction, code=f"{line}\n{REWARD}"), "ppo": node(PPO)}
+        nodes = {
+            "base": BASE,
+            "rows": ROWS["ppo"],
+            "score": node(RewardFunction, code=f"{line}\n{REWARD}"),
+            "ppo": node(PPO),
+        }
         (wrong,) = problems(draw("base -> ppo, rows -> ppo, score -> ppo", **nodes), data)
         assert "a name that" in wrong
         assert "'base'" in wrong or "'ppo'" in wrong
@@ -102,9 +115,9 @@ class TestCombineRewards:
         assert [weight for _, weight in parts(drawn, "mix", data)] == [1.0, 0.5]
 
     def test_weights_of_combinations_multiply(self, data: Path) -> None:
-        nodes = {**self.NODES, "mix": node(CombineRewards, weight_2=0.5), "all": node(CombineRewards, weight_1=0.5)}
-        drawn = draw("a -> mix, b -> mix, mix -> all_, a -> all_", **{k.replace("all", "all_"): v for k, v in nodes.items()})
-        assert [weight for _, weight in parts(drawn, "all", data)] == [0.5, 0.25, 1.0]
+        mixes = {"mix": node(CombineRewards, weight_2=0.5), "total": node(CombineRewards, weight_1=0.5)}
+        drawn = draw("a -> mix, b -> mix, mix -> total, a -> total", **self.NODES, **mixes)
+        assert [weight for _, weight in parts(drawn, "total", data)] == [0.5, 0.25, 1.0]
 
     def test_the_first_input_is_needed(self) -> None:
         (wrong,) = problems(draw(mix=node(CombineRewards)), Path())

@@ -132,7 +132,8 @@ class TestLoadDataset:
         assert message in wrong
 
     @pytest.mark.parametrize(
-        ("params", "place"), [({"limit": 0}, "limit"), ({"seed": -1}, "seed"), ({"seed": 2**32}, "seed"), ({"split": ""}, "split")]
+        ("params", "place"),
+        [({"limit": 0}, "limit"), ({"seed": -1}, "seed"), ({"seed": 2**32}, "seed"), ({"split": ""}, "split")],
     )
     def test_ranges(self, params: dict[str, Any], place: str, data: Path) -> None:
         (wrong,) = problems(draw(rows=node(LoadDataset, path="a/b", **params)), data)

@@ -49,7 +49,9 @@ class TestRenaming:
         assert code.names == {"brief"}
 
     def test_async_function(self) -> None:
-        assert read_code("async  def reward(completions, **kw): ...").named("brief").text.startswith("async  def brief(")
+        assert (
+            read_code("async  def reward(completions, **kw): ...").named("brief").text.startswith("async  def brief(")
+        )
 
     @pytest.mark.parametrize(
         "text",
@@ -98,7 +100,7 @@ class TestComplaints:
             read_code(text)
 
     def test_a_wrong_name_gets_a_suggestion(self) -> None:
-        with pytest.raises(CodeError, match="defines no function 'rewards'. Did you mean 'reward'?"):
+        with pytest.raises(CodeError, match=r"defines no function 'rewards'\. Did you mean 'reward'\?"):
             read_code(PLAIN, "rewards")
 
     def test_a_function_must_take_everything_by_name(self) -> None:

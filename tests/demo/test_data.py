@@ -50,7 +50,8 @@ def test_rows_have_their_columns_and_number(built, stem):
 
 
 def test_no_item_is_in_two_rows(built):
-    asked = [_asked(row) for stem in ROWS for path in vars(getattr(built, stem)).values() for row in read_rows(path)]
+    paths = [path for stem in ROWS for path in vars(getattr(built, stem)).values()]
+    asked = [_asked(row) for path in paths for row in read_rows(path)]
     assert len(asked) == sum(map(sum, ROWS.values()))
     assert len(set(asked)) == len(asked)
 
@@ -58,7 +59,8 @@ def test_no_item_is_in_two_rows(built):
 def test_the_rejected_answer_is_the_chosen_one_buried_in_talk(built):
     for row in read_rows(built.preferences.train):
         chosen, rejected = row["chosen"][0]["content"], row["rejected"][0]["content"]
-        assert chosen in rejected and len(rejected.split()) > 2 * len(chosen.split())
+        assert chosen in rejected
+        assert len(rejected.split()) > 2 * len(chosen.split())
         assert "{" not in rejected.replace(chosen, "")
 
 

@@ -22,7 +22,13 @@ def test_the_first_sentence_is_taken(text, summary):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Too short.", "See `x` >>> 1 for the way to do it", "Return a list (of names that", "word " * (WORDS[1] + 1)],
+    [
+        "",
+        "Too short.",
+        "See `x` >>> 1 for the way to do it",
+        "Return a list (of names that",
+        "word " * (WORDS[1] + 1),
+    ],
 )
 def test_what_does_not_read_as_one_sentence_is_left_out(text):
     assert summarize(text) is None

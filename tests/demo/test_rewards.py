@@ -40,7 +40,8 @@ def test_the_best_score_is_one(score):
 
 
 def test_names_are_split_into_words(score):
-    assert score("Raised after a failed compression.", "CompressionError") > score("Raised after a failed run.", "CompressionError")
+    named, other = "Raised after a failed compression.", "Raised after a failed run."
+    assert score(named, "CompressionError") > score(other, "CompressionError")
     assert score("Compute an integer square root.", "isqrt") > 0.0
     assert score("Return the letter of a drive.", "X") > 0.0
 
@@ -52,11 +53,19 @@ def test_conversational_completions_score_the_same(score):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_one_score_a_completion_and_other_columns_do_not_matter(name):
-    scores = FUNCTIONS[name](completions=[GOOD, ""], topic=[TOPIC, TOPIC], prompts=["a", "b"], log_metric=None)
-    assert len(scores) == 2 and all(isinstance(score, float) for score in scores)
+    scores = FUNCTIONS[name](
+        completions=[GOOD, ""], topic=[TOPIC, TOPIC], prompts=["a", "b"], log_metric=None
+    )
+    assert len(scores) == 2
+    assert all(isinstance(score, float) for score in scores)
 
 
 def test_a_brief_answer_is_worth_more_to_grpo():
-    brief, long = GOOD, "Return the formatted list of lines that were given to it before."
-    assert FUNCTIONS["grpo"](completions=[brief], topic=[TOPIC]) > FUNCTIONS["grpo"](completions=[long], topic=[TOPIC])
-    assert FUNCTIONS["ppo"](completions=[brief], topic=[TOPIC]) == FUNCTIONS["ppo"](completions=[long], topic=[TOPIC])
+    both = {
+        "completions": [GOOD, "Return the formatted list of lines that were given to it."],
+        "topic": [TOPIC] * 2,
+    }
+    brief, long = FUNCTIONS["grpo"](**both)
+    assert brief > long
+    brief, long = FUNCTIONS["ppo"](**both)
+    assert brief == long

@@ -17,7 +17,13 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig
 from torch.nn.functional import pad
-from transformers import AutoModelForCausalLM, LlamaForSequenceClassification, set_seed
+from transformers import (
+    AutoModelForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaForSequenceClassification,
+    set_seed,
+)
 from trl import GRPOTrainer
 from trl.trainer.utils import add_fused_lm_head, create_model_from_path
 
@@ -245,8 +251,17 @@ def test_rollout_equals_unpadded_evaluation(
     torch.testing.assert_close(advantages, whitened, atol=1e-5, rtol=1e-4)
 
 
-def test_padding_changes_nothing(rollout: tuple[PPOTrainer, dict[str, torch.Tensor]]) -> None:
+@pytest.mark.parametrize("absolute", [False, True], ids=["llama", "gpt2"])
+def test_padding_changes_nothing(
+    rollout: tuple[PPOTrainer, dict[str, torch.Tensor]], build: Train, absolute: bool
+) -> None:
+    """Also for a model that learned what position 0 looks like."""
     trainer, batch = rollout
+    if absolute:
+        torch.manual_seed(0)
+        size = {"vocab_size": 29, "n_positions": 64, "n_embd": 32, "n_layer": 2, "n_head": 2}
+        trainer = build(model=GPT2LMHeadModel(GPT2Config(**size, bos_token_id=1, eos_token_id=1)))
+        trainer.model.eval()  # GPT-2 has dropout
     wider = {
         "prompt_ids": pad(batch["prompt_ids"], (5, 0)),
         "prompt_mask": pad(batch["prompt_mask"], (5, 0)),
@@ -313,7 +328,7 @@ def test_functions_and_reward_models_are_weighted(build: Train, tiny_config: Any
 
 
 def test_a_completion_without_a_score_is_left_out(build: Train) -> None:
-    """Its weight in the losses is 0: the mask hides it, so another score beside it changes nothing."""
+    """The mask hides it from the losses."""
 
     def only_short_prompts(prompts: list[str], completions: list[str], **kwargs: Any) -> list[float | None]:
         scores = share_of_vowels(completions)
@@ -324,7 +339,10 @@ def test_a_completion_without_a_score_is_left_out(build: Train) -> None:
     assert batch["completion_mask"].sum(1).gt(0).tolist() == [True, True, False, True] * 2
     assert batch["advantages"][2::4].abs().sum() == 0
     assert batch["advantages"][0::4].abs().sum() > 0
-    assert math.isfinite(trainer.compute_loss(trainer.model, batch).item())
+    trainer.model.eval()
+    scored = {key: value[[0, 1, 3, 4, 5, 7]] for key, value in batch.items() if value.dim()}
+    loss, without = (trainer.compute_loss(trainer.model, rows) for rows in (batch, scored))
+    torch.testing.assert_close(loss, without)
 
 
 def test_conversations(train: Train, tokenizer: Any) -> None:
@@ -386,7 +404,8 @@ def test_with_lora_the_reference_is_the_base_model(build: Train, make_model: Cal
 def test_model_and_reference_from_folders(train: Train, model_folder: Path, make_model: Callable) -> None:
     """The same run as with the objects, and float32 although nothing says so."""
     from_folder = train(model=model_folder, ref_model=model_folder)
-    assert digest(from_folder) == digest(train(model=make_model()))
+    model = make_model()
+    assert digest(from_folder) == digest(train(model=model, ref_model=model))
     assert from_folder.model.dtype == from_folder.ref_model.dtype == torch.float32
     other = train(model=str(model_folder), ref_model=make_model(seed=5), max_steps=1)
     assert logged(other, "ppo/kl")[0] != 0
@@ -521,12 +540,16 @@ def test_what_is_saved_is_a_plain_language_model(train: Train, tmp_path: Path, p
             torch.testing.assert_close(model(ids).logits, policy(ids).logits)
 
 
-def test_bfloat16_leaves_the_value_head_in_float32(train: Train) -> None:
-    trainer = train(bf16=True, max_steps=4)
+def test_bfloat16_leaves_the_value_head_in_float32(train: Train, model_folder: Path) -> None:
+    options = {"model": model_folder, "bf16": True, "model_init_kwargs": {"dtype": "bfloat16"}}
+    trainer = train(**options)
+    assert trainer.model.lm_head.weight.dtype == trainer.ref_model.lm_head.weight.dtype == torch.bfloat16
     assert trainer.value_head.weight.dtype == torch.float32
-    assert trainer._buffered_inputs[0]["old_values"].dtype == torch.float32
+    values = trainer._buffered_inputs[0]["old_values"]
+    assert not torch.equal(values, values.bfloat16().float())
     assert all(math.isfinite(value) for value in logged(trainer, "ppo/value_loss"))
-    assert digest(trainer) == digest(train(bf16=True, max_steps=4))
+    again = train(**options)
+    assert torch.equal(again.value_head.weight, trainer.value_head.weight)
 
 
 TWO_PROCESSES = """
@@ -539,17 +562,18 @@ torch.set_num_threads(1)
 folder, out = sys.argv[1:]
 def reward(completion_ids, **kwargs):
     return [float(ids[0]) for ids in completion_ids]
-config = PPOConfig(output_dir=out, per_device_train_batch_size=4, num_iterations=2, max_steps=4,
+config = PPOConfig(output_dir=out, kl_coef=0.0, per_device_train_batch_size=4, num_iterations=2, max_steps=4,
     max_completion_length=4, learning_rate=1e-2, gradient_checkpointing=False, save_strategy="no",
     report_to="none", logging_steps=1, use_cpu=True, bf16=False, ddp_backend="gloo", disable_tqdm=True)
 trainer = PPOTrainer(folder, reward, config, processing_class=AutoTokenizer.from_pretrained(folder),
     train_dataset=Dataset.from_dict({"prompt": ["a b", "c", "d e f", "g"] * 4}))
 trainer.train()
 gather = trainer.accelerator.gather
-first = torch.cat([batch["completion_ids"] for batch in trainer._buffered_inputs])[:, 0]
+batch = trainer._buffered_inputs[0]
+last = batch["completion_mask"].sum(1, keepdim=True) - 1
 weights = torch.cat([p.detach().flatten() for p in trainer.model.parameters()])
 result = {"weights": gather(weights[None]), "head": trainer.value_head.weight.detach(),
-    "scores": gather(trainer._scores[None]), "first": gather(first)}
+    "first": batch["completion_ids"][:, 0].float(), "last_return": batch["returns"].gather(1, last)[:, 0]}
 torch.save(result, f"{out}-{trainer.accelerator.process_index}.pt")
 """
 
@@ -571,10 +595,7 @@ def test_two_processes_stay_together(model_folder: Path, tmp_path: Path) -> None
     mine, other = (torch.load(f"{out}-{rank}.pt") for rank in (0, 1))
     assert torch.equal(mine["weights"][0], mine["weights"][1])
     assert mine["head"].abs().sum() > 0
-    assert torch.equal(mine["scores"], other["scores"])
-    # The minibatches are shuffled, the scores are not: compare as sets, process by process.
-    for rank in (0, 1):
-        rows = slice(4 * rank, 4 * rank + 4)
-        scored = mine["scores"][0][rows].sort().values
-        assert torch.equal(scored, mine["first"][rows].float().sort().values)
-    assert not torch.equal(mine["first"][:4], mine["first"][4:])
+    # The reward is the id of the first token; without a KL penalty it is the return of the last.
+    for process in (mine, other):
+        torch.testing.assert_close(process["last_return"], process["first"])
+    assert not torch.equal(mine["first"], other["first"])

@@ -1,0 +1,57 @@
+"""What an empty canvas says."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from qtpy.QtCore import QEvent, QObject, QRect, Qt, QTimer
+from qtpy.QtWidgets import QLabel, QWidget
+
+TEXT: Final = (
+    "<p style='font-size:17px; color:#98a3b0'>An empty pipeline</p>"
+    "<p style='font-size:13px; color:#6b7684; line-height:160%'>Drag <b>Load Model</b>, <b>Load Dataset</b> and "
+    "<b>SFT</b> from the left,<br>draw wires from pin to pin of the same colour, and press <b>Run</b> (F5).</p>"
+)
+SIZE: Final = (520, 150)
+
+
+class Hint(QLabel):
+    """A few words in the middle of a canvas, as long as there is no node on it; clicks go through."""
+
+    def __init__(self, view: Any) -> None:
+        super().__init__(TEXT, view.viewport())
+        self._view = view
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setStyleSheet("background: transparent")
+        view.viewport().installEventFilter(self)
+        QTimer.singleShot(0, self, self._begin)
+
+    def _begin(self) -> None:
+        for event in (self._view.flow.node_added, self._view.flow.node_removed):
+            event.sub(lambda _: self._refresh())
+        self._refresh()
+
+    def _refresh(self) -> None:
+        place = QRect(0, 0, *SIZE)
+        place.moveCenter(self._view.viewport().rect().center())
+        self.setGeometry(place)
+        self.setVisible(not self._view.flow.nodes)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        if event.type() == QEvent.Type.Resize:
+            self._refresh()
+        return False
+
+
+class NothingSelected(QLabel):
+    """What the inspector says while no node is selected."""
+
+    def __init__(self, view: Any, inspector: QWidget) -> None:
+        super().__init__("Select a node to see and change its settings,\nand the Python that it stands for.", inspector)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setWordWrap(True)
+        self.setStyleSheet("color: #6b7684; font-size: 12px; background: transparent")
+        inspector.layout().addWidget(self)
+        view.nodes_selection_changed.connect(lambda nodes: self.setVisible(not nodes))
+        self.setVisible(not view.selected_nodes())

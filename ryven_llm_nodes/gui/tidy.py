@@ -1,0 +1,52 @@
+"""Lays a flow out that nobody has laid out by hand: columns as given, without overlaps, all of it in sight."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any, Final
+
+from qtpy.QtCore import QRectF, Qt
+
+LEFT, TOP = 60.0, 60.0
+GAP_X, GAP_Y = 80.0, 36.0
+SMALLEST: Final = 0.5
+
+
+def tidy(view: Any) -> None:
+    """Gives every column of nodes the width it needs, and every node a place of its own in its column."""
+    items = sorted(view.node_items.values(), key=lambda item: (item.pos().x(), item.pos().y()))
+    left = LEFT
+    for _, column in groupby(items, key=lambda item: round(item.pos().x())):
+        left = _stack(list(column), left) + GAP_X
+    for item in items:
+        item.update_conn_pos()
+
+
+def _stack(column: list[Any], left: float) -> float:
+    """Puts the nodes of one column below each other; returns where the column ends."""
+    width = max(item.boundingRect().width() for item in column)
+    free = TOP
+    for item in column:
+        rect = item.boundingRect()
+        item.setPos(left + rect.width() / 2, free + rect.height() / 2)
+        free += rect.height() + GAP_Y
+    return left + width
+
+
+def fit(view: Any) -> None:
+    """Shows all nodes, as large as they can be; never larger than they are."""
+    rect = QRectF()
+    for item in view.node_items.values():
+        rect = rect.united(item.sceneBoundingRect())
+    if rect.isEmpty():
+        return
+    rect = rect.adjusted(-40, -40, 40, 60)
+    size = view.viewport().size()
+    scale = min(size.width() / rect.width(), size.height() / rect.height(), 1.0)
+    scale = max(scale, SMALLEST)
+    view.resetTransform()
+    view.scale(scale, scale)
+    view._current_scale = scale  # flows/FlowView.py keeps its own record of the zoom
+    view._total_scale_div = 1 / scale
+    view.centerOn(rect.center() if scale > SMALLEST else rect.topLeft())
+    view.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)

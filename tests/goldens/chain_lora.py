@@ -1,0 +1,754 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#     "torch>=2.8",
+#     "transformers>=5.0",
+#     "trl>=1.16",
+#     "datasets",
+#     "accelerate",
+#     "peft",
+# ]
+# ///
+"""chain: SFT -> PPO -> DPO -> GRPO.
+
+Written by ryven-llm-nodes 0.1.0 from the flow 'chain' of flow.json
+(sha256 48b2d5e89b37c8f2c4ccfb45134cbc818435511ca1a7d8a1b03d9b4c03f56fee)
+with Python 3.11.7, torch 2.13.0, transformers 5.23.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0, peft 0.21.2.
+
+Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
+writes its model to a folder of its own under --output-dir, and the next stage starts from there.
+"""
+
+# %% Imports
+import argparse
+import copy
+import gc
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the libraries below are imported
+
+import torch
+from accelerate import PartialState
+from datasets import Dataset, load_dataset
+from peft import LoraConfig
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Trainer, set_seed
+from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
+from trl.trainer.utils import add_fused_lm_head, create_model_from_path
+
+# Relative paths of data and models are looked up here.
+ROOT = Path(__file__).resolve().parent
+
+
+# %% Reward Function 'variety'
+def variety(completions, **kwargs):
+    """The share of characters that differ."""
+    texts = [c if isinstance(c, str) else c[0]["content"] for c in completions]
+    return [len(set(text)) / max(len(text), 1) for text in texts]
+
+
+# %% LoRA 'lora'
+def lora() -> LoraConfig:
+    return LoraConfig(
+        r=4,
+        lora_alpha=16,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+# %% SFT 'sft'
+def train_sft(
+    model: str,
+    train_dataset: Dataset,
+    peft_config: LoraConfig,
+    output_dir: Path,
+) -> str:
+    """Supervised fine-tuning: the model learns to continue prompts as the data set does."""
+    release_memory()
+    trainer = SFTTrainer(
+        model=model,
+        args=SFTConfig(
+            output_dir=str(output_dir / "checkpoints"),
+            learning_rate=0.001,
+            per_device_train_batch_size=4,
+            weight_decay=0.01,
+            logging_steps=1,
+            gradient_checkpointing=False,
+            max_steps=2,
+            save_strategy="no",
+            **DEVICE,
+        ),
+        train_dataset=train_dataset,
+        peft_config=peft_config,
+    )
+    set_seed(trainer.args.seed)
+    trainer.train()
+    return save_policy(trainer, output_dir)
+
+
+# %% PPO 'ppo'
+def train_ppo(
+    model: str,
+    train_dataset: Dataset,
+    reward_funcs: list[Callable],
+    peft_config: LoraConfig,
+    output_dir: Path,
+) -> str:
+    """Proximal policy optimization (arXiv 1707.06347): raises the reward of sampled completions, near the reference."""
+    release_memory()
+    trainer = PPOTrainer(
+        model=model,
+        reward_funcs=reward_funcs,
+        args=PPOConfig(
+            output_dir=str(output_dir / "checkpoints"),
+            learning_rate=0.001,
+            per_device_train_batch_size=4,
+            max_completion_length=8,
+            logging_steps=1,
+            gradient_checkpointing=False,
+            max_steps=2,
+            save_strategy="no",
+            **DEVICE,
+        ),
+        train_dataset=train_dataset,
+        peft_config=peft_config,
+    )
+    set_seed(trainer.args.seed)
+    trainer.train()
+    return save_policy(trainer, output_dir)
+
+
+# %% DPO 'dpo'
+def train_dpo(
+    model: str,
+    train_dataset: Dataset,
+    reference: str,
+    peft_config: LoraConfig,
+    output_dir: Path,
+) -> str:
+    """Direct preference optimization (arXiv 2305.18290): learns from pairs of a chosen and a rejected completion."""
+    release_memory()
+    trainer = DPOTrainer(
+        model=model,
+        ref_model=AutoModelForCausalLM.from_pretrained(reference, dtype="float32"),
+        args=DPOConfig(
+            output_dir=str(output_dir / "checkpoints"),
+            learning_rate=0.001,
+            per_device_train_batch_size=4,
+            logging_steps=1,
+            gradient_checkpointing=False,
+            max_steps=2,
+            save_strategy="no",
+            **DEVICE,
+        ),
+        train_dataset=train_dataset,
+        peft_config=peft_config,
+    )
+    set_seed(trainer.args.seed)
+    trainer.train()
+    return save_policy(trainer, output_dir)
+
+
+# %% GRPO 'grpo'
+def train_grpo(
+    model: str,
+    train_dataset: Dataset,
+    reward_funcs: list[Callable],
+    peft_config: LoraConfig,
+    output_dir: Path,
+) -> str:
+    """Group relative policy optimization (arXiv 2402.03300), with a threshold its reward-penalized form."""
+    release_memory()
+    trainer = GRPOTrainer(
+        model=model,
+        reward_funcs=penalize_shortfall(reward_funcs, threshold=0.5),
+        args=GRPOConfig(
+            output_dir=str(output_dir / "checkpoints"),
+            learning_rate=0.001,
+            epsilon=0.1,
+            per_device_train_batch_size=4,
+            num_generations=4,
+            max_completion_length=8,
+            logging_steps=1,
+            gradient_checkpointing=False,
+            max_steps=2,
+            save_strategy="no",
+            **DEVICE,
+        ),
+        train_dataset=train_dataset,
+        peft_config=peft_config,
+    )
+    set_seed(trainer.args.seed)
+    trainer.train()
+    return save_policy(trainer, output_dir)
+
+
+# %% The pipeline
+def main(output_dir: Path) -> None:
+    """Run every stage, each from the folder that the one before has written."""
+    base = str(ROOT / "model")
+    sft_rows = load_dataset("json", data_files=str(ROOT / "sft.jsonl"), split="train")
+    ppo_rows = load_dataset("json", data_files=str(ROOT / "prompts.jsonl"), split="train")
+    dpo_rows = load_dataset("json", data_files=str(ROOT / "pairs.jsonl"), split="train")
+    grpo_rows = load_dataset("json", data_files=str(ROOT / "chats.jsonl"), split="train")
+    sft = train_sft(
+        model=base,
+        train_dataset=sft_rows,
+        peft_config=lora(),
+        output_dir=output_dir / "sft",
+    )
+    ppo = train_ppo(
+        model=sft,
+        train_dataset=ppo_rows,
+        reward_funcs=[variety],
+        peft_config=lora(),
+        output_dir=output_dir / "ppo",
+    )
+    dpo = train_dpo(
+        model=ppo,
+        train_dataset=dpo_rows,
+        reference=sft,
+        peft_config=lora(),
+        output_dir=output_dir / "dpo",
+    )
+    grpo = train_grpo(
+        model=dpo,
+        train_dataset=grpo_rows,
+        reward_funcs=[variety],
+        peft_config=lora(),
+        output_dir=output_dir / "grpo",
+    )
+    final = copy_model(grpo, output_dir / "final-model")
+    print(f"sft: {sft}")
+    print(f"ppo: {ppo}")
+    print(f"dpo: {dpo}")
+    print(f"grpo: {grpo}")
+    print(f"final: {final}")
+
+
+# %% Support: PPO for language models on top of TRL: one completion per prompt, a value head, per-token KL, GAE
+# Smallest and largest value of a field, and what people use.
+PPO_RANGES = {
+    "gamma": (0, 1, "0.99 to 1"),
+    "lam": (0, 1, "0.95"),
+    "kl_coef": (0, float("inf"), "0.01 to 0.2"),
+    "vf_coef": (0, float("inf"), "0.1 to 1"),
+    "cliprange_value": (0, float("inf"), "0.2"),
+    "epsilon": (0, 1, "0.1 to 0.3"),
+    "entropy_coef": (0, float("inf"), "0 to 0.01"),
+    "num_iterations": (1, float("inf"), "1 to 4"),
+}
+
+
+# Fields of GRPOConfig that do nothing in PPO, and the value each has to keep.
+GRPO_ONLY = {
+    "num_generations": 1,
+    "beta": 0.0,
+    "importance_sampling_level": "token",
+    "top_entropy_quantile": 1.0,
+    "delta": None,
+    "off_policy_mask_threshold": None,
+    "use_adaptive_entropy": False,
+    "sync_ref_model": False,
+    "use_vllm": False,
+}
+
+
+@dataclass
+class PPOConfig(GRPOConfig):
+    """The fields of GRPOConfig and those of PPO.
+
+    A rollout is `per_device_train_batch_size * steps_per_generation` completions per process. Each of the
+    `num_iterations` passes over it makes `steps_per_generation / gradient_accumulation_steps` optimizer
+    steps, one per minibatch. By default `steps_per_generation` is `gradient_accumulation_steps`: one step
+    per pass. `max_steps`, `save_steps` and `logging_steps` count optimizer steps.
+
+    Raises ValueError for a value out of range and for a setting of GRPO that PPO would ignore.
+    """
+
+    gamma: float = field(default=0.99, metadata={"help": "Discount of the rewards of later tokens, 0 to 1."})
+    lam: float = field(
+        default=0.95,
+        metadata={"help": "GAE's lambda, 0 to 1: 0 trusts the value head, 1 the rewards that were observed."},
+    )
+    kl_coef: float = field(
+        default=0.05, metadata={"help": "Penalty on every token for leaving the reference model, 0 or more."}
+    )
+    kl_estimator: str = field(
+        default="k1",
+        metadata={"help": "Estimate of the KL: k1 is unbiased, k3 never negative.", "choices": ["k1", "k3"]},
+    )
+    vf_coef: float = field(default=0.1, metadata={"help": "Weight of the value loss beside the policy loss."})
+    cliprange_value: float = field(
+        default=0.2, metadata={"help": "How far a value may move from the rollout's before it is clipped."}
+    )
+    whiten_rewards: bool = field(
+        default=False, metadata={"help": "Scale a rollout's rewards to unit variance, keeping their mean."}
+    )
+    whiten_advantages: bool = field(
+        default=True, metadata={"help": "Scale a rollout's advantages to mean 0 and unit variance."}
+    )
+
+    # Fields of GRPOConfig whose default or meaning is PPO's own.
+    learning_rate: float = field(default=1e-5, metadata={"help": "The initial learning rate for AdamW."})
+    num_iterations: int = field(
+        default=4, metadata={"help": "Passes over a rollout before the next is generated (PPO epochs)."}
+    )
+    epsilon: float = field(
+        default=0.2, metadata={"help": "How far the probability ratio may move from 1 before it is clipped."}
+    )
+    entropy_coef: float = field(
+        default=0.01, metadata={"help": "Weight of the entropy bonus, which keeps the policy exploring."}
+    )
+    num_generations: int | None = field(
+        default=1, metadata={"help": "Completions per prompt. Always 1: the value head is the baseline."}
+    )
+
+    def __post_init__(self) -> None:
+        self._check_fields()
+        steps = self.steps_per_generation or self.gradient_accumulation_steps
+        rollout = self.generation_batch_size or self.per_device_train_batch_size * steps
+        if rollout < 2:
+            raise ValueError(
+                "PPOConfig > per_device_train_batch_size: a rollout needs 2 completions or more, got 1. "
+                "Raise it, or gradient_accumulation_steps, or steps_per_generation."
+            )
+        # GRPOConfig demands at least two completions per prompt, in whole groups. PPO has one.
+        self.num_generations, self.num_generations_eval = rollout, 1
+        super().__post_init__()
+        self.num_generations = 1
+        if self.steps_per_generation % self.gradient_accumulation_steps:
+            raise ValueError(
+                "PPOConfig > steps_per_generation: must be a multiple of gradient_accumulation_steps "
+                f"({self.gradient_accumulation_steps}), got {self.steps_per_generation}. "
+                "A rollout is cut into whole minibatches."
+            )
+
+    def _check_fields(self) -> None:
+        for name, (low, high, typical) in PPO_RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                rule = f"at least {low}" if high == float("inf") else f"between {low} and {high}"
+                raise ValueError(f"PPOConfig > {name}: must be {rule}, got {value}. Typical: {typical}.")
+        if self.kl_estimator not in ("k1", "k3"):
+            raise ValueError(f"PPOConfig > kl_estimator: must be 'k1' or 'k3', got {self.kl_estimator!r}.")
+        for name, kept in GRPO_ONLY.items():
+            if getattr(self, name) != kept:
+                value = getattr(self, name)
+                raise ValueError(f"PPOConfig > {name}: not used by PPO, leave it at {kept!r}, got {value!r}.")
+
+
+class ValueHead(nn.Module):
+    """V(s_t): one linear unit on the policy's last hidden state, 0 everywhere before training.
+
+    It sits inside the policy, so that both share a forward pass, an optimizer and a distributed wrapper:
+    called with `fused_lm_head=True`, the policy returns `values` beside `log_probs` and `entropy`, each
+    (B, T - 1) for T tokens. It is in no state dict: what is saved from the policy is a plain language model.
+    """
+
+    def __init__(self, policy: PreTrainedModel) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, policy.config.get_text_config().hidden_size))
+        self.bias = nn.Parameter(torch.zeros(1))
+        self.hidden = None
+        policy.base_model.register_forward_hook(self._keep_hidden)
+        policy.register_forward_hook(self._add_values, with_kwargs=True)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Values (B, T) of hidden states (B, T, H), in float32 whatever the policy computes in."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            return nn.functional.linear(hidden.float(), self.weight, self.bias).squeeze(-1)
+
+    def _keep_hidden(self, backbone: nn.Module, args: tuple, output: Any) -> None:
+        self.hidden = output.last_hidden_state
+
+    def _add_values(self, policy: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
+        hidden, self.hidden = self.hidden, None
+        if not kwargs.get("fused_lm_head"):
+            return output  # generation
+        return {"log_probs": output.log_probs, "entropy": output.entropy, "values": self(hidden[:, :-1])}
+
+    def _save_to_state_dict(self, *args: Any) -> None:
+        pass
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        pass
+
+
+class PPOTrainer(GRPOTrainer):
+    """Trains a language model with PPO against reward functions and reward models.
+
+    The arguments are GRPOTrainer's (text only), with `args` a [`PPOConfig`], and `ref_model`: the model,
+    folder or Hub id that the KL penalty compares with. By default that is the policy as it entered, a frozen
+    copy; with LoRA it is the base model, reached by switching the adapter off.
+
+    A completion for which every reward function returned None is left out of the losses. A checkpoint also
+    holds the value head and the rollout in progress: a run resumed from any step goes on bit for bit.
+    """
+
+    _tag_names: ClassVar[list] = ["trl", "ppo"]
+    _name = "PPO"
+    _paper: ClassVar[dict] = {"title": "Proximal Policy Optimization Algorithms", "id": "1707.06347"}
+
+    def __init__(
+        self,
+        model: str | os.PathLike | PreTrainedModel,
+        reward_funcs: Any,
+        args: PPOConfig | None = None,
+        ref_model: str | os.PathLike | PreTrainedModel | None = None,
+        **kwargs: Any,
+    ) -> None:
+        model = os.fspath(model) if isinstance(model, os.PathLike) else model
+        super().__init__(model, reward_funcs, args or PPOConfig(), **kwargs)
+        is_peft = hasattr(self.model, "get_base_model")
+        policy = self.model.get_base_model() if is_peft else self.model
+        if ref_model is not None or not is_peft:
+            self.ref_model = self._prepare_reference(ref_model, policy)
+        if not hasattr(policy, "value_head"):
+            policy.value_head = ValueHead(policy).to(self.accelerator.device)
+        self.value_head = policy.value_head
+        self.takes_position_ids = "position_ids" in inspect.signature(policy.forward).parameters
+
+    def _prepare_reference(self, ref_model: Any, policy: PreTrainedModel) -> nn.Module:
+        if ref_model is None:
+            ref_model = copy.deepcopy(policy)
+            ref_model.__dict__.pop("forward", None)  # TRL's patch would still run the policy's weights
+        elif not isinstance(ref_model, nn.Module):
+            load_kwargs = {**(self.args.model_init_kwargs or {}), "device_map": None}
+            ref_model = create_model_from_path(os.fspath(ref_model), **load_kwargs)
+        ref_model.eval().requires_grad_(False)
+        add_fused_lm_head(ref_model, self.temperature, self.args.cast_lm_head_to_fp32)
+        return self.accelerator.prepare_model(ref_model, evaluation_mode=True)
+
+    # Step 1: generate and score ---------------------------------------------------------------------------
+
+    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        rewards = super()._calculate_rewards(*args, **kwargs)  # (completions of all processes, functions)
+        self._scores = (rewards * self.reward_weights.to(rewards.device)).nansum(dim=1)
+        self._is_scored = ~rewards.isnan().all(dim=1)
+        return rewards
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> tuple[None, None, None]:
+        return None, None, None  # GRPO's own evaluation of a rollout, which step 2 replaces
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        rollout = super()._generate_and_score_completions(inputs)
+        first = self.accelerator.process_index * len(inputs)
+        mine = slice(first, first + len(inputs))
+        rollout["completion_mask"] = rollout["completion_mask"] * self._is_scored[mine].unsqueeze(1)
+        self._metrics["train"].pop("frac_reward_zero_std", None)  # of groups, which PPO does not have
+        return {**rollout, **self._estimate_advantages(rollout, self._scores[mine])}
+
+    # Step 2: evaluate -------------------------------------------------------------------------------------
+
+    def _evaluate(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor | None, ...]:
+        """Log-probabilities, entropies and (not of the reference) values of the completions, each (B, T)."""
+        prompt_length, length = batch["prompt_ids"].size(1), batch["completion_ids"].size(1)
+        input_ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+        attention_mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+        labels = input_ids.masked_fill(attention_mask == 0, -100)
+        labels[:, :prompt_length] = -100
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
+        if self.takes_position_ids:  # prompts are padded on the left: count from their first token
+            inputs["position_ids"] = (attention_mask.cumsum(1) - 1).clamp(min=0)
+        with self.accelerator.autocast():
+            output = model(**inputs, fused_lm_head=True)
+        parts = (output.get(key) for key in ("log_probs", "entropy", "values"))
+        return tuple(None if part is None else part[:, -length:] for part in parts)
+
+    def _reference_logps(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        if self.ref_model is not None:
+            return self._evaluate(self.ref_model, batch)[0]
+        with self.accelerator.unwrap_model(self.model).disable_adapter():
+            return self._evaluate(self.model, batch)[0]
+
+    @torch.no_grad()
+    def _evaluate_rollout(self, rollout: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+        """Log-probabilities under policy and reference, and values, each (B, T), without dropout."""
+        keys = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
+        size, was_training, parts = self.args.per_device_train_batch_size, self.model.training, []
+        self.model.eval()
+        for start in range(0, len(rollout["prompt_ids"]), size):
+            batch = {key: rollout[key][start : start + size] for key in keys}
+            logps, _, values = self._evaluate(self.model, batch)
+            parts.append((logps, self._reference_logps(batch), values))
+        self.model.train(was_training)
+        return [torch.cat(part) for part in zip(*parts, strict=True)]
+
+    # Steps 3 and 4: rewards and advantages ----------------------------------------------------------------
+
+    def _estimate_advantages(
+        self, rollout: dict[str, torch.Tensor], scores: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """What the losses compare with, each (B, T), from the scores (B,) of the completions."""
+        args, mask = self.args, rollout["completion_mask"].float()
+        logps, ref_logps, values = self._evaluate_rollout(rollout)
+        rewards, kl = per_token_rewards(scores, logps, ref_logps, mask, args.kl_coef, args.kl_estimator)
+        if args.whiten_rewards:
+            rewards = masked_whiten(rewards, mask, shift_mean=False)
+        advantages, returns = gae(rewards, values, mask, args.gamma, args.lam)
+        self._record(
+            kl=kl.sum(1).mean(),  # of a whole completion
+            rlhf_reward=(scores - args.kl_coef * kl.sum(1)).mean(),
+            value_mean=masked_mean(values, mask),
+            explained_variance=explained_variance(values, returns, mask),
+        )
+        if args.whiten_advantages:
+            advantages = masked_whiten(advantages, mask)
+        return {"old_logps": logps, "old_values": values, "advantages": advantages, "returns": returns}
+
+    # Step 5: optimise -------------------------------------------------------------------------------------
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **kwargs: Any
+    ) -> torch.Tensor:
+        """Policy loss + `vf_coef` * value loss - `entropy_coef` * entropy of a minibatch, a scalar."""
+        args, mask = self.args, inputs["completion_mask"].float()
+        logps, entropies, values = self._evaluate(model, inputs)
+        policy, clip_fraction = policy_loss(
+            logps, inputs["old_logps"], inputs["advantages"], mask, self.epsilon_low, self.epsilon_high
+        )
+        value, value_clip_fraction = value_loss(
+            values, inputs["old_values"], inputs["returns"], mask, args.cliprange_value
+        )
+        entropy = masked_mean(entropies, mask)
+        self._record(policy_loss=policy, value_loss=value, entropy=entropy)
+        self._record(clip_fraction=clip_fraction, value_clip_fraction=value_clip_fraction)
+        loss = policy + args.vf_coef * value - args.entropy_coef * entropy
+        return loss / (self.current_gradient_accumulation_steps if self.model.training else 1)
+
+    def _record(self, **metrics: torch.Tensor) -> None:
+        """Logs each metric as `ppo/<name>`, averaged over the processes."""
+        local = torch.stack([metric.detach().float() for metric in metrics.values()])
+        means = self.accelerator.gather(local.unsqueeze(0)).mean(dim=0).tolist()
+        for name, mean in zip(metrics, means, strict=True):
+            self._metrics["train" if self.model.training else "eval"][f"ppo/{name}"].append(mean)
+
+    # Checkpoints ------------------------------------------------------------------------------------------
+
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        sampler = super()._get_train_sampler(dataset)
+        if self.shuffle_dataset:  # TRL's order depends on the epochs before, which a resumed run has not seen
+            sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
+        return sampler
+
+    def _ppo_state_file(self, checkpoint: str) -> str:
+        return os.path.join(checkpoint, f"ppo_state_{self.accelerator.process_index}.pt")
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        super()._save_optimizer_and_scheduler(output_dir)
+        head = [parameter.detach() for parameter in self.value_head.parameters()]
+        state = {"value_head": head, "step": self._step, "rollout": self._buffered_inputs}
+        os.makedirs(output_dir, exist_ok=True)
+        torch.save(state, self._ppo_state_file(output_dir))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None:
+            return
+        path = self._ppo_state_file(checkpoint)
+        if not os.path.exists(path):
+            raise FileNotFoundError(
+                f"PPOTrainer > resume_from_checkpoint: {path} is missing. "
+                "Resume from a checkpoint of PPOTrainer, with as many processes as wrote it."
+            )
+        state = torch.load(path, map_location=self.accelerator.device.type, weights_only=True)
+        for parameter, saved in zip(self.value_head.parameters(), state["value_head"], strict=True):
+            parameter.data.copy_(saved)
+        self._step, self._buffered_inputs = state["step"], state["rollout"]
+
+
+# %% Support: The arithmetic of PPO on token sequences: pure functions, no model, no trainer
+def masked_mean(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Mean of `x` (B, T) over the tokens where `mask` is 1, a scalar; 0 where nothing is unmasked."""
+    return (x * mask).sum() / mask.sum().clamp(min=1.0)
+
+
+def masked_whiten(x: torch.Tensor, mask: torch.Tensor, shift_mean: bool = True) -> torch.Tensor:
+    """`x` (B, T) scaled to unit variance over its unmasked tokens; `shift_mean=False` keeps the mean it had.
+
+    The variance is the unbiased one (divided by n - 1). Masked tokens come back as 0.
+    """
+    mean = masked_mean(x, mask)
+    unbiased = mask.sum() / (mask.sum() - 1).clamp(min=1.0)
+    variance = masked_mean((x - mean) ** 2, mask) * unbiased
+    whitened = (x - mean) * torch.rsqrt(variance + 1e-8)
+    return (whitened if shift_mean else whitened + mean) * mask
+
+
+def per_token_rewards(
+    scores: torch.Tensor,
+    logps: torch.Tensor,
+    ref_logps: torch.Tensor,
+    mask: torch.Tensor,
+    kl_coef: float,
+    kl_estimator: str = "k1",
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Reward of every token (B, T) and the KL estimate it contains (B, T), as in InstructGPT, equation 2.
+
+    Every token pays `kl_coef` times its estimate of KL(policy || reference); the last token of a completion
+    also earns the completion's score. `scores` is (B,). The estimators are Schulman's
+    (joschu.net/blog/kl-approx.html): "k1" is log(p / q), unbiased; "k3" is q / p - 1 - log(q / p), never
+    negative and of lower variance.
+    """
+    log_ratio = (ref_logps - logps) * mask  # log(q / p): q the reference, p the policy
+    kl = -log_ratio if kl_estimator == "k1" else log_ratio.exp() - 1 - log_ratio
+    positions = torch.arange(mask.size(1), device=mask.device)
+    is_last = (positions == mask.sum(1, keepdim=True) - 1).to(kl.dtype)
+    return scores.unsqueeze(1) * is_last - kl_coef * kl, kl
+
+
+def gae(
+    rewards: torch.Tensor, values: torch.Tensor, mask: torch.Tensor, gamma: float, lam: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Generalised advantage estimates and returns, both (B, T) and 0 where masked (GAE, equation 16).
+
+        delta_t = r_t + gamma * V_{t+1} - V_t      A_t = delta_t + gamma * lam * A_{t+1}      R_t = A_t + V_t
+
+    An episode ends with the last token of its completion: the value after it is 0. The returns are the
+    targets of the value head, so they come from these advantages, never from whitened ones.
+    """
+    values, rewards = values * mask, rewards * mask
+    advantages = torch.zeros_like(rewards)
+    advantage = next_value = torch.zeros_like(rewards[:, 0])
+    for t in reversed(range(rewards.size(1))):
+        delta = rewards[:, t] + gamma * next_value - values[:, t]
+        advantage = (delta + gamma * lam * advantage) * mask[:, t]
+        next_value = values[:, t]
+        advantages[:, t] = advantage
+    return advantages, advantages + values
+
+
+def policy_loss(
+    logps: torch.Tensor,
+    old_logps: torch.Tensor,
+    advantages: torch.Tensor,
+    mask: torch.Tensor,
+    epsilon: float,
+    epsilon_high: float | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """PPO's clipped surrogate (PPO, equation 7, negated: lower is better) and the fraction of tokens clipped.
+
+    `old_logps` are the rollout's log-probabilities. The ratio is held to [1 - epsilon, 1 + epsilon_high];
+    without an `epsilon_high` both sides use `epsilon`. Both results are scalars.
+    """
+    ratio = torch.exp((logps - old_logps) * mask)
+    clipped = ratio.clamp(1 - epsilon, 1 + (epsilon if epsilon_high is None else epsilon_high))
+    unclipped_loss, clipped_loss = -advantages * ratio, -advantages * clipped
+    clip_fraction = masked_mean((clipped_loss > unclipped_loss).float(), mask)
+    return masked_mean(torch.max(unclipped_loss, clipped_loss), mask), clip_fraction
+
+
+def value_loss(
+    values: torch.Tensor,
+    old_values: torch.Tensor,
+    returns: torch.Tensor,
+    mask: torch.Tensor,
+    cliprange: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Half the squared error of values clipped around the rollout's, and the fraction of tokens clipped.
+
+    A value gains nothing by moving further than `cliprange` from `old_values`. Both results are scalars.
+    """
+    clipped = torch.clamp(values, old_values - cliprange, old_values + cliprange)
+    error, clipped_error = (values - returns) ** 2, (clipped - returns) ** 2
+    clip_fraction = masked_mean((clipped_error > error).float(), mask)
+    return 0.5 * masked_mean(torch.max(error, clipped_error), mask), clip_fraction
+
+
+def explained_variance(values: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Share of the variance of `returns` that `values` predict, a scalar: 1 is all of it, 0 none."""
+    errors, targets = (returns - values)[mask.bool()], returns[mask.bool()]
+    return 1 - errors.var(correction=0) / targets.var(correction=0).clamp(min=1e-8)
+
+
+# %% Support: Rewards beyond a plain function: a reward model as a function, and a penalty below a threshold
+def penalize_shortfall(rewards: list[Callable], threshold: float, weights: list[float] | None = None) -> Callable:
+    """The weighted sum of ``rewards``, penalised below ``threshold``.
+
+    A completion with reward ``r`` of at least ``threshold`` keeps ``r``; one below it gets ``r - threshold``. A reward
+    that is None or NaN for a completion counts as absent; where all are, so is the sum. Each reward is logged raw.
+    """
+    weights = weights or [1.0] * len(rewards)
+
+    def column(reward: Callable, completions: list, **kwargs: object) -> list[float]:
+        scores = [float("nan") if s is None else float(s) for s in reward(completions=completions, **kwargs)]
+        if len(scores) != len(completions):
+            raise ValueError(f"{reward.__name__}() returned {len(scores)} rewards for {len(completions)} completions")
+        return scores
+
+    def shaped_reward(completions: list, log_metric: Callable | None = None, **kwargs: object) -> list[float | None]:
+        columns = [column(reward, completions, log_metric=log_metric, **kwargs) for reward in rewards]
+        scores = torch.tensor(columns, dtype=torch.float32).T  # (completions, rewards)
+        raw = (scores * torch.tensor(weights)).nansum(dim=1)
+        raw[scores.isnan().all(dim=1)] = float("nan")
+        if log_metric is not None:
+            for reward, values in zip(rewards, scores.T, strict=True):
+                log_metric(f"raw_reward/{reward.__name__}", values.nanmean().item())
+            log_metric("raw_reward", raw.nanmean().item())
+        shaped = torch.where(raw >= threshold, raw, raw - threshold)
+        return [None if score != score else score for score in shaped.tolist()]
+
+    return shaped_reward
+
+
+# %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
+# bfloat16 where a GPU has it; on a CPU, float32.
+GPU = torch.cuda.is_available()
+
+
+DEVICE = {
+    "use_cpu": not torch.accelerator.is_available(),
+    "bf16": GPU and torch.cuda.is_bf16_supported(),
+    "dataloader_pin_memory": GPU,
+}
+
+
+def release_memory() -> None:
+    """Give back the memory of the stage before: a trainer is part of a reference cycle, so it outlives its function."""
+    gc.collect()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+
+
+def save_policy(trainer: Trainer, folder: Path) -> str:
+    """Write the trained policy, a LoRA adapter merged into it, and its tokenizer; return the folder."""
+    policy = trainer.accelerator.unwrap_model(trainer.model)
+    if hasattr(policy, "merge_and_unload"):
+        merged = policy.merge_and_unload()
+        if trainer.accelerator.is_main_process:
+            merged.save_pretrained(folder)
+            trainer.processing_class.save_pretrained(folder)
+    else:
+        trainer.save_model(str(folder))
+    trainer.accelerator.wait_for_everyone()
+    return str(folder)
+
+
+def copy_model(
+    model: str, folder: Path, dtype: str = "auto", revision: str | None = None, trust_remote_code: bool = False
+) -> str:
+    """Write the model at a Hub id or folder, and its tokenizer, to another folder, in precision ``dtype``."""
+    where = {"revision": revision, "trust_remote_code": trust_remote_code}
+    with PartialState().local_main_process_first():
+        if PartialState().is_main_process:
+            AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **where).save_pretrained(folder)
+            AutoTokenizer.from_pretrained(model, **where).save_pretrained(folder)
+    return str(folder)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path("outputs/chain"), help="where models go (%(default)s)"
+    )
+    main(parser.parse_args().output_dir)

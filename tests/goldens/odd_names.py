@@ -1,0 +1,128 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#     "torch>=2.8",
+#     "transformers>=5.0",
+#     "trl>=1.16",
+#     "datasets",
+#     "accelerate",
+# ]
+# ///
+"""Ünï tïtle   😀 {x} (prog)s: SFT.
+
+Written by ryven-llm-nodes 0.1.0 from the flow 'Ünï tïtle   😀 {x} (prog)s' of flow.json
+(sha256 fb28f57fa8525268724f813c5e2750e69b16bf62c1151501985da82644150a20)
+with Python 3.11.7, torch 2.13.0, transformers 5.23.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
+
+Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
+writes its model to a folder of its own under --output-dir, and the next stage starts from there.
+"""
+
+# %% Imports
+import argparse
+import gc
+import os
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the libraries below are imported
+
+import torch
+from accelerate import PartialState
+from datasets import Dataset, load_dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, set_seed
+from trl import SFTConfig, SFTTrainer
+
+# Relative paths of data and models are looked up here.
+ROOT = Path(__file__).resolve().parent
+
+
+# %% SFT 'class_2'
+def train_class_2(model: str, train_dataset: Dataset, output_dir: Path) -> str:
+    """Supervised fine-tuning: the model learns to continue prompts as the data set does."""
+    release_memory()
+    trainer = SFTTrainer(
+        model=model,
+        args=SFTConfig(
+            output_dir=str(output_dir / "checkpoints"),
+            learning_rate=0.001,
+            per_device_train_batch_size=4,
+            weight_decay=0.01,
+            logging_steps=1,
+            gradient_checkpointing=False,
+            max_steps=2,
+            run_name='a\\b "c" \'d\'\ne',
+            project="{x} %s \u2028 \x00 é",
+            save_strategy="no",
+            **DEVICE,
+        ),
+        train_dataset=train_dataset,
+    )
+    set_seed(trainer.args.seed)
+    trainer.train()
+    return save_policy(trainer, output_dir)
+
+
+# %% The pipeline
+def main(output_dir: Path) -> None:
+    """Run every stage, each from the folder that the one before has written."""
+    basis_modele = str(ROOT / "model")
+    rows = load_dataset("json", data_files=str(ROOT / 'it\'s "odd" 😀.jsonl'), split="train[:8]")
+    class_2 = train_class_2(model=basis_modele, train_dataset=rows, output_dir=output_dir / "class_2")
+    saved_model = copy_model(class_2, output_dir / 'a \'b\' "c" \\ 😀')
+    print(f"class_2: {class_2}")
+    print(f"saved_model: {saved_model}")
+
+
+# %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
+# bfloat16 where a GPU has it; on a CPU, float32.
+GPU = torch.cuda.is_available()
+
+
+DEVICE = {
+    "use_cpu": not torch.accelerator.is_available(),
+    "bf16": GPU and torch.cuda.is_bf16_supported(),
+    "dataloader_pin_memory": GPU,
+}
+
+
+def release_memory() -> None:
+    """Give back the memory of the stage before: a trainer is part of a reference cycle, so it outlives its function."""
+    gc.collect()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+
+
+def save_policy(trainer: Trainer, folder: Path) -> str:
+    """Write the trained policy, a LoRA adapter merged into it, and its tokenizer; return the folder."""
+    policy = trainer.accelerator.unwrap_model(trainer.model)
+    if hasattr(policy, "merge_and_unload"):
+        merged = policy.merge_and_unload()
+        if trainer.accelerator.is_main_process:
+            merged.save_pretrained(folder)
+            trainer.processing_class.save_pretrained(folder)
+    else:
+        trainer.save_model(str(folder))
+    trainer.accelerator.wait_for_everyone()
+    return str(folder)
+
+
+def copy_model(
+    model: str, folder: Path, dtype: str = "auto", revision: str | None = None, trust_remote_code: bool = False
+) -> str:
+    """Write the model at a Hub id or folder, and its tokenizer, to another folder, in precision ``dtype``."""
+    where = {"revision": revision, "trust_remote_code": trust_remote_code}
+    with PartialState().local_main_process_first():
+        if PartialState().is_main_process:
+            AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **where).save_pretrained(folder)
+            AutoTokenizer.from_pretrained(model, **where).save_pretrained(folder)
+    return str(folder)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path("outputs/uni_title_x_prog_s"), help="where models go (%(default)s)"
+    )
+    main(parser.parse_args().output_dir)

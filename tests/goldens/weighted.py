@@ -1,0 +1,178 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#     "torch>=2.8",
+#     "transformers>=5.0",
+#     "trl>=1.16",
+#     "datasets",
+#     "accelerate",
+# ]
+# ///
+"""weighted: GRPO.
+
+Written by ryven-llm-nodes 0.1.0 from the flow 'weighted' of flow.json
+(sha256 c5f5e513bc0235a95b96d1ee79e8bb80c5143ad90683a6c02f82c3f81cd01e07)
+with Python 3.11.7, torch 2.13.0, transformers 5.23.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
+
+Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
+writes its model to a folder of its own under --output-dir, and the next stage starts from there.
+"""
+
+# %% Imports
+import argparse
+import gc
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the libraries below are imported
+
+import torch
+from datasets import Dataset, load_dataset
+from transformers import Trainer, set_seed
+from trl import GRPOConfig, GRPOTrainer
+
+# Relative paths of data and models are looked up here.
+ROOT = Path(__file__).resolve().parent
+
+
+# %% Reward Function 'variety'
+def variety(completions, **kwargs):
+    """The share of characters that differ."""
+    texts = [c if isinstance(c, str) else c[0]["content"] for c in completions]
+    return [len(set(text)) / max(len(text), 1) for text in texts]
+
+
+# %% Reward Function 'ends_well'
+import re
+
+PATTERN = re.compile(r"[.!?]\s*$")  # "quotes", 'quotes', back\slash
+
+
+def ends_well(completions, log_metric=None, **kwargs):
+    """1 where a completion ends like a sentence:
+
+    a second line, and a third:
+        indented, 😀
+    """
+    texts = [c if isinstance(c, str) else c[0]["content"] for c in completions]
+    return [1.0 if PATTERN.search(text) else len(text) / 100 for text in texts]
+
+
+# %% GRPO 'grpo'
+def train_grpo(
+    model: str,
+    train_dataset: Dataset,
+    reward_funcs: list[Callable],
+    output_dir: Path,
+) -> str:
+    """Group relative policy optimization (arXiv 2402.03300), with a threshold its reward-penalized form."""
+    release_memory()
+    trainer = GRPOTrainer(
+        model=model,
+        reward_funcs=penalize_shortfall(reward_funcs, threshold=0.6, weights=[1.0, 0.5]),
+        args=GRPOConfig(
+            output_dir=str(output_dir / "checkpoints"),
+            learning_rate=0.001,
+            epsilon=0.1,
+            per_device_train_batch_size=4,
+            num_generations=4,
+            max_completion_length=8,
+            logging_steps=1,
+            gradient_checkpointing=False,
+            max_steps=2,
+            save_strategy="no",
+            **DEVICE,
+        ),
+        train_dataset=train_dataset,
+    )
+    set_seed(trainer.args.seed)
+    trainer.train()
+    return save_policy(trainer, output_dir)
+
+
+# %% The pipeline
+def main(output_dir: Path) -> None:
+    """Run every stage, each from the folder that the one before has written."""
+    base = str(ROOT / "model")
+    rows = load_dataset("json", data_files=str(ROOT / "chats.jsonl"), split="train")
+    grpo = train_grpo(
+        model=base,
+        train_dataset=rows,
+        reward_funcs=[variety, ends_well],
+        output_dir=output_dir / "grpo",
+    )
+    print(f"grpo: {grpo}")
+
+
+# %% Support: Rewards beyond a plain function: a reward model as a function, and a penalty below a threshold
+def penalize_shortfall(rewards: list[Callable], threshold: float, weights: list[float] | None = None) -> Callable:
+    """The weighted sum of ``rewards``, penalised below ``threshold``.
+
+    A completion with reward ``r`` of at least ``threshold`` keeps ``r``; one below it gets ``r - threshold``. A reward
+    that is None or NaN for a completion counts as absent; where all are, so is the sum. Each reward is logged raw.
+    """
+    weights = weights or [1.0] * len(rewards)
+
+    def column(reward: Callable, completions: list, **kwargs: object) -> list[float]:
+        scores = [float("nan") if s is None else float(s) for s in reward(completions=completions, **kwargs)]
+        if len(scores) != len(completions):
+            raise ValueError(f"{reward.__name__}() returned {len(scores)} rewards for {len(completions)} completions")
+        return scores
+
+    def shaped_reward(completions: list, log_metric: Callable | None = None, **kwargs: object) -> list[float | None]:
+        columns = [column(reward, completions, log_metric=log_metric, **kwargs) for reward in rewards]
+        scores = torch.tensor(columns, dtype=torch.float32).T  # (completions, rewards)
+        raw = (scores * torch.tensor(weights)).nansum(dim=1)
+        raw[scores.isnan().all(dim=1)] = float("nan")
+        if log_metric is not None:
+            for reward, values in zip(rewards, scores.T, strict=True):
+                log_metric(f"raw_reward/{reward.__name__}", values.nanmean().item())
+            log_metric("raw_reward", raw.nanmean().item())
+        shaped = torch.where(raw >= threshold, raw, raw - threshold)
+        return [None if score != score else score for score in shaped.tolist()]
+
+    return shaped_reward
+
+
+# %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
+# bfloat16 where a GPU has it; on a CPU, float32.
+GPU = torch.cuda.is_available()
+
+
+DEVICE = {
+    "use_cpu": not torch.accelerator.is_available(),
+    "bf16": GPU and torch.cuda.is_bf16_supported(),
+    "dataloader_pin_memory": GPU,
+}
+
+
+def release_memory() -> None:
+    """Give back the memory of the stage before: a trainer is part of a reference cycle, so it outlives its function."""
+    gc.collect()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+
+
+def save_policy(trainer: Trainer, folder: Path) -> str:
+    """Write the trained policy, a LoRA adapter merged into it, and its tokenizer; return the folder."""
+    policy = trainer.accelerator.unwrap_model(trainer.model)
+    if hasattr(policy, "merge_and_unload"):
+        merged = policy.merge_and_unload()
+        if trainer.accelerator.is_main_process:
+            merged.save_pretrained(folder)
+            trainer.processing_class.save_pretrained(folder)
+    else:
+        trainer.save_model(str(folder))
+    trainer.accelerator.wait_for_everyone()
+    return str(folder)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path("outputs/weighted"), help="where models go (%(default)s)"
+    )
+    main(parser.parse_args().output_dir)

@@ -1,0 +1,129 @@
+"""The editor's real main window, offscreen, with a few hands to use it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["QT_API"] = os.environ["PYTEST_QT_API"] = "pyside6"
+
+import pytest
+
+from ryven_llm_nodes.host.launch import DEBIAN
+from ryven_llm_nodes.program.project import project
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here opens windows; where Qt cannot, that is no fault of this package."""
+    try:
+        import PySide6.QtWidgets  # noqa: F401
+
+        missing = None
+    except ImportError as error:
+        missing = pytest.mark.skip(reason=f"Qt does not start ({error}); on Debian: apt install {DEBIAN}")
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.gui)
+            if missing:
+                item.add_marker(missing)
+
+
+class Editor:
+    """A main window with the shell, and what a user does with it."""
+
+    def __init__(self, window: Any, qtbot: Any) -> None:
+        self.window, self.shell, self.qtbot = window, window.llm_shell, qtbot
+
+    @property
+    def flow(self) -> Any:
+        return self.shell.current_flow()
+
+    @property
+    def view(self) -> Any:
+        return self.shell.current_view()
+
+    @property
+    def state(self) -> Any:
+        from ryven_llm_nodes.gui.flow_state import flow_state
+
+        return flow_state(self.flow)
+
+    def node(self, name: str) -> Any:
+        """The node called ``name``."""
+        return next(node for node in self.flow.nodes if node.name == name)
+
+    def place(self, kind: type, name: str = "", **params: Any) -> Any:
+        """Places a node as the palette does."""
+        from ryven_llm_nodes.gui.edits import rename, set_value
+
+        self.shell.palette.chosen.emit(kind)
+        node = self.flow.nodes[-1]
+        if name:
+            rename(node, name)
+        for key, value in params.items():
+            set_value(node, key, value)
+        return node
+
+    def wire(self, source: Any, target: Any, port: str) -> None:
+        """Draws a wire from the only output of ``source``."""
+        names = [declared.name for declared in target.in_ports]
+        self.view.connect_node_ports__cmd(source.outputs[0], target.inputs[names.index(port)])
+
+    def select(self, *nodes: Any) -> None:
+        """Selects nodes, as a click does."""
+        self.view.select_items([node.gui.item for node in nodes])
+
+    def log(self) -> list[str]:
+        """Collects the lines of the log from now on."""
+        lines: list[str] = []
+        self.state.model.logged.connect(lines.append)
+        return lines
+
+    def run(self, to: Any = None, timeout: int = 120_000) -> Any:
+        """Runs the flow and waits for its end; returns the outcome."""
+        with self.qtbot.waitSignal(self.shell.runs.finished, timeout=timeout) as blocker:
+            assert self.shell.run(to=to)
+        return blocker.args[1]
+
+    def wait_for_step(self, name: str, step: int = 1, timeout: int = 120_000) -> None:
+        """Waits until the stage ``name`` has done ``step`` optimizer steps."""
+        stages = self.state.model.stages
+        self.qtbot.waitUntil(lambda: name in stages and stages[name].done >= step, timeout=timeout)
+
+    def settle(self, milliseconds: int = 250) -> None:
+        """Lets queued events and timers do their work."""
+        self.qtbot.wait(milliseconds)
+
+
+@pytest.fixture
+def open_editor(qapp: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., Editor]]:
+    """Opens a project (default: an empty one) in a main window of its own; the current folder is a fresh one."""
+    from ryven_llm_nodes.host.launch import open_window
+
+    monkeypatch.chdir(tmp_path)
+    windows: list[Any] = []
+
+    def open_project(content: Mapping[str, Any] | None = None, path: Path | None = None) -> Editor:
+        window = open_window(content or project("pipeline", [], []), qapp, path)
+        windows.append(window)
+        editor = Editor(window, qtbot)
+        editor.settle(50)
+        return editor
+
+    yield open_project
+    for window in windows:
+        window.llm_shell.runs.shut_down(patience=60)
+        window.close()
+        window.deleteLater()
+    qapp.processEvents()
+
+
+@pytest.fixture
+def editor(open_editor: Callable[..., Editor]) -> Editor:
+    """An editor with an empty flow."""
+    return open_editor()

@@ -1,0 +1,77 @@
+"""The runtime's source, taken apart and put into scripts."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+
+import pytest
+
+from ryven_llm_nodes.program.runtime_source import FOLDER, excerpts, runtime_definitions, runtime_module, runtime_names
+
+MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
+
+
+@pytest.mark.parametrize("name", MODULES)
+class TestEveryModule:
+    def test_nothing_is_lost(self, name: str) -> None:
+        """Put together again, the pieces are the module without its docstring and imports."""
+        tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+        body = [node for node in tree.body[1:] if not isinstance(node, ast.Import | ast.ImportFrom)]
+        pieces = "\n".join(piece.text for piece in runtime_module(name).pieces)
+        assert ast.dump(ast.parse(pieces)) == ast.dump(ast.Module(body, []))
+
+    def test_every_piece_defines_something(self, name: str) -> None:
+        """A statement that defines nothing would be left out of every script."""
+        assert all(piece.names for piece in runtime_module(name).pieces)
+
+    def test_no_relative_import_is_renamed(self, name: str) -> None:
+        for node in ast.walk(ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                assert all(alias.asname is None for alias in node.names)
+
+    @pytest.mark.parametrize("which", ["first", "last"])
+    def test_an_excerpt_is_complete(self, name: str, which: str) -> None:
+        """Every name that an excerpt reads is defined there, imported, or Python's own."""
+        piece = runtime_module(name).pieces[0 if which == "first" else -1]
+        found = excerpts((name, defined) for defined in piece.names)
+        tree = ast.parse("\n".join(line for excerpt in found for line in (*excerpt.imports, excerpt.code)))
+        assert undefined(tree) == set()
+
+
+def undefined(tree: ast.Module) -> set[str]:
+    """Global names that a module reads but nowhere defines; coarse, since any binding anywhere counts."""
+    bound = set(dir(builtins))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.alias):
+            bound.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.add(node.id)
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - bound
+
+
+def test_only_what_is_used_comes_along() -> None:
+    (stages,) = excerpts([("stages", "release_memory")])
+    assert "def release_memory" in stages.code
+    assert "def copy_model" not in stages.code
+    assert not any("Path" in line for line in stages.imports)
+
+
+def test_comments_above_a_definition_come_along() -> None:
+    (stages,) = excerpts([("stages", "DEVICE")])
+    assert stages.code.startswith("# bfloat16 where a GPU has it")
+
+
+def test_a_module_brings_the_modules_it_needs() -> None:
+    assert len(excerpts([("ppo", "PPOTrainer")])) > len(excerpts([("stages", "DEVICE")]))
+
+
+def test_names_of_two_modules_do_not_collide() -> None:
+    """In a script they stand beside each other."""
+    defined = [name for module in MODULES for piece in runtime_module(module).pieces for name in piece.names]
+    assert len(set(defined)) == len(defined)
+    assert set(defined) == runtime_definitions() < runtime_names()

@@ -1,0 +1,299 @@
+"""The command line: what it does, and one clear line for everything that can be wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flows import BASE, FAST, ROLLOUT, ROWS, alone, chain, draw, node, program, save
+from typer.testing import CliRunner
+
+from ryven_llm_nodes import __version__, templates
+from ryven_llm_nodes.catalogue import GRPO, PPO, SFT, LoadDataset, LoadModel, RewardFunction
+from ryven_llm_nodes.cli import app
+
+
+def ryven_llm(*arguments: object) -> tuple[int, str, str]:
+    """Exit status, output and errors of a command."""
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.stdout, done.stderr
+
+
+def rewarded(code: str, **params: Any) -> Any:
+    """GRPO with a reward function of this code."""
+    nodes = {"base": BASE, "rows": ROWS["grpo"], "score": node(RewardFunction, code=code)}
+    grpo = node(GRPO, **ROLLOUT, num_generations=4, **params)
+    return draw("base -> grpo, rows -> grpo, score -> grpo", **nodes, grpo=grpo)
+
+
+def cycle() -> Any:
+    """Two trainers that wait for each other."""
+    return draw("a -> b, b -> a, rows -> a, rows -> b", rows=ROWS["sft"], a=node(SFT, **FAST), b=node(SFT, **FAST))
+
+
+def with_node(kind: Any, drawn: Any, path: str, **params: Any) -> Any:
+    """``drawn`` with another location and more parameters for its first node of a kind."""
+    (flow,) = drawn["flows"].values()
+    placed = next(n for n in flow["nodes"] if n["identifier"].endswith(kind.__name__))
+    placed["additional data"]["params"] |= {"path": path, **params}
+    return drawn
+
+
+def unknown_node() -> Any:
+    """A flow with a node that there is not."""
+    drawn = alone("sft")
+    drawn["flows"]["sft"]["nodes"][0]["identifier"] = "ryven_llm_nodes.LoadModell"
+    return drawn
+
+
+BAD = {
+    "an unknown field": (
+        lambda: alone("sft", learning_rte=1e-5),
+        ["error: SFT 'sft' > learning_rte: SFTConfig has no such field. Did you mean 'learning_rate'?"],
+    ),
+    "a value out of range": (
+        lambda: alone("dpo", beta=-1),
+        ["error: DPO 'dpo' > beta: must be greater than 0, got -1. Typical: 0.1 to 0.5."],
+    ),
+    "a value of a wrong type": (
+        lambda: alone("sft", max_steps="many"),
+        ["error: SFT 'sft' > max_steps: must be a whole number, got 'many'."],
+    ),
+    "a missing wire": (
+        lambda: draw("base -> ppo, rows -> ppo", base=BASE, rows=ROWS["ppo"], ppo=node(PPO)),
+        ["error: PPO 'ppo' > reward: nothing is wired to this input; wire a reward to it."],
+    ),
+    "a cycle": (
+        cycle,
+        ["error: SFT 'a': its output leads back to itself (a -> b -> a); remove one of these wires."],
+    ),
+    "a missing file": (
+        lambda: with_node(LoadDataset, alone("sft"), "none.jsonl"),
+        [
+            "error: Load Dataset 'rows' > path: the file 'none.jsonl' does not exist (looked in {root}); "
+            "correct the path."
+        ],
+    ),
+    "a missing column": (
+        lambda: with_node(LoadDataset, alone("dpo"), "sft.jsonl"),
+        [
+            "error: DPO 'dpo' > dataset: DPO needs the columns 'prompt' + 'chosen' + 'rejected' or 'chosen' + "
+            "'rejected'; the data set has 'prompt', 'completion'. Rename its columns or take other data."
+        ],
+    ),
+    "a model folder that there is not": (
+        lambda: with_node(LoadModel, alone("sft"), "./none"),
+        [
+            "error: Load Model 'base' > path: the model folder './none' does not exist; give a folder with "
+            "config.json, or a Hub id (owner/name)."
+        ],
+    ),
+    "a model folder that is none": (
+        lambda: with_node(LoadModel, alone("sft"), "."),
+        ["error: Load Model 'base' > path: '.' is no model folder: it has no config.json."],
+    ),
+    "a reward with a syntax error": (
+        lambda: rewarded("def reward(completions, **kwargs)\n    return 1"),
+        [
+            "error: Reward Function 'score' > code: syntax error in line 1: expected ':': "
+            "'def reward(completions, **kwargs)'"
+        ],
+    ),
+    "a reward that TRL cannot call": (
+        lambda: rewarded("def reward(completions):\n    return [0]"),
+        [
+            "error: Reward Function 'score' > code: reward() must accept **kwargs: TRL passes prompts, completions and "
+            "every column by name."
+        ],
+    ),
+    "several at once": (
+        lambda: with_node(LoadModel, with_node(LoadDataset, alone("sft", seed=0.5), "none.jsonl"), "./none"),
+        ["error: Load Model 'base' > path: ", "error: Load Dataset 'rows' > path: ", "error: SFT 'sft' > seed: "],
+    ),
+}
+
+
+@pytest.mark.parametrize("command", ["check", "export", "run"])
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_flow(what: str, command: str, data: Path) -> None:
+    """The same lines, and exit status 2, before anything heavy is loaded."""
+    drawn, lines = BAD[what]
+    status, output, errors = ryven_llm(command, save(drawn(), data / "bad.json"))
+    said = errors.splitlines()
+    assert status == 2
+    assert output == ""
+    assert len(said) == len(lines)
+    for wanted in lines:
+        wanted = wanted.replace("{root}", str(data.resolve()))
+        assert wanted in said if wanted.endswith((".", "'", "?")) else any(line.startswith(wanted) for line in said)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("no json", "is not JSON (Expecting value: line 1 column 1 (char 0)); give a project that was saved by Ryven."),
+        ("{}", "is not a Ryven project: it has no 'flows'."),
+        (json.dumps({"flows": {}}), "holds no flow; open it in the editor and add one."),
+        (None, "does not exist; give the .json file of a Ryven project."),
+        (
+            json.dumps(unknown_node()),
+            "unknown node 'ryven_llm_nodes.LoadModell'. Did you mean 'ryven_llm_nodes.LoadModel'?",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "export", "run"])
+def test_a_file_that_is_no_flow(content: str | None, message: str, command: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "f.json").write_text(content)
+    status, _, errors = ryven_llm(command, tmp_path / "f.json")
+    assert (status, len(errors.splitlines())) == (2, 1)
+    assert errors.startswith("error: ")
+    assert message in errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        (
+            "def reward(completions, **kwargs):\n    return [completions[9] for c in completions]",
+            "error: Reward Function 'score' > code: line 2: IndexError: list index out of range. Tried with two",
+        ),
+        (
+            "def reward(completions, **kwargs):\n    return [1.0]",
+            "error: Reward Function 'score' > code: score() returned 1 rewards for 2 completions; return one number",
+        ),
+    ],
+)
+def test_a_reward_that_does_not_work(code: str, line: str, work: Path) -> None:
+    status, _, errors = ryven_llm("run", save(rewarded(code), work / "f.json"), "--output-dir", work / "out")
+    assert status == 2
+    assert [said.startswith(line) for said in errors.splitlines() if said.startswith("error: ")] == [True]
+    assert not (work / "out" / "grpo").exists()
+
+
+class TestCheck:
+    def test_a_good_flow(self, data: Path) -> None:
+        path = save(chain(lora=True), data / "good.json")
+        status, output, errors = ryven_llm("check", path)
+        assert (status, errors) == (0, "")
+        assert output == f"{path}: no problems; 12 nodes, stages: SFT 'sft', PPO 'ppo', DPO 'dpo', GRPO 'grpo'\n"
+
+    def test_with_other_values(self, data: Path) -> None:
+        path = save(alone("sft"), data / "good.json")
+        assert ryven_llm("check", path, "--set", "sft.seed=1")[0] == 0
+        status, _, errors = ryven_llm("check", path, "--set", "sft.seed=1.5", "--set", "base.path=./x")
+        assert status == 2
+        assert "error: SFT 'sft' > seed: must be a whole number, got 1.5." in errors
+        assert "error: Load Model 'base' > path: the model folder './x' does not exist" in errors
+
+
+class TestExport:
+    def test_to_the_terminal(self, data: Path) -> None:
+        status, output, errors = ryven_llm("export", save(alone("sft"), data / "flow.json"))
+        assert (status, errors) == (0, "")
+        assert output == program(alone("sft"), data).script.text
+
+    def test_to_a_file_elsewhere(self, data: Path, tmp_path: Path) -> None:
+        flow, file = save(alone("sft"), data / "flow.json"), tmp_path / "new" / "script.py"
+        status, output, errors = ryven_llm("export", flow, "-o", file)
+        assert (status, output, errors) == (0, "", f"wrote {file}\n")
+        assert file.read_text() == program(alone("sft"), data).script_for(file.parent).text
+
+    def test_a_part(self, data: Path) -> None:
+        flow = save(chain(), data / "chain.json")
+        output = ryven_llm("export", flow, "--to", "ppo", "--set", "ppo.seed=7")[1]
+        assert "def train_ppo(" in output
+        assert "seed=7," in output
+        assert "train_dpo" not in output
+        assert "train_grpo" not in output
+
+    def test_where_nothing_can_be_written(self, data: Path) -> None:
+        flow = save(alone("sft"), data / "flow.json")
+        status, _, errors = ryven_llm("export", flow, "-o", data / "sft.jsonl" / "x.py")
+        assert status == 2
+        assert errors == f"error: cannot write {data / 'sft.jsonl' / 'x.py'}: File exists; choose another place.\n"
+
+    def test_one_of_several_flows(self, data: Path) -> None:
+        both = alone("sft")
+        both["flows"] |= alone("dpo")["flows"]
+        flow = save(both, data / "both.json")
+        assert ryven_llm("export", flow)[2] == f"error: {flow}: holds 2 flows ('sft', 'dpo'); choose one with --flow.\n"
+        assert "def train_dpo(" in ryven_llm("export", flow, "--flow", "dpo")[1]
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--set", "sft"], "error: --set sft: write NODE.PARAM=VALUE, such as sft.learning_rate=1e-5."),
+            (["--set", "x.seed=1"], "error: there is no node 'x'. There are: base, rows, sft, final."),
+            (["--to", "sfd"], "error: there is no node 'sfd'. Did you mean 'sft'? There are: base, rows, sft, final."),
+        ],
+    )
+    def test_nodes_that_there_are_not(self, arguments: list[str], message: str, data: Path) -> None:
+        status, _, errors = ryven_llm("export", save(alone("sft"), data / "flow.json"), *arguments)
+        assert (status, errors.strip()) == (2, message)
+
+    @pytest.mark.parametrize("arguments", [["nothing"], ["check"], ["check", "x.json", "--nothing"]])
+    def test_what_the_command_does_not_know(self, arguments: list[str]) -> None:
+        status, _, errors = ryven_llm(*arguments)
+        assert status == 2
+        assert "Traceback" not in errors
+
+    def test_version_and_help(self) -> None:
+        assert ryven_llm("--version")[:2] == (0, f"ryven-llm-nodes {__version__}\n")
+        status, output, _ = ryven_llm("--help")
+        assert status == 0
+        for command in ("run", "check", "export", "new", "demo"):
+            assert command in output
+
+    def test_exit_status_of_the_process(self, data: Path) -> None:
+        """No traceback, and the status reaches the shell."""
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-m", "ryven_llm_nodes.cli", "check", str(save(cycle(), data / "bad.json"))]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("error: SFT 'a': its output leads back to itself")
+        assert len(done.stderr.splitlines()) == 1
+
+
+class TestNew:
+    @pytest.mark.parametrize("name", templates.TEMPLATES)
+    def test_writes_a_flow_that_checks(self, name: str, tmp_path: Path) -> None:
+        assert ryven_llm("new", name, tmp_path / "f.json")[0] == 0
+        assert ryven_llm("check", tmp_path / "f.json")[0] == 0
+
+    def test_overwrites_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / "f.json").write_text("mine")
+        status, _, errors = ryven_llm("new", "sft", tmp_path / "f.json")
+        assert (status, errors) == (2, f"error: {tmp_path / 'f.json'} exists already; choose another name.\n")
+        assert (tmp_path / "f.json").read_text() == "mine"
+
+    def test_an_unknown_template(self, tmp_path: Path) -> None:
+        errors = ryven_llm("new", "gpro", tmp_path / "f.json")[2]
+        assert errors == "error: there is no template 'gpro'. Did you mean 'grpo'? There are: sft, dpo, grpo, full.\n"
+
+
+class TestNodes:
+    def test_all_nodes(self) -> None:
+        output = ryven_llm("nodes")[1]
+        for name in ("LoadModel", "RewardFunction", "GRPO", "ExportScript"):
+            assert name in output
+
+    def test_everything_that_can_be_set(self) -> None:
+        output = ryven_llm("nodes", "sft")[1]
+        for name in ("learning_rate", "5e-05", "gradient_checkpointing"):
+            assert name in output
+        assert ryven_llm("nodes", "Reward Function")[0] == 0
+
+    def test_an_unknown_node(self) -> None:
+        status, _, errors = ryven_llm("nodes", "stf")
+        assert (status, errors) == (2, "error: there is no node 'stf'. Did you mean 'sft'?\n")

@@ -1,0 +1,80 @@
+"""The ready-made flows, and the examples that are written from them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flows import graph, neutral, problems, program, save
+
+from ryven_llm_nodes import templates
+from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, SFT, LoadModel
+from ryven_llm_nodes.host.session import new_session, open_project
+from ryven_llm_nodes.program import build, read_flow, read_live_flow
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.mark.parametrize("name", templates.TEMPLATES)
+class TestEveryTemplate:
+    def test_has_no_problems(self, name: str, tmp_path: Path) -> None:
+        assert problems(templates.TEMPLATES[name](), tmp_path) == []
+
+    def test_opens_in_ryven_and_means_the_same_there(self, name: str, tmp_path: Path) -> None:
+        path = save(templates.TEMPLATES[name](), tmp_path / "flow.json")
+        (flow,) = open_project(path).flows
+        live, stored = read_live_flow(flow, tmp_path, "flow.json"), read_flow(path)
+        assert live.digest == stored.digest
+        assert build(live).script.text == build(stored).script.text
+
+    def test_survives_being_saved_by_ryven(self, name: str, tmp_path: Path) -> None:
+        path = save(templates.TEMPLATES[name](), tmp_path / "flow.json")
+        again = new_session()
+        again.load(open_project(path).serialize())
+        (flow,) = again.flows
+        assert read_live_flow(flow, tmp_path).digest == read_flow(path).digest
+
+    def test_nothing_overlaps_on_the_canvas(self, name: str, tmp_path: Path) -> None:
+        (flow,) = templates.TEMPLATES[name]()["flows"].values()
+        places = [(node["pos x"], node["pos y"]) for node in flow["nodes"]]
+        assert len(set(places)) == len(places)
+
+    def test_wires_go_to_the_right(self, name: str, tmp_path: Path) -> None:
+        (flow,) = templates.TEMPLATES[name]()["flows"].values()
+        for wire in flow["connections"]:
+            left, right = flow["nodes"][wire["parent node index"]], flow["nodes"][wire["connected node"]]
+            assert left["pos x"] < right["pos x"]
+
+
+def test_the_default_flow() -> None:
+    """Llama-2-7b, SFT, PPO with a reward model, DPO against the SFT model, GRPO with a threshold."""
+    full = graph(templates.full(), Path())
+    assert [step.node for step in full.order if step.node.family == "trainer"] == [SFT, PPO, DPO, GRPO]
+    by_name = full.by_name
+    assert by_name["base"].node is LoadModel
+    assert by_name["base"].given["path"] == "meta-llama/Llama-2-7b-hf"
+    assert by_name["dpo"].wires["reference"].step == "sft"
+    assert by_name["dpo"].wires["model"].step == "ppo"
+    assert by_name["ppo"].wires["reward"].step == "tldr_score"
+    assert "threshold=0.7" in program(templates.full(), Path()).script.text
+
+
+class TestExamples:
+    def test_the_flow_is_the_template(self, tmp_path: Path) -> None:
+        written = save(templates.full(), tmp_path / "f.json").read_text(encoding="utf-8")
+        assert (EXAMPLES / "llama-2-7b.json").read_text(encoding="utf-8") == written
+
+    def test_the_script_is_what_the_flow_exports(self) -> None:
+        text = (EXAMPLES / "llama-2-7b.py").read_text(encoding="utf-8")
+        compile(text, "llama-2-7b.py", "exec")
+        assert neutral(text) == neutral(build(read_flow(EXAMPLES / "llama-2-7b.json")).script_for(EXAMPLES).text)
+
+    def test_they_can_be_written_anew(self, tmp_path: Path) -> None:
+        command = [sys.executable, str(EXAMPLES / "make.py"), str(tmp_path)]
+        subprocess.run(command, check=True, env={"PYTHONPATH": ":".join(sys.path), "PATH": ""})
+        assert {file.name for file in tmp_path.iterdir()} == {"llama-2-7b.json", "llama-2-7b.py"}
+        for file in tmp_path.iterdir():
+            there = (EXAMPLES / file.name).read_text(encoding="utf-8")
+            assert neutral(file.read_text(encoding="utf-8")) == neutral(there)
