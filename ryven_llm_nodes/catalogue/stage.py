@@ -29,7 +29,9 @@ STAGE_IMPORTS: Final = (
     "from transformers import set_seed",
     "from datasets import Dataset",
     "from ryven_llm_nodes.runtime.stages import DEVICE, release_memory, save_policy",
+    "from ryven_llm_nodes.runtime.checkpoints import is_finished",
 )
+CONTINUED: Final = 'resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints")'
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,14 @@ class Stage:
             yield Argument("peft_config", "LoraConfig", adapter.expression)
         yield Argument("output_dir", "Path", f"output_dir / {literal(self.context.name)}")
 
+    @property
+    def _is_saved(self) -> bool:
+        """Whether checkpoints are written, from which training could go on."""
+        return self.settings.get("save_strategy") != "no"
+
     def _further_imports(self) -> Iterator[str]:
+        if self._is_saved:
+            yield "from ryven_llm_nodes.runtime.checkpoints import WholeCheckpoints, newest_checkpoint"
         if self._reward:
             yield "from collections.abc import Callable"
             for part in self._reward.parts:
@@ -118,10 +127,12 @@ class Stage:
         )
         lines = (
             f'"""{self.node.summary().rstrip(".")}."""',
+            "if is_finished(output_dir):",
+            "    return str(output_dir)",
             "release_memory()",
             f"trainer = {self._trainer({argument.name for argument in arguments})}",
             "set_seed(trainer.args.seed)",
-            "trainer.train()",
+            f"trainer.train({CONTINUED if self._is_saved else ''})",
             "return save_policy(trainer, output_dir)",
         )
         return f"{signature}\n{indent(chr(10).join(lines))}"
@@ -134,6 +145,8 @@ class Stage:
             given["reward_funcs"] = self._reward_functions()
         given["args"] = self._config()
         given |= {name: name for name in ("train_dataset", "eval_dataset", "peft_config") if name in names}
+        if self._is_saved:
+            given["callbacks"] = '[WholeCheckpoints(output_dir / "checkpoints")]'
         items = (f"{name}={text}" for name, text in given.items())
         return layout(f"{self.node.trainer}(", items, ")", width=0)
 
@@ -173,7 +186,7 @@ class Stage:
         return settings | ({"model_init_kwargs": init} if init else {})
 
     def _config(self) -> str:
-        items = ['output_dir=str(output_dir / "checkpoints")']
+        items = ['output_dir=str(output_dir / "checkpoints" / "unfinished")']
         items += [f"{name}={literal(value)}" for name, value in self._config_settings().items()]
         items += [f"**{self._device()}"]
         return layout(f"{self.node.config}(", items, ")", width=0)

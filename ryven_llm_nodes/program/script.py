@@ -20,6 +20,16 @@ from ryven_llm_nodes.program.runtime_source import excerpts
 
 DEPENDENCIES: Final = ("torch", "transformers", "trl", "datasets", "accelerate", "peft")
 MINIMUM: Final = {"torch": "2.8", "transformers": "5.0", "trl": "1.16"}
+START_OVER: Final = "from ryven_llm_nodes.runtime.checkpoints import start_over"
+MAIN_OPENING: Final = '''# %% The pipeline
+def main(output_dir: Path, resume: bool = False) -> None:
+    """Run every stage, each from the folder that the one before has written.
+
+    With `resume`, go on where an earlier run into `output_dir` stopped: finished stages are kept as they are, and the
+    one that was under way continues from its newest checkpoint.
+    """
+    if not resume:
+        start_over(output_dir)'''
 
 
 @dataclass(frozen=True)
@@ -69,9 +79,9 @@ class _Text:
 def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path) -> Script:
     """The script of ``cells`` for a file in ``folder``. Raises LLMNodesError where the text would not compile."""
     imports = Imports(line for step in graph.order for line in cells[step.name].imports)
+    imports.add(("import argparse", "import os", "from pathlib import Path", START_OVER))
     support = excerpts(imports.runtime)
     imports.add(line for excerpt in support for line in excerpt.imports)
-    imports.add(("import argparse", "import os", "from pathlib import Path"))
     text = _Text()
     text.add(_header(graph, imports))
     text.add(_imports(graph, cells, folder, imports), blank=1)
@@ -152,8 +162,7 @@ def _imports(graph: Graph, cells: Mapping[str, Cell], folder: Path, imports: Imp
 
 
 def _main(text: _Text, graph: Graph, cells: Mapping[str, Cell]) -> dict[str, tuple[int, int]]:
-    docstring = '"""Run every stage, each from the folder that the one before has written."""'
-    text.add(f"# %% The pipeline\ndef main(output_dir: Path) -> None:\n{indent(docstring)}", blank=2)
+    text.add(MAIN_OPENING, blank=2)
     steps = [step for step in graph.order if cells[step.name].statement]
     spans = {step.name: text.add(indent(cells[step.name].statement)) for step in steps}
     for step in _results(graph, cells):
@@ -175,4 +184,5 @@ def _guard(graph: Graph) -> str:
     parser.add_argument(
         "--output-dir", type=Path, default=Path({folder}), help="where models go (%(default)s)"
     )
-    main(parser.parse_args().output_dir)"""
+    parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
+    main(**vars(parser.parse_args()))"""

@@ -30,18 +30,19 @@ class Watch(TrainerCallback):
         self._hook: Any = None
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
-        if state.is_world_process_zero and state.global_step == 0:
-            self.metrics_file.parent.mkdir(parents=True, exist_ok=True)
-            self.metrics_file.write_text("", encoding="utf-8")
+        if state.is_world_process_zero:
+            self._keep_metrics_until(state.global_step)
         self._hook = kw["model"].register_forward_pre_hook(lambda *_: self._stop_if_cancelled())
         self._progress(state)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         self._hook.remove()
 
+    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        self._stop_if_cancelled()  # not at the end of the step before: a checkpoint that was due is written first
+
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         self._progress(state)
-        self._stop_if_cancelled()
 
     def on_log(
         self,
@@ -58,6 +59,13 @@ class Watch(TrainerCallback):
                 file.write(line + "\n")
         self.listen(Metrics(self.step, state.global_step, values))
 
+    def _keep_metrics_until(self, step: int) -> None:
+        """Drops what was logged after ``step``: all of it for a new stage, the rest for one that goes on."""
+        lines = self.metrics_file.read_text(encoding="utf-8").splitlines() if self.metrics_file.is_file() else []
+        kept = [line for line in lines if 0 < _step_of(line) <= step]
+        self.metrics_file.parent.mkdir(parents=True, exist_ok=True)
+        self.metrics_file.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
     def _progress(self, state: TrainerState) -> None:
         self.listen(Progress(self.step, state.global_step, state.max_steps))
 
@@ -68,6 +76,14 @@ class Watch(TrainerCallback):
 
 class Quiet(TrainerCallback):
     """Stands where the Trainer would put its own progress bar."""
+
+
+def _step_of(line: str) -> int:
+    """The step of a line of metrics; 0 for one that a crash has torn."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def _finite(value: float) -> float | None:

@@ -81,6 +81,14 @@ class StageFinished(Event):
 
 
 @dataclass(frozen=True)
+class StageReused(Event):
+    """A trainer is not run again: ``folder`` holds its model, and ``reason`` says why that is still right."""
+
+    folder: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class StageFailed(Event):
     """A node failed; ``message`` is one line, ``details`` the traceback."""
 

@@ -22,9 +22,12 @@ from ryven_llm_nodes.run.events import (
     RunStarted,
     StageFailed,
     StageFinished,
+    StageReused,
     StageStarted,
 )
 from ryven_llm_nodes.run.failures import stage_error
+from ryven_llm_nodes.run.kept import decide, prepare
+from ryven_llm_nodes.run.keys import keys_of
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.preflight import preflight
 from ryven_llm_nodes.run.recording import recording
@@ -52,18 +55,25 @@ class Outcome:
 
 
 def run_program(
-    program: Program, output_dir: Path, listen: Listener = lambda event: None, cancel: CancelToken | None = None
+    program: Program,
+    output_dir: Path,
+    listen: Listener = lambda event: None,
+    cancel: CancelToken | None = None,
+    fresh: bool = False,
 ) -> Outcome:
     """Runs ``program``, writing below ``output_dir``; never raises for what a user's flow, data or code did.
 
+    A stage that was finished there and depends on nothing that changed is not run again; one that was stopped goes on
+    from its newest checkpoint. ``fresh`` trains everything anew.
     What went wrong is in the outcome's ``error``. KeyboardInterrupt and errors of this package itself pass through.
     """
-    return _Run(program, output_dir.absolute(), listen, cancel or CancelToken()).execute()
+    return _Run(program, output_dir.absolute(), listen, cancel or CancelToken(), fresh).execute()
 
 
 class _Run:
-    def __init__(self, program: Program, output_dir: Path, listen: Listener, cancel: CancelToken) -> None:
+    def __init__(self, program: Program, output_dir: Path, listen: Listener, cancel: CancelToken, fresh: bool) -> None:
         self.program, self.output_dir, self.listen, self.cancel = program, output_dir, listen, cancel
+        self.fresh = fresh
         self.outcome = Outcome()
 
     def execute(self) -> Outcome:
@@ -91,6 +101,7 @@ class _Run:
             self.listen(Log("", "checking data, settings and rewards"))
             preflight(self.program, loaded)
             self._export_scripts()
+            self.keys = keys_of(self.program)
             for step in steps:
                 if step not in sources:
                     self._step(step, loaded)
@@ -101,6 +112,10 @@ class _Run:
 
         if self.cancel.event.is_set():
             raise Cancelled
+        if step.node.family == "trainer" and not self._is_to_run(step):
+            loaded.run(step.name)  # finds its finished folder, and returns it
+            self.outcome.models[step.name] = self.output_dir / step.name
+            return
         started = time.monotonic()
         self.listen(StageStarted(step.name, step.label))
         watch = Watch(step.name, self.output_dir / step.name, self.listen, self.cancel.event)
@@ -117,6 +132,18 @@ class _Run:
         if folder:
             self.outcome.models[step.name] = Path(folder)
         self.listen(StageFinished(step.name, folder, time.monotonic() - started))
+
+    def _is_to_run(self, step: Step) -> bool:
+        """Decides what to do with a trainer, says so, and makes its folder ready."""
+        folder, key = self.output_dir / step.name, self.keys[step.name]
+        decision = decide(folder, key, self.fresh)
+        if decision.action == "reuse":
+            self.listen(StageReused(step.name, str(folder), decision.reason))
+            return False
+        if decision.reason:
+            self.listen(Log(step.name, f"{step.name}: {decision.reason}"))
+        prepare(folder, key, decision)
+        return True
 
     def _export_scripts(self) -> None:
         for step in self.program.steps:

@@ -7,6 +7,8 @@ import torch
 from accelerate import PartialState
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer
 
+from .checkpoints import FINISHED
+
 # bfloat16 where a GPU has it; on a CPU, float32.
 GPU = torch.cuda.is_available()
 DEVICE = {
@@ -34,6 +36,7 @@ def save_policy(trainer: Trainer, folder: Path) -> str:
     else:
         trainer.save_model(str(folder))
     trainer.accelerator.wait_for_everyone()
+    (folder / FINISHED).touch()
     return str(folder)
 
 

@@ -1,0 +1,73 @@
+"""kill -9 at random moments: whatever is torn, the run that goes on ends with the bits of an uninterrupted one.
+
+The number of kills is 8 (one a method, with and without LoRA); RYVEN_LLM_KILLS=40 sets another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import multiprocessing
+import os
+import random
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import flows
+import pytest
+from children import run_saving_every_step
+
+KILLS = int(os.environ.get("RYVEN_LLM_KILLS", "8"))
+CASES = list(itertools.product(flows.METHODS, (False, True)))
+
+
+@pytest.fixture(scope="module")
+def context() -> multiprocessing.context.BaseContext:
+    """Children are forked from a server that has imported the libraries, and computed nothing, once."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["trl.trainer.grpo_trainer", "trl.trainer.sft_trainer", "trl.trainer.dpo_trainer"])
+    return server
+
+
+def wait_for(folder: Path, child: multiprocessing.context.SpawnProcess) -> None:
+    """Until the first checkpoint: kills shall hit training, saving and moving rather than imports."""
+    while not folder.exists() and child.is_alive():
+        time.sleep(0.002)
+
+
+def weights(folder: Path) -> str:
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_killed_run_goes_on_to_the_same_bits(
+    number: int, context: multiprocessing.context.SpawnContext, workspace: Path, tmp_path: Path
+) -> None:
+    method, lora = CASES[number % len(CASES)]
+
+    def start(folder: str) -> multiprocessing.context.SpawnProcess:
+        child = context.Process(target=run_saving_every_step, args=(workspace, tmp_path / folder, method, lora))
+        child.start()
+        return child
+
+    whole = start("whole")
+    wait_for(tmp_path / "whole" / method / "checkpoints", whole)
+    began = time.monotonic()
+    whole.join()
+    seconds = time.monotonic() - began
+    assert whole.exitcode == 0
+
+    killed = start("killed")
+    wait_for(tmp_path / "killed" / method / "checkpoints", killed)
+    time.sleep(random.Random(number).uniform(0, 0.9 * seconds))
+    with suppress(ProcessLookupError):  # a machine that is faster this time may have finished
+        os.kill(killed.pid or 0, signal.SIGKILL)
+    killed.join()
+
+    again = start("killed")
+    again.join()
+    assert again.exitcode == 0
+    assert weights(tmp_path / "killed" / method) == weights(tmp_path / "whole" / method)
