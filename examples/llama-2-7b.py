@@ -25,6 +25,8 @@ import copy
 import gc
 import inspect
 import os
+import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +45,10 @@ from transformers import (
     AutoTokenizer,
     PreTrainedModel,
     Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
     set_seed,
 )
 from trl import (
@@ -55,7 +61,7 @@ from trl import (
     apply_chat_template,
     is_conversational,
 )
-from trl.trainer.utils import add_fused_lm_head, create_model_from_path
+from trl.trainer.utils import RepeatSampler, add_fused_lm_head, create_model_from_path
 
 
 # %% LoRA 'lora'
@@ -77,11 +83,13 @@ def train_sft(
     output_dir: Path,
 ) -> str:
     """Supervised fine-tuning: the model learns to continue prompts as the data set does."""
+    if is_finished(output_dir):
+        return str(output_dir)
     release_memory()
     trainer = SFTTrainer(
         model=model,
         args=SFTConfig(
-            output_dir=str(output_dir / "checkpoints"),
+            output_dir=str(output_dir / "checkpoints" / "unfinished"),
             learning_rate=5e-05,
             per_device_train_batch_size=4,
             num_train_epochs=1.0,
@@ -93,9 +101,10 @@ def train_sft(
         ),
         train_dataset=train_dataset,
         peft_config=peft_config,
+        callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
     )
     set_seed(trainer.args.seed)
-    trainer.train()
+    trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
     return save_policy(trainer, output_dir)
 
 
@@ -108,12 +117,14 @@ def train_ppo(
     output_dir: Path,
 ) -> str:
     """Proximal policy optimization (arXiv 1707.06347): raises the reward of sampled completions, near the reference."""
+    if is_finished(output_dir):
+        return str(output_dir)
     release_memory()
     trainer = PPOTrainer(
         model=model,
         reward_funcs=reward_funcs,
         args=PPOConfig(
-            output_dir=str(output_dir / "checkpoints"),
+            output_dir=str(output_dir / "checkpoints" / "unfinished"),
             per_device_train_batch_size=4,
             max_completion_length=64,
             num_train_epochs=1.0,
@@ -123,9 +134,10 @@ def train_ppo(
         ),
         train_dataset=train_dataset,
         peft_config=peft_config,
+        callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
     )
     set_seed(trainer.args.seed)
-    trainer.train()
+    trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
     return save_policy(trainer, output_dir)
 
 
@@ -138,12 +150,14 @@ def train_dpo(
     output_dir: Path,
 ) -> str:
     """Direct preference optimization (arXiv 2305.18290): learns from pairs of a chosen and a rejected completion."""
+    if is_finished(output_dir):
+        return str(output_dir)
     release_memory()
     trainer = DPOTrainer(
         model=model,
         ref_model=AutoModelForCausalLM.from_pretrained(reference, dtype="bfloat16"),
         args=DPOConfig(
-            output_dir=str(output_dir / "checkpoints"),
+            output_dir=str(output_dir / "checkpoints" / "unfinished"),
             learning_rate=5e-06,
             per_device_train_batch_size=4,
             num_train_epochs=1.0,
@@ -153,9 +167,10 @@ def train_dpo(
         ),
         train_dataset=train_dataset,
         peft_config=peft_config,
+        callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
     )
     set_seed(trainer.args.seed)
-    trainer.train()
+    trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
     return save_policy(trainer, output_dir)
 
 
@@ -179,12 +194,14 @@ def train_grpo(
     output_dir: Path,
 ) -> str:
     """Group relative policy optimization (arXiv 2402.03300), with a threshold its reward-penalized form."""
+    if is_finished(output_dir):
+        return str(output_dir)
     release_memory()
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=penalize_shortfall(reward_funcs, threshold=0.7),
         args=GRPOConfig(
-            output_dir=str(output_dir / "checkpoints"),
+            output_dir=str(output_dir / "checkpoints" / "unfinished"),
             learning_rate=2e-06,
             epsilon=0.1,
             max_completion_length=64,
@@ -195,15 +212,22 @@ def train_grpo(
         ),
         train_dataset=train_dataset,
         peft_config=peft_config,
+        callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
     )
     set_seed(trainer.args.seed)
-    trainer.train()
+    trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
     return save_policy(trainer, output_dir)
 
 
 # %% The pipeline
-def main(output_dir: Path) -> None:
-    """Run every stage, each from the folder that the one before has written."""
+def main(output_dir: Path, resume: bool = False) -> None:
+    """Run every stage, each from the folder that the one before has written.
+
+    With `resume`, go on where an earlier run into `output_dir` stopped: finished stages are kept as they are, and the
+    one that was under way continues from its newest checkpoint.
+    """
+    if not resume:
+        start_over(output_dir)
     base = "meta-llama/Llama-2-7b-hf"
     summaries = load_dataset("trl-lib/tldr", split="train[:20000]")
     sft = train_sft(
@@ -248,6 +272,112 @@ def main(output_dir: Path) -> None:
     print(f"dpo: {dpo}")
     print(f"grpo: {grpo}")
     print(f"final: {final}")
+
+
+# %% Support: Checkpoints that are whole or not there, and going on from the newest
+FINISHED = "finished"  # a stage's folder holds this file once its model is saved
+
+
+class WholeCheckpoints(TrainerCallback):
+    """Moves each checkpoint into `folder` when all of it is on the disk.
+
+    The trainer writes to its `output_dir`, which is a place apart; whatever lies there was torn by a crash. With
+    `save_total_limit` the oldest are removed, only after the next one is in place. GRPO and PPO use a rollout for
+    several steps and GRPO does not store it, so a checkpoint that is due amid a rollout waits for its end.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.is_due = folder, False
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Take up what a checkpoint does not hold: where the best one lies now, and the order of the rows."""
+        if state.best_model_checkpoint and not os.path.exists(state.best_model_checkpoint):
+            state.best_model_checkpoint = str(self.folder / Path(state.best_model_checkpoint).name)
+        sampler = innermost_sampler(kwargs.get("train_dataloader"))
+        if isinstance(sampler, RepeatSampler) and sampler.shuffle:
+            for _ in range(int(state.epoch or 0)):  # GRPO draws each epoch's order after those of the epochs before
+                torch.randperm(sampler.num_samples, generator=sampler.generator)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        """Let a checkpoint wait until the rollout is used up."""
+        self.is_due |= control.should_save
+        control.should_save = self.is_due and not is_amid_rollout(args, state.global_step)
+        self.is_due &= not control.should_save
+        return control
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Move the checkpoint that has just been written."""
+        name = f"checkpoint-{state.global_step}"
+        written, kept = Path(args.output_dir) / name, self.folder / name
+        PartialState().wait_for_everyone()
+        if state.is_world_process_zero:
+            flush(written)
+            shutil.rmtree(kept, ignore_errors=True)
+            os.replace(written, kept)
+            self.remove_oldest(args.save_total_limit, state.best_model_checkpoint)
+        if state.best_model_checkpoint == str(written):
+            state.best_model_checkpoint = str(kept)
+        PartialState().wait_for_everyone()
+
+    def remove_oldest(self, limit: int | None, best: str | None) -> None:
+        """Keep the newest `limit` checkpoints, and the best."""
+        for checkpoint in checkpoints(self.folder)[: -(limit or 10**9)]:
+            if best is None or checkpoint.name != Path(best).name:
+                shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def innermost_sampler(loader: Any) -> Any:
+    """The sampler of a data loader, whatever splits and skips batches around it."""
+    while hasattr(loader, "batch_sampler"):
+        loader = loader.batch_sampler
+    return getattr(loader, "sampler", None)
+
+
+def is_amid_rollout(args: TrainingArguments, step: int) -> bool:
+    """Whether the rollout that served optimizer step `step` also serves the next one. Never, without rollouts."""
+    if not hasattr(args, "steps_per_generation"):
+        return False
+    batches_per_rollout = args.steps_per_generation * args.num_iterations
+    return step * args.gradient_accumulation_steps % batches_per_rollout != 0
+
+
+def flush(folder: Path) -> None:
+    """Make sure that every file of `folder` has reached the disk."""
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in `folder`, oldest first."""
+    found = [path for path in folder.glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d+", path.name)]
+    return sorted(found, key=lambda path: int(path.name.split("-")[1]))
+
+
+def newest_checkpoint(folder: Path) -> str | None:
+    """The checkpoint to go on from, or None to begin; what a crash left half-written is removed."""
+    if PartialState().is_main_process:
+        shutil.rmtree(folder / "unfinished", ignore_errors=True)
+    return next((str(path) for path in reversed(checkpoints(folder))), None)
+
+
+def is_finished(output_dir: Path) -> bool:
+    """Whether a stage has saved its model in `output_dir`."""
+    return (output_dir / FINISHED).is_file()
+
+
+def start_over(output_dir: Path) -> None:
+    """Forget the finished stages and the checkpoints of an earlier run into `output_dir`."""
+    if PartialState().is_main_process:
+        for path in output_dir.glob(f"*/{FINISHED}"):
+            path.unlink()
+        for path in output_dir.glob("*/checkpoints"):
+            shutil.rmtree(path)
+    PartialState().wait_for_everyone()
 
 
 # %% Support: PPO for language models on top of TRL: one completion per prompt, a value head, per-token KL, GAE
@@ -794,6 +924,7 @@ def save_policy(trainer: Trainer, folder: Path) -> str:
     else:
         trainer.save_model(str(folder))
     trainer.accelerator.wait_for_everyone()
+    (folder / FINISHED).touch()
     return str(folder)
 
 
@@ -816,4 +947,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--output-dir", type=Path, default=Path("outputs/llama_2_7b"), help="where models go (%(default)s)"
     )
-    main(parser.parse_args().output_dir)
+    parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
+    main(**vars(parser.parse_args()))

@@ -31,7 +31,9 @@ STAGE_IMPORTS: Final = (
     "from ryven_llm_nodes.runtime.stages import DEVICE, release_memory, save_policy",
     "from ryven_llm_nodes.runtime.checkpoints import is_finished",
 )
-CONTINUED: Final = 'resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints")'
+CHECKPOINTS: Final = 'output_dir / "checkpoints"'
+UNFINISHED: Final = f'{CHECKPOINTS} / "unfinished"'
+CONTINUED: Final = f"resume_from_checkpoint=newest_checkpoint({CHECKPOINTS})"
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ class Stage:
         given["args"] = self._config()
         given |= {name: name for name in ("train_dataset", "eval_dataset", "peft_config") if name in names}
         if self._is_saved:
-            given["callbacks"] = '[WholeCheckpoints(output_dir / "checkpoints")]'
+            given["callbacks"] = f"[WholeCheckpoints({CHECKPOINTS})]"
         items = (f"{name}={text}" for name, text in given.items())
         return layout(f"{self.node.trainer}(", items, ")", width=0)
 
@@ -186,7 +188,7 @@ class Stage:
         return settings | ({"model_init_kwargs": init} if init else {})
 
     def _config(self) -> str:
-        items = ['output_dir=str(output_dir / "checkpoints" / "unfinished")']
+        items = [f"output_dir=str({UNFINISHED if self._is_saved else CHECKPOINTS})"]
         items += [f"{name}={literal(value)}" for name, value in self._config_settings().items()]
         items += [f"**{self._device()}"]
         return layout(f"{self.node.config}(", items, ")", width=0)

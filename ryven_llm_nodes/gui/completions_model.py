@@ -124,8 +124,9 @@ class CompletionsModel(QAbstractTableModel):
 
     def set_filter(self, words: str = "", steps: tuple[int, int] | None = None) -> None:
         """Shows the samples of these steps (first and last) whose prompt or completion has every word."""
-        self._words, self._steps = words.lower().split(), steps
-        self._rebuild()
+        if (words.lower().split(), steps) != (self._words, self._steps):
+            self._words, self._steps = words.lower().split(), steps
+            self._rebuild()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sorts by a column; -1 is the order in which samples came. What has no score comes last."""

@@ -56,6 +56,13 @@ class _Frame:
     def at(self, point: Point) -> QPointF:
         return QPointF(self.x(point[0]), self.y(point[1]))
 
+    def places(self, points: Sequence[Point]) -> list[QPointF]:
+        """All points at once; spelled out, since this is what takes the time of a redraw."""
+        right = self.box.width() / ((self.last - self.first) or 1)
+        up = self.box.height() / ((self.high - self.low) or 1)
+        left, bottom = self.box.left() - self.first * right, self.box.bottom() + self.low * up
+        return [QPointF(left + step * right, bottom - value * up) for step, value in points]
+
     def x(self, step: float) -> float:
         return self.box.left() + (step - self.first) / ((self.last - self.first) or 1) * self.box.width()
 
@@ -79,6 +86,7 @@ class CurvePlot(QWidget):
         self.title = title
         self.curves: tuple[Curve, ...] = ()
         self.cursor_step: float | None = None
+        self._lines: dict[int, tuple[_Frame, Point | None, Trace, QPolygonF]] = {}
         self.setMouseTracking(True)
         self.setToolTip(help)
         self.setMinimumSize(120, 56)
@@ -89,9 +97,10 @@ class CurvePlot(QWidget):
         return QSize(230, 110)
 
     def set_curves(self, curves: Sequence[Curve]) -> None:
-        """Shows these curves, the earlier ones below the others."""
+        """Shows these curves, the earlier ones below the others, from the next :meth:`update` on."""
         self.curves = tuple(sorted(curves, key=lambda curve: not curve.earlier))
-        self.update()
+        traces = {id(trace) for curve in curves for trace in (curve.series.raw, curve.series.smooth)}
+        self._lines = {key: line for key, line in self._lines.items() if key in traces}
 
     def set_cursor_step(self, step: float | None) -> None:
         """Puts the crosshair at ``step``, or takes it away."""
@@ -200,17 +209,49 @@ class CurvePlot(QWidget):
         colour = QColor(GREY if curve.earlier else curve.colour)
         if curve.earlier:
             colour.setAlpha(170)
-            _line(painter, frame, curve.series.raw, QPen(colour, 1))
+            self._stroke(painter, frame, curve.series.raw, QPen(colour, 1))
             return
         style = Qt.PenStyle.DashLine if curve.dashed else Qt.PenStyle.SolidLine
         if curve.series.smooth is not None:
             faint = QColor(colour)
             faint.setAlpha(70)
-            _line(painter, frame, curve.series.raw, QPen(faint, 1, style))
+            self._stroke(painter, frame, curve.series.raw, QPen(faint, 1, style))
         trace = curve.series.smooth or curve.series.raw
         if len([c for c in self.curves if not c.earlier and not c.dashed]) == 1 and not curve.dashed:
-            _area(painter, frame, trace, colour)
-        _line(painter, frame, trace, QPen(colour, 1.6, style))
+            self._fill(painter, frame, trace, colour)
+        self._stroke(painter, frame, trace, QPen(colour, 1.6, style))
+
+    def _line(self, frame: _Frame, trace: Trace) -> QPolygonF:
+        """The trace as a line in the frame; an earlier run's is made once, as long as the frame stays."""
+        made = self._lines.get(id(trace))
+        if made is None or made[:2] != (frame, trace.last):
+            made = self._lines[id(trace)] = frame, trace.last, trace, QPolygonF(frame.places(trace.points()))
+        return made[3]
+
+    def _stroke(self, painter: QPainter, frame: _Frame, trace: Trace, pen: QPen) -> None:
+        line = self._line(frame, trace)
+        if line.size() > DENSE and not trace.smoothing:
+            pen.setWidthF(1)  # a line of one pixel is painted twenty times faster than a wider one
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if line.size() == 1:
+            painter.setBrush(pen.color())
+            painter.drawEllipse(line.at(0), 2, 2)
+        else:
+            painter.drawPolyline(line)
+
+    def _fill(self, painter: QPainter, frame: _Frame, trace: Trace, colour: QColor) -> None:
+        """Shades what lies below the curve. Of a dense one the highest points will do, and without soft edges."""
+        line, bottom = self._line(frame, trace), frame.box.bottom()
+        dense = line.size() > DENSE
+        area = QPolygonF(frame.places(trace.highest())) if dense else QPolygonF(line)
+        area.append(QPointF(area.at(area.size() - 1).x(), bottom))
+        area.append(QPointF(area.at(0).x(), bottom))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, not dense)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(_shade(frame, colour))
+        painter.drawPolygon(area)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def _paint_crosshair(self, painter: QPainter, frame: _Frame) -> None:
         readings = self.readings()
@@ -261,26 +302,8 @@ def _small(painter: QPainter, pixels: int) -> None:
     painter.setFont(font)
 
 
-def _line(painter: QPainter, frame: _Frame, trace: Trace, pen: QPen) -> None:
-    points = [frame.at(point) for point in trace.points()]
-    if len(points) > DENSE and not trace.smoothing:
-        pen.setWidthF(1)  # a line of one pixel is painted twenty times faster than a wider one
-    painter.setPen(pen)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    if len(points) == 1:
-        painter.setBrush(pen.color())
-        painter.drawEllipse(points[0], 2, 2)
-    else:
-        painter.drawPolyline(QPolygonF(points))
-
-
-def _area(painter: QPainter, frame: _Frame, trace: Trace, colour: QColor) -> None:
-    points = [frame.at(point) for point in trace.points()]
-    bottom = frame.box.bottom()
-    gradient = QLinearGradient(0, frame.box.top(), 0, bottom)
+def _shade(frame: _Frame, colour: QColor) -> QBrush:
+    gradient = QLinearGradient(0, frame.box.top(), 0, frame.box.bottom())
     for place, alpha in ((0.0, 105), (1.0, 0)):
         gradient.setColorAt(place, QColor(colour.red(), colour.green(), colour.blue(), alpha))
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QBrush(gradient))
-    corners = [QPointF(points[-1].x(), bottom), QPointF(points[0].x(), bottom)]
-    painter.drawPolygon(QPolygonF([*points, *corners]))
+    return QBrush(gradient)

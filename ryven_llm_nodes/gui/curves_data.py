@@ -61,6 +61,10 @@ class Trace:
             found.append(self.last)
         return found
 
+    def highest(self) -> list[Point]:
+        """The highest point of every bucket, and the last point."""
+        return [*(high for _, high in self._buckets), *([self.last] if self.last else [])]
+
     def range(self) -> tuple[float, float] | None:
         """The lowest and the highest value, or None while there is no point."""
         if not self._buckets:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from qtpy.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QKeySequence, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -193,6 +193,9 @@ class _CheckBox(QCheckBox):
     """A check box that is painted here: the icons of the window's style cannot be counted on."""
 
     colour = MUTED
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 28, 20)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

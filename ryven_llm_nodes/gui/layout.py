@@ -17,6 +17,7 @@ from ryven_llm_nodes.gui.tidy import fit, tidy
 PALETTE_WIDTH: Final = 210
 INSPECTOR_WIDTH: Final = 350
 BOTTOM_HEIGHT: Final = 210
+PANELS_MS: Final = 30
 SIZE: Final = (1500, 860)
 SELDOM: Final = ("variables_dock", "logger_dock", "settings_dock", "source_dock")
 """Docks of a flow that say nothing about a pipeline; its menu brings them back."""
@@ -43,6 +44,9 @@ class Docks:
     """The docks around the canvas: palette, log, metrics, completions."""
 
     def __init__(self, window: Any, palette: QWidget) -> None:
+        self._wanted: RunModel | None = None
+        self._later = QTimer(window, interval=PANELS_MS, singleShot=True)
+        self._later.timeout.connect(self.show_model)
         self.log = _dock(window, "Run log", "llm_runlog", Pages(panels.log_view))
         self.metrics = _dock(window, "Metrics", "llm_metrics", Pages(panels.metrics_dock))
         self.completions = _dock(window, "Completions", "llm_completions", Pages(panels.completions_browser))
@@ -54,10 +58,16 @@ class Docks:
         for dock in (window.ui.flows_dock, self.palette, self.metrics, self.completions):
             _no_title(dock)
 
-    def show_model(self, model: RunModel) -> None:
-        """Lets every dock show ``model``."""
-        for dock in (self.log, self.metrics, self.completions):
-            dock.widget().show_model(model)
+    def show_model_soon(self, model: RunModel) -> None:
+        """Lets every dock show ``model``, once the window has been painted: it is there sooner for that."""
+        self._wanted = model
+        self._later.start()
+
+    def show_model(self) -> None:
+        """Lets every dock show the model that was asked for last."""
+        if self._wanted is not None:
+            for dock in (self.log, self.metrics, self.completions):
+                dock.widget().show_model(self._wanted)
 
 
 def _dock(window: Any, title: str, name: str, content: QWidget) -> QDockWidget:

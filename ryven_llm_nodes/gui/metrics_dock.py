@@ -28,6 +28,7 @@ from ryven_llm_nodes.gui.metrics_names import HELP, evaluation_of, first_plots, 
 from ryven_llm_nodes.gui.run_model import RunModel, StageRun
 
 REDRAW_MS: Final = 100
+PAINT_MS: Final = 8
 SHOWN_EARLIER: Final = 5
 PLOT_WIDTH: Final = 155
 PLOT_HEIGHT: Final = 60
@@ -175,8 +176,11 @@ class MetricsDock(QWidget):
         stages = self.selected_stages()
         self._show_chips()
         wanted = self.shown_plots()
-        for plot in wanted:
-            self._plot(plot).set_curves(list(self._curves(plot, stages)))
+        for place, name in enumerate(wanted):
+            plot = self._plot(name)
+            plot.set_curves(list(self._curves(name, stages)))
+            # one after the other, so that the window has time for other things in between
+            QTimer.singleShot(place * PAINT_MS, plot, plot.update)
         self._arrange(wanted)
         self.area.setVisible(bool(wanted))
         self.empty.setVisible(not wanted)

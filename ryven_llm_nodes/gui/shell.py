@@ -71,7 +71,7 @@ class Shell(QObject):
             menu.clear()
             view = self.current_view()
             menu.addAction("Tidy", lambda: self._tidy(view))
-            menu.addAction("Show all", lambda: fit(view))
+            menu.addAction("Show all", self.show_all)
             menu.addSeparator()
             menu.addActions(view.menu().actions())
 
@@ -80,6 +80,11 @@ class Shell(QObject):
     def _tidy(self, view: Any) -> None:
         tidy(view)
         fit(view)
+
+    def show_all(self) -> None:
+        """Shows all nodes of the flow in front."""
+        if (view := self.current_view()) is not None:
+            fit(view)
 
     # Flows
 
@@ -111,7 +116,7 @@ class Shell(QObject):
     def _show_tab(self, *_: Any) -> None:
         flow = self.current_flow()
         if flow is not None and flow in self.window.core_session.flows:
-            self.docks.show_model(flow_state(flow).model)
+            self.docks.show_model_soon(flow_state(flow).model)
 
     def _place(self, node: type) -> None:
         view = self.current_view()
@@ -171,6 +176,7 @@ class Shell(QObject):
         flow = self.current_flow()
         state = state or (flow_state(flow) if flow is not None else None)
         if state is not None:
+            self.docks.show_model()  # the log may not have been made yet
             state.model.logged.emit(text)
 
     def _refused(self, flow: Any, sentence: str) -> None:

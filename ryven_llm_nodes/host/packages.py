@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.util import LazyLoader, find_spec, module_from_spec
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from ryven_llm_nodes.host.versions import CORE_QT, RYVEN, workaround
@@ -14,14 +15,21 @@ from ryven_llm_nodes.host.versions import CORE_QT, RYVEN, workaround
 def search_without_numpy() -> None:
     """flows/node_list_widget/utils.py:1: imports textdistance, and with it NumPy, which takes a third of the start.
 
-    Only the search that host/node_list.py replaces uses it, so it is loaded when somebody else does.
+    Only the search that host/node_list.py replaces uses it, so it is loaded when somebody else does. (LazyLoader will
+    not do: shiboken looks at every attribute of every module.)
     """
-    spec = find_spec("textdistance") if "textdistance" not in sys.modules else None
-    if spec is not None and spec.loader is not None:
-        spec.loader = LazyLoader(spec.loader)
-        module = module_from_spec(spec)
-        sys.modules["textdistance"] = module
-        spec.loader.exec_module(module)
+    if "textdistance" not in sys.modules:
+        stand_in = ModuleType("textdistance")
+        stand_in.__getattr__ = _from_textdistance  # type: ignore[method-assign]
+        sys.modules["textdistance"] = stand_in
+
+
+def _from_textdistance(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    if not hasattr(sys.modules["textdistance"], "__path__"):
+        del sys.modules["textdistance"]
+    return getattr(import_module("textdistance"), name)
 
 
 @workaround(RYVEN)

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from ryven_llm_nodes.program.runtime_source import runtime_definitions, runtime_names
 
-DEFINED = frozenset({"main", "output_dir", "parser", "ROOT"})
+DEFINED = frozenset({"main", "output_dir", "resume", "parser", "ROOT"})
 FIXED = DEFINED | {"argparse", "Path", "torch", "os", "set_seed"}
 ARGUMENTS = frozenset({"model", "train_dataset", "eval_dataset", "reward_funcs", "reference", "peft_config", "trainer"})
 

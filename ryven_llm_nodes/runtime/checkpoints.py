@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import PartialState
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from trl.trainer.utils import RepeatSampler
 
 FINISHED = "finished"  # a stage's folder holds this file once its model is saved
 
@@ -26,9 +28,13 @@ class WholeCheckpoints(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Find the best checkpoint of the part before a crash again: the state knows it by its first place."""
+        """Take up what a checkpoint does not hold: where the best one lies now, and the order of the rows."""
         if state.best_model_checkpoint and not os.path.exists(state.best_model_checkpoint):
             state.best_model_checkpoint = str(self.folder / Path(state.best_model_checkpoint).name)
+        sampler = innermost_sampler(kwargs.get("train_dataloader"))
+        if isinstance(sampler, RepeatSampler) and sampler.shuffle:
+            for _ in range(int(state.epoch or 0)):  # GRPO draws each epoch's order after those of the epochs before
+                torch.randperm(sampler.num_samples, generator=sampler.generator)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -58,6 +64,13 @@ class WholeCheckpoints(TrainerCallback):
         for checkpoint in checkpoints(self.folder)[: -(limit or 10**9)]:
             if best is None or checkpoint.name != Path(best).name:
                 shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def innermost_sampler(loader: Any) -> Any:
+    """The sampler of a data loader, whatever splits and skips batches around it."""
+    while hasattr(loader, "batch_sampler"):
+        loader = loader.batch_sampler
+    return getattr(loader, "sampler", None)
 
 
 def is_amid_rollout(args: TrainingArguments, step: int) -> bool:

@@ -1,10 +1,12 @@
-"""What this package costs: SFT and GRPO in process, by the exported script, and by a script that a TRL user would write.
+"""What this package costs: SFT and GRPO in process, by the exported script, and by a script as a TRL user writes it.
 
 Run by hand: ``python tests/benchmarks/bench_overhead.py``. All three train the same random-initialised Llama of about
 20 million parameters on the same data with the same settings, each in a process of its own on the same two cores, and
-take turns so that a busy machine hurts all. Shown are the medians of: the time inside ``trainer.train()`` (by the clock,
-and in processor time, which other programs disturb less), the time of the whole process, and its peak memory; then
-the median of the ratios to the hand-written script, round by round. The final weights have to be the same.
+take turns so that a busy machine hurts all. Shown are the medians of: the time inside ``trainer.train()``, by the clock
+and in processor time, which other programs disturb less; the time of the whole process; and its peak memory. Then the
+median of the ratios to the hand-written script, round by round. The final weights have to be the same.
+
+On a busy machine take ``--threads 1``: threads that wait for one another multiply every disturbance.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ MODES = ("in process", "script", "by hand")
 TASKS = ("sft", "grpo")
 SHARED = {"gradient_checkpointing": False, "learning_rate": 1e-4, "logging_steps": 1, "save_strategy": "no", "seed": 7}
 SHARED |= {"report_to": "none", "lr_scheduler_type": "constant"}
-SFT_SETTINGS = SHARED | {"per_device_train_batch_size": 8, "weight_decay": 0.0, "warmup_steps": 0}
+SFT_SETTINGS = SHARED | {"per_device_train_batch_size": 4, "weight_decay": 0.0, "warmup_steps": 0}
 GRPO_SETTINGS = SHARED | {"per_device_train_batch_size": 8, "num_generations": 4, "max_completion_length": 32}
 
 REWARD = '''def variety(completions, **kwargs):
@@ -122,10 +124,8 @@ def prepare(folder: Path, steps: int) -> None:
     """Model, data, flows, exported and hand-written scripts."""
     import flows
 
-    rows = [
-        {"prompt": f"count to {i}:", "completion": " " + " ".join(map(str, range(i % 40, i % 40 + 40)))}
-        for i in range(256)
-    ]
+    counts = [" ".join(map(str, range(i % 40, i % 40 + 40))) for i in range(256)]
+    rows = [{"prompt": f"count to {i}:", "completion": f" {count}"} for i, count in enumerate(counts)]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "prompts.jsonl").write_text("".join(json.dumps({"prompt": row["prompt"]}) + "\n" for row in rows))
     write_model(folder / "model")
@@ -165,13 +165,13 @@ def write_model(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def start(mode: str, task: str, folder: Path, cores: str) -> dict[str, float]:
+def start(mode: str, task: str, folder: Path, cores: str, threads: int) -> dict[str, float]:
     """Runs a child on ``cores``; its figures, with the time of the whole process and the hash of the weights."""
     pinned = ["taskset", "-c", cores] if shutil.which("taskset") else []
     command = [*pinned, sys.executable, str(Path(__file__).resolve()), "--child", mode, task]
     path = os.pathsep.join([str(ROOT), *(entry for entry in sys.path if entry)])
-    threads = str(len(cores.split(",")))
-    env = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": threads, "HF_HUB_OFFLINE": "1"}
+    env = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
+    shutil.rmtree(folder / WHERE[mode], ignore_errors=True)  # a finished stage is not run again
     began = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     whole = time.perf_counter() - began
@@ -184,9 +184,8 @@ def start(mode: str, task: str, folder: Path, cores: str) -> dict[str, float]:
 
 def table(results: dict[tuple[str, str], list[dict[str, float]]]) -> None:
     """Medians, and the median of the ratios to the hand-written script of the same round."""
-    print(
-        f"{'':>5} {'':>11} {'train s':>8} {'cpu s':>8} {'whole s':>8} {'MiB':>6}   {'ratios to the script by hand':<36} weights"
-    )
+    titles = f"{'train s':>8} {'cpu s':>8} {'whole s':>8} {'MiB':>6}   {'ratios to the script by hand':<36}"
+    print(f"{'':>5} {'':>11} {titles} weights")
     for (task, mode), runs in results.items():
         fields = ("train", "processor", "whole", "peak")
         values = [statistics.median(run[field] for run in runs) for field in fields]
@@ -215,19 +214,19 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--cores", default="0,1", help="processor cores that children are pinned to")
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     print(f"{cpu_name()}, cores {options.cores}; load {os.getloadavg()[0]:.1f}; {platform.platform()}")
-    print(
-        f"Python {platform.python_version()}, torch {torch.__version__}, transformers {transformers.__version__}, trl {trl.__version__}"
-    )
-    print(f"{options.steps} steps, {options.repeats} rounds")
+    libraries = ", ".join(f"{module.__name__} {module.__version__}" for module in (torch, transformers, trl))
+    print(f"Python {platform.python_version()}, {libraries}")
+    print(f"{options.steps} steps, {options.repeats} rounds, {options.threads} threads")
     results: dict[tuple[str, str], list[dict[str, float]]] = {(task, mode): [] for task in TASKS for mode in MODES}
     with tempfile.TemporaryDirectory() as name:
         prepare(Path(name), options.steps)
         for i in range(options.repeats):
             for task in TASKS:
                 for mode in MODES[i % 3 :] + MODES[: i % 3]:
-                    results[task, mode].append(start(mode, task, Path(name), options.cores))
+                    results[task, mode].append(start(mode, task, Path(name), options.cores, options.threads))
     table(results)
 
 

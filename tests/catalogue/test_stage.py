@@ -10,6 +10,8 @@ from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, SFT, CombineRewards, LoadM
 
 SFT_STAGE = '''def train_sft(model: str, train_dataset: Dataset, output_dir: Path) -> str:
     """Supervised fine-tuning: the model learns to continue prompts as the data set does."""
+    if is_finished(output_dir):
+        return str(output_dir)
     release_memory()
     trainer = SFTTrainer(
         model=model,

@@ -25,6 +25,7 @@ import copy
 import gc
 import inspect
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +72,8 @@ def train_sft(
     output_dir: Path,
 ) -> str:
     """Supervised fine-tuning: the model learns to continue prompts as the data set does."""
+    if is_finished(output_dir):
+        return str(output_dir)
     release_memory()
     trainer = SFTTrainer(
         model=model,
@@ -102,6 +105,8 @@ def train_ppo(
     output_dir: Path,
 ) -> str:
     """Proximal policy optimization (arXiv 1707.06347): raises the reward of sampled completions, near the reference."""
+    if is_finished(output_dir):
+        return str(output_dir)
     release_memory()
     trainer = PPOTrainer(
         model=model,
@@ -134,6 +139,8 @@ def train_dpo(
     output_dir: Path,
 ) -> str:
     """Direct preference optimization (arXiv 2305.18290): learns from pairs of a chosen and a rejected completion."""
+    if is_finished(output_dir):
+        return str(output_dir)
     release_memory()
     trainer = DPOTrainer(
         model=model,
@@ -165,6 +172,8 @@ def train_grpo(
     output_dir: Path,
 ) -> str:
     """Group relative policy optimization (arXiv 2402.03300), with a threshold its reward-penalized form."""
+    if is_finished(output_dir):
+        return str(output_dir)
     release_memory()
     trainer = GRPOTrainer(
         model=model,
@@ -191,8 +200,14 @@ def train_grpo(
 
 
 # %% The pipeline
-def main(output_dir: Path) -> None:
-    """Run every stage, each from the folder that the one before has written."""
+def main(output_dir: Path, resume: bool = False) -> None:
+    """Run every stage, each from the folder that the one before has written.
+
+    With `resume`, go on where an earlier run into `output_dir` stopped: finished stages are kept as they are, and the
+    one that was under way continues from its newest checkpoint.
+    """
+    if not resume:
+        start_over(output_dir)
     base = str(ROOT / "model")
     sft_rows = load_dataset("json", data_files=str(ROOT / "sft.jsonl"), split="train")
     ppo_rows = load_dataset("json", data_files=str(ROOT / "prompts.jsonl"), split="train")
@@ -231,6 +246,25 @@ def main(output_dir: Path) -> None:
     print(f"dpo: {dpo}")
     print(f"grpo: {grpo}")
     print(f"final: {final}")
+
+
+# %% Support: Checkpoints that are whole or not there, and going on from the newest
+FINISHED = "finished"  # a stage's folder holds this file once its model is saved
+
+
+def is_finished(output_dir: Path) -> bool:
+    """Whether a stage has saved its model in `output_dir`."""
+    return (output_dir / FINISHED).is_file()
+
+
+def start_over(output_dir: Path) -> None:
+    """Forget the finished stages and the checkpoints of an earlier run into `output_dir`."""
+    if PartialState().is_main_process:
+        for path in output_dir.glob(f"*/{FINISHED}"):
+            path.unlink()
+        for path in output_dir.glob("*/checkpoints"):
+            shutil.rmtree(path)
+    PartialState().wait_for_everyone()
 
 
 # %% Support: PPO for language models on top of TRL: one completion per prompt, a value head, per-token KL, GAE
@@ -409,6 +443,7 @@ class PPOTrainer(GRPOTrainer):
         super().__init__(model, reward_funcs, args or PPOConfig(), **kwargs)
         is_peft = hasattr(self.model, "get_base_model")
         policy = self.model.get_base_model() if is_peft else self.model
+        ref_model = None if ref_model is model else ref_model  # freezing it would freeze the policy
         if ref_model is not None or not is_peft:
             self.ref_model = self._prepare_reference(ref_model, policy)
         if not hasattr(policy, "value_head"):
@@ -729,6 +764,7 @@ def save_policy(trainer: Trainer, folder: Path) -> str:
     else:
         trainer.save_model(str(folder))
     trainer.accelerator.wait_for_everyone()
+    (folder / FINISHED).touch()
     return str(folder)
 
 
@@ -751,4 +787,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--output-dir", type=Path, default=Path("outputs/chain"), help="where models go (%(default)s)"
     )
-    main(parser.parse_args().output_dir)
+    parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
+    main(**vars(parser.parse_args()))

@@ -22,6 +22,7 @@ writes its model to a folder of its own under --output-dir, and the next stage s
 import argparse
 import gc
 import os
+import shutil
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the libraries below are imported
@@ -39,6 +40,8 @@ ROOT = Path(__file__).resolve().parent
 # %% SFT 'class_2'
 def train_class_2(model: str, train_dataset: Dataset, output_dir: Path) -> str:
     """Supervised fine-tuning: the model learns to continue prompts as the data set does."""
+    if is_finished(output_dir):
+        return str(output_dir)
     release_memory()
     trainer = SFTTrainer(
         model=model,
@@ -63,14 +66,39 @@ def train_class_2(model: str, train_dataset: Dataset, output_dir: Path) -> str:
 
 
 # %% The pipeline
-def main(output_dir: Path) -> None:
-    """Run every stage, each from the folder that the one before has written."""
+def main(output_dir: Path, resume: bool = False) -> None:
+    """Run every stage, each from the folder that the one before has written.
+
+    With `resume`, go on where an earlier run into `output_dir` stopped: finished stages are kept as they are, and the
+    one that was under way continues from its newest checkpoint.
+    """
+    if not resume:
+        start_over(output_dir)
     basis_modele = str(ROOT / "model")
     rows = load_dataset("json", data_files=str(ROOT / 'it\'s "odd" 😀.jsonl'), split="train[:8]")
     class_2 = train_class_2(model=basis_modele, train_dataset=rows, output_dir=output_dir / "class_2")
     saved_model = copy_model(class_2, output_dir / 'a \'b\' "c" \\ 😀')
     print(f"class_2: {class_2}")
     print(f"saved_model: {saved_model}")
+
+
+# %% Support: Checkpoints that are whole or not there, and going on from the newest
+FINISHED = "finished"  # a stage's folder holds this file once its model is saved
+
+
+def is_finished(output_dir: Path) -> bool:
+    """Whether a stage has saved its model in `output_dir`."""
+    return (output_dir / FINISHED).is_file()
+
+
+def start_over(output_dir: Path) -> None:
+    """Forget the finished stages and the checkpoints of an earlier run into `output_dir`."""
+    if PartialState().is_main_process:
+        for path in output_dir.glob(f"*/{FINISHED}"):
+            path.unlink()
+        for path in output_dir.glob("*/checkpoints"):
+            shutil.rmtree(path)
+    PartialState().wait_for_everyone()
 
 
 # %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
@@ -103,6 +131,7 @@ def save_policy(trainer: Trainer, folder: Path) -> str:
     else:
         trainer.save_model(str(folder))
     trainer.accelerator.wait_for_everyone()
+    (folder / FINISHED).touch()
     return str(folder)
 
 
@@ -125,4 +154,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--output-dir", type=Path, default=Path("outputs/uni_title_x_prog_s"), help="where models go (%(default)s)"
     )
-    main(parser.parse_args().output_dir)
+    parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
+    main(**vars(parser.parse_args()))

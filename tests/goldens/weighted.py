@@ -22,12 +22,14 @@ writes its model to a folder of its own under --output-dir, and the next stage s
 import argparse
 import gc
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the libraries below are imported
 
 import torch
+from accelerate import PartialState
 from datasets import Dataset, load_dataset
 from transformers import Trainer, set_seed
 from trl import GRPOConfig, GRPOTrainer
@@ -67,6 +69,8 @@ def train_grpo(
     output_dir: Path,
 ) -> str:
     """Group relative policy optimization (arXiv 2402.03300), with a threshold its reward-penalized form."""
+    if is_finished(output_dir):
+        return str(output_dir)
     release_memory()
     trainer = GRPOTrainer(
         model=model,
@@ -92,8 +96,14 @@ def train_grpo(
 
 
 # %% The pipeline
-def main(output_dir: Path) -> None:
-    """Run every stage, each from the folder that the one before has written."""
+def main(output_dir: Path, resume: bool = False) -> None:
+    """Run every stage, each from the folder that the one before has written.
+
+    With `resume`, go on where an earlier run into `output_dir` stopped: finished stages are kept as they are, and the
+    one that was under way continues from its newest checkpoint.
+    """
+    if not resume:
+        start_over(output_dir)
     base = str(ROOT / "model")
     rows = load_dataset("json", data_files=str(ROOT / "chats.jsonl"), split="train")
     grpo = train_grpo(
@@ -103,6 +113,25 @@ def main(output_dir: Path) -> None:
         output_dir=output_dir / "grpo",
     )
     print(f"grpo: {grpo}")
+
+
+# %% Support: Checkpoints that are whole or not there, and going on from the newest
+FINISHED = "finished"  # a stage's folder holds this file once its model is saved
+
+
+def is_finished(output_dir: Path) -> bool:
+    """Whether a stage has saved its model in `output_dir`."""
+    return (output_dir / FINISHED).is_file()
+
+
+def start_over(output_dir: Path) -> None:
+    """Forget the finished stages and the checkpoints of an earlier run into `output_dir`."""
+    if PartialState().is_main_process:
+        for path in output_dir.glob(f"*/{FINISHED}"):
+            path.unlink()
+        for path in output_dir.glob("*/checkpoints"):
+            shutil.rmtree(path)
+    PartialState().wait_for_everyone()
 
 
 # %% Support: Rewards beyond a plain function: a reward model as a function, and a penalty below a threshold
@@ -165,6 +194,7 @@ def save_policy(trainer: Trainer, folder: Path) -> str:
     else:
         trainer.save_model(str(folder))
     trainer.accelerator.wait_for_everyone()
+    (folder / FINISHED).touch()
     return str(folder)
 
 
@@ -175,4 +205,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--output-dir", type=Path, default=Path("outputs/weighted"), help="where models go (%(default)s)"
     )
-    main(parser.parse_args().output_dir)
+    parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
+    main(**vars(parser.parse_args()))

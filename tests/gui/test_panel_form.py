@@ -304,10 +304,10 @@ def test_the_tab_key_walks_the_fields_as_they_are_seen(make: Any, qtbot: Any) ->
 
 
 def test_without_the_library_the_essential_fields_are_there(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(config: str) -> Any:
+    def missing(cls: type) -> Any:
         raise LLMNodesError("cannot read the fields of GRPOConfig; install trl")
 
-    monkeypatch.setattr("ryven_llm_nodes.catalogue.train.config_fields", missing)
+    monkeypatch.setattr(GRPO, "all_parameters", classmethod(missing))
     form = make(GRPO, beta=0.1)
     assert list(form.parameters) == [parameter.name for parameter in GRPO.parameters]
     assert "install trl" in form.trouble_note.text()

@@ -29,6 +29,7 @@ from ryven_llm_nodes.catalogue import (
     ExportScript,
     LLMNode,
     LoadDataset,
+    LoadModel,
     LoRA,
     RewardFunction,
     RewardModel,
@@ -73,7 +74,8 @@ HOSTILE = [
 
 def flow_around(kind: type[LLMNode]) -> dict[str, Any]:
     """A flow in which a node of this kind is wired as it should be."""
-    nodes = {"base": BASE, "a_rows": ROWS["sft"], "lora": node(LoRA), "a": node(SFT, **FAST)}
+    base = node(LoadModel, path="owner/name")  # a model of the Hub, which may have a revision
+    nodes = {"base": base, "a_rows": ROWS["sft"], "lora": node(LoRA), "a": node(SFT, **FAST)}
     wires = "base -> a, a_rows -> a, lora -> a"
     if kind is DPO:
         nodes |= {"c_rows": ROWS["dpo"], "c": node(DPO, **FAST)}

@@ -106,7 +106,7 @@ class TestEveryScript:
     def test_begins_with_cells_and_ends_with_a_guard(self, texts: dict[str, str]) -> None:
         for text in texts.values():
             assert "# %% Imports\n" in text
-            assert "# %% The pipeline\ndef main(output_dir: Path) -> None:\n" in text
+            assert "# %% The pipeline\ndef main(output_dir: Path, resume: bool = False) -> None:\n" in text
             last = ast.parse(text).body[-1]
             assert ast.unparse(last).startswith("if __name__ == '__main__':")
             assert text.endswith(")\n")

@@ -59,6 +59,20 @@ def test_stopped_and_run_again_ends_with_the_same_bits(
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6, 6]
 
 
+@pytest.mark.parametrize("method", flows.METHODS)
+def test_stopped_in_a_later_epoch(method: str, workspace: Path, tmp_path: Path) -> None:
+    """The order of the rows goes on too: four rows, four steps an epoch, stopped in the second."""
+    rows = 4 if method in ("ppo", "grpo") else 16
+    project = drawn(method, max_steps=12, **({"num_generations": 4} if method == "grpo" else {}))
+    placed = project["flows"][method]["nodes"][1]["additional data"]
+    placed["params"]["limit"] = rows
+    program = flows.program(project, workspace)
+    run_program(program, tmp_path / "whole")
+    assert stopped_at(10, program, tmp_path / "twice").status == "cancelled"
+    assert run_program(program, tmp_path / "twice").status == "done"
+    assert weights(tmp_path / "twice" / method) == weights(tmp_path / "whole" / method)
+
+
 def test_a_torn_checkpoint_is_not_used(workspace: Path, tmp_path: Path) -> None:
     program = flows.program(drawn("sft"), workspace)
     run_program(program, tmp_path / "whole")

@@ -1,0 +1,156 @@
+"""Makes the pictures beside this file: the editor at work on the demo's flow.
+
+    python examples/screenshots/make.py [--only NAME ...]
+
+Needs what the demo needs: the model is fetched on first use. The run is a real one, stopped once there is something to
+see. No display is needed: the window is painted offscreen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from ryven_llm_nodes.catalogue import GRPO, LoadDataset, LoadModel, RewardFunction
+from ryven_llm_nodes.demo.story import demo_flow, prepare
+from ryven_llm_nodes.host.launch import application, open_window
+from ryven_llm_nodes.program.project import Placement, project
+
+HERE = Path(__file__).resolve().parent
+SIZE = (1600, 940)
+BROKEN = '''def has_a_full_stop(completions, **kwargs):
+    """1 for every completion that ends in a full stop."""
+    return [float(completion["text"].endswith(".")) for completion in completions]
+'''
+
+
+def settle(seconds: float = 0.6) -> None:
+    """Lets timers and queued events do their work."""
+    app, end = application(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        app.processEvents()
+        time.sleep(0.005)
+
+
+def wait(done: Callable[[], Any], minutes: float = 60) -> None:
+    """Uses the window until ``done``."""
+    end = time.monotonic() + 60 * minutes
+    while not done():
+        settle(0.05)
+        if time.monotonic() > end:
+            raise SystemExit("it takes too long")
+
+
+def opened(content: dict[str, Any], folder: Path) -> Any:
+    """A window with a project, at its size."""
+    window = open_window(content, application(), folder / "flow.json")
+    window.resize(*SIZE)
+    settle()
+    window.llm_shell.show_all()
+    settle()
+    return window
+
+
+def node(window: Any, name: str) -> Any:
+    """The node called ``name``."""
+    return next(n for n in window.llm_shell.current_flow().nodes if n.name == name)
+
+
+def select(window: Any, *names: str) -> None:
+    """Selects nodes by name."""
+    window.llm_shell.current_view().select_items([node(window, name).gui.item for name in names])
+    settle()
+
+
+def grab(widget: Any, name: str) -> None:
+    """Writes a picture."""
+    settle(0.3)
+    widget.grab().save(str(HERE / f"{name}.png"))
+    print(HERE / f"{name}.png")
+
+
+def empty(folder: Path) -> None:
+    """The start without a flow."""
+    window = opened(project("pipeline", [], []), folder)
+    grab(window, "empty")
+    window.close()
+
+
+def code(folder: Path) -> None:
+    """The script of the demo's flow."""
+    window = opened(demo_flow(), folder)
+    window.llm_shell.generate()
+    wait(lambda: window.llm_shell.code_window is not None, 1)
+    view = window.llm_shell.code_window
+    view.resize(1000, 780)
+    grab(view, "code")
+    view.close()
+    window.close()
+
+
+def failed(folder: Path) -> None:
+    """A reward function that does not fit its data."""
+    nodes = [
+        Placement("base", LoadModel, {"path": "./base-model"}, 0, 0),
+        Placement("questions", LoadDataset, {"path": "data/grpo_prompts_train.jsonl"}, 0, 1),
+        Placement("has_a_full_stop", RewardFunction, {"code": BROKEN}, 0, 2),
+        Placement("grpo", GRPO, {"max_steps": 5, "max_completion_length": 16}, 1, 0),
+    ]
+    wires = ["base.model -> grpo.model", "questions.dataset -> grpo.dataset", "has_a_full_stop.reward -> grpo.reward"]
+    window = opened(project("stops", nodes, wires), folder)
+    shell = window.llm_shell
+    shell.run()
+    wait(lambda: not shell.runs.running, 10)
+    select(window, "has_a_full_stop")
+    grab(window, "failed")
+    window.close()
+
+
+def running(folder: Path) -> None:
+    """The demo's flow at its second stage, and what PPO's policy writes."""
+    window = opened(demo_flow(), folder)
+    shell = window.llm_shell
+    shell.run()
+    wait(lambda: _steps(shell, "ppo") >= 12 or not shell.runs.running)
+    select(window, "ppo")
+    grab(window, "running")
+    shell.docks.completions.raise_()
+    settle()
+    grab(window, "completions")
+    shell.docks.metrics.raise_()
+    shell.runs.shut_down(patience=60)
+    window.close()
+
+
+def _steps(shell: Any, name: str) -> int:
+    from ryven_llm_nodes.gui.flow_state import flow_state
+
+    stage = flow_state(shell.current_flow()).model.stages.get(name)
+    return stage.done if stage else 0
+
+
+PICTURES = {"empty": empty, "code": code, "failed": failed, "running": running}
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=list(PICTURES), default=list(PICTURES))
+    names = parser.parse_args().only
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, "demo")
+        prepare(folder, print)
+        os.chdir(folder)
+        for picture in names:
+            PICTURES[picture](folder)
+
+
+if __name__ == "__main__":
+    main()
