@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,6 +98,8 @@ def export(
         if output is None:
             sys.stdout.write(program.script.text)
             return
+        if output.resolve() == flow.resolve():
+            raise UsageError(f"{output} is the flow itself; choose another file.")
         write_whole(output, program.script_for(output.absolute().parent).text)
         Console(stderr=True, soft_wrap=True).print(f"wrote {output}", highlight=False, markup=False)
 
@@ -108,6 +111,7 @@ def run(
     to: Target = None,
     settings: Settings = None,
     output_dir: Annotated[Optional[Path], typer.Option(help="Where the models go; default: outputs/<flow>.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train everything anew; use nothing that is kept.")] = False,
 ) -> None:
     """Run the flow in this process: the very text that `export` writes, with a progress bar and live metrics."""
     from ryven_llm_nodes.host.session import default_output_dir
@@ -115,7 +119,7 @@ def run(
 
     with _plain_errors():
         program = _program(flow, title, settings, to)
-        show_run(program, output_dir or default_output_dir(program.graph.title))
+        show_run(program, output_dir or default_output_dir(program.graph.title), fresh)
 
 
 @app.command()
@@ -170,10 +174,62 @@ def new(
             raise UsageError(
                 f"there is no template {template!r}.{suggestion(template, list(TEMPLATES))} There are: {known}."
             )
-        if output.exists():
+        if os.path.exists(output):  # unlike Path.exists, False for a name that is too long
             raise UsageError(f"{output} exists already; choose another name.")
         write_project(TEMPLATES[template](), output)
         typer.echo(f"wrote {output}")
+
+
+@app.command()
+def edit(
+    flow: Annotated[Optional[Path], typer.Argument(metavar="[FLOW.json]", help="A project to open.")] = None,
+    template: Annotated[Optional[str], typer.Option("--new", metavar="NAME", help="Begin with a template.")] = None,
+) -> None:
+    """Open the editor: with a flow, with a template (sft, dpo, grpo, full), or with the demo's pipeline."""
+    from ryven_llm_nodes.demo.story import editor_flow
+    from ryven_llm_nodes.host.launch import edit as open_editor
+
+    with _plain_errors():
+        if flow is not None and template is not None:
+            raise UsageError(f"give a flow or a template, not both: {flow} and --new {template}.")
+        project = None if flow or template else editor_flow()
+        raise typer.Exit(open_editor(flow, template, project))
+
+
+@app.command()
+def install(
+    folder: Annotated[
+        Optional[Path], typer.Argument(help="Ryven's folder of packages (default: ~/.ryven/nodes).")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the package out of Ryven again.")] = False,
+) -> None:
+    """Make the nodes appear in a stock Ryven."""
+    from ryven_llm_nodes.host import install as ryven
+
+    with _plain_errors():
+        place = ryven.uninstall(folder) if remove else ryven.install(folder)
+        typer.echo(f"removed {place}" if remove else f"Ryven now finds the nodes in {place}")
+
+
+@app.command()
+def kept(
+    folder: Annotated[Path, typer.Argument(help="An output folder, or one that holds several.")] = Path("outputs"),
+    clear: Annotated[bool, typer.Option("--clear", help="Delete what is listed.")] = False,
+) -> None:
+    """List what runs have kept to be used again, with sizes; or clear it."""
+    from ryven_llm_nodes.run.kept import all_kept
+
+    with _plain_errors():
+        found = [stage for place in (folder, *folder.glob("*/")) for stage in all_kept(place)]
+        table = Table("stage", "state", "since", "size")
+        for stage in found:
+            state = "finished" if stage.finished else "stopped"
+            table.add_row(str(stage.folder), state, stage.since, f"{stage.size / 1e6:,.0f} MB")
+            if clear:
+                stage.delete()
+        Console(soft_wrap=True).print(table if found else f"nothing is kept in {folder}")
+        if clear and found:
+            typer.echo(f"deleted {len(found)} stages")
 
 
 @app.command()

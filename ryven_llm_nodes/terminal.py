@@ -117,12 +117,15 @@ class Display:
         if not self.console.is_terminal and event.label.split(" ")[0] in ("SFT", "PPO", "DPO", "GRPO"):
             self._say(f"{event.label} ...")
 
+    def _show_StageReused(self, event: events.StageReused) -> None:
+        self._say(f"{event.step}: reused: {event.reason}")
+
     def _show_StageFinished(self, event: events.StageFinished) -> None:
         if event.folder and event.seconds:
             self._say(f"{event.step}: done in {event.seconds:.0f} s")
 
 
-def show_run(program: Program, output_dir: Path) -> Outcome:
+def show_run(program: Program, output_dir: Path, fresh: bool = False) -> Outcome:
     """Runs a program with the display, and ends with where each model lies. Ctrl-C stops it within a step.
 
     Raises the error of a run that failed, and Cancelled for one that was stopped.
@@ -130,7 +133,7 @@ def show_run(program: Program, output_dir: Path) -> Outcome:
     quiet_libraries()
     console, token = Console(stderr=True, soft_wrap=True), CancelToken()
     with Display(console) as display, _ctrl_c(token, console):
-        outcome = run_program(program, output_dir, display, token)
+        outcome = run_program(program, output_dir, display, token, fresh)
     if outcome.error:
         raise outcome.error
     table = Table("node", "model", title=f"{outcome.status} in {outcome.seconds:.0f} s", title_justify="left")

@@ -221,6 +221,14 @@ class TestExport:
         assert status == 2
         assert errors == f"error: cannot write {data / 'sft.jsonl' / 'x.py'}: File exists; choose another place.\n"
 
+    def test_not_over_the_flow_itself(self, data: Path) -> None:
+        flow = save(alone("sft"), data / "flow.json")
+        before = flow.read_text()
+        status, _, errors = ryven_llm("export", flow, "-o", data / "model" / ".." / "flow.json")
+        assert status == 2
+        assert errors.endswith("is the flow itself; choose another file.\n")
+        assert flow.read_text() == before
+
     def test_one_of_several_flows(self, data: Path) -> None:
         both = alone("sft")
         both["flows"] |= alone("dpo")["flows"]

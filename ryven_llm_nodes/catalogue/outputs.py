@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ryven_llm_nodes.catalogue.cell import Cell, ModelValue, call, literal
-from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
+from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import choice, text
-from ryven_llm_nodes.catalogue.places import output_expression
+from ryven_llm_nodes.catalogue.places import output_expression, unwritable
 
 
 class SaveModel(LLMNode):
@@ -40,6 +42,11 @@ class SaveModel(LLMNode):
         imports = ("from ryven_llm_nodes.runtime.stages import copy_model",)
         return Cell(imports, statement=f"{context.name} = {statement}")
 
+    @classmethod
+    def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
+        if wrong := unwritable(context["folder"]):
+            yield "folder", wrong
+
 
 class ExportScript(LLMNode):
     """Writes the flow as one plain Python script on torch, transformers and TRL, without this package."""
@@ -62,3 +69,8 @@ class ExportScript(LLMNode):
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:
         return Cell()
+
+    @classmethod
+    def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
+        if wrong := unwritable(context["path"]):
+            yield "path", wrong

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ryven_llm_nodes.catalogue.cell import literal
+from ryven_llm_nodes.errors import shown
 
 DATA_FORMATS: Final = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
 ROOT: Final = "ROOT"
@@ -43,6 +44,17 @@ def path_expression(location: str) -> str:
     if Path(location).is_absolute():
         return literal(location)
     return f"str({ROOT} / {literal(location)})"
+
+
+def unwritable(location: str) -> str | None:
+    """Why nothing can be written to ``location``, whatever the machine, or None."""
+    try:
+        longest = max(len(part) for part in os.fsencode(location).split(b"/"))
+        if "\0" not in location and longest < 256 and not os.path.expanduser(location).startswith("~"):
+            return None
+    except UnicodeEncodeError:  # a lone surrogate
+        pass
+    return f"cannot be written to, got {shown(location)}; give the name of a file or folder."
 
 
 def output_expression(location: str) -> str:

@@ -27,7 +27,14 @@ from ryven_llm_nodes.catalogue import (
 )
 from ryven_llm_nodes.demo import rewards, settings
 from ryven_llm_nodes.demo.data import DemoData, build_data, read_rows
-from ryven_llm_nodes.demo.model import fetch_model
+from ryven_llm_nodes.demo.model import (
+    CACHE_VARIABLE,
+    FOLDER_NAME,
+    MODEL_ID,
+    default_cache,
+    fetch_model,
+    is_finished,
+)
 from ryven_llm_nodes.errors import DemoError
 from ryven_llm_nodes.program import Program, build, read_flow
 from ryven_llm_nodes.program.project import Placement, project, write_project
@@ -37,19 +44,22 @@ FLOW: Final = "flow.json"
 SCRIPT: Final = "pipeline.py"
 
 
-def demo_flow() -> dict[str, Any]:
-    """The default flow on the demo's data: SFT, PPO, DPO against the SFT model, GRPO with a threshold."""
+def demo_flow(model: str = f"./{MODEL}", data: str = "data") -> dict[str, Any]:
+    """The default flow on the demo's data: SFT, PPO, DPO against the SFT model, GRPO with a threshold.
+
+    ``model`` and ``data`` say where model and rows lie; as they are, beside the flow.
+    """
     nodes = [
-        Placement("base", LoadModel, {"path": f"./{MODEL}"}, 0, 0),
-        Placement("answers", LoadDataset, {"path": "data/sft_train.jsonl"}, 0, 1),
+        Placement("base", LoadModel, {"path": model}, 0, 0),
+        Placement("answers", LoadDataset, {"path": f"{data}/sft_train.jsonl"}, 0, 1),
         Placement("lora", LoRA, settings.LORA, 0, 2),
         Placement("sft", SFT, settings.SFT, 1, 0),
-        Placement("questions", LoadDataset, {"path": "data/ppo_prompts_train.jsonl"}, 1, 2),
+        Placement("questions", LoadDataset, {"path": f"{data}/ppo_prompts_train.jsonl"}, 1, 2),
         Placement(rewards.PPO_REWARD_NAME, RewardFunction, {"code": rewards.PPO_REWARD_SOURCE}, 1, 3),
         Placement("ppo", PPO, settings.PPO, 2, 0),
-        Placement("preferences", LoadDataset, {"path": "data/preferences_train.jsonl"}, 2, 2),
+        Placement("preferences", LoadDataset, {"path": f"{data}/preferences_train.jsonl"}, 2, 2),
         Placement("dpo", DPO, settings.DPO, 3, 0),
-        Placement("more_questions", LoadDataset, {"path": "data/grpo_prompts_train.jsonl"}, 3, 2),
+        Placement("more_questions", LoadDataset, {"path": f"{data}/grpo_prompts_train.jsonl"}, 3, 2),
         Placement(rewards.GRPO_REWARD_NAME, RewardFunction, {"code": rewards.GRPO_REWARD_SOURCE}, 3, 3),
         Placement("grpo", GRPO, settings.GRPO, 4, 0),
         Placement("final", SaveModel, {}, 5, 0),
@@ -72,6 +82,20 @@ def demo_flow() -> dict[str, Any]:
         "grpo.model -> script.model",
     ]
     return project("demo", nodes, wires)
+
+
+def editor_flow() -> dict[str, Any]:
+    """The demo's flow to look at and run in the editor, with its rows in the cache.
+
+    The model is the one in the cache, where the demo has put it, else the one on the Hub.
+    """
+    data = default_cache() / "demo-data"
+    try:
+        build_data(data)
+    except OSError as error:
+        raise DemoError(f"cannot write to {data}: {error.strerror}; set {CACHE_VARIABLE} to another folder.") from error
+    model = default_cache() / FOLDER_NAME
+    return demo_flow(str(model) if is_finished(model) else MODEL_ID, data.as_posix())
 
 
 def prepare(folder: Path, report: Callable[[str], None]) -> DemoData:

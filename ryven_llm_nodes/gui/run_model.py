@@ -18,6 +18,7 @@ from ryven_llm_nodes.run.events import (
     RunStarted,
     StageFailed,
     StageFinished,
+    StageReused,
     StageStarted,
 )
 
@@ -116,6 +117,12 @@ class RunModel(QObject):
     def _on_StageFinished(self, event: StageFinished) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))
         stage.state, stage.folder = "done", event.folder
+        self.stage_changed.emit(event.step)
+
+    def _on_StageReused(self, event: StageReused) -> None:
+        stage = self.stages.setdefault(event.step, StageRun(event.step))
+        stage.state, stage.folder, stage.message = "reused", event.folder, event.reason
+        self.logged.emit(f"{event.step}: reused: {event.reason}")
         self.stage_changed.emit(event.step)
 
     def _on_StageFailed(self, event: StageFailed) -> None:

@@ -7,7 +7,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from ryven_llm_nodes.errors import UsageError
+from ryven_llm_nodes.errors import UsageError, one_line
 
 
 def _mode(path: Path) -> int:
@@ -33,7 +33,8 @@ def write_whole(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, _mode(path))
         os.replace(temporary, path)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null byte
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise UsageError(f"cannot write {path}: {error.strerror}; choose another place.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(one_line(f"cannot write {path}: {reason}; choose another place.")) from error

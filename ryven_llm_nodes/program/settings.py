@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ryven_llm_nodes.errors import UsageError, suggestion
+from ryven_llm_nodes.errors import UsageError, one_line, suggestion
 from ryven_llm_nodes.program.graph import Graph, Step
 
 
@@ -15,7 +15,7 @@ def apply_settings(graph: Graph, settings: Iterable[str]) -> Graph:
         target, equals, value = setting.partition("=")
         name, dot, parameter = target.strip().partition(".")
         if not equals or not dot:
-            raise UsageError(f"--set {setting}: write NODE.PARAM=VALUE, such as sft.learning_rate=1e-5.")
+            raise UsageError(f"--set {one_line(setting)}: write NODE.PARAM=VALUE, such as sft.learning_rate=1e-5.")
         step = find_step(graph, name)
         known = step.node.all_parameters().get(parameter)
         given = {**step.given, parameter: known.parse(value) if known else value}

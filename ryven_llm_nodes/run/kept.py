@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.program.files import write_whole
 from ryven_llm_nodes.run.keys import Key
 
@@ -32,6 +33,13 @@ class Kept:
     def size(self) -> int:
         """Bytes on the disk."""
         return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+
+    def delete(self) -> None:
+        """Removes the stage's folder with all that it holds. Raises UsageError where that is not permitted."""
+        try:
+            shutil.rmtree(self.folder)
+        except OSError as error:
+            raise UsageError(f"cannot delete {self.folder}: {error.strerror}.") from error
 
 
 def kept_in(folder: Path) -> Kept | None:

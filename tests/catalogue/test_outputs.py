@@ -54,6 +54,16 @@ def test_nor_over_a_stage(data: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("place", ["a\0b", "\ud800", "~nobody-here/x", "x" * 300])
+def test_a_place_that_cannot_be_is_found_before_anything_is_trained(place: str, data: Path) -> None:
+    nodes = {"base": BASE, "final": node(SaveModel, folder=place), "script": node(ExportScript, path=place)}
+    found = problems(draw("base -> final, base -> script", **nodes), data)
+    assert [line.split(" cannot be written to, got ")[0] for line in found] == [
+        "Save Model 'final' > folder:",
+        "Export Script 'script' > path:",
+    ]
+
+
 def test_export_script_is_no_part_of_the_script(data: Path) -> None:
     made = program(draw("base -> script", base=BASE, script=node(ExportScript)), data)
     assert "script" not in made.script.statements

@@ -40,7 +40,7 @@ def names(*given: str) -> list[str]:
         ("torch", "torch_2"),
         ("Main", "main_2"),
         ("model", "model_2"),
-    ("output dir", "output_dir_2"),
+        ("output dir", "output_dir_2"),
         ("resume", "resume_2"),
         ("\ud800", "base_model"),
         ("a\nb", "a_b"),

@@ -68,7 +68,7 @@ class TestWriteWhole:
         write_whole(tmp_path / "run.py", "")
         assert (tmp_path / "run.py").stat().st_mode & 0o777 == 0o750
 
-    @pytest.mark.parametrize("place", ["taken", "file/below", "x" * 300])
+    @pytest.mark.parametrize("place", ["taken", "file/below", "x" * 300, "a\0b"])
     def test_where_nothing_can_be_written(self, place: str, tmp_path: Path) -> None:
         (tmp_path / "taken" / "inside").mkdir(parents=True)
         (tmp_path / "file").write_text("kept")

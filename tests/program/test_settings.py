@@ -32,6 +32,7 @@ def test_the_last_one_wins(data: Path) -> None:
     [
         ("sft", "--set sft: write NODE.PARAM=VALUE, such as sft.learning_rate=1e-5."),
         ("sft=1", "write NODE.PARAM=VALUE"),
+        ("s\nft", "--set s ft: write"),
         ("", "write NODE.PARAM=VALUE"),
         ("sfd.seed=1", "there is no node 'sfd'. Did you mean 'sft'? There are: base, rows, sft, final."),
         (".seed=1", "there is no node ''"),
