@@ -220,7 +220,12 @@ class _LineNumbers(QWidget):
 
     def __init__(self, view: CodeView) -> None:
         super().__init__(view)
-        self._view = view
+
+    @property
+    def _view(self) -> CodeView:
+        view = self.parentWidget()  # not kept: see form_weak
+        assert isinstance(view, CodeView)
+        return view
 
     def width_needed(self) -> int:
         digits = max(2, len(str(self._view.blockCount())))

@@ -124,7 +124,7 @@ class CompletionsBrowser(QWidget):
         self.search.textChanged.connect(self._filter)
         self.steps.changed.connect(self._filter)
         self.table_model.modelReset.connect(self._after_reset)
-        self.table.selectionModel().currentRowChanged.connect(lambda current, _: self._choose(current.row()))
+        self.table.selectionModel().currentRowChanged.connect(self._choose)
 
     # Stages
 
@@ -216,7 +216,8 @@ class CompletionsBrowser(QWidget):
 
     # The chosen sample
 
-    def _choose(self, row: int) -> None:
+    def _choose(self, current: Index) -> None:
+        row = current.row()
         if 0 <= row < len(self.table_model.rows):
             self._chosen = self.table_model.rows[row]
             self._show_detail(self._chosen)

@@ -18,6 +18,7 @@ from ryven_llm_nodes.gui.fields_list import FieldsList, visible_part
 from ryven_llm_nodes.gui.form_editors import CODE_HEIGHT
 from ryven_llm_nodes.gui.form_row import FieldRow
 from ryven_llm_nodes.gui.form_values import editor_kind, same
+from ryven_llm_nodes.gui.form_weak import weakly
 
 FLAG_HEIGHT: Final = 27
 LINE_HEIGHT: Final = 51
@@ -60,7 +61,7 @@ class ParameterForm(QWidget):
         self, node: LLMNode, root: Callable[[], Path | None] = lambda: None, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.node, self._root = node, root
+        self.node, self._root = node, weakly(root)
         known, self.trouble = known_parameters(type(node))
         strangers = {} if self.trouble else {n: Stranger.of(node, n) for n in node.params if n not in known}
         self.parameters: Mapping[str, Parameter] = {**strangers, **known}
@@ -106,7 +107,8 @@ class ParameterForm(QWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(6, 2, 6, 10)
         column.setSpacing(0)
-        self.lists = {part: FieldsList(self._make_row, self._estimate, content) for part in self.names}
+        make, estimate = weakly(self._make_row), weakly(self._estimate, 0)
+        self.lists = {part: FieldsList(make, estimate, content) for part in self.names}
         self.section = QLabel("ALL SETTINGS", content)
         self.section.setProperty("role", "section")
         self.section.setContentsMargins(10, 14, 0, 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from qtpy.QtCore import QEvent, QObject, QRect, Qt, QTimer
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtWidgets import QLabel
 
 TEXT: Final = (
     "<p style='font-size:17px; color:#98a3b0'>An empty pipeline</p>"
@@ -42,16 +42,3 @@ class Hint(QLabel):
         if event.type() == QEvent.Type.Resize:
             self._refresh()
         return False
-
-
-class NothingSelected(QLabel):
-    """What the inspector says while no node is selected."""
-
-    def __init__(self, view: Any, inspector: QWidget) -> None:
-        super().__init__("Select a node to see and change its settings,\nand the Python that it stands for.", inspector)
-        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setWordWrap(True)
-        self.setStyleSheet("color: #6b7684; font-size: 12px; background: transparent")
-        inspector.layout().addWidget(self)
-        view.nodes_selection_changed.connect(lambda nodes: self.setVisible(not nodes))
-        self.setVisible(not view.selected_nodes())

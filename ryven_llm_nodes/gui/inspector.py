@@ -18,6 +18,7 @@ from ryven_llm_nodes.gui.families import colour_of
 from ryven_llm_nodes.gui.form import ParameterForm
 from ryven_llm_nodes.gui.form_editors import set_property
 from ryven_llm_nodes.gui.form_style import BAD, MUTED, PANEL_STYLE, STATE_COLOURS
+from ryven_llm_nodes.gui.form_weak import weakly
 from ryven_llm_nodes.gui.inspector_code import CodeTab, NodeText, node_text
 from ryven_llm_nodes.gui.run_model import RunModel, StageRun
 
@@ -35,7 +36,7 @@ class InspectorPanel(QWidget):
         self, node: LLMNode, model: RunModel, root: Callable[[], Path] = Path.cwd, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.node, self.model, self._root = node, model, root
+        self.node, self.model, self._root = node, model, weakly(root, Path())
         self.text = NodeText()
         self.form: ParameterForm | None = None
         self._check = QTimer(self, singleShot=True, interval=CHECK_MS)
@@ -51,7 +52,7 @@ class InspectorPanel(QWidget):
         if self.form is not None:
             return
         self.setStyleSheet(PANEL_STYLE)
-        self.form = ParameterForm(self.node, self._folder_of_paths)
+        self.form = ParameterForm(self.node, weakly(self._folder_of_paths))
         self.code = CodeTab()
         self.tabs = QTabWidget()
         self.tabs.addTab(self.form, "Settings")

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QStackedWidget, QTabWidget
 
 from ryven_llm_nodes.gui import panels
 from ryven_llm_nodes.gui.run_model import RunModel
-from ryven_llm_nodes.gui.hint import Hint, NothingSelected
+from ryven_llm_nodes.gui.hint import Hint
 from ryven_llm_nodes.gui.theme import STYLE, LLMTheme
 from ryven_llm_nodes.gui.tidy import fit, tidy
 
@@ -106,8 +106,6 @@ def dress_flow(window: Any, flow_ui: Any, view: Any) -> None:
     for dock in (flow_ui.ui.inspector_dock, flow_ui.ui.undo_history_dock):
         _no_title(dock)
     Hint(view)
-    NothingSelected(view, flow_ui.inspector_widget)
-    flow_ui.inspector_widget.layout().setContentsMargins(0, 0, 0, 0)
     flow_ui.centralWidget().layout().setContentsMargins(0, 0, 0, 0)
     if not _was_saved(window):
         for name in SELDOM:

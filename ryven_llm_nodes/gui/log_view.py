@@ -56,7 +56,7 @@ class LogView(QWidget):
         self._waiting: list[Line] = []
         self._told: dict[str, tuple[StageRun, str]] = {}
         self._tick = QTimer(self, singleShot=True, interval=FLUSH_MS)
-        self._tick.timeout.connect(lambda: self.flush(AT_ONCE))
+        self._tick.timeout.connect(self._flush_some)
         self.setObjectName("panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setStyleSheet(PANEL_STYLE)
@@ -169,6 +169,9 @@ class LogView(QWidget):
                 self._mark_matches()
         if self._waiting:
             self._tick.start()
+
+    def _flush_some(self) -> None:
+        self.flush(AT_ONCE)
 
     def text(self) -> str:
         """The whole log, folded parts included."""

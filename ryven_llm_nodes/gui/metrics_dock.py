@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtGui import QShowEvent
+from qtpy.QtGui import QAction, QShowEvent
 from qtpy.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -96,6 +96,7 @@ class MetricsDock(QWidget):
         self.menu_button = QToolButton(text="Metrics ▾", popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.menu_button)
         self.menu.aboutToShow.connect(self.fill_menu)
+        self.menu.triggered.connect(self._on_action)
         self.menu_button.setMenu(self.menu)
         for widget in (label, self.slider, self.menu_button):
             row.addWidget(widget)
@@ -225,6 +226,9 @@ class MetricsDock(QWidget):
         self.chosen_plots[plot] = shown
         self.redraw()
 
+    def _on_action(self, action: QAction) -> None:
+        self.show_plot(action.text(), action.isChecked())
+
     def fill_menu(self) -> None:
         """Lists every plot that there is something for."""
         self.menu.clear()
@@ -234,7 +238,6 @@ class MetricsDock(QWidget):
             action = self.menu.addAction(name)
             action.setCheckable(True)
             action.setChecked(name in shown)
-            action.toggled.connect(lambda on, plot=name: self.show_plot(plot, on))
         if not names:
             self.menu.addAction("No metrics yet").setEnabled(False)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage
-from qtpy.QtWidgets import QGraphicsDropShadowEffect, QInputDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGraphicsDropShadowEffect, QInputDialog, QWidget
 from ryven.gui_env import NodeGUI, NodeInspectorWidget, node_gui
 
 from ryven_llm_nodes.catalogue import ExportScript, LLMNode
@@ -24,49 +23,19 @@ from ryven_llm_nodes.gui.trainer_widget import TrainerWidget
 ICON_HEIGHT: Final = 20
 
 
-class NodeInspector(NodeInspectorWidget, QWidget):
-    """What Ryven puts into its inspector: the panel of a node, built when the node is first selected."""
+class NoInspector(NodeInspectorWidget, QWidget):
+    """What Ryven puts into its own inspector view, which nobody sees: see :mod:`.inspector_stack`."""
 
     def __init__(self, params: Any) -> None:
         QWidget.__init__(self)
         NodeInspectorWidget.__init__(self, params)
-        QVBoxLayout(self).setContentsMargins(0, 0, 0, 0)
-        self.panel: QWidget | None = None
-        self._loaded = False
-
-    def load(self) -> None:
-        """Ryven selects every node that it adds: while a project opens, only the last one's panel is worth its time."""
-        self._loaded = True
-        if self.panel is None:
-            QTimer.singleShot(0, self, self._build)
-
-    def unload(self) -> None:
-        self._loaded = False
-
-    def _build(self) -> None:
-        if self._loaded and self.panel is None:
-            from ryven_llm_nodes.gui.panels import inspector_panel
-
-            self.panel = inspector_panel(self.node, flow_state(self.node.flow).model, self._root)
-            self.layout().addWidget(self.panel)
-
-    def _root(self) -> Path:
-        from ryven_llm_nodes.gui.shell import shell_of
-
-        shell = shell_of(self.node_gui.session_gui)
-        return shell.runs.root if shell and shell.runs.root else Path.cwd()
-
-    def flush(self) -> None:
-        """Takes what is still being typed as typed."""
-        if self.panel is not None:
-            self.panel.flush()
 
 
 @node_gui(LLMNode)
 class LLMNodeGUI(NodeGUI):
     """Colour, icon, title, menu and problem mark of every node of this package."""
 
-    inspector_widget_class = NodeInspector
+    inspector_widget_class = NoInspector
 
     def __init__(self, params: Any) -> None:
         node = type(params[0])

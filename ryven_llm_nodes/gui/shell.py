@@ -13,8 +13,8 @@ from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.gui.code_window import CodeWindow
 from ryven_llm_nodes.gui.flow_state import FlowState, flow_state
+from ryven_llm_nodes.gui.inspector_stack import InspectorStack
 from ryven_llm_nodes.gui.layout import Docks, arrange, dress_flow, use_theme
-from ryven_llm_nodes.gui.node_gui import NodeInspector
 from ryven_llm_nodes.gui.palette import Palette
 from ryven_llm_nodes.gui.run_controller import RunController
 from ryven_llm_nodes.gui.run_model import StageRun
@@ -38,6 +38,7 @@ class Shell(QObject):
         self.window = window
         self.code_window: CodeWindow | None = None
         self._closed = False
+        self.inspectors: dict[Any, InspectorStack] = {}
         self.runs = RunController(self)
         self.toolbar = Toolbar(window, self.run, self.stop, self.check, self.generate)
         self.palette = Palette(_sorted_nodes(window), window)
@@ -102,7 +103,10 @@ class Shell(QObject):
         if flow not in self.window.flow_UIs:
             return
         late_view(flow, view)
-        dress_flow(self.window, self.window.flow_UIs[flow], view)
+        flow_ui = self.window.flow_UIs[flow]
+        dress_flow(self.window, flow_ui, view)
+        self.inspectors[flow] = InspectorStack(view, flow_ui.inspector_widget, self)
+        flow_ui.ui.inspector_dock.setWidget(self.inspectors[flow])
         view._undo_stack.cleanChanged.connect(lambda _: self._show_modified())
         state = flow_state(flow)
         state.model.stage_changed.connect(lambda step: self._stage_changed(state, step))
@@ -111,6 +115,7 @@ class Shell(QObject):
     def _flow_deleted(self, flow: Any) -> None:
         if self.runs.state is flow_state(flow):
             self.runs.stop()
+        self.inspectors.pop(flow, None)
         QTimer.singleShot(0, self, self._show_tab)
 
     def _show_tab(self, *_: Any) -> None:
@@ -126,10 +131,8 @@ class Shell(QObject):
 
     def _flow(self, flow: Any = None) -> Any | None:
         """``flow``, or the one in front, with what is still being typed into the inspector."""
-        for flow_ui in self.window.flow_UIs.values():
-            shown = flow_ui.inspector_widget.inspector_widget
-            if isinstance(shown, NodeInspector):
-                shown.flush()
+        for inspector in self.inspectors.values():
+            inspector.flush()
         return flow or self.current_flow()
 
     # What the toolbar does

@@ -77,6 +77,27 @@ def undo_keeps_order() -> None:
 
 
 @workaround(CORE_QT)
+def select_items() -> None:
+    """flows/FlowView.py:1333: a selection visits every item of the scene, the 40 hidden dots of each wire among them.
+
+    And it repaints at once, before whoever listens has changed what is to be painted.
+    """
+
+    def select_items(self: FlowView, items: list[Any]) -> None:
+        self._unwatch_scene_selection()
+        self._current_selected = items
+        for item in self.scene().selectedItems():
+            item.setSelected(False)
+        for item in items:
+            item.setSelected(True)
+        self.emit_selected_items()
+        self.viewport().update()
+        self._watch_scene_selection()
+
+    FlowView.select_items = select_items
+
+
+@workaround(CORE_QT)
 def cut() -> None:
     """flows/FlowView.py:1374: cut leaves 'output data' out, without which paste raises."""
 

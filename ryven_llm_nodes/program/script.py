@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
@@ -133,6 +134,7 @@ def _plain(text: str) -> str:
     return "".join(c for c in one_line(text) if c.isprintable() and c not in "\"'\\").replace("%(", "(")
 
 
+@lru_cache
 def _version(package: str) -> str:
     try:
         return version(package).split("+")[0]

@@ -243,7 +243,8 @@ def test_the_undo_key_reaches_the_window_when_nothing_was_typed(make: Any, qtbot
     from qtpy.QtCore import QEvent
     from qtpy.QtGui import QKeyEvent
 
-    line = make(GRPO).row("learning_rate").editor.line
+    form = make(GRPO)
+    line = form.row("learning_rate").editor.line
 
     def is_taken() -> bool:
         key = QKeyEvent(QEvent.Type.ShortcutOverride, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)

@@ -22,9 +22,13 @@ def test_the_panels_load_nothing_heavy() -> None:
 
 def panel_of(editor: Any, node: Any) -> InspectorPanel:
     editor.select(node)
-    inspector = node.gui.inspector_widget
-    editor.qtbot.waitUntil(lambda: inspector.panel is not None and inspector.panel.isVisible())
-    return inspector.panel
+
+    def shown() -> list[InspectorPanel]:
+        panels = editor.window.findChildren(InspectorPanel)
+        return [panel for panel in panels if panel.node is node and panel.isVisible()]
+
+    editor.qtbot.waitUntil(lambda: bool(shown()))
+    return shown()[0]
 
 
 def test_an_edit_is_undone_and_redone(editor: Any) -> None:

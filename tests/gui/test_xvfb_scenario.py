@@ -100,7 +100,7 @@ def code_button(text):
 
 def field(name, parameter):
     """Scrolls to the row of a parameter in the inspector and says where its field is."""
-    form = node(name).gui.inspector_widget.panel.form
+    form = shell.inspectors[shell.current_flow()].panel(node(name)).form
     form.scroll_to(parameter)
     app.processEvents()
     shell.palette.search.setFocus()
@@ -231,7 +231,7 @@ class Desk:
     def fill(self, node: str, parameter: str, text: str) -> None:
         """Selects a node and types a value into a field of its inspector."""
         self.click(f"header({node!r})")
-        self.wait(f"node({node!r}).gui.inspector_widget.panel is not None", 5)
+        self.wait(f"shell.inspectors[shell.current_flow()].currentWidget().node is node({node!r})", 5)
         self.click(f"field({node!r}, {parameter!r})")
         self.key("ctrl+a")
         self.type(text)

@@ -6,6 +6,7 @@ import inspect
 import math
 import os
 import re
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
@@ -340,7 +341,7 @@ def test_a_completion_without_a_score_is_left_out(build: Train) -> None:
     assert batch["advantages"][2::4].abs().sum() == 0
     assert batch["advantages"][0::4].abs().sum() > 0
     trainer.model.eval()
-    scored = {key: value[[0, 1, 3, 4, 5, 7]] for key, value in batch.items() if value.dim()}
+    scored = {key: value[[0, 1, 3, 4, 5, 7]] if value.dim() else value for key, value in batch.items()}
     loss, without = (trainer.compute_loss(trainer.model, rows) for rows in (batch, scored))
     torch.testing.assert_close(loss, without)
 
@@ -463,6 +464,30 @@ def test_coefficients_pull_in_their_direction(train: Train) -> None:
     blind = train(**base, entropy_coef=0.0, kl_coef=0.0, vf_coef=0.0)
     assert blind.value_head.weight.abs().sum() == 0
     assert plain.value_head.weight.abs().sum() > 0
+
+
+@pytest.mark.parametrize("whiten", [True, False])
+def test_the_scale_of_the_rewards_does_not_weigh_the_value_loss(build: Train, whiten: bool) -> None:
+    """With whitened advantages, a hundredfold reward and values to match move the trunk as far."""
+    inputs, gradients = [{"prompt": prompt} for prompt in PROMPTS * 4], []
+    for scale in (1, 100):
+        options = {"reward_weights": [scale], "kl_coef": 0.0, "cliprange_value": 1e9, "whiten_advantages": whiten}
+        trainer = build(**options, vf_coef=1.0)
+        set_seed(0)
+        trainer.value_head.weight.data.normal_().mul_(scale / 30)
+        batch = trainer._generate_and_score_completions(inputs)
+        assert ("value_error" in batch) == whiten
+        trainer.model.eval()
+        trainer.compute_loss(trainer.model, batch).backward()
+        gradients.append(trainer.model.model.embed_tokens.weight.grad)
+    assert torch.allclose(*gradients, atol=1e-5, rtol=1e-3) == whiten
+
+
+def test_values_learn_what_is_earned_already(train: Train) -> None:
+    """The trunk learns to carry it to the value head: a linear head on the features of a policy alone cannot."""
+    options = {"gamma": 1.0, "kl_coef": 0.0, "entropy_coef": 0.0, "per_device_train_batch_size": 32}
+    trainer = train(**options, prompts=PROMPTS * 64, max_steps=160, logging_steps=4)
+    assert statistics.mean(logged(trainer, "ppo/explained_variance")[-10:]) > 0.2
 
 
 def test_lambda_changes_the_run(train: Train) -> None:
