@@ -50,7 +50,7 @@ class Mark(QGraphicsItem):
         self._box = QRectF(-width / 2, node.bottom() + 6, width, height + 2 * PADDING - 2)
         self._badge = QRectF(node.right() - BADGE / 2 - 4, node.top() - BADGE / 2 + 3, BADGE, BADGE)
 
-    def boundingRect(self) -> QRectF:  # noqa: N802
+    def boundingRect(self) -> QRectF:
         return self._box.united(self._badge).adjusted(-1, -1, 1, 1)
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:

@@ -10,7 +10,8 @@ from ryven.gui_env import NodeMainWidget
 STYLE = """
 QWidget#llm_export { background: transparent }
 QPushButton { color: #e8edf3; background: #2a313b; border: 1px solid #414c5a; border-radius: 6px; padding: 0 10px;
-    margin: 0; height: 24px; min-height: 24px; max-height: 24px; font-size: 12px; font-weight: 600; text-transform: none }
+    margin: 0; height: 24px; min-height: 24px; max-height: 24px; font-size: 12px; font-weight: 600;
+    text-transform: none }
 QPushButton:hover { background: #343e4b; border-color: #ff7a90 }
 """
 

@@ -38,7 +38,7 @@ class Hint(QLabel):
         self.setGeometry(place)
         self.setVisible(not self._view.flow.nodes)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize:
             self._refresh()
         return False

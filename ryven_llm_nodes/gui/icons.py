@@ -77,7 +77,8 @@ def _reward(p: QPainter, c: QColor) -> None:
     from math import cos, pi, sin
 
     _fill(p, c)
-    corners = [(16 + r * sin(i * pi / 5), 16.5 - r * cos(i * pi / 5)) for i in range(10) for r in [13 if i % 2 == 0 else 5.6]]
+    radii = (13, 5.6) * 5
+    corners = [(16 + r * sin(i * pi / 5), 16.5 - r * cos(i * pi / 5)) for i, r in enumerate(radii)]
     p.drawPolygon(_points(*corners))
 
 

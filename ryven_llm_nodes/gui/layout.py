@@ -9,8 +9,8 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QDockWidget, QStackedWidget, QTabWidget, QWidget
 
 from ryven_llm_nodes.gui import panels
-from ryven_llm_nodes.gui.run_model import RunModel
 from ryven_llm_nodes.gui.hint import Hint
+from ryven_llm_nodes.gui.run_model import RunModel
 from ryven_llm_nodes.gui.theme import STYLE, LLMTheme
 from ryven_llm_nodes.gui.tidy import fit, tidy
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage
 from qtpy.QtWidgets import QGraphicsDropShadowEffect, QInputDialog, QWidget
@@ -75,14 +76,14 @@ class LLMNodeGUI(NodeGUI):
         return glyph(glyph_of(type(self.node)), "#ffffff")
 
     def _edited(self, node: LLMNode) -> None:
-        if node is self.node and self.item.widget.title_label.title_str != self.display_title:
+        if node is self.node and isalive(self.item) and self.item.widget.title_label.title_str != self.display_title:
             QTimer.singleShot(0, self, self.update_shape)
 
     # Problems
 
     def _refresh_mark(self) -> None:
         sentences = self.state.problems.get(self.node, ())
-        if self.mark is not None and sentences != self.mark.sentences:
+        if self.mark is not None and sentences != self.mark.sentences and isalive(self.item):
             self.mark.show_sentences(sentences)
 
     # Menu
@@ -144,10 +145,12 @@ class TrainerGUI(LLMNodeGUI):
 
     def initialized(self) -> None:
         super().initialized()
-        self.state.model.stage_changed.connect(lambda _: self._shadow())
+        self.state.model.stage_changed.connect(self._shadow)
 
-    def _shadow(self) -> None:
+    def _shadow(self, step: str) -> None:
         """Takes the shadow away while the node is live: every redraw would render it anew."""
+        if step != self.state.step_of(self.node) or not isalive(self.item):
+            return
         stage = self.state.stage(self.node)
         live = stage is not None and stage.state == "running"
         if live and self.item.graphicsEffect() is not None:

@@ -98,7 +98,7 @@ class _Tree(QTreeWidget):
         if item.childCount():
             item.setExpanded(not item.isExpanded())
 
-    def mimeData(self, items: list[QTreeWidgetItem]) -> QMimeData:  # noqa: N802
+    def mimeData(self, items: list[QTreeWidgetItem]) -> QMimeData:
         node = items[0].data(0, NODE) if items else None
         return NodeWidget._create_mime_data(node) if node is not None else QMimeData()
 

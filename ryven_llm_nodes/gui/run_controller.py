@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -129,10 +130,8 @@ class RunController(QObject):
         def listen(event: Event) -> None:
             if isinstance(event, StageStarted):
                 self.collector.freeze()  # the first stage begins once everything heavy has been imported
-            try:
+            with suppress(RuntimeError):  # the window is gone; the run ends at its next step
                 state.model.post(event)
-            except RuntimeError:
-                pass  # the window is gone; the run ends at its next step
 
         return listen
 
@@ -161,10 +160,8 @@ class RunController(QObject):
 
     def _deliver(self, call: Callable[[Any], None], value: Any) -> None:
         """Calls ``call(value)`` in the main thread."""
-        try:
+        with suppress(RuntimeError):  # the window is gone
             self._came.emit(lambda: call(value))
-        except RuntimeError:
-            pass  # the window is gone
 
 
 def _built(graph: Graph) -> Program | LLMNodesError:

@@ -56,7 +56,7 @@ class Shell(QObject):
         window = self.window
         take_over_saving(window, self.save)
         window.installEventFilter(self)
-        window.session_gui.flow_view_created.connect(lambda flow, view: QTimer.singleShot(0, self, lambda: self._adopt(flow, view)))
+        window.session_gui.flow_view_created.connect(self._flow_made)
         window.session_gui.flow_deleted.connect(self._flow_deleted)
         window.ui.flows_tab_widget.currentChanged.connect(self._show_tab)
         self.runs.running_changed.connect(self.toolbar.show_running)
@@ -97,6 +97,10 @@ class Shell(QObject):
         """The flow of the tab in front."""
         tab = self.window.ui.flows_tab_widget.currentWidget()
         return getattr(tab, "flow", None)
+
+    def _flow_made(self, flow: Any, view: Any) -> None:
+        """Ryven gives a new flow its tab a moment later."""
+        QTimer.singleShot(0, self, lambda: self._adopt(flow, view))
 
     def _adopt(self, flow: Any, view: Any) -> None:
         """Makes a flow of Ryven one of ours."""
@@ -178,7 +182,7 @@ class Shell(QObject):
         """A line for the log of ``state``'s flow, or of the one in front."""
         flow = self.current_flow()
         state = state or (flow_state(flow) if flow is not None else None)
-        if state is not None:
+        if state is not None and not self._closed:
             self.docks.show_model()  # the log may not have been made yet
             state.model.logged.emit(text)
 
@@ -192,6 +196,8 @@ class Shell(QObject):
         self.toolbar.status.setText(f"{count} problem{'s' * (count != 1)}" if count else "no problems")
 
     def _stage_changed(self, state: FlowState, step: str) -> None:
+        if self._closed:
+            return  # a run that is being stopped outlives its window by a step
         stage: StageRun = state.model.stages[step]
         if stage.state == "running":
             left, right = headline("running", stage)
@@ -252,7 +258,7 @@ class Shell(QObject):
 
     # The end
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Ryven tells nobody that it is closed, and asks nothing."""
         if watched is self.window and event.type() == QEvent.Type.Close:
             if event.spontaneous() and self.modified and not self._may_close():

@@ -66,7 +66,7 @@ class LLMTheme(FlowTheme_PureDark):
         """flows/FlowTheme.py:171 of ryvencore_qt 0.5.0 mixes up the colours."""
         return QColor(*(round(a + (b - a) * share) for a, b in zip(one.getRgb(), other.getRgb(), strict=True)))
 
-    def paint_NI_title_label(  # noqa: N802  # Ryven's name
+    def paint_NI_title_label(  # Ryven's name
         self, node_gui: Any, selected: bool, hovering: bool, painter: QPainter, option: Any, node_style: str,
         node_title: str, node_color: QColor, rect: QRectF,
     ) -> None:  # fmt: skip
@@ -83,14 +83,14 @@ class LLMTheme(FlowTheme_PureDark):
             painter.setPen(QColor(242, 245, 249, 170))
             painter.drawText(rest, _LEFT, name)
 
-    def paint_PI_label(  # noqa: N802
+    def paint_PI_label(
         self, node_gui: Any, painter: QPainter, option: Any, type_: str, connected: bool, label_str: str,
         node_color: QColor, rect: QRectF,
     ) -> None:  # fmt: skip
         colour = QColor("#d5dbe3" if connected else "#98a3b0")
         self.paint_PI_label_default(painter, label_str, colour, QFont(*LABEL_FONT), rect)
 
-    def draw_NI_normal(  # noqa: N802
+    def draw_NI_normal(
         self, node_gui: Any, selected: bool, hovered: bool, painter: QPainter, c: QColor, w: float, h: float,
         bounding_rect: QRectF, title_rect: QRectF,
     ) -> None:  # fmt: skip

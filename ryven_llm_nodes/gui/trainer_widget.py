@@ -76,7 +76,7 @@ class TrainerWidget(NodeMainWidget, QWidget):
         self.flow_state = flow_state(self.node.flow)
         self.flow_state.changed.connect(self.refresh)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         return QSize(WIDTH, HEIGHT)
 
     def refresh(self) -> None:
@@ -84,7 +84,7 @@ class TrainerWidget(NodeMainWidget, QWidget):
         if not self._later.isActive():
             self._later.start()
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
         self.redraws += 1
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -22,7 +22,7 @@ NODES: Final = Path.home() / ".ryven" / "nodes"
 """Where users of Ryven install packages."""
 
 NAMING: Final = frozenset(
-    "GLOBAL STACK_GLOBAL INST OBJ NEWOBJ NEWOBJ_EX REDUCE BUILD EXT1 EXT2 EXT4 PERSID BINPERSID".split()
+    "GLOBAL STACK_GLOBAL INST OBJ NEWOBJ NEWOBJ_EX REDUCE BUILD EXT1 EXT2 EXT4 PERSID BINPERSID".split()  # noqa: SIM905
 )
 """Opcodes that look up or call something."""
 

@@ -306,7 +306,8 @@ class PPOTrainer(GRPOTrainer):
             # Policy and head share the trunk, so the value loss is scaled too. In the units of the rewards it
             # is so small beside the policy loss that no values are learned, and with lam < 1 the policy sees
             # only the share of the score that reaches back: lam ** (tokens to the end).
-            parts["value_error"] = masked_mean(advantages**2, mask).clamp(min=1e-8)
+            error = masked_mean(advantages**2, mask) + 0.01 * masked_mean(returns**2, mask)
+            parts["value_error"] = error.clamp(min=1e-8)
             parts["advantages"] = masked_whiten(advantages, mask)
         return parts
 

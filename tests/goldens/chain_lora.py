@@ -327,7 +327,8 @@ class PPOConfig(GRPOConfig):
         default=False, metadata={"help": "Scale a rollout's rewards to unit variance, keeping their mean."}
     )
     whiten_advantages: bool = field(
-        default=True, metadata={"help": "Scale a rollout's advantages to mean 0 and unit variance."}
+        default=True,
+        metadata={"help": "Scale a rollout's advantages to mean 0 and unit variance, and its value loss alike."},
     )
 
     # Fields of GRPOConfig whose default or meaning is PPO's own.
@@ -535,9 +536,15 @@ class PPOTrainer(GRPOTrainer):
             value_mean=masked_mean(values, mask),
             explained_variance=explained_variance(values, returns, mask),
         )
+        parts = {"old_logps": logps, "old_values": values, "advantages": advantages, "returns": returns}
         if args.whiten_advantages:
-            advantages = masked_whiten(advantages, mask)
-        return {"old_logps": logps, "old_values": values, "advantages": advantages, "returns": returns}
+            # Policy and head share the trunk, so the value loss is scaled too. In the units of the rewards it
+            # is so small beside the policy loss that no values are learned, and with lam < 1 the policy sees
+            # only the share of the score that reaches back: lam ** (tokens to the end).
+            error = masked_mean(advantages**2, mask) + 0.01 * masked_mean(returns**2, mask)
+            parts["value_error"] = error.clamp(min=1e-8)
+            parts["advantages"] = masked_whiten(advantages, mask)
+        return parts
 
     # Step 5: optimise -------------------------------------------------------------------------------------
 
@@ -556,6 +563,7 @@ class PPOTrainer(GRPOTrainer):
         entropy = masked_mean(entropies, mask)
         self._record(policy_loss=policy, value_loss=value, entropy=entropy)
         self._record(clip_fraction=clip_fraction, value_clip_fraction=value_clip_fraction)
+        value = value / inputs.get("value_error", 1)
         loss = policy + args.vf_coef * value - args.entropy_coef * entropy
         return loss / (self.current_gradient_accumulation_steps if self.model.training else 1)
 

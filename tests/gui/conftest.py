@@ -101,7 +101,9 @@ class Editor:
 
 
 @pytest.fixture
-def open_editor(qapp: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., Editor]]:
+def open_editor(
+    qapp: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[..., Editor]]:
     """Opens a project (default: an empty one) in a main window of its own; the current folder is a fresh one."""
     from ryven_llm_nodes.host.launch import open_window
 

@@ -47,11 +47,14 @@ class Fuzz:
 
     def open(self, content: Any, path: Path | None = None) -> None:
         """Opens a project in a new window and closes the old one, whatever it is doing."""
+        from PySide6.QtCore import QEvent
+
         old, self.window = self.window, self.open_window(content, self.app, path)
         self.shell.runs.finished.connect(lambda _, result: self.count(f"ended {getattr(result, 'status', 'refused')}"))
         if old is not None:
             old.close()
             old.deleteLater()
+            self.app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         self.history = {}
         self.settle(0.05)
 
@@ -122,7 +125,8 @@ class Fuzz:
 
         if node := self.node():
             name = self.random.choice(list(node.all_parameters()))
-            values = [1, -1, 0.5, "x", "", None, True, "def f(completions, **kwargs):\n    return [0.0]\n", [1], "ü'\"\\\n"]
+            code = "def f(completions, **kwargs):\n    return [0.0]\n"
+            values = [1, -1, 0.5, "x", "", None, True, code, [1], "ü'\"\\\n"]
             set_value(node, name, self.random.choice(values))
 
     def reset(self) -> None:
@@ -269,7 +273,8 @@ class Fuzz:
     WEIGHTS: dict[str, int] = {
         **dict.fromkeys(("place", "wire", "edit", "select", "click", "drag", "undo", "redo", "delete", "paste"), 6),
         **dict.fromkeys(("run", "wait", "copy", "move", "rename", "reset", "run_to_here"), 3),
-        **dict.fromkeys(("stop", "check", "generate", "save", "load", "cut", "collapse", "select_all", "second_flow", "fresh"), 2),
+        **dict.fromkeys(("stop", "check", "generate", "save", "load", "cut", "collapse", "select_all"), 2),
+        **dict.fromkeys(("second_flow", "fresh"), 2),
     }  # fmt: skip
 
     def step(self) -> None:

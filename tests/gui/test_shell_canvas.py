@@ -12,9 +12,8 @@ from qtpy.QtGui import QColor, QGuiApplication
 from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, SFT, LoadDataset, LoadModel, RewardFunction, SaveModel
 from ryven_llm_nodes.gui.edits import changed_signal, rename, reset_value, set_value
 from ryven_llm_nodes.gui.families import KIND_COLOURS
-from ryven_llm_nodes.program.project import project
 from ryven_llm_nodes.host.canvas import place_node
-
+from ryven_llm_nodes.program.project import project
 
 # Wires
 

@@ -57,7 +57,8 @@ def test_nonsense_finds_nothing_and_places_nothing(editor: Any) -> None:
 
 def test_a_node_that_is_dragged_onto_the_canvas_lands_under_the_pointer(editor: Any) -> None:
     tree = editor.shell.palette.tree
-    group = next(tree.topLevelItem(i) for i in range(tree.topLevelItemCount()) if tree.topLevelItem(i).text(0) == "TRAINERS")
+    groups = [tree.topLevelItem(i) for i in range(tree.topLevelItemCount())]
+    group = next(item for item in groups if item.text(0) == "TRAINERS")
     mime = tree.mimeData([group.child(0)])
     assert json.loads(bytes(mime.data("application/json")))["node identifier"] == "ryven_llm_nodes.SFT"
     place = QPoint(300, 200)

@@ -484,10 +484,21 @@ def test_the_scale_of_the_rewards_does_not_weigh_the_value_loss(build: Train, wh
 
 
 def test_values_learn_what_is_earned_already(train: Train) -> None:
-    """The trunk learns to carry it to the value head: a linear head on the features of a policy alone cannot."""
-    options = {"gamma": 1.0, "kl_coef": 0.0, "entropy_coef": 0.0, "per_device_train_batch_size": 32}
-    trainer = train(**options, prompts=PROMPTS * 64, max_steps=160, logging_steps=4)
-    assert statistics.mean(logged(trainer, "ppo/explained_variance")[-10:]) > 0.2
+    """The trunk learns to carry it: the features of a policy alone explain about 0.2 of the returns."""
+    options = {"gamma": 1.0, "kl_coef": 0.1, "entropy_coef": 0.0, "per_device_train_batch_size": 32}
+    trainer = train(**options, prompts=PROMPTS * 64, max_steps=100, logging_steps=4)
+    assert statistics.mean(logged(trainer, "ppo/explained_variance")[-10:]) > 0.6
+
+
+@pytest.mark.parametrize("peft", [False, True])
+def test_rewards_that_no_longer_change_do_not_blow_up_the_value_loss(train: Train, peft: bool) -> None:
+    def always_five(completions: list[str], **kwargs: Any) -> list[float]:
+        return [5.0] * len(completions)
+
+    options = {"gamma": 1.0, "kl_coef": 0.0, "entropy_coef": 0.0, "learning_rate": 1e-2}
+    peft_config = {"peft_config": lora()} if peft else {}
+    trainer = train(reward_funcs=always_five, **options, **peft_config, max_steps=100)
+    assert max(logged(trainer, "grad_norm")) < 5
 
 
 def test_lambda_changes_the_run(train: Train) -> None:
