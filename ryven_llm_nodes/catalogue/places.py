@@ -57,6 +57,11 @@ def unwritable(location: str) -> str | None:
     return f"cannot be written to, got {shown(location)}; give the name of a file or folder."
 
 
+def location_expression(location: str, root: Path) -> str:
+    """A Python expression for a ``location`` that is a Hub id or local."""
+    return path_expression(location) if is_local(location, root) else literal(location)
+
+
 def output_expression(location: str) -> str:
     """A Python expression for a path to write to; a relative one lies under the output folder."""
     return f"Path({literal(location)}).expanduser()" if _leaves(location) else f"output_dir / {literal(location)}"

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from ryven_llm_nodes.catalogue.cell import Cell, RewardPart, RewardValue, call, literal
 from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
-from ryven_llm_nodes.catalogue.parameters import choice, flag, number, text, whole
-from ryven_llm_nodes.catalogue.places import is_local, path_expression
-from ryven_llm_nodes.catalogue.sources import DTYPES, folder_complaints
+from ryven_llm_nodes.catalogue.parameters import choice, number, text, whole
+from ryven_llm_nodes.catalogue.places import location_expression
+from ryven_llm_nodes.catalogue.sources import DTYPES, REVISION, TRUST, model_complaints
 from ryven_llm_nodes.catalogue.usercode import CodeError, read_code, signature_complaint
-from ryven_llm_nodes.errors import shown
 
 TEMPLATE = '''def reward(completions, **kwargs):
     """One number a completion: here, the share of the words of an answer that are different ones."""
@@ -84,16 +83,15 @@ class RewardModel(LLMNode):
             typical="trl-lib/Qwen2-0.5B-Reward",
             widget="folder",
         ),
-        text("revision", "", "Branch, tag or commit of a Hub model; empty: its main branch."),
+        REVISION,
         choice("dtype", "float32", DTYPES, "Precision that the reward model is loaded in."),
         whole("batch_size", 8, "Completions that are scored at once.", at_least=1),
-        flag("trust_remote_code", False, "Run Python code that the model's repository brings. Off unless you know it."),
+        TRUST,
     )
 
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:
-        path = context["path"]
-        place = path_expression(path) if is_local(path, context.root) else literal(path)
+        place = location_expression(context["path"], context.root)
         defaults = {name: parameter.default for name, parameter in cls.all_parameters().items()}
         given = {
             name: literal(context[name])
@@ -106,10 +104,7 @@ class RewardModel(LLMNode):
 
     @classmethod
     def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
-        if is_local(context["path"], context.root):
-            yield from (("path", wrong) for wrong in folder_complaints(context["path"], context.root, tokenizer=True))
-            if context["revision"]:
-                yield "revision", f"is for Hub models, but {shown(context['path'])} is a folder; clear it."
+        yield from model_complaints(context)
 
 
 SLOTS = (1, 2, 3, 4)

@@ -10,10 +10,12 @@ from ryven_llm_nodes.catalogue.cell import Cell, DatasetValue, ModelValue, call,
 from ryven_llm_nodes.catalogue.columns import columns_of, matches
 from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import choice, flag, text, whole
-from ryven_llm_nodes.catalogue.places import DATA_FORMATS, is_local, path_expression, resolve
+from ryven_llm_nodes.catalogue.places import DATA_FORMATS, is_local, location_expression, path_expression, resolve
 from ryven_llm_nodes.errors import shown
 
 DTYPES = ("float32", "bfloat16", "float16", "auto")
+REVISION = text("revision", "", "Branch, tag or commit of a Hub model; empty: its main branch.")
+TRUST = flag("trust_remote_code", False, "Run Python code that the model's repository brings. Off unless you know it.")
 
 
 class LoadModel(LLMNode):
@@ -36,7 +38,7 @@ class LoadModel(LLMNode):
             typical="HuggingFaceTB/SmolLM2-135M-Instruct or ./my-model",
             widget="folder",
         ),
-        text("revision", "", "Branch, tag or commit of a Hub model; empty: its main branch."),
+        REVISION,
         choice("dtype", "float32", DTYPES, "Precision of the weights; float32 trains with bf16 autocast on a GPU."),
         text(
             "attn_implementation",
@@ -44,13 +46,11 @@ class LoadModel(LLMNode):
             "Attention implementation; empty: the library's choice.",
             typical="sdpa, eager, flash_attention_2",
         ),
-        flag("trust_remote_code", False, "Run Python code that the model's repository brings. Off unless you know it."),
+        TRUST,
     )
 
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:
-        path = context["path"]
-        place = path_expression(path) if is_local(path, context.root) else literal(path)
         init = {"dtype": context["dtype"], "attn_implementation": context["attn_implementation"]}
         defaults = {"dtype": "float32", "attn_implementation": ""}
         value = ModelValue(
@@ -59,14 +59,21 @@ class LoadModel(LLMNode):
             revision=context["revision"] or None,
             trust_remote_code=context["trust_remote_code"],
         )
-        return Cell(statement=f"{context.name} = {place}", values={"model": value})
+        return Cell(
+            statement=f"{context.name} = {location_expression(context['path'], context.root)}", values={"model": value}
+        )
 
     @classmethod
     def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
-        if is_local(context["path"], context.root):
-            yield from (("path", wrong) for wrong in folder_complaints(context["path"], context.root, tokenizer=True))
-            if context["revision"]:
-                yield "revision", f"is for Hub models, but {shown(context['path'])} is a folder; clear it."
+        yield from model_complaints(context)
+
+
+def model_complaints(context: NodeContext) -> Iterator[Complaint]:
+    """What is wrong with the ``path`` and ``revision`` of a node that names a model, as far as a look can tell."""
+    if is_local(context["path"], context.root):
+        yield from (("path", wrong) for wrong in folder_complaints(context["path"], context.root, tokenizer=True))
+        if context["revision"]:
+            yield "revision", f"is for Hub models, but {shown(context['path'])} is a folder; clear it."
 
 
 def folder_complaints(location: str, root: Path, tokenizer: bool = False) -> Iterator[str]:
@@ -125,7 +132,7 @@ class LoadDataset(LLMNode):
         if _is_data_file(path, context.root):
             kind = DATA_FORMATS[Path(path).suffix.lower()]
             return call("load_dataset", literal(kind), data_files=path_expression(path), split=split)
-        place = path_expression(path) if is_local(path, context.root) else literal(path)
+        place = location_expression(path, context.root)
         config = [literal(context["config"])] if context["config"] else []
         revision = {"revision": literal(context["revision"])} if context["revision"] else {}
         return call("load_dataset", place, *config, split=split, **revision)

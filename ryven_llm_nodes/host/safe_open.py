@@ -43,7 +43,7 @@ def installed_packages(project: Any, name: str, own: str) -> list[dict[str, str]
     A package is code that runs when the project is opened, so one that lies anywhere else, beside the project say, is
     refused. Raises FlowError.
     """
-    required = project.get("required packages", [])
+    required = project.get("required packages") or []
     names = [Path(str(p.get("name", ""))).name for p in required if isinstance(p, dict)]
     found = {package: _installed(package) for package in dict.fromkeys(names) if package not in ("", own)}
     if missing := [package for package, folder in found.items() if folder is None]:
