@@ -432,7 +432,9 @@ class PPOConfig(GRPOConfig):
         default="k1",
         metadata={"help": "Estimate of the KL: k1 is unbiased, k3 never negative.", "choices": ["k1", "k3"]},
     )
-    vf_coef: float = field(default=0.1, metadata={"help": "Weight of the value loss beside the policy loss."})
+    vf_coef: float = field(
+        default=0.1, metadata={"help": "Weight of the value loss, which is scaled to the size of the policy loss."}
+    )
     cliprange_value: float = field(
         default=0.2, metadata={"help": "How far a value may move from the rollout's before it is clipped."}
     )
@@ -633,9 +635,7 @@ class PPOTrainer(GRPOTrainer):
 
     # Steps 3 and 4: rewards and advantages ----------------------------------------------------------------
 
-    def _estimate_advantages(
-        self, rollout: dict[str, torch.Tensor], scores: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
+    def _estimate_advantages(self, rollout: dict[str, torch.Tensor], scores: torch.Tensor) -> dict[str, torch.Tensor]:
         """What the losses compare with, each (B, T), from the scores (B,) of the completions."""
         args, mask = self.args, rollout["completion_mask"].float()
         logps, ref_logps, values = self._evaluate_rollout(rollout)
@@ -651,11 +651,10 @@ class PPOTrainer(GRPOTrainer):
         )
         parts = {"old_logps": logps, "old_values": values, "advantages": advantages, "returns": returns}
         if args.whiten_advantages:
-            # Policy and head share the trunk, so the value loss is scaled too. In the units of the rewards it
-            # is so small beside the policy loss that no values are learned, and with lam < 1 the policy sees
-            # only the share of the score that reaches back: lam ** (tokens to the end).
-            error = masked_mean(advantages**2, mask) + 0.01 * masked_mean(returns**2, mask)
-            parts["value_error"] = error.clamp(min=1e-8)
+            # Policy and head share the trunk: measured in the reward's units, the value loss can be too small
+            # to teach it anything. With lam < 1, what the values do not know hardly reaches early tokens.
+            variance = masked_mean((returns - masked_mean(returns, mask)) ** 2, mask)
+            parts["value_scale"] = (masked_mean(advantages**2, mask) + variance).clamp(min=1e-8)
             parts["advantages"] = masked_whiten(advantages, mask)
         return parts
 
@@ -664,7 +663,7 @@ class PPOTrainer(GRPOTrainer):
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **kwargs: Any
     ) -> torch.Tensor:
-        """Policy loss + `vf_coef` * value loss - `entropy_coef` * entropy of a minibatch, a scalar."""
+        """Policy loss + `vf_coef` * scaled value loss - `entropy_coef` * entropy of a minibatch, a scalar."""
         args, mask = self.args, inputs["completion_mask"].float()
         logps, entropies, values = self._evaluate(model, inputs)
         policy, clip_fraction = policy_loss(
@@ -676,7 +675,7 @@ class PPOTrainer(GRPOTrainer):
         entropy = masked_mean(entropies, mask)
         self._record(policy_loss=policy, value_loss=value, entropy=entropy)
         self._record(clip_fraction=clip_fraction, value_clip_fraction=value_clip_fraction)
-        value = value / inputs.get("value_error", 1)
+        value = value / inputs.get("value_scale", 1)
         loss = policy + args.vf_coef * value - args.entropy_coef * entropy
         return loss / (self.current_gradient_accumulation_steps if self.model.training else 1)
 

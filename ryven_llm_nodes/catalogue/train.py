@@ -157,7 +157,7 @@ class PPO(Trainer):
     parameters = (
         _rate(1e-5, "1e-6 to 1e-5 (LoRA: about ten times that)"),
         number("epsilon", 0.2, "Clip range of the policy ratio.", above=0, below=1, typical="0.1 to 0.2"),
-        number("vf_coef", 0.1, "Weight of the value loss.", at_least=0, typical="0.05 to 0.5"),
+        number("vf_coef", 0.1, "Weight of the value loss.", at_least=0, typical="0.1 to 1"),
         number("entropy_coef", 0.01, "Weight of the entropy bonus.", at_least=0, typical="0 to 0.01"),
         number("gamma", 0.99, "Discount factor of later rewards.", at_least=0, at_most=1, typical="0.99 to 1"),
         number("lam", 0.95, "GAE lambda: bias (0) against variance (1).", at_least=0, at_most=1, typical="0.9 to 1"),

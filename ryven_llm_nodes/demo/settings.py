@@ -49,10 +49,10 @@ SFT: Final[Settings] = {
 PPO: Final[Settings] = {
     **_COMMON,
     **_ROLLOUT,
-    "max_steps": 20,
+    "max_steps": 24,
     "learning_rate": 1e-3,
     "gamma": 1.0,
-    "lam": 0.95,
+    "lam": 1.0,
     "kl_coef": 0.02,
     "entropy_coef": 0.0,
 }
@@ -76,6 +76,8 @@ GRPO: Final[Settings] = {
     "beta": 0.0,
     "reward_threshold": 0.7,
 }
+
+SAMPLES: Final = 2  # answers to each held-out prompt
 
 # How the answers to held-out prompts are sampled: as in training.
 SAMPLING: Final[dict[str, Settings]] = {

@@ -27,6 +27,7 @@ from ryven_llm_nodes.catalogue import (
 )
 from ryven_llm_nodes.demo import rewards, settings
 from ryven_llm_nodes.demo.data import DemoData, build_data, read_rows
+from ryven_llm_nodes.demo.evaluate import HeldOut, compare
 from ryven_llm_nodes.demo.model import (
     CACHE_VARIABLE,
     FOLDER_NAME,
@@ -142,8 +143,6 @@ class Gain:
 
 def measure(base: Path, models: dict[str, Path], data: DemoData) -> Iterator[Gain]:
     """Compares the model that entered each stage with the one that left it; every model is loaded once."""
-    from ryven_llm_nodes.demo.evaluate import HeldOut, compare
-
     rows = {split: read_rows(getattr(data, split).held_out) for split in ("sft", "preferences")}
     prompts = {stage: read_rows(getattr(data, f"{stage}_prompts").held_out) for stage in ("ppo", "grpo")}
     scored = {
@@ -156,7 +155,7 @@ def measure(base: Path, models: dict[str, Path], data: DemoData) -> Iterator[Gai
             return model.losses(rows["sft"])
         if stage == "dpo":
             return model.preferences(rows["preferences"])
-        return model.rewards(prompts[stage], scored[stage], **settings.SAMPLING[stage]).rewards
+        return _mean_rewards(model, prompts[stage], scored[stage], settings.SAMPLING[stage])
 
     names = {"sft": "loss", "ppo": "reward", "dpo": "preference accuracy", "grpo": "reward"}
     model, entered = HeldOut(base), {"sft": [0.0]}
@@ -169,6 +168,12 @@ def measure(base: Path, models: dict[str, Path], data: DemoData) -> Iterator[Gai
         yield Gain(stage.upper(), names[stage], len(after), comparison, lower_is_better=stage == "sft")
         if following:
             entered[following] = values(following, model)
+
+
+def _mean_rewards(model: HeldOut, rows: list[Any], reward: Any, sampling: dict[str, Any]) -> list[float]:
+    """The mean reward of a few sampled answers to each prompt: one alone is mostly luck."""
+    samples = [model.rewards(rows, reward, seed=1000 * i, **sampling).rewards for i in range(settings.SAMPLES)]
+    return [sum(rewards) / len(rewards) for rewards in zip(*samples, strict=True)]
 
 
 def run_demo(folder: Path) -> None:

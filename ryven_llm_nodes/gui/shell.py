@@ -265,7 +265,7 @@ class Shell(QObject):
                 event.ignore()
                 return True
             self._closed = True
-            self.runs.shut_down()
+            self.runs.stop()  # whoever ends the process waits for the worker, when the window is out of sight
         return False
 
     def _may_close(self) -> bool:

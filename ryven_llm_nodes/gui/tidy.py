@@ -8,8 +8,8 @@ from typing import Any, Final
 from qtpy.QtCore import QRectF, Qt
 
 LEFT, TOP = 60.0, 60.0
-GAP_X, GAP_Y = 80.0, 36.0
-SMALLEST: Final = 0.5
+GAP_X, GAP_Y = 60.0, 36.0
+SMALLEST: Final = 0.42
 
 
 def tidy(view: Any) -> None:

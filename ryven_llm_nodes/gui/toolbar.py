@@ -21,7 +21,7 @@ class Toolbar(QObject):
         self.run = self._action("Run", "play", GOOD, "F5", run, "Run the flow of this tab")
         self.stop = self._action("Stop", "stop", "#ff7a90", "Shift+F5", stop, "Stop the run within one step")
         self.check = self._action("Check", "check", ACCENT, "F6", check, "Find every problem of the flow")
-        self.generate = self._action("Generate Code", "code", VIOLET, "F7", generate, "Show the Python script of the flow")
+        self.generate = self._action("Generate Code", "code", VIOLET, "F7", generate, "Show the flow as one script")
         self.status = QLabel("")
         self.status.setObjectName("llm_status")
         self._fill_bar(window)

@@ -7,7 +7,12 @@ Run by hand, with the Python of an environment that has trl==1.12.0:
 Both train the same random-initialised Llama on the same prompts, against the same reward (the share of the
 completion's tokens whose id is below a threshold), with the same batch, passes, updates and learning rate, in
 float32 on a CPU, each in a process of its own. They take turns, so that a busy machine hurts both. Cost is
-measured on a model whose weights dominate the memory, the reward on a small one that has time to learn.
+measured on a model whose weights dominate the memory, the reward on a small one that has time to learn: one
+seed says little there, so it is the mean over seeds that counts.
+
+No completion ends early: the model cannot say the end token, nor the padding token. TRL 1.12 takes a padding
+token that was sampled for the end, outside its loss, so that it cannot learn to avoid it; now and then it runs
+into it for good.
 """
 
 import argparse
@@ -20,7 +25,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +61,7 @@ SETTINGS = {
     "gamma": 1.0,
     "lam": 0.95,
     "kl_coef": 0.05,
-    "vf_coef": 0.1,
+    "vf_coef": 1.0,  # TRL's value model has weights of its own: to Adam the scale of their loss is the same
     "cliprange_value": 0.2,
     "temperature": 1.0,
     "gradient_checkpointing": False,
@@ -79,9 +85,9 @@ def make_model(folder: str, job: Job) -> float:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    words = Tokenizer(models.WordLevel({f"w{i}": i for i in range(job.vocab)}, unk_token="w0"))
+    words = Tokenizer(models.WordLevel({f"w{i}": i for i in range(job.vocab + 2)}, unk_token="w0"))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    special = {"pad_token": f"w{job.vocab - 1}", "eos_token": f"w{job.vocab - 2}"}
+    special = {"pad_token": f"w{job.vocab}", "eos_token": f"w{job.vocab + 1}"}
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, padding_side="left", **special)
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -91,8 +97,8 @@ def make_model(folder: str, job: Job) -> float:
         num_hidden_layers=job.layers,
         num_attention_heads=job.size // 64,
         bos_token_id=None,
-        eos_token_id=job.vocab - 2,
-        pad_token_id=job.vocab - 1,
+        eos_token_id=None,
+        pad_token_id=None,
     )
     model = LlamaForCausalLM(config)
     model.save_pretrained(folder)
@@ -106,7 +112,7 @@ def make_prompts(job: Job) -> list[list[int]]:
 
     generator = random.Random(0)
     count = job.updates * job.batch
-    return [[generator.randrange(job.vocab - 2) for _ in range(PROMPT)] for _ in range(count)]
+    return [[generator.randrange(job.vocab) for _ in range(PROMPT)] for _ in range(count)]
 
 
 def train_ours(job: Job) -> tuple[Any, str]:
@@ -222,16 +228,16 @@ def run_child(python: str, side: str, job: Job) -> dict[str, Any]:
 Runs = list[dict[str, Any]]
 
 
-def run_both(options: argparse.Namespace, job: Job) -> tuple[Runs, Runs, float]:
+def run_both(python: str, job: Job, seeds: int, threads: int, at_once: int = 1) -> tuple[Runs, Runs, float]:
     """Our runs, TRL's and the model's size in millions of weights; a seed and a turn per run."""
-    ours, trl = [], []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(at_once) as pool:
         size = make_model(folder, job)
-        for seed in range(options.runs):
-            job = Job(**{**asdict(job), "folder": folder, "seed": seed, "threads": options.threads})
-            ours.append(run_child(sys.executable, "ours", job))
-            trl.append(run_child(options.python, "trl", job))
-    return ours, trl, size
+        ours, trl = [], []
+        for seed in range(seeds):
+            own = replace(job, folder=folder, seed=seed, threads=threads)
+            ours.append(pool.submit(run_child, sys.executable, "ours", own))
+            trl.append(pool.submit(run_child, python, "trl", own))
+        return [run.result() for run in ours], [run.result() for run in trl], size
 
 
 def cpu_name() -> str:
@@ -252,6 +258,13 @@ def print_row(name: str, ours: list[float], trl: list[float], target: str) -> No
     print(f"{name:20}{our:10.3f}{their:10.3f}{our / their:8.2f}   {target}")
 
 
+def print_seeds(ours: list[float], trl: list[float]) -> None:
+    for name, values in (("ours", ours), ("TRL 1.12", trl)):
+        error = statistics.stdev(values) / len(values) ** 0.5
+        seeds = " ".join(f"{value:.3f}" for value in values)
+        print(f"{name:10}{statistics.mean(values):.3f} +- {error:.3f}   {seeds}")
+
+
 def print_curve(name: str, runs: Runs) -> None:
     means = [statistics.mean(rewards) for rewards in zip(*(run["rewards"] for run in runs), strict=True)]
     print(f"{name:10}" + " ".join(f"{reward:.2f}" for reward in means[:: max(1, len(means) // 15)]))
@@ -261,25 +274,30 @@ def main() -> None:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("python", help="the Python of the environment with trl==1.12.0")
-    parser.add_argument("--runs", type=int, default=3, help="runs of each side, each with a seed of its own")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each side to measure the cost")
+    parser.add_argument("--seeds", type=int, default=8, help="runs of each side to measure the reward")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--job", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:  # a child
         print(json.dumps(measure(options.python, Job(**json.loads(options.job)))))
         return
-    ours, trl, size = run_both(options, COST)
-    learners, their_learners, small = run_both(options, LEARNING)
+    ours, trl, size = run_both(options.python, COST, options.runs, options.threads)
+    at_once = os.cpu_count() or 1  # not timed
+    learners, their_learners, small = run_both(options.python, LEARNING, options.seeds, 1, at_once)
     python = platform.python_version()
     print(f"\n{cpu_name()}, {os.cpu_count()} cores, {options.threads} threads used, Python {python}")
-    print(f"ours: {ours[0]['versions']}; theirs: {trl[0]['versions']}; medians of {options.runs} runs")
-    print(f"cost: {size:.0f}M weights, {COST}\nreward: {small:.0f}M weights, {LEARNING}\n")
+    print(f"ours: {ours[0]['versions']}; theirs: {trl[0]['versions']}")
+    print(f"medians of {options.runs} runs, for the reward of {options.seeds}")
+    print(f"cost: {size:.0f}M weights, {COST}\nreward: {small:.1f}M weights, {LEARNING}\n")
     print(f"{'':20}{'ours':>10}{'TRL 1.12':>10}{'ratio':>8}   target")
     targets = (("samples/s", "", "at least 1.5"), ("peak memory", ", GB", "at most 0.7"))
     for name, unit, target in targets:
         print_row(name + unit, [run[name] for run in ours], [run[name] for run in trl], target)
     rewards = [[final_reward(run) for run in runs] for runs in (learners, their_learners)]
     print_row("reward at the end", *rewards, "at least 1")
+    print("\nReward at the end: mean +- standard error, and of every seed")
+    print_seeds(*rewards)
     print("\nMean reward along the way")
     print_curve("ours", learners)
     print_curve("TRL 1.12", their_learners)

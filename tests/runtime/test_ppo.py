@@ -476,7 +476,7 @@ def test_the_scale_of_the_rewards_does_not_weigh_the_value_loss(build: Train, wh
         set_seed(0)
         trainer.value_head.weight.data.normal_().mul_(scale / 30)
         batch = trainer._generate_and_score_completions(inputs)
-        assert ("value_error" in batch) == whiten
+        assert ("value_scale" in batch) == whiten
         trainer.model.eval()
         trainer.compute_loss(trainer.model, batch).backward()
         gradients.append(trainer.model.model.embed_tokens.weight.grad)
@@ -488,17 +488,6 @@ def test_values_learn_what_is_earned_already(train: Train) -> None:
     options = {"gamma": 1.0, "kl_coef": 0.1, "entropy_coef": 0.0, "per_device_train_batch_size": 32}
     trainer = train(**options, prompts=PROMPTS * 64, max_steps=100, logging_steps=4)
     assert statistics.mean(logged(trainer, "ppo/explained_variance")[-10:]) > 0.6
-
-
-@pytest.mark.parametrize("peft", [False, True])
-def test_rewards_that_no_longer_change_do_not_blow_up_the_value_loss(train: Train, peft: bool) -> None:
-    def always_five(completions: list[str], **kwargs: Any) -> list[float]:
-        return [5.0] * len(completions)
-
-    options = {"gamma": 1.0, "kl_coef": 0.0, "entropy_coef": 0.0, "learning_rate": 1e-2}
-    peft_config = {"peft_config": lora()} if peft else {}
-    trainer = train(reward_funcs=always_five, **options, **peft_config, max_steps=100)
-    assert max(logged(trainer, "grad_norm")) < 5
 
 
 def test_lambda_changes_the_run(train: Train) -> None:
