@@ -120,9 +120,7 @@ class HeldOut:
                 values[i] = value
         return values
 
-    def _sample(
-        self, prompts: Sequence[Any], max_new_tokens: int, temperature: float, seed: int
-    ) -> list[str]:
+    def _sample(self, prompts: Sequence[Any], max_new_tokens: int, temperature: float, seed: int) -> list[str]:
         """One sampled completion a prompt, as text without special tokens."""
         ids = [_prompt_ids(self.tokenizer, prompt) for prompt in prompts]
         sampled = _sample_ids(self.model, ids, self.tokenizer.eos_token_id, max_new_tokens, temperature, seed)

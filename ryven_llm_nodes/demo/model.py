@@ -114,9 +114,7 @@ def _from_hub(converted: Path, scratch: Path, report: Callable[[str], None]) -> 
     if online:
         report(f"Fetching {MODEL_ID} from the model Hub (270 MB) ...")
     try:
-        source = snapshot_download(
-            MODEL_ID, allow_patterns=list(HUB_FILES), token=False, local_files_only=not online
-        )
+        source = snapshot_download(MODEL_ID, allow_patterns=list(HUB_FILES), token=False, local_files_only=not online)
     except FileNotFoundError as error:
         raise OSError("it does not answer, and its local cache has no copy") from error
     _convert(Path(source), converted)

@@ -118,5 +118,3 @@ def visible_part(inner: QWidget, viewport: QWidget) -> QRect:
 
 def _is_inside(inner: QWidget, outer: QWidget) -> bool:
     return outer.isAncestorOf(inner)
-
-

@@ -310,4 +310,3 @@ def make_editor(kind: str, parameter: Parameter, root: Callable[[], Path | None]
         return PathEditor(parameter, root, parent)
     kinds: dict[str, type[Editor]] = {"flag": FlagEditor, "choice": ChoiceEditor, "code": CodeEditor}
     return kinds.get(kind, LineEditor)(parameter, parent)
-

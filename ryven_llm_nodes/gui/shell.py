@@ -30,6 +30,7 @@ from ryven_llm_nodes.run import Outcome
 TITLE: Final = "Ryven · LLM post-training"
 TIP_MS: Final = 6000
 
+
 class Shell(QObject):
     """Everything that this package adds to one main window of Ryven."""
 
@@ -279,8 +280,10 @@ class Shell(QObject):
         )
         return answer == buttons.Discard or (answer == buttons.Save and self.save())
 
+
 def _sorted_nodes(window: Any) -> list[Any]:
     return sorted(window.core_session.nodes, key=lambda node: node.title)
+
 
 def main_window() -> Any | None:
     """The main window of Ryven, once it is there."""
@@ -290,15 +293,18 @@ def main_window() -> Any | None:
     windows = [w for w in (app.topLevelWidgets() if app else []) if isinstance(w, MainWindow)]
     return next((window for window in windows if hasattr(window, "nodes_list_widget")), None)
 
+
 def shell_of(session_gui: Any) -> Shell | None:
     """The shell of the window that ``session_gui`` belongs to."""
     return getattr(session_gui.gui_parent, "llm_shell", None)
+
 
 def install_shell(window: Any, path: Path | None = None) -> Shell:
     """Adds the shell to ``window``; once."""
     if getattr(window, "llm_shell", None) is None:
         window.llm_shell = Shell(window, path)
     return window.llm_shell
+
 
 def install_later() -> None:
     """Adds the shell to Ryven's window as soon as that is complete: nodes are loaded while it is being built."""
@@ -308,5 +314,6 @@ def install_later() -> None:
             install_shell(window)
 
     QTimer.singleShot(0, install)
+
 
 _QT: Final = Qt  # qtpy chooses the binding when it is first imported

@@ -53,9 +53,7 @@ def test_conversational_completions_score_the_same(score):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_one_score_a_completion_and_other_columns_do_not_matter(name):
-    scores = FUNCTIONS[name](
-        completions=[GOOD, ""], topic=[TOPIC, TOPIC], prompts=["a", "b"], log_metric=None
-    )
+    scores = FUNCTIONS[name](completions=[GOOD, ""], topic=[TOPIC, TOPIC], prompts=["a", "b"], log_metric=None)
     assert len(scores) == 2
     assert all(isinstance(score, float) for score in scores)
 

@@ -158,9 +158,7 @@ def test_what_is_saved_opens_as_it_was(open_editor: Callable[..., Any], tmp_path
     assert read_flow(tmp_path / "mine.json").steps == before[0]
 
 
-def test_a_save_that_fails_leaves_the_file(
-    editor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_save_that_fails_leaves_the_file(editor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     node = editor.place(SFT)
     assert editor.shell.save_to(tmp_path / "flow.json")
     before = (tmp_path / "flow.json").read_bytes()

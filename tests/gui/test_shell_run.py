@@ -144,7 +144,9 @@ def test_a_failure_shows_on_its_node_and_in_the_log(open_flow: Callable[..., Any
     drawn = flows.alone("grpo")
     for node in drawn["flows"]["grpo"]["nodes"]:
         if node["additional data"]["name"] == "variety":
-            code = flows.REWARD.replace("texts =", "if len(completions) == 4:\n        raise KeyError('colour')\n    texts =")  # noqa: E501
+            code = flows.REWARD.replace(
+                "texts =", "if len(completions) == 4:\n        raise KeyError('colour')\n    texts ="
+            )  # noqa: E501
             node["additional data"]["params"]["code"] = code
     editor = open_flow(drawn)
     lines = editor.log()

@@ -339,5 +339,3 @@ def _take_the_script(desk: Desk, work: Path) -> None:
     desk.ask("window.activateWindow()")  # a window manager would do that; there is none here
     assert "SFTTrainer" in desk.ask("app.clipboard().text()")
     assert (work / "outputs" / "pipeline" / "sft" / "model.safetensors").is_file()
-
-
