@@ -49,7 +49,7 @@ SFT: Final[Settings] = {
 PPO: Final[Settings] = {
     **_COMMON,
     **_ROLLOUT,
-    "max_steps": 24,
+    "max_steps": 20,
     "learning_rate": 1e-3,
     "gamma": 1.0,
     "lam": 1.0,

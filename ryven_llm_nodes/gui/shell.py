@@ -8,6 +8,7 @@ from typing import Any, Final
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox, QToolTip
+from qtpy.shiboken import isValid
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.errors import LLMNodesError
@@ -251,10 +252,11 @@ class Shell(QObject):
     @property
     def modified(self) -> bool:
         """Whether anything was done since the project was opened or saved."""
-        return any(not view._undo_stack.isClean() for view in self.window.session_gui.flow_views.values())
+        stacks = (view._undo_stack for view in self.window.session_gui.flow_views.values())
+        return any(isValid(stack) and not stack.isClean() for stack in stacks)  # a window that goes takes them along
 
     def _show_modified(self) -> None:
-        if not self._closed:  # the undo stacks are cleared once more while the window goes
+        if not self._closed and isValid(self.window):  # undo stacks are cleared once more while the window goes
             self.window.setWindowModified(self.modified)
 
     # The end

@@ -146,7 +146,7 @@ def test_a_failure_shows_on_its_node_and_in_the_log(open_flow: Callable[..., Any
         if node["additional data"]["name"] == "variety":
             code = flows.REWARD.replace(
                 "texts =", "if len(completions) == 4:\n        raise KeyError('colour')\n    texts ="
-            )  # noqa: E501
+            )
             node["additional data"]["params"]["code"] = code
     editor = open_flow(drawn)
     lines = editor.log()
