@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtCore import QPointF, QRectF
 from qtpy.QtGui import QGuiApplication
 from ryvencore import Flow
-from ryvencore_qt.src.flows.FlowCommands import FlowUndoCommand, RemoveComponents_Command
+from ryvencore_qt.src.flows.FlowCommands import FlowUndoCommand, MoveComponents_Command, RemoveComponents_Command
 from ryvencore_qt.src.flows.FlowView import FlowView
 from ryvencore_qt.src.flows.nodes.NodeItem import NodeItem
 
@@ -95,6 +95,25 @@ def select_items() -> None:
         self._watch_scene_selection()
 
     FlowView.select_items = select_items
+
+
+@workaround(CORE_QT)
+def every_drag_is_undoable() -> None:
+    """flows/FlowView.py:1238: the border is checked as if a drag that is over were still to be added.
+
+    A node that was dragged to within its own way of the border moved, but undo did not know of it.
+    """
+    original = FlowView._move_selected_copmonents__cmd
+
+    def move(self: FlowView, pos_diff: QPointF, already_moved: bool = False) -> None:
+        if not already_moved:
+            original(self, pos_diff)
+            return
+        moved = self.scene().selectedItems()
+        self.push_undo(MoveComponents_Command(self, moved, p_from=-pos_diff, p_to=QPointF(0, 0)))
+        self.viewport().repaint()
+
+    FlowView._move_selected_copmonents__cmd = move
 
 
 @workaround(CORE_QT)

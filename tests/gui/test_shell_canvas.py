@@ -247,6 +247,20 @@ def test_undoing_a_deletion_restores_order_and_wires(editor: Any) -> None:
     assert len(editor.view.connection_items) == 2
 
 
+def test_a_drag_toward_the_border_can_be_undone(editor: Any) -> None:
+    """Ryven's own check counts such a drag twice, and then forgets it."""
+    item = editor.place(LoadModel).gui.item
+    item.setPos(item.boundingRect().width(), item.boundingRect().height())
+    before, way = item.pos(), QPointF(0, -0.4 * item.boundingRect().height())
+    editor.view.select_items([item])
+    item.setPos(before + way)
+    editor.view._move_selected_copmonents__cmd(way, already_moved=True)
+    editor.view._undo_stack.undo()
+    assert item.pos() == before
+    editor.view._undo_stack.redo()
+    assert item.pos() == before + way
+
+
 def test_the_list_on_the_canvas_places_the_node_that_is_clicked(editor: Any) -> None:
     editor.view.show_place_node_widget(QPoint(200, 200))
     nodes = editor.view._node_list_widget
