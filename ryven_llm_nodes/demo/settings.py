@@ -80,7 +80,7 @@ GRPO: Final[Settings] = {
     "reward_threshold": 0.7,
 }
 
-SAMPLES: Final = 2  # answers to each held-out prompt
+SAMPLES: Final = {"ppo": 1, "grpo": 2}  # answers to each held-out prompt; GRPO's are short, and gain less
 
 # How the answers to held-out prompts are sampled: as in training.
 SAMPLING: Final[dict[str, Settings]] = {

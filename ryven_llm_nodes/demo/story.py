@@ -43,6 +43,7 @@ from ryven_llm_nodes.program.project import Placement, project, write_project
 MODEL: Final = "base-model"
 FLOW: Final = "flow.json"
 SCRIPT: Final = "pipeline.py"
+BATCH: Final = 64  # rows that are measured at once
 
 
 def demo_flow(model: str = f"./{MODEL}", data: str = "data") -> dict[str, Any]:
@@ -155,25 +156,21 @@ def measure(base: Path, models: dict[str, Path], data: DemoData) -> Iterator[Gai
             return model.losses(rows["sft"])
         if stage == "dpo":
             return model.preferences(rows["preferences"])
-        return _mean_rewards(model, prompts[stage], scored[stage], settings.SAMPLING[stage])
+        samples = range(settings.SAMPLES[stage])
+        sampling = settings.SAMPLING[stage]
+        drawn = [model.rewards(prompts[stage], scored[stage], seed=1000 * i, **sampling).rewards for i in samples]
+        return [sum(rewards) / len(rewards) for rewards in zip(*drawn, strict=True)]
 
     names = {"sft": "loss", "ppo": "reward", "dpo": "preference accuracy", "grpo": "reward"}
-    model, entered = HeldOut(base), {"sft": [0.0]}
-    entered["sft"] = values("sft", model)
+    entered = {"sft": values("sft", HeldOut(base, BATCH))}
     stages = list(names)
     for stage, following in zip(stages, [*stages[1:], None], strict=True):
-        model = HeldOut(models[stage])
+        model = HeldOut(models[stage], BATCH)
         after = values(stage, model)
         comparison = compare(entered[stage], after)
         yield Gain(stage.upper(), names[stage], len(after), comparison, lower_is_better=stage == "sft")
         if following:
             entered[following] = values(following, model)
-
-
-def _mean_rewards(model: HeldOut, rows: list[Any], reward: Any, sampling: dict[str, Any]) -> list[float]:
-    """The mean reward of a few sampled answers to each prompt: one alone is mostly luck."""
-    samples = [model.rewards(rows, reward, seed=1000 * i, **sampling).rewards for i in range(settings.SAMPLES)]
-    return [sum(rewards) / len(rewards) for rewards in zip(*samples, strict=True)]
 
 
 def run_demo(folder: Path) -> None:
