@@ -94,10 +94,6 @@ class Display:
 
     def _show_Log(self, event: events.Log) -> None:
         self._say(event.text)
-        if event.text.startswith("checking"):
-            from transformers.utils import logging
-
-            logging.disable_progress_bar()  # "Loading weights" bars, one a stage
 
     def _show_Progress(self, event: events.Progress) -> None:
         if event.step not in self._tasks:
@@ -114,6 +110,9 @@ class Display:
             self._say(f"  {event.step} step {event.done}: {line}")
 
     def _show_StageStarted(self, event: events.StageStarted) -> None:
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # of loading weights; the libraries are in memory once a stage starts
         if not self.console.is_terminal and event.label.split(" ")[0] in ("SFT", "PPO", "DPO", "GRPO"):
             self._say(f"{event.label} ...")
 
