@@ -138,10 +138,16 @@ def test_a_bad_flow(what: str, command: str, data: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("no json", "is not JSON (Expecting value: line 1 column 1 (char 0)); give a project that was saved by Ryven."),
+        (
+            "no json",
+            "is not JSON (Expecting value: line 1 column 1 (char 0)); give a Ryven project, an exported script, or the folder of a model or a run.",
+        ),
         ("{}", "is not a Ryven project: it has no 'flows'."),
         (json.dumps({"flows": {}}), "holds no flow; open it in the editor and add one."),
-        (None, "does not exist; give the .json file of a Ryven project."),
+        (
+            None,
+            "does not exist; give a Ryven project, an exported script, or the folder of a model or a run.",
+        ),
         (
             json.dumps(unknown_node()),
             "unknown node 'ryven_llm_nodes.LoadModell'. Did you mean 'ryven_llm_nodes.LoadModel'?",

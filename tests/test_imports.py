@@ -37,7 +37,7 @@ def python(code: str, *arguments: object, **env: str) -> str:
         "ryven_llm_nodes.templates",
         "ryven_llm_nodes.terminal",
         "ryven_llm_nodes.host.session",
-        "ryven_llm_nodes.host.safe_open",
+        "ryven_llm_nodes.host.required_packages",
     ],
 )
 def test_importing_loads_nothing_heavy_and_no_qt(module: str) -> None:

@@ -14,8 +14,8 @@ from ryvencore_qt.src.flows.FlowView import FlowView
 from ryvencore_qt.src.flows.nodes.NodeItem import NodeItem
 
 from ryven_llm_nodes.errors import FlowError
-from ryven_llm_nodes.host.safe_open import refuse_unsafe
 from ryven_llm_nodes.host.versions import CORE_QT, workaround
+from ryven_llm_nodes.program.pickles import refuse_unsafe
 
 STEP = 36
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ryven_llm_nodes.errors import LLMNodesError, UsageError, one_line, suggestion
-from ryven_llm_nodes.host.safe_open import installed_packages, refuse_unsafe
+from ryven_llm_nodes.host.required_packages import installed_packages
 from ryven_llm_nodes.program.flow import read_project
 from ryven_llm_nodes.program.project import project as empty_project
 
@@ -39,7 +39,6 @@ def edit(flow: Path | None = None, template: str | None = None, project: Mapping
 def _content(flow: Path | None, template: str | None, project: Mapping[str, Any] | None) -> Mapping[str, Any]:
     if flow is not None:
         content = read_project(flow)
-        refuse_unsafe(content, str(flow))
         return {**content, "required packages": installed_packages(content, str(flow), PACKAGE_FOLDER.name)}
     if template is not None:
         return {**_template(template), "required packages": []}

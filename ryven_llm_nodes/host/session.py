@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ryvencore import Flow, Session
 
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
-from ryven_llm_nodes.host.safe_open import refuse_unsafe
 from ryven_llm_nodes.program import Graph, build, read_flow, read_live_flow
+from ryven_llm_nodes.program.flow import read_project
 from ryven_llm_nodes.run import CancelToken, Listener, Outcome, run_program
 
 
@@ -26,11 +25,9 @@ def open_project(path: Path) -> Session:
 
     Raises FlowError for a file that is no project, has an unknown node, or holds a pickle that is not plain data.
     """
-    read_flow(path)
-    project = json.loads(path.read_text(encoding="utf-8"), strict=False)
-    refuse_unsafe(project, str(path))
+    read_flow(path)  # finds unknown nodes, which Ryven's own error does not name
     session = new_session()
-    session.load(project)
+    session.load(dict(read_project(path)))
     return session
 
 

@@ -6,6 +6,7 @@ Nothing is unpickled and no Ryven session is made: parameters stand in a project
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,16 @@ from typing import Any, Final
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
 from ryven_llm_nodes.catalogue.node import stored
 from ryven_llm_nodes.catalogue.usercode import CodeError, read_code
-from ryven_llm_nodes.errors import FlowError, Problem, shown, suggestion
+from ryven_llm_nodes.errors import FlowError, Problem, one_line, shown, suggestion
+from ryven_llm_nodes.program.carried import CARRIED_FILE, ROOT, flow_in_script
 from ryven_llm_nodes.program.graph import Graph, Step, Wire
 from ryven_llm_nodes.program.names import Names, identifier
+from ryven_llm_nodes.program.pickles import refuse_unsafe
 
 NODES: Final = {f"ryven_llm_nodes.{node.__name__}": node for node in ALL_NODES}
 LARGEST_PROJECT: Final = 64 * 2**20
+LARGEST_CANVAS: Final = 1e6
+WANTED: Final = "give a Ryven project, an exported script, or the folder of a model or a run"
 
 
 @dataclass(frozen=True)
@@ -30,18 +35,19 @@ class _Placed:
     name: str
     given: Mapping[str, Any]
     index: int
+    place: tuple[float, float]
 
 
 def read_flow(path: Path, title: str | None = None) -> Graph:
-    """The flow in the project file at ``path``; ``title`` chooses among several. Raises FlowError."""
-    project = _load(path)
-    flows = _flows(project, path)
+    """The flow of :func:`read_project` of ``path``; ``title`` chooses among several. Raises FlowError."""
+    project = read_project(path)
+    flows = project["flows"]
     if title is None and len(flows) > 1:
         raise _refused(path, f"holds {len(flows)} flows ({', '.join(map(repr, flows))}); choose one with --flow.")
     chosen = next(iter(flows)) if title is None else title
     if chosen not in flows:
         raise _refused(path, f"holds no flow {chosen!r}.{suggestion(chosen, list(flows))}")
-    return graph_of(flows[chosen], chosen, path.resolve().parent, path.name)
+    return graph_of(flows[chosen], chosen, root_of(project, path), path.name)
 
 
 def read_live_flow(flow: Any, root: Path, source: str = "") -> Graph:
@@ -50,10 +56,29 @@ def read_live_flow(flow: Any, root: Path, source: str = "") -> Graph:
 
 
 def read_project(path: Path) -> Mapping[str, Any]:
-    """The project at ``path`` as it stands in the file, with at least one flow. Raises FlowError."""
-    project = _load(path)
-    _flows(project, path)
+    """The project at ``path`` as it stands there, with at least one flow; every way in leads through here.
+
+    ``path`` is a project file, a script that carries the flow it was written from, or the folder of a model or a run,
+    which hold theirs as ``flow.json``. Raises FlowError, also where a pickle does more than hold plain data.
+    """
+    project = _load(path / CARRIED_FILE if os.path.isdir(path) else path)
+    flows = project.get("flows") if isinstance(project, dict) else None
+    if not isinstance(flows, dict) or not all(isinstance(flow, dict) for flow in flows.values()):
+        raise _refused(path, "is not a Ryven project: it has no 'flows'.")
+    if not flows:
+        raise _refused(path, "holds no flow; open it in the editor and add one.")
+    refuse_unsafe(project, str(path))
     return project
+
+
+def root_of(project: Mapping[str, Any], path: Path) -> Path:
+    """The folder that relative paths of ``project``, which was read from ``path``, are looked up in."""
+    folder = path.resolve() if os.path.isdir(path) else path.resolve().parent
+    relative = project.get(ROOT)
+    try:
+        return (folder / relative).resolve() if isinstance(relative, str) else folder
+    except (OSError, ValueError, RuntimeError):  # a null byte, links without end
+        return folder
 
 
 def _refused(path: Path, message: str) -> FlowError:
@@ -62,27 +87,19 @@ def _refused(path: Path, message: str) -> FlowError:
 
 def _load(path: Path) -> Any:
     try:
-        if path.is_dir():
-            raise _refused(path, "is a folder; give the .json file of a Ryven project.")
+        if not os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
+            found = "is no file" if os.path.exists(path) else "does not exist"
+            raise _refused(path, f"{found}; {WANTED}.")
         if path.stat().st_size > LARGEST_PROJECT:
             raise _refused(path, f"is larger than {LARGEST_PROJECT // 2**20} MB, which no Ryven project is.")
+        text = path.read_text(encoding="utf-8")
         # strict=False as in Ryven's own reader: it admits control characters inside strings
-        return json.loads(path.read_text(encoding="utf-8"), strict=False)
-    except FileNotFoundError:
-        raise _refused(path, "does not exist; give the .json file of a Ryven project.") from None
+        return flow_in_script(text) if path.suffix == ".py" else json.loads(text, strict=False)
     except OSError as error:
         raise _refused(path, f"cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
-        raise _refused(path, f"is not JSON ({error}); give a project that was saved by Ryven.") from error
-
-
-def _flows(project: Any, path: Path) -> Mapping[str, Any]:
-    flows = project.get("flows") if isinstance(project, dict) else None
-    if not isinstance(flows, dict) or not all(isinstance(flow, dict) for flow in flows.values()):
-        raise _refused(path, "is not a Ryven project: it has no 'flows'.")
-    if not flows:
-        raise _refused(path, "holds no flow; open it in the editor and add one.")
-    return flows
+        what = "carries no flow" if path.suffix == ".py" else "is not JSON"
+        raise _refused(path, f"{what} ({one_line(str(error))}); {WANTED}.") from error
 
 
 def graph_of(data: Mapping[str, Any], title: str, root: Path, source: str = "") -> Graph:
@@ -97,7 +114,7 @@ def graph_of(data: Mapping[str, Any], title: str, root: Path, source: str = "") 
         _connect(connection, placed, names, wires, problems)
     if problems:
         raise FlowError(problems)
-    steps = (Step(names[n.index], n.node, n.given, wires[n.index], n.index) for n in placed if n)
+    steps = (Step(names[n.index], n.node, n.given, wires[n.index], n.index, n.name, n.place) for n in placed if n)
     return Graph(title, tuple(steps), root, source)
 
 
@@ -113,7 +130,12 @@ def _placed(data: Any, index: int, problems: list[Problem]) -> _Placed | None:
         )
         return None
     name, given = stored(data.get("additional data"))
-    return _Placed(node, name, given, index)
+    return _Placed(node, name, given, index, (_pixels(data.get("pos x")), _pixels(data.get("pos y"))))
+
+
+def _pixels(value: Any) -> float:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) < LARGEST_CANVAS else 0.0  # False for not-a-number
 
 
 def _named(placed: list[_Placed], problems: list[Problem]) -> Iterator[tuple[int, str]]:

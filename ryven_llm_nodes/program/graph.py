@@ -27,8 +27,9 @@ class Step:
     """A node of the flow.
 
     ``name`` is unique in its graph and a Python identifier: variable, function and folder are named after it.
-    ``given`` holds the parameters that were set, ``wires`` the inputs that are connected, ``index`` the place of the
-    node in Ryven's list of nodes.
+    ``given`` holds the parameters that were set, ``wires`` the inputs that are connected, ``index`` the position of
+    the node in Ryven's list of nodes, ``title`` the name that its user gave it, if any, as it was typed, and ``place``
+    where it lies on the canvas, in pixels.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Step:
     given: Mapping[str, JSON] = field(default_factory=dict)
     wires: Mapping[str, Wire] = field(default_factory=dict)
     index: int = 0
+    title: str = ""
+    place: tuple[float, float] = (0.0, 0.0)
 
     @property
     def label(self) -> str:

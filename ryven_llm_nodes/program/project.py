@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.catalogue.parameters import JSON
+from ryven_llm_nodes.program.carried import COPY, ROOT
 from ryven_llm_nodes.program.files import write_whole
 from ryven_llm_nodes.program.flow import graph_of
 from ryven_llm_nodes.program.graph import Graph
@@ -18,6 +20,9 @@ RYVEN_VERSION: Final = "3.5.0"
 PACKAGE: Final = "ryven_llm_nodes"
 EMPTY_STATE: Final = "gASVAQAAAAAAAAB9lC4="  # base64 of a pickled {}, which Ryven wants for every node
 COLUMN, ROW = 300, 150
+
+_End: TypeAlias = tuple[int, type[LLMNode], str]
+"""An end of a wire: the place of a node in the list, its class, and the name of a port."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +43,19 @@ def project(title: str, nodes: Iterable[Placement], wires: Iterable[str]) -> dic
     """
     nodes = list(nodes)
     places = {placement.name: i for i, placement in enumerate(nodes)}
-    flow = {
-        "algorithm mode": "data",
-        "nodes": [_node(placement, i + 2) for i, placement in enumerate(nodes)],
-        "connections": [_connection(wire, nodes, places) for wire in wires],
-        "output data": [],
-        "GID": 1,
-    }
+    placed = [_node(node, i + 2, (node.column * COLUMN, node.row * ROW)) for i, node in enumerate(nodes)]
+    return _project(title, placed, [_connection(wire, nodes, places) for wire in wires])
+
+
+def _project(title: str, nodes: list[Any], connections: list[Any]) -> dict[str, Any]:
+    flow = {"algorithm mode": "data", "nodes": nodes, "connections": connections, "output data": [], "GID": 1}
     # A bare name is looked up among the packages that the user has installed in Ryven, on any machine.
     packages = [{"name": PACKAGE, "dir": PACKAGE}]
     info = {"type": "Ryven project file", "ryven version": RYVEN_VERSION}
     return {"general info": info, "required packages": packages, "GID": 0, "addons": {}, "flows": {title: flow}}
 
 
-def _node(placement: Placement, gid: int) -> dict[str, Any]:
+def _node(placement: Placement, gid: int, place: tuple[float, float]) -> dict[str, Any]:
     return {
         "GID": gid,
         "version": placement.node.version,
@@ -60,21 +64,57 @@ def _node(placement: Placement, gid: int) -> dict[str, Any]:
         "additional data": {"name": placement.name, "params": dict(placement.params)},
         "inputs": [],
         "outputs": [],
-        "pos x": placement.column * COLUMN,
-        "pos y": placement.row * ROW,
+        "pos x": place[0],
+        "pos y": place[1],
     }
 
 
 def _connection(wire: str, nodes: list[Placement], places: Mapping[str, int]) -> dict[str, int]:
     source, target = (end.strip().split(".") for end in wire.split("->"))
-    outputs = [port.name for port in nodes[places[source[0]]].node.out_ports]
-    inputs = [port.name for port in nodes[places[target[0]]].node.in_ports]
+    out, into = ((places[name], nodes[places[name]].node, port) for name, port in (source, target))
+    return _wire(out, into)
+
+
+def _wire(out: _End, into: _End) -> dict[str, int]:
+    outputs = {port.name: i for i, port in enumerate(out[1].out_ports)}
+    inputs = {port.name: i for i, port in enumerate(into[1].in_ports)}
     return {
-        "parent node index": places[source[0]],
-        "output port index": dict(zip(outputs, range(9), strict=False))[source[1]],
-        "connected node": places[target[0]],
-        "connected input port index": dict(zip(inputs, range(9), strict=False))[target[1]],
+        "parent node index": out[0],
+        "output port index": outputs[out[2]],
+        "connected node": into[0],
+        "connected input port index": inputs[into[2]],
     }
+
+
+def project_of(graph: Graph, folder: Path) -> dict[str, Any]:
+    """A copy of ``graph``'s flow, to be carried in ``folder``: relative paths still lead to files beside the original.
+
+    It holds nodes, names, values, wires and places; reading it gives the same steps.
+    """
+    titles = {step.name: step.title for step in graph.steps}
+    found = graph_of_project(_copy(graph, titles), graph.root)
+    for step, again in zip(graph.steps, found.steps, strict=True):
+        if step.name != again.name:  # numbered after a node that is not in this part of the flow
+            titles[step.name] = step.name
+    return {**_copy(graph, titles), ROOT: _relative(graph.root, folder), COPY: True}
+
+
+def _copy(graph: Graph, titles: Mapping[str, str]) -> dict[str, Any]:
+    place = {step.name: i for i, step in enumerate(graph.steps)}
+    nodes = [_node(Placement(titles[s.name], s.node, s.given), i + 2, s.place) for i, s in enumerate(graph.steps)]
+    wires = [
+        _wire((place[wire.step], graph.by_name[wire.step].node, wire.port), (place[step.name], step.node, port))
+        for step in graph.steps
+        for port, wire in step.wires.items()
+    ]
+    return _project(graph.title, nodes, wires)
+
+
+def _relative(root: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(root.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # another drive of Windows
+        return str(root.resolve())
 
 
 def write_project(data: Mapping[str, Any], path: Path) -> None:

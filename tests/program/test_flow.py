@@ -69,7 +69,10 @@ class TestNoFlow:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            ("", "is not JSON (Expecting value: line 1 column 1 (char 0)); give a project that was saved by Ryven."),
+            (
+                "",
+                "is not JSON (Expecting value: line 1 column 1 (char 0)); give a Ryven project, an exported script, or the folder of a model or a run.",
+            ),
             ("{", "is not JSON"),
             ("import os", "is not JSON"),
             (b"\xff\xfe", "is not JSON"),
@@ -94,13 +97,13 @@ class TestNoFlow:
         assert len(said) < 600
 
     def test_no_file(self, tmp_path: Path) -> None:
-        assert "does not exist; give the .json file" in refusal(tmp_path / "none.json")
+        assert "does not exist; give a Ryven project" in refusal(tmp_path / "none.json")
 
     def test_a_folder(self, tmp_path: Path) -> None:
-        assert "is a folder; give the .json file" in refusal(tmp_path)
+        assert "flow.json: does not exist; give a Ryven project" in refusal(tmp_path)
 
     def test_a_path_that_cannot_be(self, tmp_path: Path) -> None:
-        assert "cannot be read: File name too long." in refusal(tmp_path / ("x" * 5000))
+        assert "does not exist; give a Ryven project" in refusal(tmp_path / ("x" * 5000))
 
     def test_a_file_beyond_all_measure(self, tmp_path: Path) -> None:
         with (tmp_path / "f.json").open("wb") as file:

@@ -10,16 +10,12 @@ import base64
 import binascii
 import pickletools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from ryven_llm_nodes.errors import FlowError, Problem
 
 PICKLED: Final = frozenset({"state data", "serialized", "widget data", "main widget data", "val", "value"})
 """The keys of a project under which ryvencore 0.5.0 and ryvencore-qt 0.5.0 keep pickles."""
-
-NODES: Final = Path.home() / ".ryven" / "nodes"
-"""Where users of Ryven install packages."""
 
 NAMING: Final = frozenset(
     "GLOBAL STACK_GLOBAL INST OBJ NEWOBJ NEWOBJ_EX REDUCE BUILD EXT1 EXT2 EXT4 PERSID BINPERSID".split()  # noqa: SIM905
@@ -35,28 +31,6 @@ def refuse_unsafe(project: Any, name: str) -> None:
     ]
     if problems:
         raise FlowError(problems)
-
-
-def installed_packages(project: Any, name: str, own: str) -> list[dict[str, str]]:
-    """The packages that ``project`` requires beside our ``own``, each where the user has installed it.
-
-    A package is code that runs when the project is opened, so one that lies anywhere else, beside the project say, is
-    refused. Raises FlowError.
-    """
-    required = project.get("required packages") or []
-    names = [Path(str(p.get("name", ""))).name for p in required if isinstance(p, dict)]
-    found = {package: _installed(package) for package in dict.fromkeys(names) if package not in ("", own)}
-    if missing := [package for package, folder in found.items() if folder is None]:
-        message = f"needs the packages {', '.join(missing)}; put them into {NODES}, if you trust them."
-        raise FlowError([Problem(message, name)])
-    return [{"name": package, "dir": str(folder)} for package, folder in found.items()]
-
-
-def _installed(package: str) -> Path | None:
-    import ryven
-
-    places = (NODES, Path(ryven.__file__).parent / "example_nodes")
-    return next((place / package for place in places if (place / package / "nodes.py").is_file()), None)
 
 
 def _findings(data: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from ryven_llm_nodes import templates
 from ryven_llm_nodes.errors import FlowError
-from ryven_llm_nodes.host.safe_open import PICKLED, installed_packages, refuse_unsafe
+from ryven_llm_nodes.host.required_packages import installed_packages
 from ryven_llm_nodes.host.session import open_project
+from ryven_llm_nodes.program.pickles import PICKLED, refuse_unsafe
 
 
 class Evil:

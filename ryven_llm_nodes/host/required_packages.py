@@ -1,0 +1,33 @@
+"""The packages of nodes that a project asks for: code, which is only taken from where the user has installed it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from ryven_llm_nodes.errors import FlowError, Problem
+
+NODES: Final = Path.home() / ".ryven" / "nodes"
+"""Where users of Ryven install packages."""
+
+
+def installed_packages(project: Any, name: str, own: str) -> list[dict[str, str]]:
+    """The packages that ``project`` requires beside our ``own``, each where the user has installed it.
+
+    A package is code that runs when the project is opened, so one that lies anywhere else, beside the project say, is
+    refused. Raises FlowError.
+    """
+    required = project.get("required packages") or []
+    names = [Path(str(p.get("name", ""))).name for p in required if isinstance(p, dict)]
+    found = {package: _installed(package) for package in dict.fromkeys(names) if package not in ("", own)}
+    if missing := [package for package, folder in found.items() if folder is None]:
+        message = f"needs the packages {', '.join(missing)}; put them into {NODES}, if you trust them."
+        raise FlowError([Problem(message, name)])
+    return [{"name": package, "dir": str(folder)} for package, folder in found.items()]
+
+
+def _installed(package: str) -> Path | None:
+    import ryven
+
+    places = (NODES, Path(ryven.__file__).parent / "example_nodes")
+    return next((place / package for place in places if (place / package / "nodes.py").is_file()), None)
