@@ -140,7 +140,8 @@ def test_a_bad_flow(what: str, command: str, data: Path) -> None:
     [
         (
             "no json",
-            "is not JSON (Expecting value: line 1 column 1 (char 0)); give a Ryven project, an exported script, or the folder of a model or a run.",
+            "is not JSON (Expecting value: line 1 column 1 (char 0)); give a Ryven project, an exported script, "
+            "or the folder of a model or a run.",
         ),
         ("{}", "is not a Ryven project: it has no 'flows'."),
         (json.dumps({"flows": {}}), "holds no flow; open it in the editor and add one."),

@@ -71,7 +71,8 @@ class TestNoFlow:
         [
             (
                 "",
-                "is not JSON (Expecting value: line 1 column 1 (char 0)); give a Ryven project, an exported script, or the folder of a model or a run.",
+                "is not JSON (Expecting value: line 1 column 1 (char 0)); give a Ryven project, an exported script, "
+                "or the folder of a model or a run.",
             ),
             ("{", "is not JSON"),
             ("import os", "is not JSON"),
