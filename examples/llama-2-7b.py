@@ -956,3 +956,20 @@ if __name__ == "__main__":
     )
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
     main(**vars(parser.parse_args()))
+
+
+# %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
+# eNrFWFFv2zYQ/iscn+zCdiTbcRIDxZAtbVGgw9qk2IsdCLR0srlSJEdRSbwg/31HSknsNYYtW0HUh0pn3sf7jvcdydzTOUgwTBAuU0XH99QuNdAxvVze
+# gCTaqL8htiTlAmiHGm+8AZNzJXHQoHfcC+gD/gD/FNxAQjSLf7A55HQ8uaeSZQ7Ke0VCZJFUCf7UoQk3L9gfrjv00+cLOg46lCWJkohyj+CpULfulQrB
+# Mtbtd09m7ouJuTLcLjKSoTviJcwyBC/B3PwerN+hzwHfhDiAJyAtTzm8EETvi2LJH/gmcGBumQXiYcd0fn711/m38+r57Uz8PnxPfaDcIjhmsBz4RHvG
+# cpczzQzLfPia2QXaM7Cs66kcfXki1F2kLi9V8mdImdlwRB+QPpe6sI4QpkcV9vlDq5zcYbZ6Qfm+9O8PnYr4oD7xC2SQgz2Yel5kGTPcr/VP/K0RXcFn
+# R1Ykxs2kBbfezLicjPsBPte1iYfHq9SHdalfnh/MWSjD1ujiTOGo4+0RE3qBgwf96jsxSiMlz+G4LtdBsMr1uB7Xq4/fD1/e1K4xlUUW+eWLQKt4gbbQ
+# hXvLTFboKLegnSlAU8buIgFy7gohDPq4ThpMlMANj6GCmDEbL6Kc/wt+HeeGJRz5RCyOi6wQzIX0iDncJXU+XS8qZPR2CsFobH11eHGM+8OdJbLOfb1w
+# TuqxvwRcz4ZaoyMX5bEyLzbIWACTRhx9EFDYBZjzz5Fe2gVn3XDWTSApNCRRZHw8UVQlaq/WuZ6e4VoPOa2Xnq9f/zy8KLTaRVfbJONEFqtMC/BaedTb
+# qBE1jTaq6ewN1cS42aqmrjaQggEZu6oTPHPCCp2i6vNeV1IY1KN+0UCtJLvVyls03LONJRKG+/Scj4WMXRCHn8jwSJJGTCZRyiXPF5CspTCujpGQkp9H
+# tp4VlXfIu3c/MLJ53h5PJcFnSt2/kKTKEEYefUh5DloSlRJm8ZiaWzIIyK0yCWIIyHPvAJiSpbeSGSyVTHolXAnt22RO3pPJdWlwLs/B4Ll95Suv4nGP
+# hTuLbqtDU8JzLjGJqIEVQh2SW9MmIHJYGT4JridTTIq0uEJTer2CrFQklJwjOtZXC+ur5Sbr+c2q1W6TLtLskKD97FKy6DGtQSYt54XlieOeoI5Kl17Q
+# dmF6OINRcd1q99Alv8WTfqs1pZibDqb7l/K/X6e0XQXuXMv5DNjCyGrKqaT1a/Z/8q55hfh02YC+52Z3gb9asw/7m6Vc83pxxW6gmcMDqouJtdTstffj
+# jWEjt5r3hw93Whl7FWO1NnB3eoR54rcHm/I6hD+jfCX47lleiREUiRAXN3aOBO78bbtEJI7FirXyxT4mfWccrJp8QOseLn8v4IcN4Ycb8PsN4fc34A92
+# xR/tl59hQ/ib8nPcEH7/0PxvwR9swB/tin+6X/5PGsIPD62f01fO/+l++T/dFT8MXlkA2ybYtAJnTU1w8BJsm2DTGoQ7N2l3xN6rS+8+Q3/bDE97VLW3
+# TR7/sBu6rcxdzfDga1SGu12POjCNW5Y1BTz8ByweeUU=

@@ -25,6 +25,7 @@ from ryven_llm_nodes.catalogue import (
 )
 from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.program import Graph, Program, build
+from ryven_llm_nodes.program.carried import OPENING
 from ryven_llm_nodes.program.project import Placement, graph_of_project, project, write_project
 
 Project = dict[str, Any]
@@ -227,7 +228,13 @@ def make_tokenizer() -> Any:
 # Scripts on file
 
 
+def without_flow(text: str) -> str:
+    """A script without the flow that it carries in a comment at its end."""
+    return text.rpartition(OPENING)[0].rstrip("\n") + "\n"
+
+
 def neutral(text: str) -> str:
-    """A script without the versions that it was written with."""
+    """A script without the versions that it was written with, and without its flow, whose compression may differ."""
+    text = without_flow(text)
     text = re.sub(r"(?m)^with Python .*\.$", "with Python.", text)
     return re.sub(r"(?m)^Written by ryven-llm-nodes \S+ ", "Written by ryven-llm-nodes ", text)

@@ -14,9 +14,11 @@ from typing import Final
 from ryven_llm_nodes import __version__
 from ryven_llm_nodes.catalogue.cell import Cell, indent, literal
 from ryven_llm_nodes.errors import LLMNodesError, one_line
+from ryven_llm_nodes.program.carried import flow_comment
 from ryven_llm_nodes.program.graph import Graph, Step
 from ryven_llm_nodes.program.imports import Imports
 from ryven_llm_nodes.program.names import identifier
+from ryven_llm_nodes.program.project import project_of
 from ryven_llm_nodes.program.runtime_source import excerpts
 
 DEPENDENCIES: Final = ("torch", "transformers", "trl", "datasets", "accelerate", "peft")
@@ -95,6 +97,7 @@ def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path) -> Scrip
     for excerpt in support:
         text.add(f"# %% Support: {excerpt.title}\n{excerpt.code}", blank=2)
     text.add(_guard(graph), blank=2)
+    text.add(flow_comment(project_of(graph, folder)), blank=2)
     script = Script("\n".join(text.lines) + "\n", definitions, statements)
     _compile(script)
     return script

@@ -796,3 +796,17 @@ if __name__ == "__main__":
     )
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
     main(**vars(parser.parse_args()))
+
+
+# %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
+# eNrVWG1P2zAQ/iuWP7Uo6pq+USrxgQ2BJm0aA7QvBUUmuSSGxM5st8BQ//vObnnTCCRtJkT7JTnbz91z99i+9o4mIECxjHARSzq5o+a2ADqhx7dzEKRQ
+# 8hJCQ2KeAfWocsY5KM2lwEn9zrDTpQscgN8zriAiBQuvWAKaTqZ3VLDcQrlVQZblgZARDnk04uoF++Lco4df9+mk61EWRVIgyh2Cx5m8to80TBkX9oFl
+# iVTcpDnJcSVCRcwwxF3iWNcOp+fRx1jnPk7gEQjDYw4v+O98kyz6jk8ZTtSGGSAOdkKTvZNfez/3Vp/PO9mXwS51MXKD4Ji85cQHxhdM23QVTLHcRV4w
+# k6I9d+gL5MRFMTM2VOQsZ+bxpZCa3GAKOt3l8617XngrSv36lPYxNg1mY1I6NoGylXiBGI51LrUU1cj1u2X0BvXonRycNkHrGaOc3QTaQKGdfgpQQQRz
+# HkJgFKovuGAmTAPN/4CLNlEs4hhhEKYQXhWSY7AioZOYZRo8mgFTAg2BwhAd1a7v0Wum8llx7wUzkckksbNWFpyi2Rzw1S5LMEeo7EqZHZVmdvh+wikK
+# WSocPGDywuga4tkppTiqR/Ho6EcT1D6GeDwXWojJzsBSCTIQia3AuErO/V5p0rffT1fRa7piXNVRlT8sZTiux3C/AVlFH0VWlVI7Lk3tzvuJJ1GvqAcb
+# jVpnUs8vpeh363E8PG5AP5bcRz+XsJub5cGyO7Uj2oWmAP1EgUkV6FRmkXU/rFSiQXmJ/HolOnYxHMxEaOPauFhzpjiY22f1CldtLcRkNdx6zJH2yNbW
+# FcaQ6PbkTBD8nFH7PU2B6JQpIDImqGHFQoO8iEE5k4jHMajOcuZylYEbo8kumYaEx4RrLpCJCKEVegTL1CaA9SbhtHs+PcOQhMGknNFzEktFcIkgT2I6
+# X0IqMDMlyBTL2MJt2rIu2m3yiWCZW9boDB7x2w7FvlkgFwlCVNtt2+WlrNnyn6Aim2n5Y47GpzWs2AiXMqnd6R/vbUwik4o90yF6GlQi8m9Lj4MoGQHh
+# avNO7emqkAGxAWPRI7hx58QSjxRSmSfW1Vr8SSncXug9Nblwnq+wiXsB328I3y/Db8pBr8RBryr+YL0E9RvCL0vQTkP4vY0L8IaDfomDQVX80XoF6DWE
+# X5agYUP4m++A0XoFGFXFH69XgO2G8DfeAeP/vQPG6xVgXBXf775VgYfrY3XzTO//8vPtLWO7b01iJXO8izrUghV4mxg1g8VfNL3nRw==

@@ -156,3 +156,14 @@ if __name__ == "__main__":
     )
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
     main(**vars(parser.parse_args()))
+
+
+# %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
+# eNqtVW1r2zAQ/itCMLyBCc5LS2LYh3ZlY7B92Fr2JS5Gtc6OWlnSJDlNF/Lfd1LcNmUpS2kTUOTT6fy8SJc1bUCBZZIIVWuar6m/M0Bz+vNuCYoYq6+h
+# 8qQWEmhKbQwuwTqhFSaNB0eDjG5wAX53wgInhlU3rAFH8/maKtaGUnFXKWVbKs1xKaVc2D3xzWVKv3w9o3mWUsa5VlhljcVrqW/DlBZdlvFKhR+oSeK3
+# Ey8hIQUNX1IUpFCk6Ph0zHGELCPr1Ya8e49Emg+xCJONtsIvWtLiWxEGZ54hpi2GADtiGKX0kedyiAmCg/KiFrAH++CbZvw7ziQmOs88kFg2p83J+a+T
+# Hyf953QmP00+0shPeCyOwm8TH9Q6ZU44kiC4SG+K7DDfMMvaiN8wv8C0Nr5sg/IIZTofkKN8uvOPD0Y7skI1B9l2fhfnm7RnOH45wzOE6sC/mqNFQ4Nl
+# RUH3cRM+Ccua82DpjpmDa6dVlNhI4THTWybUPJ9eHqTEOHtOi8nLtDj/fPFqDSrJnCvULr0nWrRsVToPxsWzaMCWHJaigjJyLq+YrxalE38gom8s4wIR
+# l9UCqhujBYJXDc1rJh2kVAKzCgOlRciRejZM6S2zbWfu34LKSN00IauPYIpjS8DHsK1BzfCWhDbQqbJnwYriCq2q0KiEJ4UKXaJvGrga7x5a2Y2y0ZSE
+# 84wXMh7r2UGGHT9r2NELDUMab3M9Ef0k+IVjFkcWR9iJH4VxcvzEzVpLHpExklwlvWKhW+3af4gks38kwbVKK4WKi9gy5+EeWRSDBO7Y1zmsorvbcsRo
+# 63ei/V7s3Sr2w9FuKKJ5uiNYsKf+8I3qD5+pPzq0/vh/+B+E7a2d3//tDIP+oQU5UlvdolkDGooZFNrbDjZ/ARL9Vvw=

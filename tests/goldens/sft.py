@@ -154,3 +154,13 @@ if __name__ == "__main__":
     )
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
     main(**vars(parser.parse_args()))
+
+
+# %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
+# eNqtVFFv0zAQ/ivRPUdR025Ii8RDYQIhwQMM8VKh6BZfUm+ObWw3a6n63zm73VZEK1pteYl9vvv8fZ/tW0NHmhyqTOrWQLWGsLIEFXxbDaQz68wdNSFr
+# pSLIwaXgQM5LozlpUlwWI9jwAv1aSEcis9jcY0ceqtkaNPYRKlXVSvW1NoKXchDSHYhvfubw8dM1VKMcUAijGWXN4K0yD3EIvg3xh6ozToZ5n/Vcx0AC
+# AzLqFiVunFDGOTwzHUpOkIJ0kK2kA7sXnw2KLzxSnOgDBsoSbAXd9ObH9Ot09727Uu8v3kJiKAODs3XbxCe9t+ijWRYd9om3xTDneJ/QN6xIarsIkSor
+# NovwPLHGZ0s2oBhtx6s03uQ7SZPzJV0zN0/hxaJcPIMDovhMijtv9GnCJqNj0i7Ok3bz4fuLJcXrtK+ox2XtA1mf7o4lVwsaZEN1cCh1fYuhmdde/qbE
+# tnMoJDOsmzk199ZIJqs7qFpUnnJQhE5zoHZMMUkdlTk8oOsX9nEXdkKZrotZuwineByIp7GsY4/4Vp/k7Jujzl6e6Szv/zrvoJUc3Hf4FB1X/+jgtcZo
+# zW1IppYwi3fPsYIsEua+JWiZvNzCZda4sBfd1XJv0qlbjPdDic3fFdG3A/jlK+GXR/DHp+JP/sf/ydjdecwe22oZ/Y/P1metMz2fUAERzLLRwS1o8wdJ
+# qgFv

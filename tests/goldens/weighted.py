@@ -207,3 +207,18 @@ if __name__ == "__main__":
     )
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
     main(**vars(parser.parse_args()))
+
+
+# %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
+# eNrFVmFv2zYQ/SscN6B2IGhSHGetgWDI2q0osLVdFuyLZQgMeZLYSKRKUnbSwP99R0p1YswGnCbDZMCgTsfH9+6eKN7REhQYVhOpCk1nd9TdtkBn9OJ2
+# CYq0Rn8C7kgha6ARNSG4BGOlVpg0iadxQtf4AD530oAgLePXrARLZ/M7qljjocKsvK6bXGmBjyIqpNkRXy8i+vbdGzpLIsqE0ApR7hC8qPXKD+kKZFk5
+# EH7M6lIb6aqGNDgZ0QRzDKF7KL96gDqO6D3dZYoJUoByspCwg0L8u2biDxzVmGgdc0AC7IyW53/9ff7n+XD98qp+fXJGA03pEBzr1yduRF8x6yvWMsOa
+# QL5lrsJ4E9DXKEuqtnOeKsrWnbu/abUlN1iFOOnHt2G8jgZJk8dLeoPcLLgnizK+ETtE8Yo5G3+yWh0mbZLsE3fyOHEXsGJG/NYp7gk/Wd+SGQnudksi
+# H+wFBRkej7hu2ho8hI3I0dE1cijteJYpgldG/e+yAmIrZoDogmB5DOMOdRGHlSJCFgWYuM/sZzm4cZackTknsiDSSoVKFIcRj4h1ZkygtkD4PFnMM6Sk
+# HBYlowtSaENwiiIPOC16SAOuM4rMa1AjbP7ILzEekx9Jw25GPhgCEUnHAcXfeaDABCEOauTp3kZO/9dGghI2X0Fd72qlbFptHNYnU5n6eH55+evFeyy9
+# gdgXEXe6kcnoPP7u50WW2aMfMjom5Hvs6+dOO7AZjciLfvgiIle432FWzWzl0TLlfbJZfdsptS7zBpyR/Oy9VrDPOilZVYDGYQ96GiBJLa992IJvP4eZ
+# X8/P8yH0hMAED8twxNBp0ogB2F9S+fqDiEjWiZcTgf+QJA8X/s+dmMaJxxxKHltghle9DXvUjSvRpWmSfLsvX+315enjfPlaN1dY1N6e9sm+bOTNliP7
+# L1qe0lnq+Q63x57y9BCd6fFeoT89Tujbi48fniyvNK3e0odbTW4dtDZ8iVswuYCl5JA7w6TKr5jjVW7lFwg7f2mYkMgx5xXw61ZLpKtKOisYmiOiNfpF
+# YSA3yDGITVKsGTNN135dBWuBr1nps4YIpli2BLz100qsEp4RkKSndm/VHK1X+m/ZSzxCdE3en4qCiQM1EwyQu8qArXQt/PKnB3Vo+q8O4UN8bxTwAX7u
+# v6MGdRPfivCi3oR69Xgk7FZDNNnMxcOWCvvZycNQoLM9wztiB/7kmfDTPfjJofjTb+OfPhP+Pv4nz4R/vN44Y3hd5l/Puak3kD9CWVIY3aAzY+rBWjSK
+# Mx2s/wFzMtoO

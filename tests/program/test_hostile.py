@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flows import BASE, FAST, REWARD, ROLLOUT, ROWS, TRAINERS, draw, node, problems, script
+from flows import BASE, FAST, REWARD, ROLLOUT, ROWS, TRAINERS, draw, node, problems, script, without_flow
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -148,7 +148,8 @@ PATHS |= {"Attribute.attr resolve", "Attribute.attr parent"}
 
 
 def own_part(text: str, usual: str) -> tuple[str, str]:
-    """Both scripts without the runtime's source at their end, which has to be the same."""
+    """Both scripts without the runtime's source at their end, which has to be the same, and the flow after it."""
+    text, usual = without_flow(text), without_flow(usual)
     length = len(usual) - usual.index("\n# %% Support: ")
     assert text[-length:] == usual[-length:]
     return text[:-length], usual[:-length]
