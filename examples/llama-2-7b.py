@@ -930,6 +930,8 @@ def save_policy(trainer: Trainer, folder: Path) -> str:
             trainer.processing_class.save_pretrained(folder)
     else:
         trainer.save_model(str(folder))
+    if trainer.accelerator.is_main_process:
+        flush(folder)
     trainer.accelerator.wait_for_everyone()
     (folder / FINISHED).touch()
     return str(folder)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn, Optional
+from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 from rich.console import Console
@@ -16,6 +16,9 @@ from rich.table import Column, Table
 
 from ryven_llm_nodes import __version__
 from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, UsageError, suggestion
+
+if TYPE_CHECKING:
+    from ryven_llm_nodes.program import Graph
 
 app = typer.Typer(
     help="Draw a post-training pipeline in Ryven, run it with TRL, and take the plain script with you.",
@@ -112,6 +115,7 @@ def run(
     settings: Settings = None,
     output_dir: Annotated[Optional[Path], typer.Option(help="Where the models go; default: outputs/<flow>.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train everything anew; use nothing that is kept.")] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Run the flow's own code without asking, also later.")] = False,
 ) -> None:
     """Run the flow in this process: the very text that `export` writes, with a progress bar and live metrics."""
     from ryven_llm_nodes.host.session import default_output_dir
@@ -119,7 +123,24 @@ def run(
 
     with _plain_errors():
         program = _program(flow, title, settings, to)
-        show_run(program, output_dir or default_output_dir(program.graph.title), fresh)
+        folder = output_dir or default_output_dir(program.graph.title)
+        _allow(program.graph, folder, trust)
+        show_run(program, folder, fresh)
+
+
+def _allow(graph: Graph, folder: Path, trust: bool) -> None:
+    """Asks the user about code in the flow that is new to this machine. Raises FlowError where it may not run."""
+    from ryven_llm_nodes.run.trust import refusal, remember, unseen
+    from ryven_llm_nodes.terminal import is_terminal, show_foreign
+
+    items = unseen(graph, folder)
+    if items and not trust and is_terminal():
+        show_foreign(items)
+        trust = typer.confirm("Run this code?", default=False, err=True)
+    if items and not trust:
+        raise refusal(items, "read it, then run again with --trust.")
+    if note := remember(items):
+        typer.echo(f"note: {note}", err=True)
 
 
 @app.command()
@@ -182,7 +203,10 @@ def new(
 
 @app.command()
 def edit(
-    flow: Annotated[Optional[Path], typer.Argument(metavar="[FLOW.json]", help="A project to open.")] = None,
+    flow: Annotated[
+        Optional[Path],
+        typer.Argument(metavar="[FLOW.json]", help="A project, an exported script, or the folder of a model or a run."),
+    ] = None,
     template: Annotated[Optional[str], typer.Option("--new", metavar="NAME", help="Begin with a template.")] = None,
 ) -> None:
     """Open the editor: with a flow, with a template (sft, dpo, grpo, full), or with the demo's pipeline."""
@@ -223,13 +247,50 @@ def kept(
         found = [stage for place in (folder, *folder.glob("*/")) for stage in all_kept(place)]
         table = Table("stage", "state", "since", "size")
         for stage in found:
-            state = "finished" if stage.finished else "stopped"
-            table.add_row(str(stage.folder), state, stage.since, f"{stage.size / 1e6:,.0f} MB")
+            table.add_row(str(stage.folder), stage.state, stage.since, f"{stage.size / 1e6:,.0f} MB")
             if clear:
                 stage.delete()
         Console(soft_wrap=True).print(table if found else f"nothing is kept in {folder}")
         if clear and found:
             typer.echo(f"deleted {len(found)} stages")
+
+
+@app.command()
+def runs(
+    which: Annotated[
+        Optional[list[str]],
+        typer.Argument(metavar="[RUN] [OTHER]", help="A run to look at, or two to compare: number, name or folder."),
+    ] = None,
+    folder: Annotated[Path, typer.Option("--in", help="An output folder, or one that holds several.")] = Path(
+        "outputs"
+    ),
+    open_flow: Annotated[bool, typer.Option("--edit", help="Open the flow of RUN in the editor.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete the record of RUN; its models stay.")] = False,
+) -> None:
+    """List the runs that were, show one, or compare two: what differed, and their curves side by side."""
+    from ryven_llm_nodes.run.history import find_run, past_runs
+    from ryven_llm_nodes.terminal_runs import show_comparison, show_list, show_run
+
+    with _plain_errors():
+        found = [find_run(folder, name) for name in which or []]
+        if len(found) > 2 or ((open_flow or delete) and len(found) != 1):
+            raise UsageError("give one RUN to look at, to open with --edit or to --delete, or two to compare.")
+        console = Console(soft_wrap=True)
+        if open_flow:
+            from ryven_llm_nodes.host.launch import edit as open_editor
+
+            raise typer.Exit(open_editor(found[0].folder))
+        if delete:
+            found[0].delete()
+            typer.echo(f"deleted {found[0].folder}")
+        elif len(found) == 2:
+            show_comparison(found[0], found[1], console)
+        elif found:
+            show_run(found[0], console)
+        elif known := past_runs(folder):
+            show_list(known, console)
+        else:
+            typer.echo(f"no runs are recorded in {folder}")
 
 
 @app.command()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+LONGEST_PLACE: Final = 240
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,8 @@ class Problem:
     step: str = ""
 
     def __str__(self) -> str:
-        place = " > ".join(part for part in (self.node, self.parameter) if part)
-        return one_line(f"{place}: {self.message}" if place else self.message)
+        place = " > ".join(part for part in (clipped(self.node, LONGEST_PLACE), self.parameter) if part)
+        return printable(one_line(f"{place}: {self.message}" if place else self.message))
 
 
 class LLMNodesError(Exception):
@@ -37,11 +40,15 @@ class FlowError(LLMNodesError):
 
 
 class StageError(LLMNodesError):
-    """A node failed while it ran. ``problem`` says where; the cause carries the full traceback for the log."""
+    """A node failed while it ran. ``problem`` says where; the traceback goes to the log, by the event StageFailed."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         super().__init__(str(problem))
+
+
+class Explained(Exception):
+    """A stage failed, and the text of this says what happened and what to do, in one line, without the node's name."""
 
 
 class Cancelled(Exception):
@@ -59,6 +66,16 @@ class DemoError(LLMNodesError):
 def one_line(text: str) -> str:
     """``text`` with every run of white space, line breaks among them, as one space."""
     return " ".join(text.split())
+
+
+def printable(text: str) -> str:
+    """``text`` with what would move a cursor, turn text around or hide spelled out: names may come from strangers."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def clipped(text: str, limit: int) -> str:
+    """``text`` without its middle where it is longer than ``limit``: of a path, the end tells most."""
+    return text if len(text) <= limit else f"{text[: limit // 4]}...{text[-(limit - limit // 4 - 3) :]}"
 
 
 def shown(value: object, limit: int = 60) -> str:

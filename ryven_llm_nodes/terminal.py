@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.syntax import Syntax
 from rich.table import Table
 
 from ryven_llm_nodes.errors import Cancelled
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.run import CancelToken, Outcome, events, run_program
+from ryven_llm_nodes.run.trust import Foreign
 
 SHOWN_METRICS: Final = (
     ("loss", "loss"),
@@ -124,14 +127,28 @@ class Display:
             self._say(f"{event.step}: done in {event.seconds:.0f} s")
 
 
+def is_terminal() -> bool:
+    """Whether somebody is there to read a question and answer it."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def show_foreign(items: Iterable[Foreign]) -> None:
+    """Shows what a flow holds that its user has not seen: where it stands, what it does, and its text in full."""
+    console = Console(stderr=True)
+    for item in items:
+        console.print(f"{item.label} > {item.parameter}: {item.what}", style="bold", highlight=False, markup=False)
+        console.print(Syntax(item.text, item.language, word_wrap=True), "")
+
+
 def show_run(program: Program, output_dir: Path, fresh: bool = False) -> Outcome:
-    """Runs a program with the display, and ends with where each model lies. Ctrl-C stops it within a step.
+    """Runs a program with the display, and ends with where each model lies. Ctrl-C stops it within a step, and
+    Ctrl-\\ ends the stage that is training and keeps its model.
 
     Raises the error of a run that failed, and Cancelled for one that was stopped.
     """
     quiet_libraries()
     console, token = Console(stderr=True, soft_wrap=True), CancelToken()
-    with Display(console) as display, _ctrl_c(token, console):
+    with Display(console) as display, _keys(token, console):
         outcome = run_program(program, output_dir, display, token, fresh)
     if outcome.error:
         raise outcome.error
@@ -145,16 +162,25 @@ def show_run(program: Program, output_dir: Path, fresh: bool = False) -> Outcome
 
 
 @contextmanager
-def _ctrl_c(token: CancelToken, console: Console) -> Iterator[None]:
-    """The first Ctrl-C asks the run to stop at the next step; a second one ends the process as usual."""
+def _keys(token: CancelToken, console: Console) -> Iterator[None]:
+    """Ctrl-C asks the run to stop at the next step, and a second one ends the process as usual.
 
-    def ask(*_: object) -> None:
+    Ctrl-\\ (on POSIX) ends the stage that is training, and hands its model as it is to the next one.
+    """
+
+    def stop(*_: object) -> None:
         token.cancel()
         console.print("stopping at the next step (Ctrl-C again to end at once)")
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before[signal.SIGINT])
 
-    before = signal.signal(signal.SIGINT, ask)
+    def keep(*_: object) -> None:
+        token.keep()
+        console.print("ending this stage at this step; the next one starts from its model")
+
+    answers = {signal.SIGINT: stop} | ({signal.SIGQUIT: keep} if hasattr(signal, "SIGQUIT") else {})
+    before = {number: signal.signal(number, answer) for number, answer in answers.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

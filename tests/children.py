@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import resource
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import flows
+
+M_MMAP_THRESHOLD = -3  # from malloc.h
 
 
 def run_saving_every_step(workspace: Path, output_dir: Path, method: str, lora: bool) -> None:
@@ -19,3 +25,25 @@ def run_saving_every_step(workspace: Path, output_dir: Path, method: str, lora: 
     saved = {"max_steps": 12, "save_strategy": "steps", "save_steps": 1}
     outcome = run_program(flows.program(flows.alone(method, lora, **saved, **rollout), workspace), output_dir)
     os._exit(0 if outcome.status == "done" else 1)
+
+
+def run_with_little_memory(workspace: Path, output_dir: Path, settings: dict[str, Any], sender: Connection) -> None:
+    """Runs SFT, which after three steps is given hardly more memory; sends what the run says, and ends."""
+    import torch
+
+    from ryven_llm_nodes.run import run_program
+    from ryven_llm_nodes.run.events import Event, Progress
+
+    torch.set_num_threads(1)
+    ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 4096)  # each tensor is asked of the system, and given back to it
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+
+    def starve(event: Event) -> None:
+        if isinstance(event, Progress) and event.done == 3:
+            used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (used + 2**20, limits[1]))
+
+    outcome = run_program(flows.program(flows.alone("sft", **settings), workspace), output_dir, starve)
+    resource.setrlimit(resource.RLIMIT_AS, limits)
+    sender.send(str(outcome.error))
+    os._exit(0)

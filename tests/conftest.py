@@ -17,6 +17,14 @@ import flows
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is remembered of a user goes to a folder of the tests."""
+    folder = tmp_path_factory.mktemp("state")
+    os.environ["RYVEN_LLM_STATE"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder to read from only: a tiny model in ``model``, and the data files of :mod:`flows`."""

@@ -14,7 +14,7 @@ from flows import BASE, FAST, ROLLOUT, ROWS, alone, chain, draw, node, program, 
 from typer.testing import CliRunner
 
 from ryven_llm_nodes import __version__, templates
-from ryven_llm_nodes.catalogue import GRPO, PPO, SFT, LoadDataset, LoadModel, RewardFunction
+from ryven_llm_nodes.catalogue import GRPO, PPO, SFT, LoadDataset, LoadModel, RewardFunction, SaveModel
 from ryven_llm_nodes.cli import app
 
 
@@ -180,7 +180,8 @@ def test_a_file_that_is_no_flow(content: str | None, message: str, command: str,
     ],
 )
 def test_a_reward_that_does_not_work(code: str, line: str, work: Path) -> None:
-    status, _, errors = ryven_llm("run", save(rewarded(code), work / "f.json"), "--output-dir", work / "out")
+    flow = save(rewarded(code), work / "f.json")
+    status, _, errors = ryven_llm("run", flow, "--output-dir", work / "out", "--trust")
     assert status == 2
     assert [said.startswith(line) for said in errors.splitlines() if said.startswith("error: ")] == [True]
     assert not (work / "out" / "grpo").exists()
@@ -280,6 +281,76 @@ class TestUsage:
         assert len(done.stderr.splitlines()) == 1
 
 
+class TestTrust:
+    """Code that is new to this machine is asked about before a run, and by nothing else."""
+
+    LINE = "error: Reward Function 'score' > code: runs Python code of its own, which you have not allowed yet; read it"
+
+    @pytest.fixture
+    def marker(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A file that the code of the flow makes when it is run; nothing was seen yet."""
+        monkeypatch.setenv("RYVEN_LLM_STATE", str(tmp_path / "state"))
+        return tmp_path / "ran"
+
+    @pytest.fixture
+    def flow(self, marker: Path, work: Path) -> Path:
+        code = f"open({str(marker)!r}, 'w').close()\n\ndef reward(completions, **kwargs):\n    return [0.0]"
+        return save(draw(base=BASE, score=node(RewardFunction, code=code)), work / "f.json")
+
+    def test_check_and_export_run_nothing_and_ask_nothing(self, flow: Path, marker: Path) -> None:
+        assert ryven_llm("check", flow)[::2] == (0, "")
+        assert ryven_llm("export", flow)[::2] == (0, "")
+        assert not marker.exists()
+
+    def test_a_run_without_a_terminal_is_refused(self, flow: Path, marker: Path, work: Path) -> None:
+        status, output, errors = ryven_llm("run", flow, "--output-dir", work / "out")
+        assert (status, output, errors) == (2, "", f"{self.LINE}, then run again with --trust.\n")
+        assert not marker.exists()
+        assert not (work / "out").exists()
+
+    def test_a_value_from_the_command_line_is_asked_about_too(self, flow: Path, marker: Path, work: Path) -> None:
+        setting = "score.code=def f(completions, **kwargs): return [0]"
+        status, _, errors = ryven_llm("run", flow, "--set", setting, "--output-dir", work / "out")
+        assert (status, errors) == (2, f"{self.LINE}, then run again with --trust.\n")
+
+    @pytest.mark.slow
+    def test_trust_runs_and_remembers(self, flow: Path, marker: Path, work: Path) -> None:
+        assert ryven_llm("run", flow, "--output-dir", work / "out", "--trust")[0] == 0
+        assert marker.exists()
+        marker.unlink()
+        assert ryven_llm("run", flow, "--output-dir", work / "out")[0] == 0
+        assert marker.exists()
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("answer", ["y", "n", ""])
+    def test_at_a_terminal(
+        self, answer: str, flow: Path, marker: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ryven_llm_nodes.terminal.is_terminal", lambda: True)
+        command = ["run", str(flow), "--output-dir", str(work / "out")]
+        done = CliRunner().invoke(app, command, input=f"{answer}\n")
+        assert "Reward Function 'score' > code: runs Python code of its own" in done.stderr
+        assert "def reward(completions, **kwargs):" in done.stderr
+        assert "Run this code? [y/N]" in done.stderr
+        assert marker.exists() == (answer == "y")
+        assert done.exit_code == (0 if answer == "y" else 2)
+        assert (self.LINE in done.stderr) == (answer != "y")
+
+    def test_a_bad_flow_is_not_asked_about(self, marker: Path, work: Path) -> None:
+        flow = save(draw(score=node(RewardFunction, code="def ("), base=BASE), work / "f.json")
+        assert "syntax error" in ryven_llm("run", flow)[2]
+
+    def test_a_flow_without_code_needs_no_trust(self, marker: Path, work: Path) -> None:
+        assert ryven_llm("run", save(draw(base=BASE), work / "f.json"), "--output-dir", work / "out")[0] == 0
+
+    def test_places_outside_the_run(self, marker: Path, work: Path) -> None:
+        drawn = draw("base -> final", base=BASE, final=node(SaveModel, folder="../elsewhere"))
+        status, _, errors = ryven_llm("run", save(drawn, work / "f.json"), "--output-dir", work / "out")
+        assert status == 2
+        assert errors.startswith("error: Save Model 'final' > folder: writes to '../elsewhere', outside the folder of")
+        assert not (work / "elsewhere").exists()
+
+
 class TestNew:
     @pytest.mark.parametrize("name", templates.TEMPLATES)
     def test_writes_a_flow_that_checks(self, name: str, tmp_path: Path) -> None:
@@ -312,3 +383,47 @@ class TestNodes:
     def test_an_unknown_node(self) -> None:
         status, _, errors = ryven_llm("nodes", "stf")
         assert (status, errors) == (2, "error: there is no node 'stf'. Did you mean 'sft'?\n")
+
+
+class TestRuns:
+    """`ryven-llm runs` lists what was run, shows one, compares two, and deletes."""
+
+    @pytest.fixture
+    def outputs(self, tmp_path: Path) -> Path:
+        for number, beta in enumerate((0.1, 0.5), 1):
+            folder = tmp_path / "out" / "align" / "run-records" / f"2026-01-0{number}-120000"
+            folder.mkdir(parents=True)
+            summary = {"flow": "align", "status": "done", "began": f"2026-01-0{number}T12:00", "stages": {"dpo": {}}}
+            (folder / "run.json").write_text(json.dumps(summary))
+            save(alone("dpo", beta=beta), folder / "flow.json")
+        return tmp_path / "out"
+
+    def test_lists_shows_and_compares(self, outputs: Path) -> None:
+        status, listed, _ = ryven_llm("runs", "--in", outputs)
+        assert status == 0
+        assert listed.index("align/2026-01-02-120000") < listed.index("align/2026-01-01-120000")
+        assert "record: " in ryven_llm("runs", "1", "--in", outputs)[1]
+        compared = ryven_llm("runs", "2", "01-02", "--in", outputs)[1]
+        assert ["dpo.beta", "0.1", "0.5"] in [line.split() for line in compared.splitlines()]
+
+    def test_deletes_a_record(self, outputs: Path) -> None:
+        assert ryven_llm("runs", "2", "--delete", "--in", outputs)[0] == 0
+        assert [path.name for path in outputs.glob("*/run-records/*")] == ["2026-01-02-120000"]
+
+    def test_nothing_there_or_too_much_asked_for(self, outputs: Path, tmp_path: Path) -> None:
+        assert "no runs are recorded in" in ryven_llm("runs", "--in", tmp_path / "none")[1]
+        for arguments in (["1", "2", "1"], ["--delete"], ["1", "2", "--edit"]):
+            status, _, said = ryven_llm("runs", *arguments, "--in", outputs)
+            assert status == 2
+            assert "give one RUN to look at" in said
+        assert ryven_llm("runs", "9", "--in", outputs)[0] == 2
+
+    def test_what_carries_a_flow_can_be_checked_and_exported(self, data: Path, tmp_path: Path) -> None:
+        from ryven_llm_nodes.program.project import project_of, write_project
+
+        folder, script = tmp_path / "out" / "sft", tmp_path / "script.py"
+        folder.mkdir(parents=True)
+        write_project(project_of(program(alone("sft"), data).graph, folder), folder / "flow.json")
+        assert "no problems" in ryven_llm("check", folder)[1]
+        assert ryven_llm("export", folder, "-o", script)[0] == 0
+        assert "no problems" in ryven_llm("check", script)[1]

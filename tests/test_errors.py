@@ -75,3 +75,14 @@ def test_suggestion() -> None:
     assert suggestion("learning_rat", ["seed", "learning_rate"]) == " Did you mean 'learning_rate'?"
     assert suggestion("x" * 10**5, ["seed"]) == ""
     assert suggestion("seed", []) == ""
+
+
+def test_names_from_strangers_are_spelled_out() -> None:
+    shown_line = str(Problem("is missing", "/tmp/\x1b[2K\u202e\ud800"))
+    assert shown_line == "/tmp/\\x1b[2K\\u202e\\ud800: is missing"
+
+
+def test_the_end_of_a_long_path_is_kept() -> None:
+    line = str(Problem("is missing", f"/{'x' * 1000}/flow.json"))
+    assert len(line) < 300
+    assert line.endswith("/flow.json: is missing")

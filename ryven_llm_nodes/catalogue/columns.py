@@ -4,31 +4,83 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterator
-from glob import glob, has_magic
+from fnmatch import fnmatch
+from glob import has_magic
+from itertools import groupby
 from pathlib import Path
+from typing import Final
 
 from ryven_llm_nodes.catalogue.places import DATA_FORMATS, resolve
 
-LARGEST_JSON = 64 * 2**20  # a .json file has to be parsed whole; a larger one is left to the run
+MOST_ENTRIES: Final = 50_000
+"""Files and folders that a pattern is compared with."""
+LARGEST_JSON: Final = 64 * 2**20  # a .json file has to be parsed whole; a larger one is left to the run
+
+
+class TooManyFiles(ValueError):
+    """A pattern would have to be compared with half a disk."""
 
 
 def matches(path: str, root: Path) -> list[Path]:
-    """The files that ``path``, which may hold ``*``, stands for, sorted."""
+    """The files that ``path``, which may hold ``*``, stands for, sorted. Raises TooManyFiles."""
     try:
-        place = str(resolve(path, root))
-        found = glob(place, recursive=True) if has_magic(path) else [place]
-        return sorted(Path(name) for name in found if Path(name).is_file())
+        found = _matching(os.path.expanduser(path), root) if has_magic(path) else [resolve(path, root)]
+        return sorted(file for file in found if file.is_file())
+    except TooManyFiles:
+        raise
     except (OSError, ValueError, RuntimeError):
         return []
 
 
+def _matching(pattern: str, root: Path) -> list[Path]:
+    """``glob.glob``, which would walk a whole disk for hours where a flow says so, with an end."""
+    found, budget = {root / Path(pattern).anchor}, [MOST_ENTRIES]
+    parts = Path(pattern).parts[bool(Path(pattern).anchor) :]
+    for part, _ in groupby(parts):  # a/**/**/b is a/**/b
+        if part == "**":
+            found |= {below for folder in found for below in _below(folder, budget)}
+        elif has_magic(part):
+            found = {entry for folder in found for entry in _entries(folder, budget) if _fits(entry.name, part)}
+        else:
+            found = {folder / part for folder in found if (folder / part).exists()}
+    return list(found)
+
+
+def _entries(folder: Path, budget: list[int]) -> Iterator[Path]:
+    """What lies in ``folder``; each takes one from the ``budget``."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                budget[0] -= 1
+                if budget[0] < 0:
+                    raise TooManyFiles
+                yield folder / entry.name
+    except OSError:
+        return  # no folder, or one that may not be read: nothing of it matches
+
+
+def _fits(name: str, part: str) -> bool:
+    return fnmatch(name, part) and (part.startswith(".") or not name.startswith("."))
+
+
+def _below(folder: Path, budget: list[int]) -> Iterator[Path]:
+    """Everything in ``folder`` and in its folders; links are not followed, which may lead in a circle."""
+    todo = [folder]
+    while todo:
+        for entry in _entries(todo.pop(), budget):
+            if not entry.name.startswith("."):
+                yield entry
+                todo += [entry] if entry.is_dir() and not entry.is_symlink() else []
+
+
 def columns_of(path: str, root: Path) -> tuple[str, ...] | None:
     """The columns of the first of the files at ``path``, or None where they cannot be told cheaply."""
-    files = matches(path, root) if Path(path).suffix.lower() in DATA_FORMATS else []
-    if not files:
-        return None
     try:
+        files = matches(path, root) if Path(path).suffix.lower() in DATA_FORMATS else []
+        if not files:
+            return None
         return READERS[files[0].suffix.lower()](files[0])
     except (OSError, ValueError, StopIteration, RecursionError, AttributeError, csv.Error):
         return None  # broken rows are reported, with their line, when the file is loaded

@@ -12,6 +12,7 @@ from ryvencore import Node, NodeInputType, NodeOutputType
 
 from ryven_llm_nodes.catalogue.cell import Cell, Value
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
+from ryven_llm_nodes.catalogue.secrets import secret_complaint
 from ryven_llm_nodes.errors import one_line, shown, suggestion
 
 PACKAGE = "ryven_llm_nodes"
@@ -93,6 +94,8 @@ class LLMNode(Node):
         super().__init__(params)
         self.name = ""
         self.params: dict[str, JSON] = {}
+        self.came_with: dict[str, JSON] = {}
+        """The values that the node was loaded or pasted with: somebody else may have set them."""
 
     # What is stored
 
@@ -101,6 +104,7 @@ class LLMNode(Node):
 
     def load_additional_data(self, data: Any) -> None:
         self.name, self.params = stored(data)
+        self.came_with = dict(self.params)
 
     # What it does
 
@@ -138,7 +142,9 @@ class LLMNode(Node):
         """What is wrong with the values that were set, and the required ones that were not."""
         known = cls.all_parameters()
         for name, value in given.items():
-            if name not in known:
+            if wrong := secret_complaint(name, value):
+                yield shown(name).strip("'\""), wrong
+            elif name not in known:
                 yield shown(name).strip("'\""), cls._unknown(name)
             elif wrong := known[name].problem(value):
                 yield name, wrong

@@ -33,7 +33,8 @@ class Parameter:
 
     ``types`` are the JSON types that it takes (an int is a number too, a bool is not). ``at_least``, ``above``,
     ``at_most`` and ``below`` bound numbers; ``typical`` is the usual range as words. ``widget`` hints how a form shows
-    text: ``line``, ``code``, ``file`` or ``folder``. ``required`` refuses empty text.
+    text: ``line``, ``code``, ``file`` or ``folder``. ``required`` refuses empty text. ``outcome`` is false where
+    nothing that is trained or exported depends on the value.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Parameter:
     below: float | None = None
     required: bool = False
     widget: str = "line"
+    outcome: bool = True
     label: str = field(default="")
 
     def problem(self, value: JSON) -> str | None:

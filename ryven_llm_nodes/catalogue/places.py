@@ -64,8 +64,13 @@ def location_expression(location: str, root: Path) -> str:
 
 def output_expression(location: str) -> str:
     """A Python expression for a path to write to; a relative one lies under the output folder."""
-    return f"Path({literal(location)}).expanduser()" if _leaves(location) else f"output_dir / {literal(location)}"
+    return f"Path({literal(location)}).expanduser()" if _starts_anew(location) else f"output_dir / {literal(location)}"
 
 
-def _leaves(location: str) -> bool:
+def _starts_anew(location: str) -> bool:
     return location.startswith("~") or Path(location).is_absolute()
+
+
+def leaves(location: str) -> bool:
+    """Whether what is written to ``location`` may come to lie outside the output folder of the run."""
+    return _starts_anew(location) or bool(Path(location).anchor) or os.pardir in Path(location).parts

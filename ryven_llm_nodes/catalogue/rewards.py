@@ -43,6 +43,14 @@ class RewardFunction(LLMNode):
             widget="code",
         ),
         text("function", "", "Name of the function to use; empty: the last one that the code defines."),
+        whole(
+            "time_limit",
+            600,
+            "Seconds that one call may take; a run ends the stage when one takes longer. The script does not watch.",
+            at_least=1,
+            typical="10 to 600",
+            outcome=False,
+        ),
     )
 
     @classmethod

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ryven_llm_nodes.catalogue.cell import Cell, DatasetValue, ModelValue, call, literal
-from ryven_llm_nodes.catalogue.columns import columns_of, matches
+from ryven_llm_nodes.catalogue.columns import MOST_ENTRIES, TooManyFiles, columns_of, matches
 from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import choice, flag, text, whole
 from ryven_llm_nodes.catalogue.places import DATA_FORMATS, is_local, location_expression, path_expression, resolve
-from ryven_llm_nodes.errors import shown
+from ryven_llm_nodes.errors import clipped, shown
 
 DTYPES = ("float32", "bfloat16", "float16", "auto")
 REVISION = text("revision", "", "Branch, tag or commit of a Hub model; empty: its main branch.")
@@ -139,13 +139,19 @@ class LoadDataset(LLMNode):
 
     @classmethod
     def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
-        path = context["path"]
-        if _is_data_file(path, context.root) and not matches(path, context.root):
-            yield "path", f"the file {shown(path)} does not exist (looked in {context.root}); correct the path."
-        elif is_local(path, context.root) and not matches(path, context.root) and not _is_folder(path, context.root):
+        path, is_file = context["path"], _is_data_file(context["path"], context.root)
+        try:
+            found = bool(matches(path, context.root))
+        except TooManyFiles:
+            yield "path", f"{shown(path)} is compared with more than {MOST_ENTRIES} files; name a folder with fewer."
+            return
+        if is_file and not found:
+            root = clipped(str(context.root), 200)
+            yield "path", f"the file {shown(path)} does not exist (looked in {root}); correct the path."
+        elif is_local(path, context.root) and not found and not _is_folder(path, context.root):
             kinds = ", ".join(DATA_FORMATS)
             yield "path", f"{shown(path)} does not exist; give a {kinds} file, a folder, or a Hub data set."
-        elif matches(path, context.root) and not _is_data_file(path, context.root):
+        elif found and not is_file:
             yield "path", f"{shown(path)} is no data file; give one that ends in {', '.join(DATA_FORMATS)}."
 
 

@@ -87,7 +87,7 @@ def _parse(text: str) -> ast.Module:
         line = text.split("\n")[(error.lineno or 1) - 1].strip()
         raise CodeError(f"syntax error in line {error.lineno}: {error.msg}: {shown(line)}") from error
     except (ValueError, RecursionError, MemoryError) as error:  # null bytes, nesting without end
-        raise CodeError(f"cannot be parsed: {error}") from error
+        raise CodeError(f"cannot be parsed: {str(error) or 'it is nested too deeply'}.") from error
 
 
 def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:

@@ -6,7 +6,7 @@ from html import escape
 from typing import Final
 
 from qtpy.QtCore import QItemSelectionModel, Qt, QTimer
-from qtpy.QtGui import QColor, QPainter, QShowEvent
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -15,9 +15,6 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QSplitter,
     QStackedLayout,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QTableView,
     QTextEdit,
     QVBoxLayout,
@@ -28,8 +25,9 @@ from ryven_llm_nodes.gui.completions_model import CompletionsModel, Index, Sampl
 from ryven_llm_nodes.gui.completions_range import RangeSlider
 from ryven_llm_nodes.gui.curves_data import tidy
 from ryven_llm_nodes.gui.form_editors import Combo
-from ryven_llm_nodes.gui.form_style import ACCENT, BRIGHT, GOOD, MUTED, PANEL_STYLE, TEXT
+from ryven_llm_nodes.gui.form_style import ACCENT, GOOD, MUTED, PANEL_STYLE
 from ryven_llm_nodes.gui.run_model import RunModel
+from ryven_llm_nodes.gui.tables import Cells
 from ryven_llm_nodes.run.events import Completions
 
 REFRESH_MS: Final = 250
@@ -99,7 +97,7 @@ class CompletionsBrowser(QWidget):
     def _make_table(self) -> QTableView:
         self.table = QTableView(showGrid=False, wordWrap=False)
         self.table.setModel(self.table_model)
-        self.table.setItemDelegate(_Cells(self.table))
+        self.table.setItemDelegate(Cells(self.table))
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.verticalHeader().hide()
@@ -237,27 +235,6 @@ class CompletionsBrowser(QWidget):
         if text != getattr(self, "_page", None):
             self._page = text
             self.detail.setHtml(text)
-
-
-class _Cells(QStyledItemDelegate):
-    """Paints the cells itself: the style sheet of the window would take the colours of the scores away."""
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
-        if chosen:
-            painter.fillRect(option.rect, QColor("#1f3a5c"))
-        elif index.row() % 2:
-            painter.fillRect(option.rect, QColor("#161b22"))
-        box = option.rect.adjusted(8, 0, -8, 0)
-        colour = index.data(Qt.ItemDataRole.ForegroundRole) or QColor(BRIGHT if chosen else TEXT)
-        align = index.data(Qt.ItemDataRole.TextAlignmentRole) or _MIDDLE
-        elided = option.fontMetrics.elidedText(index.data(), Qt.TextElideMode.ElideRight, box.width())
-        painter.setFont(option.font)
-        painter.setPen(colour)
-        painter.drawText(box, align, elided)
-
-
-_MIDDLE = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
 
 def _page(sample: Sample) -> str:

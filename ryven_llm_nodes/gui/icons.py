@@ -38,6 +38,13 @@ def _stop(p: QPainter, c: QColor) -> None:
     p.drawRoundedRect(QRectF(6, 6, 20, 20), 4, 4)
 
 
+def _keep(p: QPainter, c: QColor) -> None:
+    """On to the next one."""
+    _fill(p, c)
+    p.drawPolygon(_points((5, 5), (21, 16), (5, 27)))
+    p.drawRoundedRect(QRectF(22, 5, 5, 22), 2, 2)
+
+
 def _check(p: QPainter, c: QColor) -> None:
     _stroke(p, c, 4)
     p.drawPolyline(_points((6, 17), (13, 25), (26, 8)))
@@ -116,6 +123,7 @@ def _bad(p: QPainter, c: QColor) -> None:
 GLYPHS: Final[dict[str, Draw]] = {
     "play": _play,
     "stop": _stop,
+    "keep": _keep,
     "check": _check,
     "code": _code,
     "model": _model,

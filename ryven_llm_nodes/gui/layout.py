@@ -13,6 +13,7 @@ from ryven_llm_nodes.gui.hint import Hint
 from ryven_llm_nodes.gui.run_model import RunModel
 from ryven_llm_nodes.gui.theme import STYLE, LLMTheme
 from ryven_llm_nodes.gui.tidy import fit, tidy
+from ryven_llm_nodes.program.project import COLUMN
 
 PALETTE_WIDTH: Final = 210
 INSPECTOR_WIDTH: Final = 350
@@ -117,12 +118,18 @@ def dress_flow(window: Any, flow_ui: Any, view: Any) -> None:
 
 
 def lay_out(window: Any) -> None:
-    """Spreads the nodes of a project that no editor has laid out yet."""
+    """Shows all of a project that says nothing of its window, and spreads the nodes where a program has placed them."""
     for view in window.session_gui.flow_views.values():
         for item in view.node_items.values():
             item.update_shape()
-        tidy(view)
+        if not _was_drawn(view):
+            tidy(view)
         fit(view)
+
+
+def _was_drawn(view: Any) -> bool:
+    """Whether nodes lie where an editor has put them, as in the flow of a run; a program puts them into columns."""
+    return any(item.pos().x() % COLUMN for item in view.node_items.values())
 
 
 def arrange(window: Any, docks: Docks) -> None:

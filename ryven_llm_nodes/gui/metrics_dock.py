@@ -119,7 +119,7 @@ class MetricsDock(QWidget):
 
     def _connect(self) -> None:
         self.model.metrics_added.connect(self._on_metrics)
-        self.model.stage_changed.connect(self._on_stage)
+        self.model.stage_changed.connect(self._later)
         self.model.run_started.connect(self._later)
 
     # Stages
@@ -143,13 +143,9 @@ class MetricsDock(QWidget):
     def _follow(self, step: str) -> None:
         self._followed = step or self._followed
 
-    def _on_stage(self, step: str) -> None:
-        if self.model.stages[step].state == "running" and step != self._followed:
-            self._follow(step)
-        self._later()
-
     def _on_metrics(self, step: str) -> None:
-        if not self._followed:
+        """Goes on to a stage once it has something to show: until then the curves of the one before stay."""
+        if self.model.stages[step].state == "running" or not self._followed:
             self._follow(step)
         self._later()
 

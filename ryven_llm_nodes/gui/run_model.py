@@ -8,6 +8,7 @@ from typing import Final
 
 from qtpy.QtCore import QObject, Qt, Signal
 
+from ryven_llm_nodes.gui.kept_curves import KeptCurves
 from ryven_llm_nodes.run.events import (
     Completions,
     Event,
@@ -29,14 +30,16 @@ KEPT_COMPLETIONS: Final = 2000
 class StageRun:
     """One run of one stage.
 
-    ``state`` is ready, running, done, failed or cancelled. ``metrics`` maps a metric's name to its points
-    (optimizer step, value); ``completions`` are the latest samples, oldest first.
+    ``state`` is ready, running, done, reused, failed or cancelled. ``metrics`` maps a metric's name to its points
+    (optimizer step, value), those of ``resumed_at`` steps from before this run; ``completions`` are the latest samples,
+    oldest first.
     """
 
     step: str
     state: str = "ready"
     done: int = 0
     total: int = 0
+    resumed_at: int = 0
     started: float = 0.0
     message: str = ""
     folder: str = ""
@@ -46,9 +49,15 @@ class StageRun:
     @property
     def seconds_left(self) -> float | None:
         """The time to go at the pace so far, or None before the first step."""
-        if not self.done or not self.total or self.state != "running":
+        own = self.done - self.resumed_at
+        if own <= 0 or not self.total or self.state != "running":
             return None
-        return (time.monotonic() - self.started) / self.done * (self.total - self.done)
+        return (time.monotonic() - self.started) / own * (self.total - self.done)
+
+    @property
+    def kept_early(self) -> bool:
+        """Whether its model was kept before the last step."""
+        return self.state in ("done", "reused") and self.done < self.total
 
 
 class RunModel(QObject):
@@ -124,6 +133,17 @@ class RunModel(QObject):
         stage.state, stage.folder, stage.message = "reused", event.folder, event.reason
         self.logged.emit(f"{event.step}: reused: {event.reason}")
         self.stage_changed.emit(event.step)
+
+    def _on_KeptCurves(self, event: KeptCurves) -> None:
+        stage = self.stages.setdefault(event.step, StageRun(event.step))
+        stage.metrics = {name: list(points) for name, points in event.curves.items()}
+        stage.done, stage.total = event.done, event.total
+        stage.resumed_at = event.done if stage.state == "running" else 0
+        earlier = self.earlier.get(event.step, [])
+        if earlier and earlier[-1].metrics == stage.metrics:
+            earlier.pop()  # it is the same run, which would be drawn twice
+        self.stage_changed.emit(event.step)
+        self.metrics_added.emit(event.step)
 
     def _on_StageFailed(self, event: StageFailed) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))

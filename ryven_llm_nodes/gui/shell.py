@@ -7,21 +7,24 @@ from typing import Any, Final
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QCursor
-from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox, QToolTip
+from qtpy.QtWidgets import QApplication, QMessageBox, QToolTip
 from qtpy.shiboken import isValid
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.errors import LLMNodesError
+from ryven_llm_nodes.gui.autosave import Autosave
 from ryven_llm_nodes.gui.code_window import CodeWindow
 from ryven_llm_nodes.gui.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.inspector_stack import InspectorStack
 from ryven_llm_nodes.gui.layout import Docks, arrange, dress_flow, use_theme
 from ryven_llm_nodes.gui.palette import Palette
+from ryven_llm_nodes.gui.project_menu import ProjectMenu, ask_for_place, ask_to_save
+from ryven_llm_nodes.gui.record_windows import RecordWindows
 from ryven_llm_nodes.gui.run_controller import RunController
 from ryven_llm_nodes.gui.run_model import StageRun
 from ryven_llm_nodes.gui.tidy import fit, tidy
 from ryven_llm_nodes.gui.toolbar import Toolbar
-from ryven_llm_nodes.gui.trainer_widget import headline
+from ryven_llm_nodes.gui.trainer_widget import status_line
 from ryven_llm_nodes.host.canvas import late_view, place_node
 from ryven_llm_nodes.host.ports import refused_signal
 from ryven_llm_nodes.host.saving import save_project, take_over_saving
@@ -39,15 +42,21 @@ class Shell(QObject):
         super().__init__(window)
         self.window = window
         self.code_window: CodeWindow | None = None
-        self._closed = False
+        self.path: Path | None = None
+        self.origin: Path | None = None
+        """What the project is a copy of."""
+        self._closed = self._discarded = self._unsaved = False
         self.inspectors: dict[Any, InspectorStack] = {}
         self.runs = RunController(self)
-        self.toolbar = Toolbar(window, self.run, self.stop, self.check, self.generate)
+        self.toolbar = Toolbar(window, self)
         self.palette = Palette(_sorted_nodes(window), window)
         self.palette.chosen.connect(self._place)
         self.docks = Docks(window, self.palette)
+        self.autosave = Autosave(self)
         self.set_path(path)
         self._connect()
+        self.project_menu = ProjectMenu(self)
+        self.records = RecordWindows(self)
         use_theme(window)
         for flow in window.core_session.flows:
             self._adopt(flow, window.session_gui.flow_views[flow])
@@ -60,10 +69,12 @@ class Shell(QObject):
         window.installEventFilter(self)
         window.session_gui.flow_view_created.connect(self._flow_made)
         window.session_gui.flow_deleted.connect(self._flow_deleted)
+        window.session_gui.flow_renamed.connect(lambda *_: self._cannot_be_undone())
         window.ui.flows_tab_widget.currentChanged.connect(self._show_tab)
         self.runs.running_changed.connect(self.toolbar.show_running)
         self.runs.said.connect(lambda state, text: self.say(text, state))
         self.runs.finished.connect(self._finished)
+        self.autosave.failed.connect(self.say)
         refused_signal.connect(self._refused)
 
     def _canvas_menu(self) -> None:
@@ -102,6 +113,7 @@ class Shell(QObject):
 
     def _flow_made(self, flow: Any, view: Any) -> None:
         """Ryven gives a new flow its tab a moment later."""
+        self._cannot_be_undone()
         QTimer.singleShot(0, self, lambda: self._adopt(flow, view))
 
     def _adopt(self, flow: Any, view: Any) -> None:
@@ -122,6 +134,7 @@ class Shell(QObject):
         if self.runs.state is flow_state(flow):
             self.runs.stop()
         self.inspectors.pop(flow, None)
+        self._cannot_be_undone()
         QTimer.singleShot(0, self, self._show_tab)
 
     def _show_tab(self, *_: Any) -> None:
@@ -143,15 +156,25 @@ class Shell(QObject):
 
     # What the toolbar does
 
-    def run(self, flow: Any = None, to: LLMNode | None = None) -> bool:
-        """Runs the flow in front, or ``flow``, up to ``to`` where one is given."""
+    def run(self, flow: Any = None, to: LLMNode | None = None, fresh: bool = False) -> bool:
+        """Runs the flow in front, or ``flow``, up to ``to`` where one is given; ``fresh`` uses nothing that is kept."""
         flow = self._flow(flow)
-        return flow is not None and self.runs.run(flow, to)
+        self.autosave.keep()  # training may take the process with it
+        return flow is not None and self.runs.run(flow, to, fresh)
+
+    def run_afresh(self) -> bool:
+        """Trains everything anew."""
+        return self.run(fresh=True)
 
     def stop(self) -> None:
         """Stops the run."""
         if self.runs.stop():
             self.toolbar.status.setText("stopping ...")
+
+    def keep(self) -> None:
+        """Ends the stage that is training, and lets the next one start from its model as it is."""
+        if step := self.runs.keep():
+            self._stage_changed(self.runs.state, step)
 
     def check(self, flow: Any = None) -> None:
         """Marks every problem of a flow on its nodes."""
@@ -201,9 +224,9 @@ class Shell(QObject):
         if self._closed:
             return  # a run that is being stopped outlives its window by a step
         stage: StageRun = state.model.stages[step]
+        self.toolbar.show_running(self.runs.running, bool(self.runs.training) and not self.runs.ending)
         if stage.state == "running":
-            left, right = headline("running", stage)
-            self.toolbar.status.setText(f"{step}: {left}{f'  ·  {right}' if right else ''}")
+            self.toolbar.status.setText(status_line(stage, self.runs.ending == step))
 
     def _finished(self, state: FlowState, result: Outcome | LLMNodesError) -> None:
         status = result.status if isinstance(result, Outcome) else "failed"
@@ -213,12 +236,23 @@ class Shell(QObject):
 
     # The project
 
-    def set_path(self, path: Path | None) -> None:
-        """The file that the project is saved to; relative paths of the flow lie beside it."""
-        self.path = path
-        self.runs.root = path.resolve().parent if path else None
-        self.runs.source = path.name if path else ""
-        self.window.setWindowTitle(f"{path.name if path else 'unsaved'}[*] · {TITLE}")
+    def set_path(self, path: Path | None, root: Path | None = None, origin: Path | None = None) -> None:
+        """The file that the project is saved to, None for a new one or a copy of ``origin``.
+
+        Its relative paths are looked up in ``root`` (default: beside ``path``, or the current folder).
+        """
+        self.path, self.origin = path, origin
+        named = path or (origin.resolve() if origin else None)
+        self.runs.root = root or (path.resolve().parent if path else None)
+        self.runs.source = named.name if named else ""
+        title = f"{'' if path else 'copy of '}{named.name}" if named else "unsaved"
+        self.window.setWindowTitle(f"{title}[*] · {TITLE}")
+
+    def take_over(self, left: Path) -> None:
+        """The project is what the recovery file ``left`` holds, which goes when there is one of this window."""
+        self._cannot_be_undone()
+        if self.autosave.keep_now():
+            left.unlink(missing_ok=True)
 
     def save(self) -> bool:
         """Saves the project, asking for a name where it has none yet. False where it was not saved."""
@@ -228,21 +262,20 @@ class Shell(QObject):
 
     def save_as(self) -> bool:
         """Saves the project under a name that is asked for."""
-        chosen = QFileDialog.getSaveFileName(self.window, "Save project", "flow.json", "Ryven project (*.json)")[0]
-        if not chosen:
-            return False
-        path = Path(chosen)
-        return self.save_to(path if path.suffix == ".json" else path.with_name(f"{path.name}.json"))
+        path = ask_for_place(self.window)
+        return path is not None and self.save_to(path)
 
     def save_to(self, path: Path) -> bool:
         """Saves the project to ``path``."""
         self._flow()
+        root = self.runs.root or Path.cwd()
         try:
-            save_project(self.window, path)
+            save_project(self.window, path, root)
         except LLMNodesError as error:
             QMessageBox.warning(self.window, "Not saved", str(error))
             return False
-        self.set_path(path)
+        self.set_path(path, root)
+        self._unsaved = False
         for view in self.window.session_gui.flow_views.values():
             view._undo_stack.setClean()
         self._show_modified()
@@ -253,34 +286,58 @@ class Shell(QObject):
     def modified(self) -> bool:
         """Whether anything was done since the project was opened or saved."""
         stacks = (view._undo_stack for view in self.window.session_gui.flow_views.values())
-        return any(isValid(stack) and not stack.isClean() for stack in stacks)  # a window that goes takes them along
+        # a window that goes takes its stacks along
+        return self._unsaved or any(isValid(stack) and not stack.isClean() for stack in stacks)
+
+    @property
+    def pristine(self) -> bool:
+        """Whether nothing is lost with this window."""
+        nodes = any(flow.nodes for flow in self.window.core_session.flows)
+        return not (self.path or self.origin or nodes or self.modified or self.runs.running)
+
+    def _cannot_be_undone(self) -> None:
+        self._unsaved = True
+        self._show_modified()
 
     def _show_modified(self) -> None:
         if not self._closed and isValid(self.window):  # undo stacks are cleared once more while the window goes
             self.window.setWindowModified(self.modified)
+            if not self.modified:
+                self.autosave.forget()
 
     # The end
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Ryven tells nobody that it is closed, and asks nothing."""
         if watched is self.window and event.type() == QEvent.Type.Close:
-            if event.spontaneous() and self.modified and not self._may_close():
+            if event.spontaneous() and not self.may_close():
                 event.ignore()
                 return True
-            self._closed = True
-            self.runs.stop()  # whoever ends the process waits for the worker, when the window is out of sight
+            self._end()
         return False
 
-    def _may_close(self) -> bool:
-        buttons = QMessageBox.StandardButton
-        answer = QMessageBox.question(
-            self.window,
-            "Save?",
-            "The project has changes that were not saved. Save them?",
-            buttons.Save | buttons.Discard | buttons.Cancel,
-            buttons.Save,
-        )
-        return answer == buttons.Discard or (answer == buttons.Save and self.save())
+    def _end(self) -> None:
+        if self.modified and not self._discarded:
+            self.autosave.keep_now()  # a program closed the window, and asked nobody
+        else:
+            self.autosave.forget()
+        self.autosave.timer.stop()
+        self._closed = True
+        self.runs.stop()  # whoever ends the process waits for the worker, when the window is out of sight
+
+    def quit(self) -> None:
+        """Closes the window, if the user has nothing against it."""
+        if self.may_close():
+            self.window.close()
+
+    def may_close(self) -> bool:
+        """Asks what is to become of changes that are not saved, where there are any."""
+        self._flow()
+        if self._closed or self._discarded or not self.modified:
+            return True
+        answer = ask_to_save(self.window)
+        self._discarded = answer == QMessageBox.StandardButton.Discard
+        return self._discarded or (answer == QMessageBox.StandardButton.Save and self.save())
 
 
 def _sorted_nodes(window: Any) -> list[Any]:

@@ -59,7 +59,16 @@ def headline(state: str, stage: StageRun | None) -> tuple[str, str]:
     if state == "running":
         left = stage.seconds_left
         return f"{words}  {stage.done} / {stage.total}", f"{duration(left)} left" if left is not None else ""
-    return words, f"{stage.done} / {stage.total} steps"
+    kept = "kept at " if stage.kept_early and state != "stale" else ""
+    return words, f"{kept}{stage.done} / {stage.total} steps"
+
+
+def status_line(stage: StageRun, ending: bool) -> str:
+    """What the toolbar says of a stage that is running, and maybe ``ending`` early."""
+    if ending:
+        return f"ending {stage.step} at this step ..."
+    left, right = headline("running", stage)
+    return f"{stage.step}: {left}{f'  ·  {right}' if right else ''}"
 
 
 class TrainerWidget(NodeMainWidget, QWidget):
@@ -144,7 +153,7 @@ def _paint_bar(painter: QPainter, rect: QRectF, state: str, stage: StageRun | No
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor("#12161c"))
     painter.drawRoundedRect(rect, 3, 3)
-    share = 1.0 if state in FINISHED else stage.done / stage.total if stage and stage.total else 0.0
+    share = stage.done / stage.total if stage and stage.total else float(state in FINISHED)
     if share > 0:
         filled = QRectF(rect)
         filled.setWidth(max(rect.width() * min(share, 1.0), 6))

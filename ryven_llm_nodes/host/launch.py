@@ -6,18 +6,18 @@ import contextlib
 import io
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ryven_llm_nodes.errors import LLMNodesError, UsageError, one_line, suggestion
-from ryven_llm_nodes.host.required_packages import installed_packages
-from ryven_llm_nodes.program.flow import read_project
-from ryven_llm_nodes.program.project import project as empty_project
+from ryven_llm_nodes.errors import LLMNodesError, one_line
+from ryven_llm_nodes.host.opening import PACKAGE_FOLDER, Opened, open_file, open_new
+from ryven_llm_nodes.host.recovery import LeftBehind, left_behind
+from ryven_llm_nodes.program.mending import mended
 
-PACKAGE_FOLDER: Final = Path(__file__).resolve().parents[1]
 DEBIAN: Final = "libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libxcb-cursor0 libxkbcommon-x11-0"
 """What PySide6 needs of a Debian or Ubuntu that has no desktop."""
 
@@ -26,32 +26,69 @@ def edit(flow: Path | None = None, template: str | None = None, project: Mapping
     """Opens the editor, and returns its exit status once its window is closed.
 
     It shows the project at ``flow``, or a new one: from ``template`` (a key of TEMPLATES), as given by ``project``, or
-    empty. Raises LLMNodesError for what cannot be opened, and where there is no display.
+    empty; or what an editor that ended without a word has left of it, if the user wants that. Raises LLMNodesError for
+    what cannot be opened, and where there is no display.
     """
-    content = _content(flow, template, project)
-    app = application()
-    window = open_window(content, app, flow)
-    status = app.exec()
+    window = start(flow, template, project)
+    status = application().exec()
     window.llm_shell.runs.shut_down()
-    return status
+    return int(status)
 
 
-def _content(flow: Path | None, template: str | None, project: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    if flow is not None:
-        content = read_project(flow)
-        return {**content, "required packages": installed_packages(content, str(flow), PACKAGE_FOLDER.name)}
-    if template is not None:
-        return {**_template(template), "required packages": []}
-    return {**(project or empty_project("pipeline", [], [])), "required packages": []}
+def start(flow: Path | None = None, template: str | None = None, project: Mapping[str, Any] | None = None) -> Any:
+    """The main window that :func:`edit` shows."""
+    left = left_behind(flow)
+    opened = None if left else _given(flow, template, project)  # without a display, too, a bad flow is named
+    app = application()
+    if left and (window := _recovered(left, app)) is not None:
+        return window
+    return _show(opened or _given(flow, template, project), app)
 
 
-def _template(name: str) -> Mapping[str, Any]:
-    from ryven_llm_nodes.templates import TEMPLATES
+def _given(flow: Path | None, template: str | None, project: Mapping[str, Any] | None) -> Opened:
+    return open_file(flow) if flow is not None else open_new(template, project)
 
-    if name not in TEMPLATES:
-        known = ", ".join(TEMPLATES)
-        raise UsageError(f"there is no template {name!r}.{suggestion(name, list(TEMPLATES))} There are: {known}.")
-    return TEMPLATES[name]()
+
+def _show(opened: Opened, app: Any) -> Any:
+    window = open_window(opened.content, app, opened.path)
+    window.llm_shell.set_path(opened.path, opened.root, opened.origin)
+    return window
+
+
+def _recovered(left: list[LeftBehind], app: Any) -> Any | None:
+    """A window with what the user chooses of ``left``; None where nothing is chosen, or it cannot be opened."""
+    from ryven_llm_nodes.gui.recovery_question import choose
+
+    if (chosen := choose(left)) is None:
+        return None
+    try:
+        window = _show(chosen.opened(), app)
+    except LLMNodesError as error:
+        print(f"cannot recover {chosen.file}: {one_line(str(error))}", file=sys.stderr)
+        return None
+    window.llm_shell.take_over(chosen.file)
+    return window
+
+
+def start_another(path: Path) -> None:
+    """Opens ``path`` in an editor of its own process: Ryven has one main window a process. Raises LLMNodesError.
+
+    It imports from where this process does. ``-m`` would look into the current folder first, where a stranger's files
+    may lie.
+    """
+    code = f"import sys; sys.path[:] = {sys.path!r}; from ryven_llm_nodes.cli import main; main()"
+    command = [sys.executable, "-c", code, "edit", os.path.abspath(path)]
+    try:
+        _others.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **_DETACHED))
+    except OSError as error:
+        raise LLMNodesError(f"cannot start another editor for {path}: {error.strerror}; close this one.") from error
+
+
+_DETACHED: Final[Mapping[str, Any]] = (
+    {"creationflags": 0x208} if sys.platform == "win32" else {"start_new_session": True}  # detached, own group
+)
+_others: Final[list[subprocess.Popen[bytes]]] = []
+"""Kept: Python warns of a process that is forgotten while it runs."""
 
 
 def application() -> Any:
@@ -61,10 +98,10 @@ def application() -> Any:
     if sys.platform.startswith("linux") and no_display:
         raise LLMNodesError("there is no display; set DISPLAY, or use `ryven-llm run` and `ryven-llm export`.")
     try:
-        from PySide6.QtWidgets import QApplication
+        from ryven_llm_nodes.host.application import Application
     except ImportError as error:
         raise LLMNodesError(f"Qt does not start ({error}); on Debian or Ubuntu: apt install {DEBIAN}") from error
-    return QApplication.instance() or QApplication(["ryven-llm"])
+    return Application.instance() or Application(["ryven-llm"])
 
 
 def open_window(content: Mapping[str, Any], app: Any, path: Path | None = None) -> Any:
@@ -113,15 +150,8 @@ def _file(content: Mapping[str, Any]) -> Iterator[Path]:
     """A file for Ryven to read: what was scanned is what is opened, whatever happens to the original meanwhile."""
     with tempfile.TemporaryDirectory(prefix="ryven-llm-") as folder:
         file = Path(folder, "flow.json")
-        file.write_text(json.dumps({**_DEFAULTS, **content}), encoding="utf-8")
+        file.write_text(json.dumps(mended(content)), encoding="utf-8")
         yield file
-
-
-_DEFAULTS: Final[Mapping[str, Any]] = {
-    "general info": {"type": "Ryven project file", "ryven version": "3.5.0"},
-    "required packages": [],
-    "addons": {},
-}
 
 
 @contextlib.contextmanager

@@ -1,34 +1,52 @@
-"""Saves projects whole or not at all."""
+"""Saves projects whole or not at all, and keeps the version before."""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ryven_llm_nodes.errors import LLMNodesError, UsageError
+from ryven_llm_nodes.errors import LLMNodesError, one_line
+from ryven_llm_nodes.program.carried import ROOT
+from ryven_llm_nodes.program.files import write_whole
+from ryven_llm_nodes.program.project import relative_root
 
 
-def save_project(window: Any, path: Path) -> None:
-    """Saves the project of ``window`` to ``path``. Raises LLMNodesError; what was at ``path`` is then as it was.
+def save_project(window: Any, path: Path, root: Path | None = None) -> None:
+    """Saves the project of ``window`` to ``path``; its relative paths still lead to files under ``root``.
 
-    ryven 3.5.0 removes the old file first and serializes afterwards (gui/main_window.py:533-548), so that an error in
-    between loses the project. Here Ryven writes to a file beside it, which replaces the old one once it is complete.
+    That is the folder of ``path`` where none is given. Raises LLMNodesError; what was at ``path`` is then as it was.
     """
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".json")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}; choose another place.") from error
-    os.close(handle)
-    try:
-        window.save_project(temporary)
-        json.loads(Path(temporary).read_text(encoding="utf-8"))
-        os.replace(temporary, path)
-    except Exception as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise LLMNodesError(f"cannot save {path}: {error}; the file is as it was.") from error
+        project = contents(window)
+    except Exception as error:  # whatever a node raises while it describes itself
+        raise LLMNodesError(one_line(f"cannot save {path}: {error}; the file is as it was.")) from error
+    store_project(project, path, root)
+
+
+def store_project(project: Mapping[str, Any], path: Path, root: Path | None = None) -> None:
+    """Writes ``project`` to ``path``; see :func:`save_project`. What was there before stays as ``<name>.bak``."""
+    folder = Path(os.path.realpath(path)).parent
+    place = relative_root(root or folder, folder)
+    carried = {} if place == "." else {ROOT: place}
+    write_whole(path, json.dumps({**project, **carried}, indent=4), keep=True)
+
+
+def contents(window: Any) -> dict[str, Any]:
+    """The project of ``window``, as Ryven saves it. Raises whatever a node raises.
+
+    ryven 3.5.0 removes the file first and serializes afterwards (gui/main_window.py:571-580), so that an error in
+    between loses the project: it never gets to see the real one.
+    """
+    # where an error keeps the file open, Windows cannot remove it
+    with tempfile.TemporaryDirectory(prefix="ryven-llm-", ignore_cleanup_errors=True) as folder:
+        file = Path(folder, "flow.json")
+        window.save_project(str(file))
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return found
 
 
 def take_over_saving(window: Any, save: Any) -> None:

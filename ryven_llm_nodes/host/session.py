@@ -8,8 +8,9 @@ from ryvencore import Flow, Session
 
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
 from ryven_llm_nodes.program import Graph, build, read_flow, read_live_flow
-from ryven_llm_nodes.program.flow import read_project
+from ryven_llm_nodes.program.project import project_of
 from ryven_llm_nodes.run import CancelToken, Listener, Outcome, run_program
+from ryven_llm_nodes.run.trust import refusal, unseen
 
 
 def new_session() -> Session:
@@ -25,9 +26,9 @@ def open_project(path: Path) -> Session:
 
     Raises FlowError for a file that is no project, has an unknown node, or holds a pickle that is not plain data.
     """
-    read_flow(path)  # finds unknown nodes, which Ryven's own error does not name
+    graph = read_flow(path)
     session = new_session()
-    session.load(dict(read_project(path)))
+    session.load(project_of(graph, graph.root))  # what the flow means, not what the file claims beside that
     return session
 
 
@@ -38,16 +39,19 @@ def run_live_flow(
     output_dir: Path | None = None,
     listen: Listener = lambda event: None,
     cancel: CancelToken | None = None,
+    trust: bool = False,
 ) -> Outcome:
     """Runs a live flow, up to the node ``to`` where one is given.
 
     ``root`` is the folder that relative paths are looked up in (default: the current one), ``output_dir`` where the
     models go (default: ``outputs`` and the flow's title, below the current folder). Raises FlowError for a flow that
-    cannot be run.
+    cannot be run, and without ``trust`` for one with code that the user of this machine has not allowed yet.
     """
     graph = up_to(read_live_flow(flow, root or Path.cwd()), flow, to)
-    program = build(graph)
-    return run_program(program, output_dir or default_output_dir(graph.title), listen, cancel)
+    program, folder = build(graph), output_dir or default_output_dir(graph.title)
+    if not trust and (items := unseen(graph, folder)):
+        raise refusal(items, "read it, then run with trust=True.")
+    return run_program(program, folder, listen, cancel)
 
 
 def up_to(graph: Graph, flow: Flow, to: LLMNode | None) -> Graph:

@@ -115,8 +115,8 @@ def _overwritten(graph: Graph) -> Iterator[Problem]:
     """Models that are saved over each other."""
     owners = {step.name: step.label for step in graph.steps if step.node.family == "trainer"}
     for step in graph.steps:
-        folder = step.given.get("folder", SaveModel.all_parameters()["folder"].default)
-        if step.node is SaveModel and isinstance(folder, str):
+        folder = step.setting("folder") if step.node is SaveModel else None
+        if isinstance(folder, str):
             place = os.path.normpath(folder)
             if place in owners:
                 yield step.problem(f"{owners[place]} writes to {shown(folder)} too; choose another folder.", "folder")

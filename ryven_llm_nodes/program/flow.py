@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,16 +44,25 @@ def read_flow(path: Path, title: str | None = None) -> Graph:
     project = read_project(path)
     flows = project["flows"]
     if title is None and len(flows) > 1:
-        raise _refused(path, f"holds {len(flows)} flows ({', '.join(map(repr, flows))}); choose one with --flow.")
+        raise _refused(path, f"holds {len(flows)} flows ({_some(flows)}); choose one with --flow.")
     chosen = next(iter(flows)) if title is None else title
     if chosen not in flows:
         raise _refused(path, f"holds no flow {chosen!r}.{suggestion(chosen, list(flows))}")
     return graph_of(flows[chosen], chosen, root_of(project, path), path.name)
 
 
-def read_live_flow(flow: Any, root: Path, source: str = "") -> Graph:
-    """The graph of a ``ryvencore.Flow`` as it is at this moment; a step's ``index`` is its place in ``flow.nodes``."""
-    return graph_of(flow.data(), flow.title, root, source)
+def _some(titles: Iterable[str]) -> str:
+    first, more = list(islice(titles, 9)), ", ..."
+    return ", ".join(shown(title, 40) for title in first[:8]) + (more if len(first) > 8 else "")
+
+
+def read_live_flow(flow: Any, root: Path, source: str = "", places: bool = False) -> Graph:
+    """The graph of a ``ryvencore.Flow`` as it is at this moment; a step's ``index`` is its place in ``flow.nodes``.
+
+    ``places``: with the places on the canvas, which only a window that is still there can tell.
+    """
+    data = flow.session.complete_data(flow.data()) if places else flow.data()
+    return graph_of(data, flow.title, root, source)
 
 
 def read_project(path: Path) -> Mapping[str, Any]:
@@ -90,9 +100,10 @@ def _load(path: Path) -> Any:
         if not os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
             found = "is no file" if os.path.exists(path) else "does not exist"
             raise _refused(path, f"{found}; {WANTED}.")
-        if path.stat().st_size > LARGEST_PROJECT:
+        size = path.stat().st_size
+        if size > LARGEST_PROJECT:
             raise _refused(path, f"is larger than {LARGEST_PROJECT // 2**20} MB, which no Ryven project is.")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8") if size else ""  # files of the system have no size, and some no end
         # strict=False as in Ryven's own reader: it admits control characters inside strings
         return flow_in_script(text) if path.suffix == ".py" else json.loads(text, strict=False)
     except OSError as error:
@@ -130,10 +141,11 @@ def _placed(data: Any, index: int, problems: list[Problem]) -> _Placed | None:
         )
         return None
     name, given = stored(data.get("additional data"))
-    return _Placed(node, name, given, index, (_pixels(data.get("pos x")), _pixels(data.get("pos y"))))
+    return _Placed(node, name, given, index, (pixels(data.get("pos x")), pixels(data.get("pos y"))))
 
 
-def _pixels(value: Any) -> float:
+def pixels(value: Any) -> float:
+    """A place on the canvas, 0 for what is none."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if is_number and abs(value) < LARGEST_CANVAS else 0.0  # False for not-a-number
 

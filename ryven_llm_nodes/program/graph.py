@@ -45,6 +45,16 @@ class Step:
         """The step as messages name it: ``DPO 'align'``."""
         return f"{self.node.title} {self.name!r}"
 
+    def setting(self, parameter: str) -> JSON:
+        """The value of ``parameter``: as it was set, else its default."""
+        return self.given.get(parameter, self.node.all_parameters()[parameter].default)
+
+    @property
+    def meaning(self) -> dict[str, JSON]:
+        """The parameters that were set, but those that no outcome depends on."""
+        beside = {parameter.name for parameter in self.node.parameters if not parameter.outcome}
+        return {name: value for name, value in self.given.items() if name not in beside}
+
     def problem(self, message: str, parameter: str = "") -> Problem:
         """A problem at this step."""
         return Problem(message, self.label, parameter, self.name)
@@ -109,7 +119,7 @@ class Graph:
     def digest(self) -> str:
         """The sha256 of what the flow means: nodes, values and wires, but not where nodes lie on the canvas."""
         meaning = [
-            [s.name, s.node.__name__, dict(s.given), {port: [w.step, w.port] for port, w in s.wires.items()}]
+            [s.name, s.node.__name__, s.meaning, {port: [w.step, w.port] for port, w in s.wires.items()}]
             for s in self.steps
         ]
         text = json.dumps([self.title, meaning], sort_keys=True, default=repr)

@@ -15,10 +15,10 @@ from ryven_llm_nodes.program.carried import COPY, ROOT
 from ryven_llm_nodes.program.files import write_whole
 from ryven_llm_nodes.program.flow import graph_of
 from ryven_llm_nodes.program.graph import Graph
+from ryven_llm_nodes.program.mending import EMPTY_STATE
 
 RYVEN_VERSION: Final = "3.5.0"
 PACKAGE: Final = "ryven_llm_nodes"
-EMPTY_STATE: Final = "gASVAQAAAAAAAAB9lC4="  # base64 of a pickled {}, which Ryven wants for every node
 COLUMN, ROW = 300, 150
 
 _End: TypeAlias = tuple[int, type[LLMNode], str]
@@ -96,7 +96,7 @@ def project_of(graph: Graph, folder: Path) -> dict[str, Any]:
     for step, again in zip(graph.steps, found.steps, strict=True):
         if step.name != again.name:  # numbered after a node that is not in this part of the flow
             titles[step.name] = step.name
-    return {**_copy(graph, titles), ROOT: _relative(graph.root, folder), COPY: True}
+    return {**_copy(graph, titles), ROOT: relative_root(graph.root, folder), COPY: True}
 
 
 def _copy(graph: Graph, titles: Mapping[str, str]) -> dict[str, Any]:
@@ -110,7 +110,8 @@ def _copy(graph: Graph, titles: Mapping[str, str]) -> dict[str, Any]:
     return _project(graph.title, nodes, wires)
 
 
-def _relative(root: Path, folder: Path) -> str:
+def relative_root(root: Path, folder: Path) -> str:
+    """``root`` as a project in ``folder`` says where its relative paths lead (the key ROOT)."""
     try:
         return Path(os.path.relpath(root.resolve(), folder.resolve())).as_posix()
     except ValueError:  # another drive of Windows

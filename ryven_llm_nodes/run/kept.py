@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.program.files import write_whole
+from ryven_llm_nodes.run.alone import is_taken
 from ryven_llm_nodes.run.keys import Key
 
 RECORD: Final = "stage.json"
@@ -28,14 +30,30 @@ class Kept:
     digest: str
     since: str
     finished: bool
+    ended_at: tuple[int, int] | None = None
+    """The step at which training was ended early and the model kept, and how many there were to be."""
+
+    @property
+    def state(self) -> str:
+        """In words: finished, stopped, or ended early and kept."""
+        if not self.finished:
+            return "stopped"
+        return f"ended at step {self.ended_at[0]} of {self.ended_at[1]}" if self.ended_at else "finished"
 
     @property
     def size(self) -> int:
-        """Bytes on the disk."""
-        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+        """Bytes on the disk; a run may be removing a checkpoint just now."""
+        total = 0
+        for file in self.folder.rglob("*"):
+            with suppress(FileNotFoundError):
+                total += file.lstat().st_size if not file.is_dir() else 0
+        return total
 
     def delete(self) -> None:
-        """Removes the stage's folder with all that it holds. Raises UsageError where that is not permitted."""
+        """Removes the stage's folder with all that it holds. Raises UsageError where that cannot be."""
+        if is_taken(self.folder.parent):
+            what = f"a run is writing to {self.folder.parent} just now"
+            raise UsageError(f"{what}; delete {self.folder.name} after its end.")
         try:
             shutil.rmtree(self.folder)
         except OSError as error:
@@ -45,10 +63,12 @@ class Kept:
 def kept_in(folder: Path) -> Kept | None:
     """What is recorded in a stage's ``folder``, or None where nothing is, or nothing readable."""
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        finished = (folder / FINISHED).is_file() and (folder / "config.json").is_file()
-        return Kept(folder, dict(record["parts"]), str(record["digest"]), str(record["since"]), finished)
-    except (OSError, ValueError, KeyError, TypeError):
+        record = dict(json.loads((folder / RECORD).read_text(encoding="utf-8")))
+        finished = (folder / FINISHED).is_file() and any(folder.glob("*.safetensors"))
+        early = record.get("ended at")
+        ended_at = (int(early[0]), int(early[1])) if early else None
+        return Kept(folder, dict(record["parts"]), str(record["digest"]), str(record["since"]), finished, ended_at)
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
 
 
@@ -77,11 +97,35 @@ def decide(folder: Path, key: Key, fresh: bool) -> Decision:
         return Decision("train")
     if kept.digest == key.digest:
         if kept.finished:
-            return Decision("reuse", f"nothing it depends on changed since {kept.since}")
+            return Decision("reuse", _why(kept))
         return Decision("resume", "goes on where it was stopped") if _has_checkpoint(folder) else Decision("train")
     if key.extends(kept.parts) and _has_checkpoint(folder):
         return Decision("resume", f"goes on from its end: {'; '.join(key.differences(kept.parts))}")
     return Decision("train", "; ".join(key.differences(kept.parts)))
+
+
+def _why(kept: Kept) -> str:
+    if kept.ended_at is None:
+        return f"nothing it depends on changed since {kept.since}"
+    step, total = kept.ended_at
+    early = f"kept on {kept.since}, when it was ended at step {step} of {total}"
+    return f"{early}; --fresh, or Run Afresh, trains it in full"
+
+
+def ending(folder: Path, key: Key) -> str:
+    """How the training of ``key`` ended in ``folder``, where it was ended early; else nothing."""
+    kept = kept_in(folder)
+    return f"@{kept.ended_at[0]}" if kept and kept.ended_at and kept.digest == key.digest else ""
+
+
+def note_end(folder: Path, step: int, total: int) -> None:
+    """Notes in ``folder`` that its stage is ended early, at ``step`` of ``total``, before its model is saved."""
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    _write_record(folder, record | {"ended at": [step, total]})
+
+
+def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    write_whole(folder / RECORD, json.dumps(record, indent=2, sort_keys=True, default=repr) + "\n")
 
 
 def _has_checkpoint(folder: Path) -> bool:
@@ -99,5 +143,4 @@ def prepare(folder: Path, key: Key, decision: Decision) -> None:
     if decision.action == "train":
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
-    record = {"digest": key.digest, "since": since, "parts": key.parts}
-    write_whole(folder / RECORD, json.dumps(record, indent=2, sort_keys=True, default=repr) + "\n")
+    _write_record(folder, {"digest": key.digest, "since": since, "parts": key.parts})

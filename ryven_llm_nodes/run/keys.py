@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -82,23 +82,29 @@ def _sha(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def keys_of(program: Program) -> dict[str, Key]:
-    """The key of every step of ``program``. Reads local files in full; loads no library."""
+def keys_of(program: Program, endings: Callable[[str, Key], str] = lambda step, key: "") -> dict[str, Key]:
+    """The key of every step of ``program``. Reads local files in full; loads no library.
+
+    ``endings`` says of a step and its key how its training ended, where that was not as its settings say: what depends
+    on that model depends on this as well.
+    """
     keys: dict[str, Key] = {}
+    outcomes: dict[str, str] = {}
     for step in program.steps:
-        keys[step.name] = _key(program, step, keys)
+        keys[step.name] = _key(program, step, outcomes)
+        outcomes[step.name] = keys[step.name].digest + endings(step.name, keys[step.name])
     return keys
 
 
-def _key(program: Program, step: Step, keys: Mapping[str, Key]) -> Key:
+def _key(program: Program, step: Step, outcomes: Mapping[str, str]) -> Key:
     defaults = step.node.all_parameters()
-    settings = {n: v for n, v in step.given.items() if n in defaults and v != defaults[n].default}
+    settings = {n: v for n, v in step.meaning.items() if n in defaults and v != defaults[n].default}
     return Key(
         settings=settings,
         text=_normal_text(program, step),
-        inputs={port: f"{keys[wire.step].digest}.{wire.port}" for port, wire in step.wires.items()},
+        inputs={port: f"{outcomes[wire.step]}.{wire.port}" for port, wire in step.wires.items()},
         files=dict(_files(step, program.graph.root)),
-        versions=_versions(),
+        versions=versions(),
     )
 
 
@@ -162,7 +168,8 @@ def _digest(data: Any) -> str:
 
 
 @lru_cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The versions of Python and of the libraries that train."""
     found = {"Python": ".".join(python_version_tuple()[:2])}
     for package in PACKAGES:
         try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from typing import Any
 
-from ryven_llm_nodes.catalogue import LoadModel, RewardModel
+from ryven_llm_nodes.catalogue import LoadModel, RewardModel, SaveModel
 from ryven_llm_nodes.catalogue.columns import missing_columns
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.places import is_local, resolve
@@ -13,24 +15,25 @@ from ryven_llm_nodes.catalogue.train import Trainer
 from ryven_llm_nodes.errors import FlowError, Problem, shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.failures import describe
+from ryven_llm_nodes.run.kept import FINISHED
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.tryout import reward_problems
 
 
-def preflight(program: Program, loaded: LoadedProgram) -> None:
-    """Raises FlowError with everything that would stop a stage of ``program`` later.
+def preflight(program: Program, loaded: LoadedProgram, cancelled: threading.Event) -> None:
+    """Raises FlowError with everything that would stop a stage of ``program`` later, Cancelled when asked to stop.
 
     The data sets have been loaded. Of models only configuration and tokenizer are; reward functions are called once,
     in a namespace apart, with two rows.
     """
-    problems = list(dict.fromkeys(_Preflight(program, loaded).problems()))
+    problems = list(dict.fromkeys(_Preflight(program, loaded, cancelled).problems()))
     if problems:
         raise FlowError(problems)
 
 
 class _Preflight:
-    def __init__(self, program: Program, loaded: LoadedProgram) -> None:
-        self.program, self.loaded = program, loaded
+    def __init__(self, program: Program, loaded: LoadedProgram, cancelled: threading.Event) -> None:
+        self.program, self.loaded, self.cancelled = program, loaded, cancelled
         self.tokenizers: dict[str, Any] = {}
 
     def problems(self) -> Iterator[Problem]:
@@ -40,7 +43,8 @@ class _Preflight:
             elif issubclass(step.node, Trainer):
                 yield from self._config_problems(step)
                 data = list(self._data_problems(step))
-                yield from data or [*self._template_problems(step), *reward_problems(self.program, self.loaded, step)]
+                yield from data or [*self._template_problems(step), *self._reward_problems(step)]
+            yield from self._place_problems(step)
 
     def _context(self, step: Step) -> NodeContext:
         return NodeContext(step.node, step.name, step.given, {}, self.program.graph.root)
@@ -95,6 +99,25 @@ class _Preflight:
                 "chat_template_path on an SFT stage, or use plain text.",
                 "dataset",
             )
+
+    def _place_problems(self, step: Step) -> Iterator[Problem]:
+        """Nor is a folder that cannot be written to."""
+        output_dir = self.loaded.module.output_dir
+        if step.node is SaveModel:
+            folder, parameter = resolve(self._context(step)["folder"], output_dir), "folder"
+        elif issubclass(step.node, Trainer) and not (output_dir / step.name / FINISHED).exists():
+            folder, parameter = output_dir / step.name, ""
+        else:
+            return
+        place = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        if not place.is_dir():
+            yield step.problem(f"cannot write to {folder}: {place} is a file; choose another folder.", parameter)
+        elif not os.access(place, os.W_OK | os.X_OK):
+            remedy = "make it writable for this user, or choose another folder"
+            yield step.problem(f"cannot write to {folder}: {place} is read-only; {remedy}.", parameter)
+
+    def _reward_problems(self, step: Step) -> Iterator[Problem]:
+        return reward_problems(self.program, self.loaded, step, self.cancelled)
 
     def _lineage(self, step: Step) -> Iterator[Step]:
         """The stage, the one whose model it starts from, and so on to Load Model."""

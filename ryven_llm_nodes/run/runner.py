@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from ryven_llm_nodes.catalogue import ExportScript
+from ryven_llm_nodes.catalogue import ExportScript, SaveModel
 from ryven_llm_nodes.errors import Cancelled, LLMNodesError
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.files import write_whole
+from ryven_llm_nodes.run.alone import alone_in
 from ryven_llm_nodes.run.events import (
+    Event,
     Listener,
     Log,
     RunFinished,
@@ -25,11 +28,12 @@ from ryven_llm_nodes.run.events import (
     StageReused,
     StageStarted,
 )
-from ryven_llm_nodes.run.failures import stage_error
-from ryven_llm_nodes.run.kept import decide, prepare
-from ryven_llm_nodes.run.keys import keys_of
+from ryven_llm_nodes.run.failures import forget, stage_error
+from ryven_llm_nodes.run.kept import decide, ending, prepare
+from ryven_llm_nodes.run.keys import Key, keys_of
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.preflight import preflight
+from ryven_llm_nodes.run.record import Record, carries, carry_flow, forget_flow
 from ryven_llm_nodes.run.recording import recording
 
 
@@ -38,10 +42,15 @@ class CancelToken:
 
     def __init__(self) -> None:
         self.event = threading.Event()
+        self.keep_event = threading.Event()
 
     def cancel(self) -> None:
         """Ask to stop. There is no way back: a new run takes a new token."""
         self.event.set()
+
+    def keep(self) -> None:
+        """Ask the stage that is training to end after this step, and to hand its model as it is to the next one."""
+        self.keep_event.set()
 
 
 @dataclass
@@ -76,12 +85,18 @@ class _Run:
         self.fresh = fresh
         self.outcome = Outcome()
 
+    def tell(self, event: Event) -> None:
+        """Reports ``event``, and records it."""
+        self.record.take(event)
+        self.listen(event)
+
     def execute(self) -> Outcome:
         started = time.monotonic()
         stages = tuple(step.name for step in self.program.steps if step.node.family == "trainer")
         self.listen(RunStarted("", stages, str(self.output_dir)))
         try:
-            self._run()
+            with alone_in(self.output_dir), Record(self.program, self.output_dir, self.listen) as self.record:
+                self._run()
         except LLMNodesError as error:
             self.outcome.status, self.outcome.error = "failed", error
         except Cancelled:
@@ -92,65 +107,113 @@ class _Run:
         return self.outcome
 
     def _run(self) -> None:
-        self.listen(Log("", "loading torch, transformers and TRL"))
+        self.tell(Log("", "loading torch, transformers and TRL"))
         with _no_usage_pings(), LoadedProgram(self.program, self.output_dir) as loaded:
             steps = [step for step in self.program.steps if step.name in loaded.script.statements]
             sources = [step for step in steps if not step.wires]
             for step in sources:
                 self._step(step, loaded)
-            self.listen(Log("", "checking data, settings and rewards"))
-            preflight(self.program, loaded)
+            self.tell(Log("", "checking data, settings and rewards"))
+            preflight(self.program, loaded, self.cancel.event)
             self._export_scripts()
-            self.keys = keys_of(self.program)
+            keys = keys_of(self.program)
+            for step in sources:
+                self.record.add_data(step, keys[step.name], loaded.module.__dict__.get(step.name))
             for step in steps:
                 if step not in sources:
                     self._step(step, loaded)
+            self._drop_lost()
+
+    def _drop_lost(self) -> None:
+        """A model whose folder somebody has deleted meanwhile is not listed, and said to be gone."""
+        for name, folder in list(self.outcome.models.items()):
+            if not folder.exists():
+                del self.outcome.models[name]
+                self.tell(Log(name, f"{name}: its model is gone, deleted while the run went on: {folder}"))
 
     def _step(self, step: Step, loaded: LoadedProgram) -> None:
-        """Runs one statement; a failure names its node."""
-        from ryven_llm_nodes.run.callback import Watch, watching
-
+        """Runs one statement, or uses what an earlier run has made of it."""
         if self.cancel.event.is_set():
             raise Cancelled
-        if step.node.family == "trainer" and not self._is_to_run(step):
+        if step.node.family == "trainer" and not self._is_to_train(step):
             loaded.run(step.name)  # finds its finished folder, and returns it
             self.outcome.models[step.name] = self.output_dir / step.name
             return
+        if step.node is SaveModel and self._is_saved(step):
+            self.outcome.models[step.name] = self._target(step)
+            return
         started = time.monotonic()
-        self.listen(StageStarted(step.name, step.label))
-        watch = Watch(step.name, self.output_dir / step.name, self.listen, self.cancel.event)
-        try:
-            with watching(watch), recording(self.program, loaded, step, self.listen):
-                value = loaded.run(step.name)
-        except Cancelled:
-            raise
-        except Exception as error:
-            failure = stage_error(error, step, self.program, loaded)
-            self.listen(StageFailed(failure.problem.step, str(failure), traceback.format_exc()))
-            raise failure from error
+        self.tell(StageStarted(step.name, step.label))
+        value = self._watched(step, loaded)
         folder = str(value) if step.node.family in ("trainer", "output") else ""
         if folder:
             self.outcome.models[step.name] = Path(folder)
-        self.listen(StageFinished(step.name, folder, time.monotonic() - started))
+        if step.node is SaveModel:
+            carry_flow(self.program, step, Path(folder), self._key(step))
+        self.tell(StageFinished(step.name, folder, time.monotonic() - started))
 
-    def _is_to_run(self, step: Step) -> bool:
+    def _watched(self, step: Step, loaded: LoadedProgram) -> Any:
+        """The value of a step's statement; what its trainer does is reported, and a failure names its node."""
+        from ryven_llm_nodes.run.callback import Watch, watching
+        from ryven_llm_nodes.run.early_end import EarlyEnd
+
+        folder = self.output_dir / step.name
+        self.cancel.keep_event.clear()  # what was asked of one stage is not meant for the next
+        watch = Watch(step.name, folder, self.tell, self.cancel.event)
+        early_end = EarlyEnd(folder, self.cancel.keep_event)
+        try:
+            with watching(watch, early_end), recording(self.program, loaded, step, self.tell, self.cancel.event):
+                value = loaded.run(step.name)
+        except Cancelled as stop:
+            forget(stop)
+            raise
+        except Exception as error:
+            failure = stage_error(error, step, self.program, loaded)
+            self.tell(StageFailed(failure.problem.step, str(failure), traceback.format_exc()))
+            forget(error)
+            raise failure from error
+        if early_end.at:
+            done, total = early_end.at
+            text = f"{step.name}: ended at step {done} of {total} and kept; the exported script trains all {total}"
+            self.tell(Log(step.name, text))
+        return value
+
+    def _key(self, step: Step) -> Key:
+        """What ``step`` depends on, those before it as they have ended by now."""
+        return keys_of(self.program, lambda name, key: ending(self.output_dir / name, key))[step.name]
+
+    def _target(self, step: Step) -> Path:
+        """Where Save Model writes to."""
+        return self.output_dir / Path(step.setting("folder")).expanduser()
+
+    def _is_saved(self, step: Step) -> bool:
+        """Whether what Save Model would write lies there already; says so."""
+        folder = self._target(step)
+        if self.fresh or not carries(folder, self._key(step)):
+            forget_flow(folder)
+            return False
+        self.tell(StageReused(step.name, str(folder), "it is saved there already"))
+        return True
+
+    def _is_to_train(self, step: Step) -> bool:
         """Decides what to do with a trainer, says so, and makes its folder ready."""
-        folder, key = self.output_dir / step.name, self.keys[step.name]
+        folder, key = self.output_dir / step.name, self._key(step)
         decision = decide(folder, key, self.fresh)
         if decision.action == "reuse":
-            self.listen(StageReused(step.name, str(folder), decision.reason))
+            self.tell(StageReused(step.name, str(folder), decision.reason))
             return False
         if decision.reason:
-            self.listen(Log(step.name, f"{step.name}: {decision.reason}"))
+            self.tell(Log(step.name, f"{step.name}: {decision.reason}"))
         prepare(folder, key, decision)
+        carry_flow(self.program, step, folder, key)
         return True
 
     def _export_scripts(self) -> None:
         for step in self.program.steps:
             if step.node is ExportScript:
-                path = self.output_dir / Path(step.given.get("path", "pipeline.py")).expanduser()
+                path = self.output_dir / Path(step.setting("path")).expanduser()
                 write_whole(path, self.program.script_for(path.parent).text)
-                self.listen(StageFinished(step.name, str(path)))
+                self.tell(StageFinished(step.name, str(path)))
 
 
 @contextmanager

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from inspect import iscoroutinefunction
+from math import isinf
 from typing import Any
 
 from ryven_llm_nodes.catalogue.cell import RewardValue
-from ryven_llm_nodes.errors import Problem, shown
+from ryven_llm_nodes.errors import Cancelled, Problem, shown
 from ryven_llm_nodes.program import Program, Step
-from ryven_llm_nodes.run.failures import describe
+from ryven_llm_nodes.run.failures import describe, too_long
+from ryven_llm_nodes.run.limits import Caller, TookTooLong
 from ryven_llm_nodes.run.loaded import LoadedProgram
 
 SAMPLE_ROWS = 2
 
 
-def reward_problems(program: Program, loaded: LoadedProgram, step: Step) -> Iterator[Problem]:
-    """What is wrong with the reward functions that the trainer ``step`` calls."""
+def reward_problems(
+    program: Program, loaded: LoadedProgram, step: Step, cancelled: threading.Event
+) -> Iterator[Problem]:
+    """What is wrong with the reward functions that the trainer ``step`` calls. Raises Cancelled when asked to stop."""
     if "reward" not in step.wires:
         return
     wire = step.wires["reward"]
@@ -26,7 +32,8 @@ def reward_problems(program: Program, loaded: LoadedProgram, step: Step) -> Iter
     for owner in program.graph.upstream([wire.step]).steps:
         cell = program.cells[owner.name]
         if owner.node.holds_code and names & cell.defines:
-            yield from _tried(loaded, owner, next(iter(names & cell.defines)), sample)
+            with closing(Caller(cancelled)) as caller:
+                yield from _tried(loaded, owner, next(iter(names & cell.defines)), sample, caller)
 
 
 def _sample(data: Any) -> dict[str, list[Any]]:
@@ -40,24 +47,36 @@ def _sample(data: Any) -> dict[str, list[Any]]:
     return columns | {"prompts": prompts, "completions": completions, "completion_ids": [[0] for _ in rows]}
 
 
-def _tried(loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]]) -> Iterator[Problem]:
+def _tried(
+    loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]], caller: Caller
+) -> Iterator[Problem]:
     """Calls the reward function ``name`` of ``owner`` as TRL would."""
+    limit = owner.given.get("time_limit", owner.node.all_parameters()["time_limit"].default)
+    try:
+        rewards = caller.call(lambda: _rewards(loaded, owner, name, sample), limit)
+    except Cancelled:
+        raise
+    except TookTooLong as error:
+        yield too_long(owner, error, loaded, "(tried with two rows of its data set)")
+    except Exception as error:
+        line = max(loaded.lines_of(error.__traceback__), default=0) - loaded.script.definitions[owner.name][0]
+        yield owner.problem(f"line {line}: {describe(error)} Tried with two rows of its data set.", "code")
+    else:
+        wrong = None if rewards is None else _wrong_rewards(name, rewards[0], len(sample["prompts"]))
+        if wrong:
+            yield owner.problem(wrong, "code")
+
+
+def _rewards(loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]]) -> tuple[Any] | None:
+    """What the function returns, in a tuple of one; None for one that is not called."""
     from transformers import TrainerState
 
     helpers = {"trainer_state": TrainerState(), "log_extra": lambda *_: None, "log_metric": lambda *_: None}
     namespace = dict(loaded.module.__dict__)
-    try:
-        exec(loaded.definition(owner.name), namespace)
-        if iscoroutinefunction(namespace[name]):
-            return  # it waits for something, a server perhaps, which a trial should not call
-        rewards = namespace[name](**sample, **helpers)
-    except Exception as error:
-        line = max(loaded.lines_of(error.__traceback__), default=0) - loaded.script.definitions[owner.name][0]
-        yield owner.problem(f"line {line}: {describe(error)} Tried with two rows of its data set.", "code")
-        return
-    wrong = _wrong_rewards(name, rewards, len(sample["prompts"]))
-    if wrong:
-        yield owner.problem(wrong, "code")
+    exec(loaded.definition(owner.name), namespace)
+    if iscoroutinefunction(namespace[name]):
+        return None  # it waits for something, a server perhaps, which a trial should not call
+    return (namespace[name](**sample, **helpers),)
 
 
 def _wrong_rewards(name: str, rewards: Any, wanted: int) -> str | None:
@@ -69,7 +88,9 @@ def _wrong_rewards(name: str, rewards: Any, wanted: int) -> str | None:
         return f"{name}() returned {len(values)} rewards for {wanted} completions; return one number for each."
     for value in values:
         try:
-            float(0 if value is None else value)
+            is_wrong = isinf(0 if value is None else value)
         except (TypeError, ValueError):
+            is_wrong = True
+        if is_wrong:
             return f"{name}() returned {shown(value)} as a reward; return numbers, or None."
     return None

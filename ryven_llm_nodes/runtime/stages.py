@@ -7,7 +7,7 @@ import torch
 from accelerate import PartialState
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer
 
-from .checkpoints import FINISHED
+from .checkpoints import FINISHED, flush
 
 # bfloat16 where a GPU has it; on a CPU, float32.
 GPU = torch.cuda.is_available()
@@ -35,6 +35,8 @@ def save_policy(trainer: Trainer, folder: Path) -> str:
             trainer.processing_class.save_pretrained(folder)
     else:
         trainer.save_model(str(folder))
+    if trainer.accelerator.is_main_process:
+        flush(folder)
     trainer.accelerator.wait_for_everyone()
     (folder / FINISHED).touch()
     return str(folder)

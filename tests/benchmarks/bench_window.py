@@ -40,8 +40,8 @@ from ryven.main.Ryven import run
 shown(run(qt_app=app, use_sysargs=False, show_dialog=False, qt_api="pyside6"), app)
 """
 OURS = """
-from ryven_llm_nodes.host import launch
-content = launch._content(None, {template!r}, None)
+from ryven_llm_nodes.host import launch, opening
+content = opening.open_new({template!r}).content
 app = launch.application()
 shown(launch.open_window(content, app), app)
 """

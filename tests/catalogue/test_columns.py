@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from glob import glob
 from pathlib import Path
 
 import pytest
 
-from ryven_llm_nodes.catalogue.columns import columns_of, matches, missing_columns
+from ryven_llm_nodes.catalogue.columns import TooManyFiles, columns_of, matches, missing_columns
 
 ROWS = [{"prompt": "a", "completion": "b"}, {"prompt": "c", "completion": "d", "extra": 1}]
 
@@ -83,3 +84,47 @@ def test_missing_columns_says_what_is_needed_and_what_there_is() -> None:
         "Rename its columns or take other data."
     ]
     assert "has none" in next(missing_columns("SFT", needs, ()))
+
+
+class TestPatterns:
+    """As ``glob.glob`` has it, but with an end."""
+
+    @pytest.fixture
+    def tree(self, tmp_path: Path) -> Path:
+        for name in ("a.jsonl", "b.json", ".hidden.jsonl", "x/a.jsonl", "x/y/a.jsonl", "x/.z/a.jsonl", "[q]/a.jsonl"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        (tmp_path / "x" / "circle").symlink_to(tmp_path)
+        return tmp_path
+
+    @pytest.mark.parametrize(
+        "pattern",
+        [
+            "*.jsonl",
+            "*/a.jsonl",
+            "x/**/a.jsonl",
+            "x/**/**/*.jsonl",
+            "x/*",
+            "?.json*",
+            ".h*",
+            "[ab].*",
+            "none/*",
+            "x/y/../*",
+        ],
+    )
+    def test_what_glob_finds(self, pattern: str, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tree)
+        wanted = {Path(name) for name in glob(pattern, recursive=True) if Path(name).is_file()}
+        wanted = {name for name in wanted if "circle" not in name.parts[:-2]}
+        assert {file.relative_to(tree) for file in matches(pattern, tree)} == wanted
+        assert [*matches(str(tree / pattern), Path("/"))] == matches(pattern, tree)
+
+    def test_a_folder_is_no_pattern(self, tree: Path) -> None:
+        assert matches("*.jsonl", tree / "[q]") == [tree / "[q]" / "a.jsonl"]
+
+    def test_half_a_disk_is_not_compared(self, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("ryven_llm_nodes.catalogue.columns.MOST_ENTRIES", 4)
+        with pytest.raises(TooManyFiles):
+            matches("**/*.jsonl", tree)
+        assert columns_of("**/*.jsonl", tree) is None
+        assert matches("a.jsonl", tree) == [tree / "a.jsonl"]

@@ -84,6 +84,13 @@ def main(output_dir: Path, resume: bool = False) -> None:
 FINISHED = "finished"  # a stage's folder holds this file once its model is saved
 
 
+def flush(folder: Path) -> None:
+    """Make sure that every file of `folder` has reached the disk."""
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
 def is_finished(output_dir: Path) -> bool:
     """Whether a stage has saved its model in `output_dir`."""
     return (output_dir / FINISHED).is_file()
@@ -128,6 +135,8 @@ def save_policy(trainer: Trainer, folder: Path) -> str:
             trainer.processing_class.save_pretrained(folder)
     else:
         trainer.save_model(str(folder))
+    if trainer.accelerator.is_main_process:
+        flush(folder)
     trainer.accelerator.wait_for_everyone()
     (folder / FINISHED).touch()
     return str(folder)

@@ -104,15 +104,22 @@ class Editor:
 def open_editor(
     qapp: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[..., Editor]]:
-    """Opens a project (default: an empty one) in a main window of its own; the current folder is a fresh one."""
+    """Opens a project (default: an empty one) in a main window of its own; the current folder is a fresh one.
+
+    Whatever code came with it may run, unless it is not ``trusted``: then the user is asked, as ever.
+    """
     from ryven_llm_nodes.host.launch import open_window
 
     monkeypatch.chdir(tmp_path)
     windows: list[Any] = []
 
-    def open_project(content: Mapping[str, Any] | None = None, path: Path | None = None) -> Editor:
+    def open_project(
+        content: Mapping[str, Any] | None = None, path: Path | None = None, trusted: bool = True
+    ) -> Editor:
         window = open_window(content or project("pipeline", [], []), qapp, path)
         windows.append(window)
+        if trusted:
+            window.llm_shell.runs.ask = lambda items: True
         editor = Editor(window, qtbot)
         editor.settle(50)
         return editor
@@ -129,3 +136,24 @@ def open_editor(
 def editor(open_editor: Callable[..., Editor]) -> Editor:
     """An editor with an empty flow."""
     return open_editor()
+
+
+@pytest.fixture
+def start(qapp: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """What ``ryven-llm edit`` does before it waits; returns the shell. The current folder is a fresh one."""
+    from qtpy.QtCore import QEvent
+
+    from ryven_llm_nodes.host import launch
+
+    monkeypatch.chdir(tmp_path)
+    windows: list[Any] = []
+
+    def begin(*given: Any) -> Any:
+        windows.append(launch.start(*given))
+        return windows[-1].llm_shell
+
+    yield begin
+    for window in windows:
+        window.close()
+        window.deleteLater()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)

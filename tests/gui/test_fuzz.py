@@ -50,6 +50,7 @@ class Fuzz:
         from PySide6.QtCore import QEvent
 
         old, self.window = self.window, self.open_window(content, self.app, path)
+        self.shell.runs.ask = lambda items: True
         self.shell.runs.finished.connect(lambda _, result: self.count(f"ended {getattr(result, 'status', 'refused')}"))
         if old is not None:
             old.close()

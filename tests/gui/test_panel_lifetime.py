@@ -5,20 +5,26 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import flows
 import pytest
+import records
 from qtpy.QtWidgets import QWidget
 
 from ryven_llm_nodes.catalogue import GRPO, LLMNode, LoadDataset, LoadModel, RewardFunction
+from ryven_llm_nodes.gui.background import background
 from ryven_llm_nodes.gui.code_view import CodeView
 from ryven_llm_nodes.gui.completions import CompletionsBrowser
 from ryven_llm_nodes.gui.form_weak import weakly
 from ryven_llm_nodes.gui.inspector import InspectorPanel
+from ryven_llm_nodes.gui.kept_window import KeptWindow
 from ryven_llm_nodes.gui.log_view import LogView
 from ryven_llm_nodes.gui.metrics_dock import MetricsDock
 from ryven_llm_nodes.gui.run_model import RunModel
+from ryven_llm_nodes.gui.runs_window import RunsWindow
 from ryven_llm_nodes.host.session import new_session
 from ryven_llm_nodes.run.events import Completions, Log, Metrics, RunStarted, StageStarted
 
@@ -67,6 +73,23 @@ def test_nothing_keeps_a_panel_alive(make: Callable[[RunModel], QWidget], qtbot:
     assert known() is None
     model.post(Metrics("grpo", 2, {"loss": 1.0}))
     qtbot.wait(20)
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("kind", [RunsWindow, KeptWindow])
+def test_nothing_keeps_a_window_alive(kind: type[QWidget], data: Path, tmp_path: Path, qtbot: Any) -> None:
+    records.record(data, tmp_path, flows.alone("sft"))
+    records.keep(tmp_path / "sft", "sft")
+    window: Any = kind(tmp_path, print) if kind is RunsWindow else kind(tmp_path)
+    known = weakref.ref(window)
+    window.show()
+    window.refresh()
+    qtbot.waitUntil(lambda: window.table.rowCount() == 1)
+    background().wait(10)
+    qtbot.wait(50)
+    window.hide()
+    window = None
+    assert known() is None
 
 
 def test_a_weak_call_outlives_its_object() -> None:

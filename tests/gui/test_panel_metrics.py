@@ -16,10 +16,20 @@ from qtpy.QtWidgets import QApplication
 
 from ryven_llm_nodes.gui.curves import Curve, CurvePlot
 from ryven_llm_nodes.gui.curves_data import Series, Trace, tidy
+from ryven_llm_nodes.gui.kept_curves import KeptCurves
 from ryven_llm_nodes.gui.metrics_dock import MetricsDock
 from ryven_llm_nodes.gui.metrics_names import first_plots, metric_for, plots
 from ryven_llm_nodes.gui.run_model import RunModel
-from ryven_llm_nodes.run.events import Metrics, RunFinished, RunStarted, StageFinished, StageStarted
+from ryven_llm_nodes.gui.trainer_widget import headline
+from ryven_llm_nodes.run.events import (
+    Metrics,
+    Progress,
+    RunFinished,
+    RunStarted,
+    StageFinished,
+    StageReused,
+    StageStarted,
+)
 
 # Thinning
 
@@ -234,6 +244,44 @@ def test_the_stage_that_runs_is_followed(dock: MetricsDock, log: Any) -> None:
     log("dpo", {"loss": 0.7}, finish=False)
     assert dock.selected_stages() == ["dpo"]
     assert not dock.chips["sft"].isChecked()
+
+
+def test_curves_stay_until_the_next_stage_has_some(dock: MetricsDock, log: Any) -> None:
+    log("sft", {"loss": 3.0})
+    log("final", finish=False)
+    assert dock.selected_stages() == ["sft"]
+    assert dock.plots["loss"].isVisible()
+
+
+def test_kept_curves_are_shown(dock: MetricsDock, model: RunModel, log: Any, qtbot: Any) -> None:
+    log("sft", {"loss": 3.0}, {"loss": 2.0})
+    model.post(RunStarted("", ("sft",)))
+    model.post(StageReused("sft", "outputs/sft", "nothing changed"))
+    model.post(KeptCurves("sft", {"loss": [(1, 3.0), (2, 2.0)]}, 2, 2))
+    qtbot.wait(150)
+    (curve,) = dock.plots["loss"].curves
+    assert not curve.earlier
+    assert curve.series.points == [(1, 3.0), (2, 2.0)]
+    assert headline("reused", model.stages["sft"]) == ("reused", "2 / 2 steps")
+
+
+def test_a_resumed_stage_goes_on_where_its_curve_ends(dock: MetricsDock, model: RunModel, qtbot: Any) -> None:
+    for event in (
+        RunStarted("", ("sft",)),
+        StageStarted("sft"),
+        Progress("sft", 60, 100),
+        KeptCurves("sft", {"loss": [(30, 3.0), (60, 2.0)]}, 60, 100),
+    ):
+        model.post(event)
+    qtbot.wait(20)
+    stage = model.stages["sft"]
+    assert stage.seconds_left is None, "it has done no step of its own"
+    model.post(Progress("sft", 70, 100))
+    model.post(Metrics("sft", 70, {"loss": 1.0}))
+    qtbot.wait(150)
+    stage.started = time.monotonic() - 20  # for ten steps
+    assert stage.seconds_left == pytest.approx(60, abs=1)
+    assert dock.plots["loss"].curves[0].series.points == [(30, 3.0), (60, 2.0), (70, 1.0)]
 
 
 def test_chosen_stages_stay_chosen(dock: MetricsDock, log: Any) -> None:

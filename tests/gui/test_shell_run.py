@@ -15,8 +15,10 @@ import pytest
 from ryven_llm_nodes.catalogue import SFT, LoadDataset, LoadModel
 from ryven_llm_nodes.gui.edits import set_value
 from ryven_llm_nodes.gui.flow_state import flow_state
+from ryven_llm_nodes.gui.trainer_widget import headline
 from ryven_llm_nodes.program import build, read_flow
 from ryven_llm_nodes.run import run_program
+from ryven_llm_nodes.run.kept import kept_in
 
 LONG = {"max_steps": 4000}
 
@@ -89,6 +91,101 @@ def test_a_second_run_is_refused_with_a_word(open_flow: Callable[..., Any]) -> N
         editor.shell.stop()
     assert editor.shell.toolbar.run.isEnabled()
     assert not editor.shell.runs.running
+
+
+def test_stop_and_keep_hands_the_model_on(open_flow: Callable[..., Any], work: Path) -> None:
+    drawn = flows.draw(
+        "base -> sft, rows -> sft, sft -> dpo, pairs -> dpo", "two", base=flows.BASE, rows=flows.ROWS["sft"],
+        pairs=flows.ROWS["dpo"], sft=flows.node(SFT, **flows.FAST | LONG), dpo=flows.TRAINERS["dpo"],
+    )  # fmt: skip
+    editor = open_flow(drawn)
+    bar, stages = editor.shell.toolbar, editor.state.model.stages
+    assert not bar.keep.isEnabled()
+    assert editor.shell.run()
+    assert not bar.keep.isEnabled(), "nothing trains yet"
+    editor.wait_for_step("sft", 3)
+    assert bar.keep.isEnabled()
+    with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=60_000) as blocker:
+        bar.keep.trigger()
+        assert bar.status.text() == "ending sft at this step ..."
+        assert not bar.keep.isEnabled(), "once is enough"
+    assert blocker.args[1].status == "done"
+    assert not bar.keep.isEnabled()
+    done = stages["sft"].done
+    assert 3 <= done < 4000
+    assert headline("done", stages["sft"]) == ("done", f"kept at {done} / 4000 steps")
+    assert headline("done", stages["dpo"]) == ("done", "2 / 2 steps")
+    assert kept_in(work / "outputs" / "two" / "sft").ended_at == (done, 4000)
+    assert editor.run().status == "done"
+    assert headline("reused", stages["sft"]) == ("reused", f"kept at {done} / 4000 steps")
+
+
+def test_nothing_is_kept_where_nothing_trains(open_flow: Callable[..., Any]) -> None:
+    editor = open_flow(flows.alone("sft"))
+    assert editor.shell.runs.keep() == ""
+    assert editor.run().status == "done"
+    assert editor.shell.runs.keep() == ""
+    assert editor.shell.runs.ending == ""
+
+
+def test_keep_is_never_meant_for_the_next_stage(open_flow: Callable[..., Any]) -> None:
+    """The worker has begun another stage, while the window still shows the one before."""
+    editor = open_flow(flows.alone("sft", **LONG))
+    assert editor.shell.run()
+    editor.wait_for_step("sft", 2)
+    editor.shell.runs._begun = "dpo"
+    assert editor.shell.runs.keep() == ""
+    with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=60_000) as blocker:
+        editor.shell.stop()
+    assert blocker.args[1].status == "cancelled"
+
+
+def test_run_afresh_uses_nothing_that_is_kept(open_flow: Callable[..., Any], work: Path) -> None:
+    editor = open_flow(flows.alone("sft"))
+    sft = editor.node("sft")
+    assert editor.run().status == "done"
+    before = weights(work / "outputs" / "sft" / "sft")
+    assert editor.run().status == "done"
+    assert editor.state.state(sft) == "reused"
+    with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=60_000) as blocker:
+        editor.shell.toolbar.afresh.trigger()
+        assert not editor.shell.toolbar.afresh.isEnabled()
+    assert blocker.args[1].status == "done"
+    assert editor.state.state(sft) == "done"
+    assert weights(work / "outputs" / "sft" / "sft") == before
+
+
+def test_a_reused_stage_shows_its_curves(open_flow: Callable[..., Any], work: Path) -> None:
+    editor = open_flow(flows.alone("sft", max_steps=8))
+    assert editor.run().status == "done"
+    logged = editor.state.stage(editor.node("sft")).metrics
+    assert editor.run().status == "done"
+    assert editor.state.state(editor.node("sft")) == "reused"
+    stage = editor.state.stage(editor.node("sft"))
+    assert stage.metrics == logged
+    assert (stage.done, stage.total) == (8, 8)
+    assert editor.state.model.earlier["sft"] == [], "the same curve is not drawn twice"
+    again = open_flow(flows.alone("sft", max_steps=8), "again.json")
+    assert again.run().status == "done"
+    assert again.state.stage(again.node("sft")).metrics == logged
+    dock = again.shell.docks.metrics.widget().currentWidget()
+    dock.redraw()
+    assert len(dock.plots["loss"].curves[0].series.points) == 8
+
+
+def test_a_resumed_stage_shows_the_steps_before(open_flow: Callable[..., Any]) -> None:
+    saved = {"max_steps": 400, "save_strategy": "steps", "save_steps": 5}
+    editor = open_flow(flows.alone("sft", **saved))
+    assert editor.shell.run()
+    editor.wait_for_step("sft", 12)
+    with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=60_000):
+        editor.shell.stop()
+    stopped = list(editor.state.stage(editor.node("sft")).metrics["loss"])
+    assert editor.run().status == "done"
+    stage = editor.state.stage(editor.node("sft"))
+    assert 10 <= stage.resumed_at <= len(stopped)
+    assert [step for step, _ in stage.metrics["loss"]] == list(range(1, 401))
+    assert stage.metrics["loss"][: stage.resumed_at] == stopped[: stage.resumed_at]
 
 
 @pytest.mark.parametrize("method", ["sft", "grpo"])

@@ -72,9 +72,13 @@ def test_a_node_that_is_dragged_onto_the_canvas_lands_under_the_pointer(editor: 
 
 def test_toolbar_and_menu_offer_the_same_with_shortcuts(editor: Any) -> None:
     keys = {action.text(): action.shortcut().toString() for action in editor.shell.toolbar.actions()}
-    assert keys == {"Run": "F5", "Stop": "Shift+F5", "Check": "F6", "Generate Code": "F7"}
+    kept = {"Stop and Keep": "Ctrl+Shift+F5"}
+    assert keys == {"Run": "F5", "Stop": "Shift+F5", **kept, "Check": "F6", "Generate Code": "F7"}
     menu = next(a.menu() for a in editor.window.menuBar().actions() if a.text() == "LLM")
-    assert menu.actions() == editor.shell.toolbar.actions()
+    bar = editor.shell.toolbar.actions()
+    assert [action for action in menu.actions() if action in bar] == bar
+    others = [action.text() for action in menu.actions() if action not in bar]
+    assert others == ["Run Afresh", "", "Past Runs...", "Kept Models..."]
     assert not editor.shell.toolbar.stop.isEnabled()
 
 

@@ -30,11 +30,11 @@ EDITOR = '''
 import json, sys, threading
 from pathlib import Path
 from PySide6.QtCore import QObject, Qt, Signal
-from ryven_llm_nodes.host import launch
+from ryven_llm_nodes.host import launch, opening
 
 path = Path(sys.argv[1])
 app = launch.application()
-content = launch._content(path if path.exists() else None, None, None)
+content = (opening.open_file(path) if path.exists() else opening.open_new()).content
 window = launch.open_window(content, app, path)
 window.setWindowFlag(Qt.WindowType.FramelessWindowHint)
 window.setGeometry(0, 0, 1500, 860)

@@ -16,26 +16,26 @@ from ryven_llm_nodes.errors import LLMNodesError, UsageError
 from ryven_llm_nodes.host.install import install, uninstall
 
 pytest.importorskip("PySide6.QtCore", reason="Qt is not installed")
-from ryven_llm_nodes.host import launch
+from ryven_llm_nodes.host import launch, opening
 from ryven_llm_nodes.templates import TEMPLATES
 
 
 def test_a_flow_is_read_as_it_stands(tmp_path: Path) -> None:
     drawn = flows.draw(sft=flows.node(SFT, seed=1))
     path = flows.save(drawn, tmp_path / "flow.json")
-    content = launch._content(path, None, None)
+    content = opening.open_file(path).content
     assert content["flows"] == drawn["flows"]
     assert content["required packages"] == []
 
 
 @pytest.mark.parametrize("name", list(TEMPLATES))
 def test_templates_are_found(name: str) -> None:
-    assert launch._content(None, name, None)["flows"] == TEMPLATES[name]()["flows"]
+    assert opening.open_new(name).content["flows"] == TEMPLATES[name]()["flows"]
 
 
 def test_an_unknown_template_is_named() -> None:
     with pytest.raises(UsageError, match=r"there is no template 'gpro'\. Did you mean 'grpo'\?"):
-        launch._content(None, "gpro", None)
+        opening.open_new("gpro")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"flows": {}}', '{"flows": {"a": 3}}'])
@@ -43,14 +43,14 @@ def test_what_is_no_project_is_refused_in_one_line(tmp_path: Path, text: str) ->
     path = tmp_path / "flow.json"
     path.write_text(text)
     with pytest.raises(LLMNodesError) as caught:
-        launch._content(path, None, None)
+        opening.open_file(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LLMNodesError, match="does not exist"):
-        launch._content(tmp_path / "none.json", None, None)
+        opening.open_file(tmp_path / "none.json")
 
 
 def test_a_package_beside_a_project_is_not_run(tmp_path: Path) -> None:
@@ -60,13 +60,13 @@ def test_a_package_beside_a_project_is_not_run(tmp_path: Path) -> None:
     drawn = {**flows.draw(sft=flows.node(SFT)), "required packages": [{"name": "evil", "dir": str(evil)}]}
     path = flows.save(drawn, tmp_path / "flow.json")
     with pytest.raises(LLMNodesError, match="needs the packages evil; put them into"):
-        launch._content(path, None, None)
+        opening.open_file(path)
 
 
 def test_packages_of_ryven_itself_are_admitted(tmp_path: Path) -> None:
     packages = [{"name": "linalg", "dir": "/elsewhere/linalg"}, {"name": "ryven_llm_nodes", "dir": "/x"}]
     path = flows.save({**flows.draw(sft=flows.node(SFT)), "required packages": packages}, tmp_path / "flow.json")
-    (package,) = launch._content(path, None, None)["required packages"]
+    (package,) = opening.open_file(path).content["required packages"]
     assert package["name"] == "linalg"
     assert Path(package["dir"], "nodes.py").is_file()
 

@@ -113,7 +113,7 @@ class TestReuse:
         events: list[Event] = []
         run_program(program, tmp_path, events.append)
         reused = [event for event in events if isinstance(event, StageReused)]
-        assert [event.step for event in reused] == ["sft", "ppo", "dpo", "grpo"]
+        assert [event.step for event in reused] == ["sft", "ppo", "dpo", "grpo", "final"]
         assert reused[0].reason.startswith("nothing it depends on changed since 20")
         assert weights(tmp_path / "final-model") == before
 

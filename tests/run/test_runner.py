@@ -173,7 +173,7 @@ class TestStopping:
         token.cancel()
         outcome = run_program(flows.program(flows.alone("sft"), workspace), tmp_path / "out", cancel=token)
         assert outcome.status == "cancelled"
-        assert not (tmp_path / "out").exists()
+        assert not (tmp_path / "out/sft").exists()
 
 
 FAILS_LATE = """state = []

@@ -1,0 +1,90 @@
+"""What Ryven is given of a project: of our nodes only what they mean, since a file may claim anything about the rest.
+
+Ryven stores a node's ports, pickled values, widget states and menu entries beside its parameters, believes them, and
+stumbles over what is missing. Ours have the ports of their class, no state of their own, and the menu of their class,
+so that nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ryven_llm_nodes.catalogue.node import stored
+from ryven_llm_nodes.program.flow import NODES, pixels
+
+EMPTY_STATE: Final = "gASVAQAAAAAAAAB9lC4="  # base64 of a pickled {}, which Ryven wants for every node
+SHOWN: Final = ("unconnected ports hidden", "collapsed")
+MODES: Final = ("data", "exec", "data opt")
+FORMAT: Final[Mapping[str, Any]] = {
+    "general info": {"type": "Ryven project file", "ryven version": "3.5.0"},
+    "required packages": [],
+    "addons": {},
+}
+
+
+def mended(project: Mapping[str, Any]) -> dict[str, Any]:
+    """``project``, which has been read by ``read_project``, as Ryven can open it.
+
+    A flow with nodes of other packages is left as it is but for ours.
+    """
+    known = {key: value for key, value in project.items() if isinstance(value, type(FORMAT.get(key, value)))}
+    flows = {title: _mended_flow(flow) for title, flow in project["flows"].items()}
+    return {**FORMAT, **known, "general info": FORMAT["general info"], "flows": flows, "GID": 0}
+
+
+def _mended_flow(flow: Mapping[str, Any]) -> dict[str, Any]:
+    nodes, wires = (_list(flow.get(key)) for key in ("nodes", "connections"))
+    placed = [_mended_node(node, i + 2) if _is_ours(node) else node for i, node in enumerate(nodes)]
+    if not all(map(_is_ours, nodes)):
+        return {**flow, "nodes": placed}
+    mode = flow.get("algorithm mode")
+    return {
+        **{key: flow[key] for key in ("flow view",) if isinstance(flow.get(key), dict)},
+        "algorithm mode": mode if isinstance(mode, str) and mode in MODES else MODES[0],
+        "nodes": placed,
+        "connections": [wire for wire in wires if _leads_somewhere(wire, nodes)],
+        "output data": [],
+        "GID": 1,
+    }
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _is_ours(node: Any) -> bool:
+    identifier = node.get("identifier") if isinstance(node, dict) else None
+    return isinstance(identifier, str) and identifier in NODES
+
+
+def _mended_node(node: Mapping[str, Any], number: int) -> dict[str, Any]:
+    name, params = stored(node.get("additional data"))
+    return {
+        **{key: node[key] for key in SHOWN if isinstance(node.get(key), bool)},
+        "GID": number,
+        "version": NODES[node["identifier"]].version,
+        "identifier": node["identifier"],
+        "additional data": {"name": name, "params": params},
+        "state data": EMPTY_STATE,
+        "inputs": [],
+        "outputs": [],
+        "pos x": pixels(node.get("pos x")),
+        "pos y": pixels(node.get("pos y")),
+    }
+
+
+def _leads_somewhere(wire: Any, nodes: list[Any]) -> bool:
+    """Whether a wire has both its ends; one that leads nowhere is none."""
+    if not isinstance(wire, dict):
+        return False
+    ends = (("parent node index", "output port index"), ("connected node", "connected input port index"))
+    (source, out), (target, into) = ([wire.get(key) for key in end] for end in ends)
+    if not (_is_index(source, nodes) and _is_index(target, nodes)):
+        return False
+    ports = NODES[nodes[source]["identifier"]].out_ports, NODES[nodes[target]["identifier"]].in_ports
+    return _is_index(out, ports[0]) and _is_index(into, ports[1])
+
+
+def _is_index(value: Any, items: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(items)

@@ -1,0 +1,37 @@
+"""Tells whether a process that left something behind is still there."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from pathlib import Path
+
+_STATE, _STARTED = 0, 19  # of the fields of /proc/<pid>/stat that follow the name, which may hold anything
+
+
+def birth(pid: int) -> str | None:
+    """What tells the process ``pid`` from any later one of that number; None where there is no such process."""
+    if not sys.platform.startswith("linux"):
+        return _birth_by_psutil(pid)
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+    ended = fields[_STATE] in "ZX"  # killed, but its parent has not asked yet
+    return None if ended else f"{boot} {fields[_STARTED]}"  # ticks since the start of the machine: no clock moves them
+
+
+def _birth_by_psutil(pid: int) -> str | None:
+    import psutil  # comes with accelerate
+
+    try:
+        return str(psutil.Process(pid).create_time())
+    except (psutil.NoSuchProcess, OverflowError):
+        return None
+
+
+def host() -> str:
+    """The name of this machine, fit for the name of a file."""
+    return re.sub(r"[^\w.-]", "_", platform.node(), flags=re.ASCII)[:40] or "here"

@@ -1,0 +1,113 @@
+"""Shows runs that were on a terminal: a list, one of them, or two side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ryven_llm_nodes.run.compare import Curves, curves, differences
+from ryven_llm_nodes.run.history import PastRun, Points
+from ryven_llm_nodes.terminal import SHOWN_METRICS, metrics_line
+
+BLOCKS: Final = "▁▂▃▄▅▆▇█"
+WIDTH: Final = 24
+COLOURS: Final = {"done": "green", "failed": "red", "killed": "red", "aborted": "red", "running": "cyan"}
+
+
+def show_list(runs: Sequence[PastRun], console: Console) -> None:
+    """A line a run, newest first, with the number by which it can be named."""
+    table = Table("#", "run", "flow", "status", "time", "stages", box=None, pad_edge=False)
+    for number, run in enumerate(runs, 1):
+        stages = ", ".join(f"{name} {run.state(name)}" for name in run.stages)
+        table.add_row(str(number), run.name, escape(run.flow), _status(run), duration(run.seconds), stages)
+    console.print(table)
+
+
+def _status(run: PastRun) -> Text:
+    return Text(run.status, COLOURS.get(run.status, "yellow"))
+
+
+def duration(seconds: float) -> str:
+    """``seconds`` in the unit that suits them."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def show_run(run: PastRun, console: Console) -> None:
+    """One run: how it ended, and for each stage its state, its last metrics, and its model."""
+    console.print(Text.assemble(f"{run.name}: flow {run.flow!r}, {run.began}, {duration(run.seconds)}, ", _status(run)))
+    for line in run.error:
+        console.print(line, style="red", markup=False, highlight=False)
+    table = Table("stage", "state", "time", "metrics at its end", "model", box=None, pad_edge=False)
+    for name, about in run.stages.items():
+        last = {metric: points[-1][1] for metric, points in run.metrics(name).items()}
+        folder = str(run.output_dir / about["folder"]) if about.get("folder") else ""
+        table.add_row(name, run.state(name), _time(about), metrics_line(last), escape(folder))
+    console.print(table)
+    console.print(f"record: {run.folder}", markup=False, highlight=False)
+
+
+def _time(about: Mapping[str, Any]) -> str:
+    return duration(about["seconds"]) if isinstance(about.get("seconds"), (int, float)) else ""
+
+
+def show_comparison(first: PastRun, second: PastRun, console: Console) -> None:
+    """What differs between two runs, then their curves side by side on one scale."""
+    found = differences(first, second)
+    names = [f"{run.name} ({run.status})" for run in (first, second)]
+    table = Table("what differs", *names, box=None, pad_edge=False)
+    for difference in found:
+        table.add_row(escape(difference.where), escape(difference.first), escape(difference.second))
+    console.print(table if found else f"{names[0]} and {names[1]}: same flow, data and versions")
+    for difference in found:
+        _show_details(difference.where, difference.details, console)
+    console.print()
+    console.print(_curves_table(list(curves(first, second, tuple(name for name, _ in SHOWN_METRICS))), names))
+
+
+def _show_details(where: str, lines: Sequence[str], console: Console) -> None:
+    if lines:
+        console.print(f"\n{where}", style="bold", markup=False, highlight=False)
+    for line in lines:
+        style = {"-": "red", "+": "green", "@": "cyan"}.get(line[:1], "")
+        console.print(f"  {line}", style=style, markup=False, highlight=False)
+
+
+def _curves_table(found: Sequence[Curves], names: Sequence[str]) -> Table:
+    table = Table("stage", "metric", *names, "change", box=None, pad_edge=False)
+    labels = dict(SHOWN_METRICS)
+    for pair in (pair for pair in found if pair.stage not in _same(found)):
+        values = [value for _, value in (*pair.first, *pair.second)]
+        cells = [_curve_cell(points, min(values), max(values)) for points in (pair.first, pair.second)]
+        change = f"{pair.second[-1][1] - pair.first[-1][1]:+.4g}" if pair.first and pair.second else ""
+        table.add_row(pair.stage, labels[pair.metric], *cells, change)
+    for stage in _same(found):
+        table.add_row(stage, "all", "the same curves", "the same curves", "")
+    return table
+
+
+def _same(found: Sequence[Curves]) -> list[str]:
+    """The stages in which no curve differs."""
+    stages = dict.fromkeys(pair.stage for pair in found)
+    return [stage for stage in stages if all(p.first == p.second for p in found if p.stage == stage)]
+
+
+def _curve_cell(points: Points, lowest: float, highest: float) -> str:
+    return f"{sparkline(points, lowest, highest)}  {points[-1][1]:.4g}" if points else ""
+
+
+def sparkline(points: Points, lowest: float, highest: float) -> str:
+    """``points`` as blocks between ``lowest`` and ``highest``, at most :data:`WIDTH` of them; each is a mean."""
+    values = [value for _, value in points]
+    count = min(len(values), WIDTH)
+    bounds = [round(i * len(values) / (count or 1)) for i in range(count + 1)]
+    means = (sum(values[a:b]) / (b - a) for a, b in pairwise(bounds))
+    scale = (len(BLOCKS) - 1) / (highest - lowest) if highest > lowest else 0.0
+    return "".join(BLOCKS[min(max(round((mean - lowest) * scale), 0), len(BLOCKS) - 1)] for mean in means)

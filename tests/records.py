@@ -1,0 +1,72 @@
+"""Records and kept stages as runs leave them, written by the same code, in no time."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import flows
+
+from ryven_llm_nodes.errors import LLMNodesError
+from ryven_llm_nodes.run.events import Metrics, Progress, StageFailed, StageFinished, StageStarted
+from ryven_llm_nodes.run.history import PastRun, past_run
+from ryven_llm_nodes.run.kept import FINISHED, RECORD
+from ryven_llm_nodes.run.record import SUMMARY, Record
+
+
+class Unlucky(LLMNodesError):
+    """What a run failed with."""
+
+
+def record(
+    data: Path, outputs: Path, drawn: flows.Project, steps: int = 20, fails: str = "", **slope: float
+) -> PastRun:
+    """The record of a run of ``drawn``, whose stages have curves with a ``slope`` each; one may fail half way."""
+    program = flows.program(drawn, data)
+    try:
+        with Record(program, outputs / program.graph.title, lambda event: None) as written:
+            for step in program.steps:
+                if step.node.family == "trainer":
+                    train(written, step.name, slope.get(step.name, 1.0), step.name == fails)
+    except Unlucky:
+        pass
+    about = json.loads((written.folder / SUMMARY).read_text())
+    about["began"] = f"2026-01-02T03:{next(_minutes):02}:00"  # one after the other, however fast they are written
+    (written.folder / SUMMARY).write_text(json.dumps(about))
+    run = past_run(written.folder)
+    assert run is not None
+    return run
+
+
+_minutes = count()
+
+
+def train(written: Record, stage: str, slope: float, fails: bool, steps: int = 20) -> None:
+    """The events of a stage."""
+    written.take(StageStarted(stage))
+    for done in range(1, steps + 1):
+        written.take(Progress(stage, done, steps))
+        values = {"loss": math.exp(-slope * done / steps), "grad_norm": 1 + slope, "learning_rate": 1e-3}
+        written.take(Metrics(stage, done, values))
+        if fails and done > steps / 2:
+            written.take(StageFailed(stage, "no luck", "Traceback"))
+            raise Unlucky(f"SFT {stage!r}: no luck.")
+    written.take(StageFinished(stage, str(written.output_dir / stage), 3.0))
+
+
+def keep(output_dir: Path, stage: str, size: int = 1000, finished: bool = True, **more: Any) -> Path:
+    """The folder of a stage that was kept, with ``size`` bytes of weights."""
+    folder = output_dir / stage
+    folder.mkdir(parents=True)
+    about: Mapping[str, Any] = {"digest": stage, "since": "2026-01-02 03:04", "parts": {}, **more}
+    (folder / RECORD).write_text(json.dumps(about))
+    (folder / "config.json").write_text("")
+    (folder / "model.safetensors").write_bytes(os.urandom(size))
+    if finished:
+        (folder / FINISHED).write_text("")
+    return folder
