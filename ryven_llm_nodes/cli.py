@@ -27,7 +27,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-FlowFile = Annotated[Path, typer.Argument(metavar="FLOW.json", help="A Ryven project with a flow of these nodes.")]
+FlowFile = Annotated[
+    Path,
+    typer.Argument(metavar="FLOW.json", help="A Ryven project, an exported script, or a folder of a model or run."),
+]
 FlowTitle = Annotated[Optional[str], typer.Option("--flow", help="Which flow, where the project holds several.")]
 Settings = Annotated[
     Optional[list[str]],
@@ -242,12 +245,13 @@ def kept(
 ) -> None:
     """List what runs have kept to be used again, with sizes; or clear it."""
     from ryven_llm_nodes.run.kept import all_kept
+    from ryven_llm_nodes.run.machine import size
 
     with _plain_errors():
         found = [stage for place in (folder, *folder.glob("*/")) for stage in all_kept(place)]
         table = Table("stage", "state", "since", "size")
         for stage in found:
-            table.add_row(str(stage.folder), stage.state, stage.since, f"{stage.size / 1e6:,.0f} MB")
+            table.add_row(str(stage.folder), stage.state, stage.since, size(stage.size))
             if clear:
                 stage.delete()
         Console(soft_wrap=True).print(table if found else f"nothing is kept in {folder}")

@@ -15,7 +15,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.syntax import Syntax
-from rich.table import Table
+from rich.table import Column, Table
 
 from ryven_llm_nodes.errors import Cancelled
 from ryven_llm_nodes.program import Program
@@ -61,19 +61,25 @@ def _number(value: float | None) -> str:
     return f"{value:.1e}" if value and abs(value) < 1e-3 else f"{value:.3f}"
 
 
+def _rest() -> Column:
+    """A column that takes what room the others leave."""
+    return Column(ratio=1, no_wrap=True, overflow="ellipsis")
+
+
 class Display:
     """Takes the events of one run; use as a context manager."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.progress = Progress(
-            TextColumn("{task.description}", style="bold"),
-            BarColumn(24),
+            TextColumn("{task.description}", style="bold", table_column=Column(no_wrap=True)),
+            BarColumn(16),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[metrics]}", style="cyan"),
+            TextColumn("{task.fields[metrics]}", style="cyan", table_column=_rest()),
             console=console,
+            expand=True,
             disable=not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}

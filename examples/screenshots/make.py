@@ -18,10 +18,15 @@ from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from ryven_llm_nodes.catalogue import GRPO, LoadDataset, LoadModel, RewardFunction
+from ryven_llm_nodes.catalogue import GRPO, LoadDataset, LoadModel, LoRA, RewardFunction
 from ryven_llm_nodes.demo.story import demo_flow, prepare
+from ryven_llm_nodes.gui.runs_window import RunsWindow
 from ryven_llm_nodes.host.launch import application, open_window
-from ryven_llm_nodes.program.project import Placement, project
+from ryven_llm_nodes.host.session import default_output_dir
+from ryven_llm_nodes.program import build
+from ryven_llm_nodes.program.project import Placement, graph_of_project, project
+from ryven_llm_nodes.run import run_program
+from ryven_llm_nodes.run.trust import foreign_code, remember
 
 HERE = Path(__file__).resolve().parent
 SIZE = (1600, 940)
@@ -29,6 +34,13 @@ BROKEN = '''def has_a_full_stop(completions, **kwargs):
     """1 for every completion that ends in a full stop."""
     return [float(completion["text"].endswith(".")) for completion in completions]
 '''
+
+
+LONG = '''def length(completions, **kwargs):
+    """The share of 40 words that an answer has."""
+    return [min(len(completion[0]["content"].split()) / 40, 1.0) for completion in completions]
+'''
+QUICK = {"max_steps": 15, "max_completion_length": 48, "logging_steps": 1, "num_generations": 8}
 
 
 def settle(seconds: float = 0.6) -> None:
@@ -50,6 +62,7 @@ def wait(done: Callable[[], Any], minutes: float = 60) -> None:
 
 def opened(content: dict[str, Any], folder: Path) -> Any:
     """A window with a project, at its size."""
+    remember(foreign_code(graph_of_project(content, folder)))  # else the first run asks whether it may
     window = open_window(content, application(), folder / "flow.json")
     window.resize(*SIZE)
     settle()
@@ -136,7 +149,29 @@ def _steps(shell: Any, name: str) -> int:
     return stage.done if stage else 0
 
 
-PICTURES = {"empty": empty, "code": code, "failed": failed, "running": running}
+def runs(folder: Path) -> None:
+    """Two short runs that differ in learning rate and reward, side by side."""
+    for rate, code in ((1e-4, LONG), (5e-4, LONG.replace("/ 40", "/ 80"))):
+        nodes = [
+            Placement("base", LoadModel, {"path": "./base-model"}, 0, 0),
+            Placement("questions", LoadDataset, {"path": "data/grpo_prompts_train.jsonl"}, 0, 1),
+            Placement("length", RewardFunction, {"code": code}, 0, 2),
+            Placement("lora", LoRA, {"r": 8}, 0, 3),
+            Placement("grpo", GRPO, {**QUICK, "learning_rate": rate}, 1, 0),
+        ]
+        wires = ["base.model -> grpo.model", "questions.dataset -> grpo.dataset", "length.reward -> grpo.reward"]
+        graph = graph_of_project(project("length", nodes, [*wires, "lora.adapter -> grpo.adapter"]), folder)
+        assert run_program(build(graph), default_output_dir("length"), fresh=True).error is None
+    window = RunsWindow(Path("outputs").absolute(), lambda path: None)
+    window.show()
+    wait(lambda: window.table.rowCount() == 2, 1)
+    window.table.selectAll()
+    settle(2)
+    grab(window, "runs")
+    window.close()
+
+
+PICTURES = {"empty": empty, "code": code, "failed": failed, "running": running, "runs": runs}
 
 
 def main() -> None:
@@ -145,6 +180,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(PICTURES), default=list(PICTURES))
     names = parser.parse_args().only
     with tempfile.TemporaryDirectory() as name:
+        os.environ["RYVEN_LLM_STATE"] = str(Path(name, "state"))
         folder = Path(name, "demo")
         prepare(folder, print)
         os.chdir(folder)

@@ -1,24 +1,31 @@
-"""The curves that a stage has before it trains: all of them where it is reused, the beginning where it goes on."""
+"""The curves and samples that a stage has before it trains: all where it is reused, the beginning where it goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
+from typing import Final
 
-from ryven_llm_nodes.run.events import Event, Listener, Progress, RunStarted, StageReused
-from ryven_llm_nodes.run.history import Points, past_run
+from ryven_llm_nodes.run.events import Completions, Event, Listener, Progress, RunStarted, StageReused
+from ryven_llm_nodes.run.history import PastRun, Points, past_run
 from ryven_llm_nodes.run.kept import kept_in
 from ryven_llm_nodes.run.record import RECORDS
 
 
 @dataclass(frozen=True)
 class KeptCurves(Event):
-    """What a stage had logged when this run met it, after ``done`` of ``total`` optimizer steps (0: not known)."""
+    """What a stage had logged and sampled when this run met it, after ``done`` of ``total`` optimizer steps."""
 
     curves: Mapping[str, Points] = field(default_factory=dict)
+    completions: tuple[Completions, ...] = ()
     done: int = 0
     total: int = 0
+
+
+MOST_SAMPLES: Final = 20_000
 
 
 class WithKeptCurves:
@@ -41,17 +48,29 @@ class WithKeptCurves:
             self._tell_reused(event.step)
         elif isinstance(event, Progress) and event.step not in self._begun:
             self._begun.add(event.step)
-            if event.done:
-                self.listen(KeptCurves(event.step, self._curves(event.step), event.done, event.total))
+            if event.done and (record := self._record()):
+                self.listen(_kept(record, event.step, event.done, event.total))
 
     def _tell_reused(self, step: str) -> None:
-        if curves := self._curves(step):
+        record = self._record()
+        if record and (curves := record.metrics(step)):
             last = max(points[-1][0] for points in curves.values())
             kept = kept_in(self._output_dir / step)
-            self.listen(KeptCurves(step, curves, *((kept and kept.ended_at) or (last, last))))
+            self.listen(_kept(record, step, *((kept and kept.ended_at) or (last, last))))
 
-    def _curves(self, step: str) -> dict[str, Points]:
+    def _record(self) -> PastRun | None:
         # by its own time, not by its name, which is older than the one before when clocks are put back
         newest = max(self._output_dir.glob(f"{RECORDS}/*/"), key=lambda folder: folder.stat().st_ctime, default=None)
-        record = past_run(newest) if newest else None
-        return record.metrics(step) if record else {}
+        return past_run(newest) if newest else None
+
+
+def _kept(record: PastRun, step: str, done: int, total: int) -> KeptCurves:
+    return KeptCurves(step, record.metrics(step), tuple(_completions(record, step)), done, total)
+
+
+def _completions(record: PastRun, step: str) -> Iterator[Completions]:
+    """The samples of a stage as they were reported, the latest."""
+    lines = deque(record.completions(step), MOST_SAMPLES)
+    for (done, reward), samples in groupby(lines, key=lambda line: (line.get("step"), line.get("reward"))):
+        rows = [(str(s.get("prompt")), str(s.get("completion")), s.get("score")) for s in samples]
+        yield Completions(step, done, str(reward), *zip(*rows, strict=True))

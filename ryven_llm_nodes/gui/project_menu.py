@@ -72,6 +72,26 @@ def _may_replace(window: Any, path: Path) -> bool:
     return QMessageBox.question(window, "Replace?", question) == QMessageBox.StandardButton.Yes
 
 
+def stamp(path: Path | None) -> tuple[int, int] | None:
+    """What tells one version of a file from another; None where there is no file."""
+    try:
+        about = path.stat() if path else None
+    except OSError:
+        return None
+    return (about.st_mtime_ns, about.st_size) if about else None
+
+
+def may_write_over(window: Any, path: Path, known: tuple[int, int] | None) -> bool:
+    """Asks before saving over what somebody else has written to ``path`` since it had the stamp ``known``."""
+    if known is None or stamp(path) in (known, None):
+        return True
+    question = (
+        f"{path.name} was changed by another program since it was opened here. Save over it? "
+        f"The other version stays as {path.name}.bak."
+    )
+    return QMessageBox.question(window, "Save over?", question) == QMessageBox.StandardButton.Yes
+
+
 def ask_to_save(window: Any) -> QMessageBox.StandardButton:
     """Save, Discard or Cancel, for changes that would be lost."""
     buttons = QMessageBox.StandardButton

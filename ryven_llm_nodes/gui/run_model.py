@@ -137,6 +137,7 @@ class RunModel(QObject):
     def _on_KeptCurves(self, event: KeptCurves) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))
         stage.metrics = {name: list(points) for name, points in event.curves.items()}
+        stage.completions = list(event.completions[-KEPT_COMPLETIONS:])
         stage.done, stage.total = event.done, event.total
         stage.resumed_at = event.done if stage.state == "running" else 0
         earlier = self.earlier.get(event.step, [])
@@ -144,6 +145,8 @@ class RunModel(QObject):
             earlier.pop()  # it is the same run, which would be drawn twice
         self.stage_changed.emit(event.step)
         self.metrics_added.emit(event.step)
+        if stage.completions:
+            self.completions_added.emit(event.step)
 
     def _on_StageFailed(self, event: StageFailed) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))

@@ -18,7 +18,7 @@ from ryven_llm_nodes.gui.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.inspector_stack import InspectorStack
 from ryven_llm_nodes.gui.layout import Docks, arrange, dress_flow, use_theme
 from ryven_llm_nodes.gui.palette import Palette
-from ryven_llm_nodes.gui.project_menu import ProjectMenu, ask_for_place, ask_to_save
+from ryven_llm_nodes.gui.project_menu import ProjectMenu, ask_for_place, ask_to_save, may_write_over, stamp
 from ryven_llm_nodes.gui.record_windows import RecordWindows
 from ryven_llm_nodes.gui.run_controller import RunController
 from ryven_llm_nodes.gui.run_model import StageRun
@@ -241,7 +241,7 @@ class Shell(QObject):
 
         Its relative paths are looked up in ``root`` (default: beside ``path``, or the current folder).
         """
-        self.path, self.origin = path, origin
+        self.path, self.origin, self._stamp = path, origin, stamp(path)
         named = path or (origin.resolve() if origin else None)
         self.runs.root = root or (path.resolve().parent if path else None)
         self.runs.source = named.name if named else ""
@@ -268,6 +268,8 @@ class Shell(QObject):
     def save_to(self, path: Path) -> bool:
         """Saves the project to ``path``."""
         self._flow()
+        if path == self.path and not may_write_over(self.window, path, self._stamp):
+            return False
         root = self.runs.root or Path.cwd()
         try:
             save_project(self.window, path, root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -124,8 +124,3 @@ class Graph:
         ]
         text = json.dumps([self.title, meaning], sort_keys=True, default=repr)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-    def sinks(self) -> Iterator[Step]:
-        """The steps whose outputs nobody reads."""
-        read = {wire.step for step in self.steps for wire in step.wires.values()}
-        return (step for step in self.steps if step.name not in read)

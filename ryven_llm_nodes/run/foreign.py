@@ -71,12 +71,14 @@ def foreign_code(graph: Graph, output_dir: Path | None = None) -> list[Foreign]:
 def _of_step(step: Step, graph: Graph, output_dir: Path | None) -> Iterator[Foreign]:
     parameters = step.node.all_parameters()
     essential = {parameter.name for parameter in step.node.parameters}
-    for name, value in step.given.items():
+    place = OUTPUTS.get(step.node, "")
+    defaults = {place: parameters[place].default} if place else {}
+    for name, value in {**defaults, **step.given}.items():
         if name == "trust_remote_code" and value:
             yield _remote_code(step, graph.root)
         elif name == "attn_implementation" and not (isinstance(value, str) and value in ATTENTION):
             yield Foreign(step.name, step.label, name, "loads an attention kernel of this name", _written(value))
-        elif name == OUTPUTS.get(step.node):
+        elif name == place:
             yield from _writes(step, name, value, graph, output_dir)
         elif name in parameters and parameters[name].widget == "code":
             yield Foreign(step.name, step.label, name, "runs Python code of its own", python(value), "python")

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from ryven_llm_nodes.errors import UsageError, shown, suggestion
 from ryven_llm_nodes.program import Graph, read_flow
 from ryven_llm_nodes.run.alone import is_taken
-from ryven_llm_nodes.run.record import RECORDS, SUMMARY
+from ryven_llm_nodes.run.record import RECORDS, SUMMARY, read_lines
 
 Points: TypeAlias = list[tuple[int, float]]
 """A curve: optimizer steps and values."""
@@ -94,7 +94,7 @@ class PastRun:
     def metrics(self, stage: str) -> dict[str, Points]:
         """The curves of a stage by the metric's name."""
         curves: dict[str, Points] = {}
-        for line in _lines(self.folder / "metrics" / f"{stage}.jsonl"):
+        for line in read_lines(self.folder / "metrics" / f"{stage}.jsonl"):
             for name, value in line.items():
                 if name != "step" and (number := _number(value)) is not None:
                     curves.setdefault(name, []).append((int(_number(line.get("step")) or 0), number))
@@ -102,7 +102,7 @@ class PastRun:
 
     def completions(self, stage: str) -> Iterator[Mapping[str, Any]]:
         """The samples of a stage: step, reward, prompt, completion, score."""
-        return _lines(self.folder / "completions" / f"{stage}.jsonl")
+        return read_lines(self.folder / "completions" / f"{stage}.jsonl")
 
     def graph(self) -> Graph:
         """Its flow. Raises FlowError."""
@@ -120,21 +120,6 @@ class PastRun:
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Every line of a JSONL file that is whole."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                try:
-                    value = json.loads(line)
-                except ValueError:
-                    continue  # a crash has torn it
-                if isinstance(value, dict):
-                    yield value
-    except OSError:
-        return
 
 
 def past_run(folder: Path) -> PastRun | None:

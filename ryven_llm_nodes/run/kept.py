@@ -32,6 +32,8 @@ class Kept:
     finished: bool
     ended_at: tuple[int, int] | None = None
     """The step at which training was ended early and the model kept, and how many there were to be."""
+    records: tuple[str, ...] = ()
+    """The records of the runs that trained it, newest last: several where it went on."""
 
     @property
     def state(self) -> str:
@@ -67,7 +69,9 @@ def kept_in(folder: Path) -> Kept | None:
         finished = (folder / FINISHED).is_file() and any(folder.glob("*.safetensors"))
         early = record.get("ended at")
         ended_at = (int(early[0]), int(early[1])) if early else None
-        return Kept(folder, dict(record["parts"]), str(record["digest"]), str(record["since"]), finished, ended_at)
+        records = tuple(map(str, record.get("records", ())))
+        parts, digest, since = dict(record["parts"]), str(record["digest"]), str(record["since"])
+        return Kept(folder, parts, digest, since, finished, ended_at, records)
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
 
@@ -132,8 +136,8 @@ def _has_checkpoint(folder: Path) -> bool:
     return any((folder / "checkpoints").glob("checkpoint-*"))
 
 
-def prepare(folder: Path, key: Key, decision: Decision) -> None:
-    """Makes ``folder`` ready for what was decided, and records the key that it will belong to.
+def prepare(folder: Path, key: Key, decision: Decision, record: str = "") -> None:
+    """Makes ``folder`` ready for what was decided, and notes the key that it will belong to, and the run's ``record``.
 
     Raises UsageError where the folder cannot be written.
     """
@@ -143,4 +147,6 @@ def prepare(folder: Path, key: Key, decision: Decision) -> None:
     if decision.action == "train":
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
-    _write_record(folder, {"digest": key.digest, "since": since, "parts": key.parts})
+    before = kept_in(folder) if decision.action == "resume" else None
+    records = [*(before.records if before else ()), *([record] if record else [])]
+    _write_record(folder, {"digest": key.digest, "since": since, "parts": key.parts, "records": records})

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -29,6 +31,7 @@ from ryven_llm_nodes.run.events import (
     StageReused,
     StageStarted,
 )
+from ryven_llm_nodes.run.kept import kept_in
 from ryven_llm_nodes.run.keys import Key, versions
 
 RECORDS: Final = "run-records"
@@ -128,8 +131,8 @@ class Record:
         stage = self.summary["stages"].get(event.step, {})
         begins = "total" not in stage
         stage |= {"done": event.done, "total": event.total}
-        if begins:  # or goes on: then the stage has the metrics of the steps before
-            self._copy_metrics(event.step)
+        if begins and event.done:  # it goes on from there
+            self._take_earlier(event.step, event.done)
         if begins or time.monotonic() - self._written > SUMMARY_SECONDS:
             self._write_summary()
 
@@ -149,7 +152,7 @@ class Record:
 
     def _on_StageReused(self, event: StageReused) -> None:
         self._say(f"{event.step}: reused: {event.reason}")
-        self._copy_metrics(event.step)
+        self._take_earlier(event.step)
         self._note(event.step, state="reused", reason=event.reason, folder=self._relative(event.folder))
 
     def _on_StageFailed(self, event: StageFailed) -> None:
@@ -183,11 +186,41 @@ class Record:
             if file.tell() < LARGEST_FILE:
                 file.write("".join(f"{json.dumps(line)}\n" for line in lines))
 
-    def _copy_metrics(self, step: str) -> None:
+    def _take_earlier(self, step: str, until: int | None = None) -> None:
+        """Takes over what earlier runs logged and sampled of a stage, before optimizer step ``until`` + 1 was begun."""
         written = self.output_dir / step / "metrics.jsonl"
         if written.is_file():
             (self.folder / "metrics").mkdir(exist_ok=True)
             shutil.copyfile(written, self.folder / "metrics" / f"{step}.jsonl")
+        kept = kept_in(self.output_dir / step)
+        earlier = [name for name in kept.records if name != self.folder.name] if kept else []
+        if earlier:  # the newest has what those before it had
+            lines = read_lines(self.folder.with_name(earlier[-1]) / "completions" / f"{step}.jsonl")
+            for batch in in_batches(line for line in lines if until is None or _step(line) < until):
+                self._append("completions", step, *batch)
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Every object in a JSONL file; none where there is no file. A line that a crash has torn is left out."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                with suppress(ValueError):
+                    if isinstance(value := json.loads(line), dict):
+                        yield value
+    except OSError:
+        return
+
+
+def in_batches(lines: Iterable[dict[str, Any]], size: int = 1000) -> Iterator[list[dict[str, Any]]]:
+    """``lines``, some at a time."""
+    lines = iter(lines)
+    while batch := list(islice(lines, size)):
+        yield batch
+
+
+def _step(line: Mapping[str, Any]) -> int:
+    return line["step"] if isinstance(line.get("step"), int) else 0
 
 
 def carry_flow(program: Program, step: Step, folder: Path, key: Key) -> None:

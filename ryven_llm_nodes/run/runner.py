@@ -204,7 +204,7 @@ class _Run:
             return False
         if decision.reason:
             self.tell(Log(step.name, f"{step.name}: {decision.reason}"))
-        prepare(folder, key, decision)
+        prepare(folder, key, decision, self.record.folder.name)
         carry_flow(self.program, step, folder, key)
         return True
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import BASES, CANARY, assert_plain, files, guarded
+from guard import assert_plain, guarded
+from hostile import BASES, CANARY, files
 
 from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.host.launch import open_window

@@ -212,6 +212,30 @@ def test_save_as_asks_before_it_replaces(editor: Any, tmp_path: Path, monkeypatc
     assert asked == ["taken.json already exists. Do you want to replace it?"] * 2
 
 
+def test_save_asks_before_it_goes_over_the_work_of_another_editor(
+    editor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buttons, asked = QMessageBox.StandardButton, []
+    answers = [buttons.No, buttons.Yes]
+    monkeypatch.setattr(QMessageBox, "question", lambda *a: asked.append(a[2]) or answers.pop(0))
+    editor.place(SFT)
+    path = tmp_path / "flow.json"
+    assert editor.shell.save_to(path)
+    assert editor.shell.save(), "what was saved here needs no question"
+    path.write_text("of another editor")
+    editor.place(DPO)
+    assert not editor.shell.save()
+    assert path.read_text() == "of another editor"
+    assert editor.shell.modified
+    assert editor.shell.save()
+    assert (tmp_path / "flow.json.bak").read_text() == "of another editor"
+    assert len(read_flow(path).steps) == 2
+    assert asked[0].startswith("flow.json was changed by another program since it was opened here. Save over it?")
+    path.unlink()
+    editor.place(LoadModel)
+    assert editor.shell.save(), "where nothing is, nothing can be lost"
+
+
 def test_it_loads_into_a_stock_ryven(tmp_path: Path) -> None:
     """File > Import Nodes of a Ryven that was started without us."""
     code = f"""

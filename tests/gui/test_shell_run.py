@@ -173,6 +173,20 @@ def test_a_reused_stage_shows_its_curves(open_flow: Callable[..., Any], work: Pa
     assert len(dock.plots["loss"].curves[0].series.points) == 8
 
 
+def test_a_reused_stage_shows_its_completions(open_flow: Callable[..., Any]) -> None:
+    """Whoever opens the flow the next day sees what the policy wrote."""
+    editor = open_flow(flows.alone("grpo"))
+    assert editor.run().status == "done"
+    sampled = editor.state.stage(editor.node("grpo")).completions
+    assert len(sampled) == 2
+    again = open_flow(flows.alone("grpo"), "again.json")
+    assert again.run().status == "done"
+    assert again.state.state(again.node("grpo")) == "reused"
+    assert again.state.stage(again.node("grpo")).completions == sampled
+    browser = again.shell.docks.completions.widget().currentWidget()
+    assert browser.table.model().rowCount() > 0
+
+
 def test_a_resumed_stage_shows_the_steps_before(open_flow: Callable[..., Any]) -> None:
     saved = {"max_steps": 400, "save_strategy": "steps", "save_steps": 5}
     editor = open_flow(flows.alone("sft", **saved))

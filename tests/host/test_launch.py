@@ -152,6 +152,6 @@ def test_workarounds_are_guarded_by_version() -> None:
 def test_a_project_survives_json(tmp_path: Path) -> None:
     with launch._file({"flows": {"ü": {}}}) as file:
         content = json.loads(file.read_text(encoding="utf-8"))
-    assert content["flows"] == {"ü": {}}
+    assert list(content["flows"]) == ["ü"]
     assert content["general info"]["ryven version"] == "3.5.0"
     assert not file.exists()

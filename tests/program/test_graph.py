@@ -140,7 +140,3 @@ class TestDigest:
 def test_upstream_keeps_what_is_needed() -> None:
     part = graph(chain(lora=True), HERE).upstream(["ppo"])
     assert {step.name for step in part.steps} == {"base", "sft_rows", "sft", "ppo_rows", "ppo", "variety", "lora"}
-
-
-def test_sinks() -> None:
-    assert [step.name for step in graph(chain(), HERE).sinks()] == ["final"]

@@ -15,7 +15,8 @@ import flows
 import pytest
 import typer
 from flows import draw, graph, node
-from hostile import BASES, CANARY, PICKLES, WAYS, assert_plain, files, guarded
+from guard import assert_plain, guarded
+from hostile import BASES, CANARY, PICKLES, WAYS, files
 from typer.testing import CliRunner
 
 import ryven_llm_nodes

@@ -10,7 +10,7 @@ import pytest
 from flows import chain, draw, node
 
 from ryven_llm_nodes import templates
-from ryven_llm_nodes.catalogue import LoadModel
+from ryven_llm_nodes.catalogue import LoadModel, SaveModel
 from ryven_llm_nodes.program.flow import graph_of
 from ryven_llm_nodes.program.mending import EMPTY_STATE, FORMAT, mended
 
@@ -52,18 +52,11 @@ def test_what_a_file_claims_of_our_nodes() -> None:
 
 @pytest.mark.parametrize("wire", [None, 1, {}, {"parent node index": 0}, {"connected node": "x"}])
 def test_a_wire_that_leads_nowhere_is_none(wire: Any) -> None:
-    project = draw("m -> s", m=node(LoadModel, path="a/b"), s=chain_node())
+    project = draw("m -> s", m=node(LoadModel, path="a/b"), s=node(SaveModel))
     wires = only_flow(project)["connections"]
     odd = [{**wires[0], key: value} for key in wires[0] for value in (9, -1, True, None, "0", [])]
     only_flow(project)["connections"] = [wire, *odd, *wires]
     assert only_flow(mended(project))["connections"] == wires
-
-
-def chain_node() -> Any:
-    """A node that takes a model."""
-    from ryven_llm_nodes.catalogue import SaveModel
-
-    return node(SaveModel)
 
 
 def test_a_flow_with_nodes_of_others_is_left_alone() -> None:

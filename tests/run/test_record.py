@@ -217,3 +217,46 @@ def test_no_token_is_written(run: Run, tmp_path: Path, monkeypatch: pytest.Monke
     run(flows.alone("sft"))
     for file in (tmp_path / "out").rglob("*"):
         assert not file.is_file() or b"hf_secret" not in file.read_bytes(), file
+
+
+class TestSamplesOfEarlierRuns:
+    """A record has all that its model was trained with, whichever run that was in."""
+
+    SAVED: dict[str, Any] = {"max_steps": 4, "save_strategy": "steps", "save_steps": 1}
+
+    def stop_at(self, step: int, program: Any, folder: Path) -> None:
+        token = CancelToken()
+
+        def stop(event: Event) -> None:
+            if isinstance(event, Progress) and event.done == step:
+                token.cancel()
+
+        run_program(program, folder, stop, token)
+
+    def test_are_there_where_it_goes_on(self, workspace: Path, tmp_path: Path) -> None:
+        program = flows.program(flows.alone("grpo", **self.SAVED), workspace)
+        run_program(program, tmp_path / "whole")
+        for step in (1, 3):
+            self.stop_at(step, program, tmp_path / "often")
+        run_program(program, tmp_path / "often")
+        whole, often = (list(past_runs(tmp_path / name)[0].completions("grpo")) for name in ("whole", "often"))
+        assert often == whole
+        assert [sample["step"] for sample in whole] == [step for step in range(4) for _ in range(4)]
+
+    def test_are_there_where_it_is_reused(self, workspace: Path, tmp_path: Path) -> None:
+        program = flows.program(flows.alone("grpo"), workspace)
+        for _ in range(3):
+            run_program(program, tmp_path)
+        first, *others = (list(run.completions("grpo")) for run in past_runs(tmp_path))
+        assert first
+        assert others == [first, first]
+
+    def test_are_not_those_of_another_training(self, workspace: Path, tmp_path: Path) -> None:
+        run_program(flows.program(flows.alone("grpo"), workspace), tmp_path)
+        trained = flows.program(flows.alone("grpo", learning_rate=1e-4), workspace)
+        run_program(trained, tmp_path)
+        past_runs(tmp_path)[0].delete()
+        run_program(trained, tmp_path)
+        again = past_runs(tmp_path)[0]
+        assert again.state("grpo") == "reused"
+        assert list(again.completions("grpo")) == [], "the record that had them was deleted"
