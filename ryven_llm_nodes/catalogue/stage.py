@@ -19,11 +19,14 @@ from ryven_llm_nodes.catalogue.cell import (
 )
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.parameters import JSON
+from ryven_llm_nodes.catalogue.places import is_local, path_expression, resolve
 
 if TYPE_CHECKING:
     from ryven_llm_nodes.catalogue.train import Trainer
 
 DEVICE_FIELDS: Final = ("use_cpu", "bf16", "fp16", "dataloader_pin_memory")
+FILE_FIELDS: Final = ("chat_template_path", "deepspeed", "accelerator_config", "fsdp_config")
+"""Fields that may name a file or folder of the user's, which lies beside the flow."""
 STAGE_IMPORTS: Final = (
     "from pathlib import Path",
     "from transformers import set_seed",
@@ -63,7 +66,7 @@ class Stage:
             statement=f"{name} = {call(f'train_{name}', **passed)}",
             values={"model": self._trained()},
             config=self.node.config,
-            settings=self._config_settings(),
+            settings=dict(self._resolved_settings()),
         )
 
     # What is wired
@@ -187,9 +190,20 @@ class Stage:
         init = self._model.init_kwargs | (settings.pop("model_init_kwargs", None) or {})
         return settings | ({"model_init_kwargs": init} if init else {})
 
+    def _is_place(self, name: str, value: JSON) -> bool:
+        return name in FILE_FIELDS and isinstance(value, str) and is_local(value, self.context.root)
+
+    def _text(self, name: str, value: JSON) -> str:
+        return path_expression(value) if self._is_place(name, value) else literal(value)
+
+    def _resolved_settings(self) -> Iterator[tuple[str, JSON]]:
+        """The settings as the script will have computed them."""
+        for name, value in self._config_settings().items():
+            yield name, str(resolve(value, self.context.root)) if self._is_place(name, value) else value
+
     def _config(self) -> str:
         items = [f"output_dir=str({UNFINISHED if self._is_saved else CHECKPOINTS})"]
-        items += [f"{name}={literal(value)}" for name, value in self._config_settings().items()]
+        items += [f"{name}={self._text(name, value)}" for name, value in self._config_settings().items()]
         items += [f"**{self._device()}"]
         return layout(f"{self.node.config}(", items, ")", width=0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import ClassVar
@@ -11,7 +12,8 @@ from ryven_llm_nodes.catalogue.columns import missing_columns
 from ryven_llm_nodes.catalogue.fields import config_fields
 from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
-from ryven_llm_nodes.catalogue.stage import Stage
+from ryven_llm_nodes.catalogue.places import looks_local, resolve
+from ryven_llm_nodes.catalogue.stage import FILE_FIELDS, Stage
 from ryven_llm_nodes.errors import shown, suggestion
 
 MODEL = Port("model", "model", help="The policy that is trained: where it is loaded from.")
@@ -80,10 +82,18 @@ class Trainer(LLMNode):
     def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
         if isinstance(given := context.given.get("model_init_kwargs"), str):  # what Load Model says is added to it
             yield "model_init_kwargs", f"must be a dictionary, got {shown(given)}."
+        yield from cls._missing_files(context)
         for port in ("dataset", "eval_dataset"):
             columns = getattr(context.inputs.get(port), "columns", None)
             if columns is not None:
                 yield from ((port, wrong) for wrong in missing_columns(cls.title, cls.needs(context), columns))
+
+    @classmethod
+    def _missing_files(cls, context: NodeContext) -> Iterator[Complaint]:
+        for name in FILE_FIELDS:
+            value = context.given.get(name)
+            if isinstance(value, str) and looks_local(value) and not os.path.exists(resolve(value, context.root)):
+                yield name, f"{shown(value)} does not exist (looked in {context.root}); correct the path."
 
     @classmethod
     def _unknown(cls, name: str) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 
 from ryven_llm_nodes import __version__
 from ryven_llm_nodes.catalogue.cell import Cell, indent, literal
+from ryven_llm_nodes.catalogue.places import ROOT
 from ryven_llm_nodes.errors import LLMNodesError, one_line
 from ryven_llm_nodes.program.carried import flow_comment
 from ryven_llm_nodes.program.graph import Graph, Step
@@ -158,12 +159,17 @@ def _imports(graph: Graph, cells: Mapping[str, Cell], folder: Path, imports: Imp
         "",
         imports.others,
     ]
-    if any("ROOT" in cells[step.name].statement for step in graph.steps):
+    if any(_uses_root(step, cells[step.name]) for step in graph.steps):
         root = os.path.relpath(graph.root.resolve(), folder.resolve())  # as __file__ is resolved below
         beside = "" if root == os.curdir else f" / {literal(Path(root).as_posix())}"
         where = f"ROOT = Path(__file__).resolve().parent{beside}"
         lines += ["", "# Relative paths of data and models are looked up here.", where]
     return "\n".join(lines)
+
+
+def _uses_root(step: Step, cell: Cell) -> bool:
+    """Whether what this package wrote of a step looks something up beside the flow."""
+    return ROOT in cell.statement or (ROOT in cell.definition and not step.node.holds_code)
 
 
 def _main(text: _Text, graph: Graph, cells: Mapping[str, Cell]) -> dict[str, tuple[int, int]]:

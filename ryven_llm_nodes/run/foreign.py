@@ -17,6 +17,7 @@ from typing import Final
 from ryven_llm_nodes.catalogue import ExportScript, SaveModel
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.catalogue.places import is_local, leaves, resolve
+from ryven_llm_nodes.catalogue.stage import FILE_FIELDS
 from ryven_llm_nodes.errors import Problem, printable, shown
 from ryven_llm_nodes.program.graph import Graph, Step
 from ryven_llm_nodes.run.reach import ATTENTION, DETAILS, reach
@@ -83,7 +84,7 @@ def _of_step(step: Step, graph: Graph, output_dir: Path | None) -> Iterator[Fore
         elif name in parameters and parameters[name].widget == "code":
             yield Foreign(step.name, step.label, name, "runs Python code of its own", python(value), "python")
         elif name in parameters and step.node.family == "trainer" and name not in essential:
-            yield from _field(step, parameters[name], value)
+            yield from _field(step, parameters[name], value, graph.root)
 
 
 def python(code: JSON) -> str:
@@ -101,20 +102,20 @@ def _written(value: JSON) -> str:
         return shown(value)
 
 
-def _field(step: Step, field: Parameter, value: JSON) -> Iterator[Foreign]:
+def _field(step: Step, field: Parameter, value: JSON, root: Path) -> Iterator[Foreign]:
     if what := reach(field, value):
-        content = _written(value) if field.name != "chat_template_path" else _template(value)
+        content = _with_files(value, root) if field.name in FILE_FIELDS else _written(value)
         details = (
             f"{name}: {_written(step.given[name])}" for name in DETAILS.get(field.name, ()) if name in step.given
         )
         yield Foreign(step.name, step.label, field.name, what, "\n".join([content, *details]))
 
 
-def _template(value: JSON) -> str:
-    """The path and, where it leads to a file, its text: relative to the current folder, as TRL opens it."""
-    path = _written(value)
-    files = [path, *(os.path.join(path, name) for name in ("chat_template.jinja", "tokenizer_config.json"))]
-    return "\n\n".join([path, *(_read(Path(file)) for file in files if _is_file(file))])
+def _with_files(value: JSON, root: Path) -> str:
+    """The value and, where it leads to a file or to a folder with a chat template, the text of that."""
+    place = str(resolve(value, root)) if isinstance(value, str) else ""
+    files = [place, *(os.path.join(place, name) for name in ("chat_template.jinja", "tokenizer_config.json"))]
+    return "\n\n".join([_written(value), *(_read(Path(file)) for file in files if place and _is_file(file))])
 
 
 # Code that a model brings

@@ -17,12 +17,14 @@ from ryven_llm_nodes.catalogue.cell import AdapterValue, DatasetValue, ModelValu
 from ryven_llm_nodes.catalogue.columns import matches
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.places import is_local, resolve
+from ryven_llm_nodes.catalogue.stage import FILE_FIELDS
 from ryven_llm_nodes.errors import shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.imports import Imports
 from ryven_llm_nodes.program.runtime_source import excerpts
 
 PACKAGES: Final = ("torch", "transformers", "trl", "datasets", "accelerate", "peft")
+TOKENIZER: Final = (".json", ".jinja", ".model")
 LENGTH: Final = {"max_steps", "num_train_epochs"}
 """The settings that say how long to train, and nothing else."""
 
@@ -133,17 +135,27 @@ def _nameless(value: Value, name: str) -> Value:
 
 
 def _files(step: Step, root: Path) -> Iterator[tuple[str, str]]:
-    """The digest of every local file that a source node reads."""
+    """The digest of every local file that a step reads by itself, not along a wire."""
     path = step.given.get("path")
-    if step.node is LoadDataset and isinstance(path, str):
+    if step.node.family == "trainer":
+        files = [file for name in FILE_FIELDS for file in _named_by(step.given.get(name), root)]
+    elif step.node is LoadDataset and isinstance(path, str):
         files = matches(path, root) or _inside(path, root)
     elif step.node in (LoadModel, RewardModel) and isinstance(path, str):
-        files = [file for file in _inside(path, root) if file.suffix in (".json", ".safetensors", ".jinja", ".model")]
+        files = [file for file in _inside(path, root) if file.suffix in (*TOKENIZER, ".safetensors")]
     else:
         files = []
     for file in files:
         stat = file.stat()
         yield file.name, _file_digest(file, stat.st_size, stat.st_mtime_ns)
+
+
+def _named_by(value: Any, root: Path) -> list[Path]:
+    """The file, or the files of the tokenizer, that a field of a configuration names."""
+    if not isinstance(value, str) or not is_local(value, root):
+        return []
+    place = resolve(value, root)
+    return [place] if place.is_file() else [file for file in _inside(value, root) if file.suffix in TOKENIZER]
 
 
 def _inside(path: str, root: Path) -> list[Path]:

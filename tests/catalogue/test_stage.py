@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows import BASE, FAST, REWARD, ROLLOUT, ROWS, alone, chain, draw, node, program
+import pytest
+from flows import BASE, FAST, REWARD, ROLLOUT, ROWS, alone, chain, draw, node, problems, program, script
 
 from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, SFT, CombineRewards, LoadModel, RewardFunction
+from ryven_llm_nodes.catalogue.stage import FILE_FIELDS
 
 SFT_STAGE = '''def train_sft(model: str, train_dataset: Dataset, output_dir: Path) -> str:
     """Supervised fine-tuning: the model learns to continue prompts as the data set does."""
@@ -111,3 +113,34 @@ def test_the_stage_saves_below_the_output_folder_under_its_name(data: Path) -> N
     cell = program(draw("base -> My Stage, rows -> My Stage", **nodes), data).cells["my_stage"]
     assert cell.statement.endswith('output_dir=output_dir / "my_stage")')
     assert "def train_my_stage(" in cell.definition
+
+
+class TestFilesBesideTheFlow:
+    """Fields that name a file are looked up where the flow lies, as every other path of a flow."""
+
+    def test_a_chat_template(self, data: Path, tmp_path: Path) -> None:
+        (tmp_path / "chat.jinja").write_text("{{ messages }}")
+        text = script(alone("sft", chat_template_path="chat.jinja"), beside(data, tmp_path))
+        assert 'chat_template_path=str(ROOT / "chat.jinja"),' in text
+        assert "ROOT = Path(__file__).resolve().parent" in text
+
+    def test_a_model_of_the_hub_stays_as_it_is(self, data: Path) -> None:
+        text = script(alone("sft", chat_template_path="owner/name"), data)
+        assert 'chat_template_path="owner/name",' in text
+
+    @pytest.mark.parametrize("name", FILE_FIELDS)
+    def test_one_that_is_missing(self, name: str, data: Path) -> None:
+        found = problems(alone("sft", **{name: "./none.json"}), data)
+        assert found == [f"SFT 'sft' > {name}: './none.json' does not exist (looked in {data}); correct the path."]
+
+    def test_the_config_is_tried_with_the_whole_path(self, data: Path, tmp_path: Path) -> None:
+        (tmp_path / "chat.jinja").write_text("")
+        made = program(alone("sft", chat_template_path="chat.jinja"), beside(data, tmp_path))
+        assert made.cells["sft"].settings["chat_template_path"] == str(tmp_path / "chat.jinja")
+
+
+def beside(data: Path, folder: Path) -> Path:
+    """``folder`` with the data and the model of ``data``."""
+    for place in data.iterdir():
+        (folder / place.name).symlink_to(place)
+    return folder

@@ -139,6 +139,16 @@ class TestReuse:
         assert stages == ["dpo", "grpo"]
         assert reasons == ["dpo: the dataset has changed", "grpo: the model has changed"]
 
+    def test_another_chat_template_reruns_what_takes_it(self, work: Path, tmp_path: Path) -> None:
+        template = work / "chat.jinja"
+        template.write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
+        drawn = flows.alone("sft", chat_template_path="chat.jinja")
+        run_program(flows.program(drawn, work), tmp_path / "out")
+        assert (tmp_path / "out/sft/chat_template.jinja").read_text() == template.read_text(), "found beside the flow"
+        assert ran(drawn, work, tmp_path / "out") == ([], [])
+        template.write_text("{% for m in messages %}{{ m.content }} {% endfor %}")
+        assert ran(drawn, work, tmp_path / "out") == (["sft"], ["sft: chat.jinja has changed"])
+
     def test_renaming_nodes_reruns_nothing_upstream_of_the_rename(self, workspace: Path, tmp_path: Path) -> None:
         run_program(flows.program(flows.chain(), workspace), tmp_path)
         renamed = flows.chain()

@@ -96,6 +96,8 @@ class TestFinding:
         ((_, what, text),) = found(SFT, tmp_path, chat_template_path=str(tmp_path / "t.jinja"))
         assert what == "takes the chat template from elsewhere"
         assert text == f"{tmp_path / 't.jinja'}\n\n{{{{ messages }}}}"
+        ((_, _, beside),) = found(SFT, tmp_path, chat_template_path="t.jinja")
+        assert beside == "t.jinja\n\n{{ messages }}", "looked up beside the flow, as the run does"
         (tmp_path / "m").mkdir()
         (tmp_path / "m" / "chat_template.jinja").write_text("{{ eos }}")
         assert found(SFT, tmp_path, chat_template_path=str(tmp_path / "m"))[0][2].endswith("{{ eos }}")
