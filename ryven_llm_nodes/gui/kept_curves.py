@@ -20,9 +20,9 @@ class KeptCurves(Event):
     """What a stage had logged and sampled when this run met it, after ``done`` of ``total`` optimizer steps."""
 
     curves: Mapping[str, Points] = field(default_factory=dict)
-    completions: tuple[Completions, ...] = ()
     done: int = 0
     total: int = 0
+    completions: tuple[Completions, ...] = ()
 
 
 MOST_SAMPLES: Final = 20_000
@@ -65,7 +65,7 @@ class WithKeptCurves:
 
 
 def _kept(record: PastRun, step: str, done: int, total: int) -> KeptCurves:
-    return KeptCurves(step, record.metrics(step), tuple(_completions(record, step)), done, total)
+    return KeptCurves(step, record.metrics(step), done, total, tuple(_completions(record, step)))
 
 
 def _completions(record: PastRun, step: str) -> Iterator[Completions]:

@@ -33,6 +33,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(missing)
 
 
+@pytest.fixture(autouse=True)
+def collections_as_before() -> Iterator[None]:
+    """Windows leave garbage collection to the main thread; other tests have no event loop for it to run in."""
+    yield
+    from ryven_llm_nodes.gui.collector import main_collector
+
+    main_collector().stop()
+
+
 class Editor:
     """A main window with the shell, and what a user does with it."""
 
