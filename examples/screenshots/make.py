@@ -18,6 +18,8 @@ from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from qtpy.QtCore import QItemSelectionModel
+
 from ryven_llm_nodes.catalogue import GRPO, LoadDataset, LoadModel, LoRA, RewardFunction
 from ryven_llm_nodes.demo.story import demo_flow, prepare
 from ryven_llm_nodes.gui.runs_window import RunsWindow
@@ -28,6 +30,7 @@ from ryven_llm_nodes.program.project import Placement, graph_of_project, project
 from ryven_llm_nodes.run import run_program
 from ryven_llm_nodes.run.trust import foreign_code, remember
 
+Flag = QItemSelectionModel.SelectionFlag
 HERE = Path(__file__).resolve().parent
 SIZE = (1600, 940)
 BROKEN = '''def has_a_full_stop(completions, **kwargs):
@@ -164,8 +167,10 @@ def runs(folder: Path) -> None:
         assert run_program(build(graph), default_output_dir("length"), fresh=True).error is None
     window = RunsWindow(Path("outputs").absolute(), lambda path: None)
     window.show()
-    wait(lambda: window.table.rowCount() == 2, 1)
-    window.table.selectAll()
+    wait(lambda: window.table.rowCount() > 1, 1)
+    for row in (0, 1):  # the newest
+        index = window.table.model().index(row, 0)
+        window.table.selectionModel().select(index, Flag.Select | Flag.Rows)
     settle(2)
     grab(window, "runs")
     window.close()
