@@ -43,7 +43,7 @@ LONG = '''def length(completions, **kwargs):
     """The share of 40 words that an answer has."""
     return [min(len(completion[0]["content"].split()) / 40, 1.0) for completion in completions]
 '''
-QUICK = {"max_steps": 15, "max_completion_length": 48, "logging_steps": 1, "num_generations": 8}
+QUICK = {"max_steps": 10, "max_completion_length": 48, "logging_steps": 1, "num_generations": 8}
 
 
 def settle(seconds: float = 0.6) -> None:
@@ -154,6 +154,7 @@ def _steps(shell: Any, name: str) -> int:
 
 def runs(folder: Path) -> None:
     """Two short runs that differ in learning rate and reward, side by side."""
+    application()
     for rate, code in ((1e-4, LONG), (5e-4, LONG.replace("/ 40", "/ 80"))):
         nodes = [
             Placement("base", LoadModel, {"path": "./base-model"}, 0, 0),
