@@ -1,8 +1,10 @@
 """Checkpoints that are whole or not there, and going on from the newest."""
 
+import json
 import os
 import re
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +100,32 @@ def newest_checkpoint(folder: Path) -> str | None:
     """The checkpoint to go on from, or None to begin; what a crash left half-written is removed."""
     if PartialState().is_main_process:
         shutil.rmtree(folder / "unfinished", ignore_errors=True)
-    return next((str(path) for path in reversed(checkpoints(folder))), None)
+    return next((str(path) for path in reversed(checkpoints(folder)) if is_whole(path)), None)
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether nothing of a checkpoint is missing or cut short; a disk that failed may have left it so."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text())  # the trainer writes it last
+        torn = [path.name for path in checkpoint.iterdir() if is_cut_short(path)]
+    except (OSError, ValueError) as error:
+        torn = [str(error)]
+    if torn:
+        print(f"{checkpoint} is not whole ({', '.join(torn)}): going on from the one before")
+    return not torn
+
+
+def is_cut_short(path: Path) -> bool:
+    """Whether the end of a file of tensors is missing; raises ValueError where its beginning is no such file's."""
+    if path.suffix in (".pt", ".pth", ".bin"):
+        return not zipfile.is_zipfile(path)  # whose directory stands at its end
+    if path.suffix != ".safetensors":
+        return False
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")  # of the header
+        header = json.loads(file.read(length))
+    ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+    return 8 + length + max(ends, default=0) != path.stat().st_size
 
 
 def is_finished(output_dir: Path) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,46 @@ def test_a_torn_checkpoint_is_not_used(workspace: Path, tmp_path: Path) -> None:
     (torn / "model.safetensors").write_bytes(b"half")
     assert run_program(program, tmp_path / "torn").status == "done"
     assert weights(tmp_path / "torn/sft") == weights(tmp_path / "whole/sft")
+
+
+FILES = (
+    "model.safetensors",
+    "optimizer.pt",
+    "scheduler.pt",
+    "rng_state.pth",
+    "trainer_state.json",
+    "training_args.bin",
+)
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("keep", [0.0, 0.5, 0.99])
+def test_a_checkpoint_of_which_an_end_is_missing_is_not_used(
+    keep: float, file: str, stopped: Path, workspace: Path, tmp_path: Path
+) -> None:
+    """A disk that failed, or a copy that was broken off, leaves a file short: the checkpoint before it is used."""
+    shutil.copytree(stopped / "torn", tmp_path / "torn")
+    checkpoints = tmp_path / "torn/sft/checkpoints"
+    assert sorted(path.name for path in checkpoints.glob("checkpoint-*")) == [f"checkpoint-{n}" for n in (1, 2, 3, 4)]
+    torn = checkpoints / "checkpoint-4" / file
+    os.truncate(torn, int(torn.stat().st_size * keep))
+    events: list[Event] = []
+    assert run_program(flows.program(drawn("sft"), workspace), tmp_path / "torn", events.append).status == "done"
+    assert next(event.done for event in events if isinstance(event, Progress)) == 3
+    assert weights(tmp_path / "torn/sft") == weights(stopped / "whole/sft")
+
+
+@pytest.fixture(scope="module")
+def stopped(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of SFT that was stopped at its fourth step, and one that was not."""
+    import torch
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("stopped")
+    program = flows.program(drawn("sft"), workspace)
+    run_program(program, folder / "whole")
+    stopped_at(4, program, folder / "torn")
+    return folder
 
 
 def test_only_as_many_checkpoints_are_kept_as_asked_for(workspace: Path, tmp_path: Path) -> None:
