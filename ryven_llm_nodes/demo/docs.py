@@ -28,6 +28,7 @@ MODULES = (
     *("urllib.parse", "urllib.request", "uuid", "warnings", "wave", "weakref", "zipfile", "zlib"),
 )
 SPOKEN_AS = {"posixpath": "os.path", "unittest.case": "unittest"}
+REPLACED = ("inspect.getfile",)  # importing torch puts its own in place, without the documentation
 WORDS = (5, 18)  # shortest and longest summary that is used
 _ODD = re.compile(
     r"[^ -~]|>>>|->|::|\||\\|__|\*|=|\bself\b|XXX|TODO|deprecated|(?i:docstring|see help)"
@@ -59,7 +60,7 @@ def documented_items() -> list[Item]:
     """Every usable item, sorted by name; no summary and no own name (`topic`) occurs twice."""
     found: dict[str, Item] = {}
     topics: set[str] = set()
-    for item in sorted(item for module in MODULES for item in _items_of(module)):
+    for item in sorted(item for module in MODULES for item in _items_of(module) if item.name not in REPLACED):
         if item.summary.lower() not in found and item.topic.lower() not in topics:
             found[item.summary.lower()] = item
             topics.add(item.topic.lower())

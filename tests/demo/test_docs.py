@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from ryven_llm_nodes.demo.docs import WORDS, Item, documented_items, summarize
@@ -46,3 +50,15 @@ def test_items_are_many_and_each_is_the_only_one_of_its_kind():
     assert len({item.summary.lower() for item in items}) == len(items)
     assert len({item.topic.lower() for item in items}) == len(items)
     assert all(WORDS[0] <= len(item.summary.split()) <= WORDS[1] for item in items)
+
+
+def test_they_are_the_same_whatever_was_imported_before() -> None:
+    """torch replaces functions of the standard library; the demo's rows, and what it gains on them, must not differ."""
+    code = "from ryven_llm_nodes.demo.docs import documented_items; print(documented_items())"
+    programs = (code, f"import torch, transformers, datasets, trl, peft; {code}")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    runs = [subprocess.run([sys.executable, "-c", p], env=env, capture_output=True, text=True) for p in programs]
+    assert [run.returncode for run in runs] == [0, 0]
+    first, second = (run.stdout for run in runs)
+    assert len(first) > 10_000
+    assert first == second
