@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,7 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 NEEDED = ("Xvfb", "xdotool")
+PATIENCE = 120  # seconds that the editor may take to answer
 missing = [tool for tool in NEEDED if shutil.which(tool) is None]
 pytestmark = [
     pytest.mark.slow,
@@ -27,12 +32,20 @@ pytestmark = [
 ]
 
 EDITOR = '''
-import json, sys, threading
+import faulthandler, json, os, signal, sys, threading
 from pathlib import Path
 from PySide6.QtCore import QObject, Qt, Signal
 from ryven_llm_nodes.host import launch, opening
 
+faulthandler.register(signal.SIGUSR1, all_threads=True)
 path = Path(sys.argv[1])
+
+
+def say(answer):
+    """In one write, on a line of its own: threads print too."""
+    os.write(1, f"\\n{json.dumps(answer)}\\n".encode())
+
+
 app = launch.application()
 content = (opening.open_file(path) if path.exists() else opening.open_new()).content
 window = launch.open_window(content, app, path)
@@ -132,9 +145,9 @@ class Asked(QObject):
 
 def answer(line):
     try:
-        print(json.dumps({"value": eval(line)}), flush=True)
+        say({"value": eval(line)})
     except Exception as error:
-        print(json.dumps({"error": repr(error)}), flush=True)
+        say({"error": repr(error)})
 
 
 asked = Asked()
@@ -147,7 +160,7 @@ def read():
 
 
 threading.Thread(target=read, daemon=True).start()
-print(json.dumps({"value": "ready"}), flush=True)
+say({"value": "ready"})
 app.exec()
 shell.runs.shut_down()
 '''
@@ -173,6 +186,8 @@ class Desk:
             command, cwd=self.work, env=self.environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=(self.work / "editor.log").open("a"),
         )  # fmt: skip
+        self.lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=lambda: [self.lines.put(line) for line in self.editor.stdout], daemon=True).start()
         assert self._answer() == "ready"
         time.sleep(1.0)
 
@@ -187,12 +202,18 @@ class Desk:
         return self._answer()
 
     def _answer(self) -> Any:
-        while line := self.editor.stdout.readline():
-            if line.startswith("{"):
-                answer = json.loads(line)
-                assert "error" not in answer, answer
-                return answer["value"]
-        raise AssertionError((self.work / "editor.log").read_text()[-4000:])
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and self.editor.poll() is None:
+            with suppress(queue.Empty):
+                line = self.lines.get(timeout=1)
+                if line.startswith("{"):
+                    answer = json.loads(line)
+                    assert "error" not in answer, answer
+                    return answer["value"]
+        if self.editor.poll() is None:
+            self.editor.send_signal(signal.SIGUSR1)  # tells where each of its threads is
+            time.sleep(1)
+        raise AssertionError((self.work / "editor.log").read_text()[-8000:])
 
     def wait(self, expression: str, seconds: float = 60) -> Any:
         end = time.monotonic() + seconds
