@@ -244,11 +244,11 @@ def kept(
     clear: Annotated[bool, typer.Option("--clear", help="Delete what is listed.")] = False,
 ) -> None:
     """List what runs have kept to be used again, with sizes; or clear it."""
-    from ryven_llm_nodes.run.kept import all_kept
+    from ryven_llm_nodes.run.kept import kept_below
     from ryven_llm_nodes.run.machine import size
 
     with _plain_errors():
-        found = [stage for place in (folder, *folder.glob("*/")) for stage in all_kept(place)]
+        found = list(kept_below(folder))
         table = Table("stage", "state", "since", "size")
         for stage in found:
             table.add_row(str(stage.folder), stage.state, stage.since, size(stage.size))

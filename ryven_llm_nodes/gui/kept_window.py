@@ -10,14 +10,13 @@ from typing import Any, Final
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
-from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.gui.background import background
 from ryven_llm_nodes.gui.code_window import STYLE
 from ryven_llm_nodes.gui.form_style import GOOD, PANEL_STYLE, WARN
 from ryven_llm_nodes.gui.placeholder import WithPlaceholder
 from ryven_llm_nodes.gui.tables import Cell, Row, Table
 from ryven_llm_nodes.run.alone import is_taken
-from ryven_llm_nodes.run.kept import Kept, all_kept
+from ryven_llm_nodes.run.kept import Kept, delete_all, kept_below
 
 TITLES: Final = ("flow", "stage", "state", "kept since", "size")
 EMPTY: Final = "Nothing is kept in {folder} yet: a stage keeps its model when it is trained (F5)."
@@ -51,9 +50,9 @@ class Found:
 
 def find_kept(outputs: Path) -> list[Found]:
     """Everything that is kept in ``outputs`` or an output folder in it."""
-    folders = [folder for folder in (outputs, *sorted(outputs.glob("*/"))) if next(all_kept(folder), None)]
-    taken = {folder: is_taken(folder) for folder in folders}
-    return [Found(kept, _size(kept), taken[folder]) for folder in folders for kept in all_kept(folder)]
+    stages = list(kept_below(outputs))
+    taken = {folder: is_taken(folder) for folder in {kept.folder.parent for kept in stages}}
+    return [Found(kept, _size(kept), taken[kept.folder.parent]) for kept in stages]
 
 
 def _size(kept: Kept) -> int | None:
@@ -61,17 +60,6 @@ def _size(kept: Kept) -> int | None:
         return kept.size
     except OSError:
         return None  # a run has just removed a file
-
-
-def delete(found: Sequence[Found]) -> list[str]:
-    """Deletes kept stages; returns what went wrong, a line a stage."""
-    failures = []
-    for one in found:
-        try:
-            one.kept.delete()
-        except UsageError as error:
-            failures.append(str(error))
-    return failures
 
 
 def human_size(size: int) -> str:
@@ -182,7 +170,7 @@ class KeptWindow(QDialog):
             self._busy = True
             self._enable()
             self.total.setText(f"Deleting {_several(found)} ...")
-            background().start(lambda: delete(found), self, self._deleted)
+            background().start(lambda: delete_all(one.kept for one in found), self, self._deleted)
 
     def _deleted(self, failures: Sequence[str]) -> None:
         self._busy = False

@@ -10,7 +10,6 @@ from qtpy.QtCore import QEvent, Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices, QKeySequence, QShortcut
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QSplitter, QVBoxLayout, QWidget
 
-from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.gui.background import background
 from ryven_llm_nodes.gui.code_window import STYLE
 from ryven_llm_nodes.gui.form_style import PANEL_STYLE
@@ -21,6 +20,7 @@ from ryven_llm_nodes.gui.runs_data import Comparison, Summary, compare, list_run
 from ryven_llm_nodes.gui.tables import Cell, Row, Table
 from ryven_llm_nodes.gui.trainer_widget import duration
 from ryven_llm_nodes.run.history import PastRun
+from ryven_llm_nodes.run.kept import delete_all
 
 TITLES: Final = ("run", "flow", "status", "time", "stages")
 EMPTY: Final = "No runs yet: F5 runs the flow."
@@ -180,7 +180,7 @@ class RunsWindow(QDialog):
         question = f"Delete the record of {what}?\nIts flow, curves and samples go; the models stay."
         buttons = QMessageBox.StandardButton
         if QMessageBox.question(self, "Delete?", question, buttons.Yes | buttons.No, buttons.No) == buttons.Yes:
-            background().start(lambda: delete_records(runs), self, self._deleted)
+            background().start(lambda: delete_all(runs), self, self._deleted)
 
     def _deleted(self, failures: Sequence[str]) -> None:
         self.refresh()
@@ -192,17 +192,6 @@ class RunsWindow(QDialog):
         if event.type() == QEvent.Type.WindowActivate:
             self.refresh()
         return super().event(event)
-
-
-def delete_records(runs: Sequence[PastRun]) -> list[str]:
-    """Deletes the records of ``runs``; returns what went wrong, a line a run."""
-    failures = []
-    for run in runs:
-        try:
-            run.delete()
-        except UsageError as error:
-            failures.append(str(error))
-    return failures
 
 
 def _deletable(runs: Sequence[PastRun]) -> list[PastRun]:

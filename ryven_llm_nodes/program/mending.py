@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ryven_llm_nodes.catalogue.node import stored
+from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.catalogue.node import PACKAGE, stored
+from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.program.flow import NODES, pixels
 
 EMPTY_STATE: Final = "gASVAQAAAAAAAAB9lC4="  # base64 of a pickled {}, which Ryven wants for every node
@@ -60,17 +62,25 @@ def _is_ours(node: Any) -> bool:
 
 def _mended_node(node: Mapping[str, Any], number: int) -> dict[str, Any]:
     name, params = stored(node.get("additional data"))
+    place = pixels(node.get("pos x")), pixels(node.get("pos y"))
+    shown = {key: node[key] for key in SHOWN if isinstance(node.get(key), bool)}
+    return {**shown, **stored_node(NODES[node["identifier"]], number, name, params, place)}
+
+
+def stored_node(
+    node: type[LLMNode], number: int, name: str, params: Mapping[str, JSON], place: tuple[float, float]
+) -> dict[str, Any]:
+    """A node of ours as Ryven stores it; ``number`` is unique in its project, ``place`` in pixels."""
     return {
-        **{key: node[key] for key in SHOWN if isinstance(node.get(key), bool)},
         "GID": number,
-        "version": NODES[node["identifier"]].version,
-        "identifier": node["identifier"],
-        "additional data": {"name": name, "params": params},
+        "version": node.version,
+        "identifier": f"{PACKAGE}.{node.__name__}",
         "state data": EMPTY_STATE,
+        "additional data": {"name": name, "params": dict(params)},
         "inputs": [],
         "outputs": [],
-        "pos x": pixels(node.get("pos x")),
-        "pos y": pixels(node.get("pos y")),
+        "pos x": place[0],
+        "pos y": place[1],
     }
 
 

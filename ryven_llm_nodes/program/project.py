@@ -7,18 +7,17 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.catalogue.node import PACKAGE
 from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.program.carried import COPY, ROOT
 from ryven_llm_nodes.program.files import write_whole
 from ryven_llm_nodes.program.flow import graph_of
 from ryven_llm_nodes.program.graph import Graph
-from ryven_llm_nodes.program.mending import EMPTY_STATE
+from ryven_llm_nodes.program.mending import FORMAT, stored_node
 
-RYVEN_VERSION: Final = "3.5.0"
-PACKAGE: Final = "ryven_llm_nodes"
 COLUMN, ROW = 300, 150
 
 _End: TypeAlias = tuple[int, type[LLMNode], str]
@@ -43,7 +42,10 @@ def project(title: str, nodes: Iterable[Placement], wires: Iterable[str]) -> dic
     """
     nodes = list(nodes)
     places = {placement.name: i for i, placement in enumerate(nodes)}
-    placed = [_node(node, i + 2, (node.column * COLUMN, node.row * ROW)) for i, node in enumerate(nodes)]
+    placed = [
+        stored_node(node.node, i + 2, node.name, node.params, (node.column * COLUMN, node.row * ROW))
+        for i, node in enumerate(nodes)
+    ]
     return _project(title, placed, [_connection(wire, nodes, places) for wire in wires])
 
 
@@ -51,22 +53,8 @@ def _project(title: str, nodes: list[Any], connections: list[Any]) -> dict[str, 
     flow = {"algorithm mode": "data", "nodes": nodes, "connections": connections, "output data": [], "GID": 1}
     # A bare name is looked up among the packages that the user has installed in Ryven, on any machine.
     packages = [{"name": PACKAGE, "dir": PACKAGE}]
-    info = {"type": "Ryven project file", "ryven version": RYVEN_VERSION}
+    info = dict(FORMAT["general info"])
     return {"general info": info, "required packages": packages, "GID": 0, "addons": {}, "flows": {title: flow}}
-
-
-def _node(placement: Placement, gid: int, place: tuple[float, float]) -> dict[str, Any]:
-    return {
-        "GID": gid,
-        "version": placement.node.version,
-        "identifier": f"{PACKAGE}.{placement.node.__name__}",
-        "state data": EMPTY_STATE,
-        "additional data": {"name": placement.name, "params": dict(placement.params)},
-        "inputs": [],
-        "outputs": [],
-        "pos x": place[0],
-        "pos y": place[1],
-    }
 
 
 def _connection(wire: str, nodes: list[Placement], places: Mapping[str, int]) -> dict[str, int]:
@@ -101,7 +89,7 @@ def project_of(graph: Graph, folder: Path) -> dict[str, Any]:
 
 def _copy(graph: Graph, titles: Mapping[str, str]) -> dict[str, Any]:
     place = {step.name: i for i, step in enumerate(graph.steps)}
-    nodes = [_node(Placement(titles[s.name], s.node, s.given), i + 2, s.place) for i, s in enumerate(graph.steps)]
+    nodes = [stored_node(s.node, i + 2, titles[s.name], s.given, s.place) for i, s in enumerate(graph.steps)]
     wires = [
         _wire((place[wire.step], graph.by_name[wire.step].node, wire.port), (place[step.name], step.node, port))
         for step in graph.steps

@@ -18,6 +18,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from ryven_llm_nodes.errors import Cancelled, Explained
 from ryven_llm_nodes.program.files import write_whole
 from ryven_llm_nodes.run.events import Listener, Metrics, Progress
+from ryven_llm_nodes.run.kept import newest_step
 
 
 class Watch(TrainerCallback):
@@ -89,7 +90,7 @@ class FiniteGradients(TrainerCallback):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.checkpoints = folder / "checkpoints"
+        self.folder = folder
         self._norm: Any = None
 
     @contextmanager
@@ -137,10 +138,10 @@ class FiniteGradients(TrainerCallback):
             raise Explained(f"{what} {self._kept()} {_remedy(args)}")
 
     def _kept(self) -> str:
-        steps = [int(path.name.split("-")[1]) for path in self.checkpoints.glob("checkpoint-*[0-9]")]
-        if not steps:
+        step = newest_step(self.folder)
+        if not step:
             return "There is no checkpoint yet."
-        return f"The last good checkpoint is step {max(steps)}, in {self.checkpoints / f'checkpoint-{max(steps)}'}."
+        return f"The last good checkpoint is step {step}, in {self.folder / 'checkpoints' / f'checkpoint-{step}'}."
 
 
 def _remedy(args: TrainingArguments) -> str:

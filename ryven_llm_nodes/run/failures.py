@@ -10,6 +10,7 @@ from typing import Final
 
 from ryven_llm_nodes.errors import Explained, LLMNodesError, Problem, StageError, one_line
 from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.run.kept import newest_step
 from ryven_llm_nodes.run.limits import TookTooLong
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.machine import chain, refusal
@@ -50,8 +51,8 @@ def stage_error(error: BaseException, step: Step, program: Program, loaded: Load
 def _message(error: BaseException, step: Step, program: Program, output_dir: Path) -> str:
     if isinstance(error, Explained | LLMNodesError):
         return describe(error)
-    batch_size = step.node.all_parameters().get("per_device_train_batch_size")
-    batch = step.given.get("per_device_train_batch_size", batch_size.default) if batch_size else None
+    name = "per_device_train_batch_size"
+    batch = step.setting(name) if name in step.node.all_parameters() else None
     if gone := _gone(step, program, output_dir):
         return f"{gone} Run again: what is missing is trained anew."
     cause = refusal(error, output_dir, batch)
@@ -72,8 +73,8 @@ def _gone(step: Step, program: Program, output_dir: Path) -> str | None:
 
 def _again(folder: Path) -> str:
     """What another run would do."""
-    steps = [int(path.name.split("-")[1]) for path in (folder / "checkpoints").glob("checkpoint-*[0-9]")]
-    kept = f"it goes on from step {max(steps)}" if steps else "what is finished is kept"
+    step = newest_step(folder)
+    kept = f"it goes on from step {step}" if step else "what is finished is kept"
     return f"Then run again: {kept}."
 
 

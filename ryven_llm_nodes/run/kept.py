@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,6 +83,23 @@ def all_kept(output_dir: Path) -> Iterator[Kept]:
             yield kept
 
 
+def kept_below(folder: Path) -> Iterator[Kept]:
+    """Every stage that is kept in ``folder``, or in an output folder in it."""
+    for place in (folder, *sorted(folder.glob("*/"))):
+        yield from all_kept(place)
+
+
+def delete_all(items: Iterable[Any]) -> list[str]:
+    """Deletes stages or records, each with its ``delete``; returns what went wrong, a line an item."""
+    failures = []
+    for item in items:
+        try:
+            item.delete()
+        except UsageError as error:
+            failures.append(str(error))
+    return failures
+
+
 @dataclass(frozen=True)
 class Decision:
     """What to do with a stage: ``reuse`` its folder, ``resume`` from its newest checkpoint, or ``train`` it anew.
@@ -102,8 +119,8 @@ def decide(folder: Path, key: Key, fresh: bool) -> Decision:
     if kept.digest == key.digest:
         if kept.finished:
             return Decision("reuse", _why(kept))
-        return Decision("resume", "goes on where it was stopped") if _has_checkpoint(folder) else Decision("train")
-    if key.extends(kept.parts) and _has_checkpoint(folder):
+        return Decision("resume", "goes on where it was stopped") if newest_step(folder) else Decision("train")
+    if key.extends(kept.parts) and newest_step(folder):
         return Decision("resume", f"goes on from its end: {'; '.join(key.differences(kept.parts))}")
     return Decision("train", "; ".join(key.differences(kept.parts)))
 
@@ -132,8 +149,10 @@ def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
     write_whole(folder / RECORD, json.dumps(record, indent=2, sort_keys=True, default=repr) + "\n")
 
 
-def _has_checkpoint(folder: Path) -> bool:
-    return any((folder / "checkpoints").glob("checkpoint-*"))
+def newest_step(folder: Path) -> int:
+    """The step of the newest checkpoint in a stage's ``folder``; 0 where there is none."""
+    names = (path.name.partition("-")[2] for path in (folder / "checkpoints").glob("checkpoint-*"))
+    return max((int(number) for number in names if number.isdecimal()), default=0)
 
 
 def prepare(folder: Path, key: Key, decision: Decision, record: str = "") -> None:

@@ -119,7 +119,7 @@ class _Wrapper:
 
 
 def _seconds(owner: Step) -> int:
-    return owner.given.get("time_limit", owner.node.all_parameters()["time_limit"].default)
+    return int(owner.setting("time_limit"))
 
 
 def _done(arguments: dict[str, Any]) -> int:

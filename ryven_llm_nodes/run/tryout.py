@@ -51,7 +51,7 @@ def _tried(
     loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]], caller: Caller
 ) -> Iterator[Problem]:
     """Calls the reward function ``name`` of ``owner`` as TRL would."""
-    limit = owner.given.get("time_limit", owner.node.all_parameters()["time_limit"].default)
+    limit = owner.setting("time_limit")
     try:
         rewards = caller.call(lambda: _rewards(loaded, owner, name, sample), limit)
     except Cancelled:

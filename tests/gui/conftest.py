@@ -42,6 +42,17 @@ def collections_as_before() -> Iterator[None]:
     main_collector().stop()
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The questions of message boxes; each is answered with yes."""
+    from qtpy.QtWidgets import QMessageBox
+
+    questions: list[str] = []
+    yes = QMessageBox.StandardButton.Yes
+    monkeypatch.setattr(QMessageBox, "question", lambda *a: questions.append(a[2]) or yes)
+    return questions
+
+
 class Editor:
     """A main window with the shell, and what a user does with it."""
 

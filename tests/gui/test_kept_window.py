@@ -36,15 +36,6 @@ def show(outputs: Path, qtbot: Any) -> Callable[[], KeptWindow]:
     return make
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The questions; each is answered with yes."""
-    found: list[str] = []
-    yes = QMessageBox.StandardButton.Yes
-    monkeypatch.setattr(QMessageBox, "question", lambda *a: found.append(a[2]) or yes)
-    return found
-
-
 def rows(window: KeptWindow) -> list[list[str]]:
     table = window.table
     return [[table.item(row, column).text() for column in range(5)] for row in range(table.rowCount())]

@@ -57,15 +57,6 @@ def show(outputs: Path, opened: list[Path], qtbot: Any) -> Callable[[], RunsWind
     return make
 
 
-@pytest.fixture
-def answer(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Says yes to every question; the questions."""
-    asked: list[str] = []
-    yes = QMessageBox.StandardButton.Yes
-    monkeypatch.setattr(QMessageBox, "question", lambda *a: asked.append(a[2]) or yes)
-    return asked
-
-
 def cells(window: RunsWindow, row: int) -> list[str]:
     return [window.table.item(row, column).text() for column in range(window.table.columnCount())]
 
@@ -177,7 +168,7 @@ def test_the_flow_of_a_run_is_opened(
 
 
 def test_a_record_is_deleted_once_it_is_meant(
-    data: Path, outputs: Path, show: Callable[[], RunsWindow], answer: list[str], qtbot: Any
+    data: Path, outputs: Path, show: Callable[[], RunsWindow], asked: list[str], qtbot: Any
 ) -> None:
     runs = [records.record(data, outputs, flows.alone("sft")) for _ in range(2)]
     kept = records.keep(outputs / "sft", "sft")
@@ -185,14 +176,14 @@ def test_a_record_is_deleted_once_it_is_meant(
     choose(window, qtbot, runs[0])
     qtbot.keyClick(window.table, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: len(window.runs) == 1)
-    assert runs[0].name in answer[0]
+    assert runs[0].name in asked[0]
     assert not runs[0].folder.exists()
     assert runs[1].folder.exists()
     assert kept.exists()
 
 
 def test_a_record_that_cannot_be_deleted_is_said(
-    data: Path, outputs: Path, show: Callable[[], RunsWindow], answer: list[str], qtbot: Any, monkeypatch: Any
+    data: Path, outputs: Path, show: Callable[[], RunsWindow], asked: list[str], qtbot: Any, monkeypatch: Any
 ) -> None:
     run = records.record(data, outputs, flows.alone("sft"))
     said: list[str] = []
@@ -210,7 +201,7 @@ def test_a_record_that_cannot_be_deleted_is_said(
 
 
 def test_a_run_that_goes_on_is_not_deleted(
-    data: Path, outputs: Path, show: Callable[[], RunsWindow], answer: list[str], qtbot: Any
+    data: Path, outputs: Path, show: Callable[[], RunsWindow], asked: list[str], qtbot: Any
 ) -> None:
     run = records.record(data, outputs, flows.alone("sft"))
     summary = run.folder / "run.json"
@@ -221,7 +212,7 @@ def test_a_run_that_goes_on_is_not_deleted(
         choose(window, qtbot, run)
         assert not window.delete_button.isEnabled()
         window.ask_delete()
-    assert answer == []
+    assert asked == []
     window.refresh()
     qtbot.waitUntil(lambda: cells(window, 0)[2] == "killed")
     assert window.chosen()[0].folder == run.folder, "what was chosen stays so"

@@ -85,15 +85,19 @@ def sft(workspace: Path) -> Program:
     return flows.program(flows.alone("sft", **SAVED), workspace)
 
 
-@pytest.fixture(scope="module")
-def whole(sft: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where an undisturbed run of ``sft`` has written to."""
+def undisturbed(program: Program, folder: Path) -> Path:
+    """Where a run of ``program`` that nothing comes in the way of has written to."""
     import torch
 
     torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp("whole")
-    assert run_program(sft, folder).error is None
+    assert run_program(program, folder).error is None
     return folder
+
+
+@pytest.fixture(scope="module")
+def whole(sft: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where an undisturbed run of ``sft`` has written to."""
+    return undisturbed(sft, tmp_path_factory.mktemp("whole"))
 
 
 # A reward function that hangs
@@ -590,12 +594,7 @@ def pair(workspace: Path) -> Program:
 
 @pytest.fixture(scope="module")
 def whole_pair(pair: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-
-    torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp("pair")
-    assert run_program(pair, folder).error is None
-    return folder
+    return undisturbed(pair, tmp_path_factory.mktemp("pair"))
 
 
 class TestAFolderThatIsDeletedAmidARun:
