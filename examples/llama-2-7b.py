@@ -13,7 +13,7 @@
 
 Written by ryven-llm-nodes 0.1.0 from the flow 'llama-2-7b' of llama-2-7b.json
 (sha256 605997635359aa6648e94e174938df2e0d17df93196d7495f3a50cbd9b614fc4)
-with Python 3.11.7, torch 2.13.0, transformers 5.23.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0, peft 0.21.2.
+with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0, peft 0.21.2.
 
 Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
 writes its model to a folder of its own under --output-dir, and the next stage starts from there.
@@ -38,6 +38,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the librarie
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import set_seed
 from datasets import Dataset, load_dataset
 from peft import LoraConfig
 from torch import nn
@@ -51,7 +52,6 @@ from transformers import (
     TrainerControl,
     TrainerState,
     TrainingArguments,
-    set_seed,
 )
 from trl import (
     DPOConfig,
@@ -78,6 +78,20 @@ def lora() -> LoraConfig:
 
 
 # %% SFT 'sft'
+def sft_config(output_dir: Path) -> SFTConfig:
+    return SFTConfig(
+        output_dir=str(output_dir / "checkpoints" / "unfinished"),
+        learning_rate=5e-05,
+        per_device_train_batch_size=4,
+        num_train_epochs=1.0,
+        weight_decay=0.01,
+        warmup_steps=100,
+        gradient_accumulation_steps=4,
+        model_init_kwargs={"dtype": "bfloat16"},
+        **DEVICE,
+    )
+
+
 def train_sft(
     model: str,
     train_dataset: Dataset,
@@ -90,17 +104,7 @@ def train_sft(
     release_memory()
     trainer = SFTTrainer(
         model=model,
-        args=SFTConfig(
-            output_dir=str(output_dir / "checkpoints" / "unfinished"),
-            learning_rate=5e-05,
-            per_device_train_batch_size=4,
-            num_train_epochs=1.0,
-            weight_decay=0.01,
-            warmup_steps=100,
-            gradient_accumulation_steps=4,
-            model_init_kwargs={"dtype": "bfloat16"},
-            **DEVICE,
-        ),
+        args=sft_config(output_dir),
         train_dataset=train_dataset,
         peft_config=peft_config,
         callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
@@ -111,6 +115,18 @@ def train_sft(
 
 
 # %% PPO 'ppo'
+def ppo_config(output_dir: Path) -> "PPOConfig":
+    return PPOConfig(
+        output_dir=str(output_dir / "checkpoints" / "unfinished"),
+        per_device_train_batch_size=4,
+        max_completion_length=64,
+        num_train_epochs=1.0,
+        gradient_accumulation_steps=4,
+        model_init_kwargs={"dtype": "bfloat16"},
+        **DEVICE,
+    )
+
+
 def train_ppo(
     model: str,
     train_dataset: Dataset,
@@ -125,25 +141,29 @@ def train_ppo(
     trainer = PPOTrainer(
         model=model,
         reward_funcs=reward_funcs,
-        args=PPOConfig(
-            output_dir=str(output_dir / "checkpoints" / "unfinished"),
-            per_device_train_batch_size=4,
-            max_completion_length=64,
-            num_train_epochs=1.0,
-            gradient_accumulation_steps=4,
-            model_init_kwargs={"dtype": "bfloat16"},
-            **DEVICE,
-        ),
+        args=ppo_config(output_dir),
         train_dataset=train_dataset,
         peft_config=peft_config,
         callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
     )
-    set_seed(trainer.args.seed)
+    set_seed(trainer.args.seed, device_specific=True)
     trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
     return save_policy(trainer, output_dir)
 
 
 # %% DPO 'dpo'
+def dpo_config(output_dir: Path) -> DPOConfig:
+    return DPOConfig(
+        output_dir=str(output_dir / "checkpoints" / "unfinished"),
+        learning_rate=5e-06,
+        per_device_train_batch_size=4,
+        num_train_epochs=1.0,
+        gradient_accumulation_steps=4,
+        model_init_kwargs={"dtype": "bfloat16"},
+        **DEVICE,
+    )
+
+
 def train_dpo(
     model: str,
     train_dataset: Dataset,
@@ -158,15 +178,7 @@ def train_dpo(
     trainer = DPOTrainer(
         model=model,
         ref_model=AutoModelForCausalLM.from_pretrained(reference, dtype="bfloat16"),
-        args=DPOConfig(
-            output_dir=str(output_dir / "checkpoints" / "unfinished"),
-            learning_rate=5e-06,
-            per_device_train_batch_size=4,
-            num_train_epochs=1.0,
-            gradient_accumulation_steps=4,
-            model_init_kwargs={"dtype": "bfloat16"},
-            **DEVICE,
-        ),
+        args=dpo_config(output_dir),
         train_dataset=train_dataset,
         peft_config=peft_config,
         callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
@@ -188,6 +200,19 @@ def brief_and_finished(completions, **kwargs):
 
 
 # %% GRPO 'grpo'
+def grpo_config(output_dir: Path) -> GRPOConfig:
+    return GRPOConfig(
+        output_dir=str(output_dir / "checkpoints" / "unfinished"),
+        learning_rate=2e-06,
+        epsilon=0.1,
+        max_completion_length=64,
+        num_train_epochs=1.0,
+        gradient_accumulation_steps=4,
+        model_init_kwargs={"dtype": "bfloat16"},
+        **DEVICE,
+    )
+
+
 def train_grpo(
     model: str,
     train_dataset: Dataset,
@@ -202,21 +227,12 @@ def train_grpo(
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=penalize_shortfall(reward_funcs, threshold=0.7),
-        args=GRPOConfig(
-            output_dir=str(output_dir / "checkpoints" / "unfinished"),
-            learning_rate=2e-06,
-            epsilon=0.1,
-            max_completion_length=64,
-            num_train_epochs=1.0,
-            gradient_accumulation_steps=4,
-            model_init_kwargs={"dtype": "bfloat16"},
-            **DEVICE,
-        ),
+        args=grpo_config(output_dir),
         train_dataset=train_dataset,
         peft_config=peft_config,
         callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
     )
-    set_seed(trainer.args.seed)
+    set_seed(trainer.args.seed, device_specific=True)
     trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
     return save_policy(trainer, output_dir)
 

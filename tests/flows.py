@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -93,6 +94,14 @@ def program(drawn: Project, root: Path) -> Program:
 def script(drawn: Project, root: Path) -> str:
     """The text of a drawn project's script."""
     return program(drawn, root).script.text
+
+
+def settings(drawn: Project, root: Path, stage: str) -> dict[str, Any]:
+    """The fields that the configuration of ``stage`` spells out in the script, and their values."""
+    tree = ast.parse(program(drawn, root).cells[stage].definition)
+    (made,) = (node.value for node in tree.body[0].body if isinstance(node, ast.Return))
+    fields = {keyword.arg: keyword.value for keyword in made.keywords if keyword.arg not in (None, "output_dir")}
+    return {name: ast.literal_eval(value) for name, value in fields.items()}
 
 
 def problems(drawn: Project, root: Path) -> list[str]:

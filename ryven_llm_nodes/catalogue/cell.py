@@ -73,7 +73,7 @@ class Cell:
 
     ``imports`` are import statements; those from ``ryven_llm_nodes.runtime`` are replaced by the source itself.
     ``definition`` stands at module level, ``statement`` in ``main()``. ``values`` are what the outputs stand for.
-    ``config`` and ``settings`` tell which configuration a trainer builds, so that it can be tried before it is needed.
+    ``config`` names the function that makes a trainer's configuration, so that it can be tried before it is needed.
     ``defines`` and ``borrows`` are the names that code of the user's own defines and imports at module level, beside
     everybody else's.
     """
@@ -83,7 +83,6 @@ class Cell:
     statement: str = ""
     values: Mapping[str, Value] = field(default_factory=dict)
     config: str = ""
-    settings: Mapping[str, JSON] = field(default_factory=dict)
     defines: frozenset[str] = frozenset()
     borrows: frozenset[str] = frozenset()
 

@@ -1,4 +1,4 @@
-"""The text of a training stage: one function that builds TRL's trainer, trains, and saves; and the call of it."""
+"""The text of a training stage: its configuration, the function that trains and saves, and the call of that."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ryven_llm_nodes.catalogue.cell import (
 )
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.parameters import JSON
-from ryven_llm_nodes.catalogue.places import is_local, path_expression, resolve
+from ryven_llm_nodes.catalogue.places import is_local, path_expression
 
 if TYPE_CHECKING:
     from ryven_llm_nodes.catalogue.train import Trainer
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 DEVICE_FIELDS: Final = ("use_cpu", "bf16", "fp16", "dataloader_pin_memory")
 FILE_FIELDS: Final = ("chat_template_path", "deepspeed", "accelerator_config", "fsdp_config")
 """Fields that may name a file or folder of the user's, which lies beside the flow."""
+RUNTIME: Final = "ryven_llm_nodes.runtime"
 STAGE_IMPORTS: Final = (
     "from pathlib import Path",
-    "from transformers import set_seed",
+    "from accelerate.utils import set_seed",
     "from datasets import Dataset",
     "from ryven_llm_nodes.runtime.stages import DEVICE, release_memory, save_policy",
     "from ryven_llm_nodes.runtime.checkpoints import is_finished",
@@ -62,11 +63,10 @@ class Stage:
         passed = {argument.name: argument.passed for argument in arguments}
         return Cell(
             imports=(*STAGE_IMPORTS, *self.node.imports, *self._further_imports()),
-            definition=self._function(arguments),
+            definition=f"{self._config_function()}\n\n\n{self._function(arguments)}",
             statement=f"{name} = {call(f'train_{name}', **passed)}",
             values={"model": self._trained()},
-            config=self.node.config,
-            settings=dict(self._resolved_settings()),
+            config=self._config_name,
         )
 
     # What is wired
@@ -136,11 +136,16 @@ class Stage:
             "    return str(output_dir)",
             "release_memory()",
             f"trainer = {self._trainer({argument.name for argument in arguments})}",
-            "set_seed(trainer.args.seed)",
+            self._seeding(),
             f"trainer.train({CONTINUED if self._is_saved else ''})",
             "return save_policy(trainer, output_dir)",
         )
         return f"{signature}\n{indent(chr(10).join(lines))}"
+
+    def _seeding(self) -> str:
+        """Processes that sample draw each for itself, as TRL has it; the order of rows must be one for all."""
+        each = {"device_specific": "True"} if self.node.samples else {}
+        return call("set_seed", "trainer.args.seed", **each)
 
     def _trainer(self, names: set[str]) -> str:
         given = {"model": "model"}
@@ -148,7 +153,7 @@ class Stage:
             given["ref_model"] = self._load_reference(self._reference)
         if self._reward:
             given["reward_funcs"] = self._reward_functions()
-        given["args"] = self._config()
+        given["args"] = f"{self._config_name}(output_dir)"
         given |= {name: name for name in ("train_dataset", "eval_dataset", "peft_config") if name in names}
         if self._is_saved:
             given["callbacks"] = f"[WholeCheckpoints({CHECKPOINTS})]"
@@ -196,10 +201,16 @@ class Stage:
     def _text(self, name: str, value: JSON) -> str:
         return path_expression(value) if self._is_place(name, value) else literal(value)
 
-    def _resolved_settings(self) -> Iterator[tuple[str, JSON]]:
-        """The settings as the script will have computed them."""
-        for name, value in self._config_settings().items():
-            yield name, str(resolve(value, self.context.root)) if self._is_place(name, value) else value
+    @property
+    def _config_name(self) -> str:
+        return f"{self.context.name}_config"
+
+    def _config_function(self) -> str:
+        """A function of its own, so that a check builds the very configuration that the stage trains with."""
+        is_below = any(line.startswith(f"from {RUNTIME}") for line in self.node.imports)  # in the script
+        annotation = literal(self.node.config) if is_below else self.node.config
+        signature = f"def {self._config_name}(output_dir: Path) -> {annotation}:"
+        return f"{signature}\n{indent('return ' + self._config())}"
 
     def _config(self) -> str:
         items = [f"output_dir=str({UNFINISHED if self._is_saved else CHECKPOINTS})"]

@@ -47,6 +47,8 @@ class Trainer(LLMNode):
     family = "trainer"
     config: ClassVar[str] = ""
     trainer: ClassVar[str] = ""
+    samples: ClassVar[bool] = False
+    """Whether completions are sampled while it trains."""
     imports: ClassVar[tuple[str, ...]] = ()
     columns: ClassVar[tuple[tuple[str, ...], ...]] = ()
     withheld: ClassVar[Mapping[str, str]] = WITHHELD
@@ -160,6 +162,7 @@ class PPO(Trainer):
     tags = ["ppo", "proximal", "policy", "rlhf", "reward", "value", "train", "rl"]
     config = "PPOConfig"
     trainer = "PPOTrainer"
+    samples = True
     imports = ("from ryven_llm_nodes.runtime.ppo import PPOConfig, PPOTrainer",)
     columns = (("prompt",),)
     withheld = WITHHELD | dict.fromkeys(FIXED_BY_PPO, "is fixed by PPO: one completion a prompt, its own KL (kl_coef).")
@@ -211,6 +214,7 @@ class GRPO(Trainer):
     tags = ["grpo", "group", "relative", "policy", "reward", "threshold", "penalized", "rlvr", "train", "rl"]
     config = "GRPOConfig"
     trainer = "GRPOTrainer"
+    samples = True
     imports = ("from trl import GRPOConfig, GRPOTrainer",)
     columns = (("prompt",),)
     in_ports = (MODEL, DATASET, REWARD, ADAPTER, EVAL)

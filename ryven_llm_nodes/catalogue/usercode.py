@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import io
 import re
-import symtable
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ryven_llm_nodes.catalogue.scopes import scope_of
 from ryven_llm_nodes.errors import LLMNodesError, shown, suggestion
 
 FunctionDef = ast.FunctionDef | ast.AsyncFunctionDef
@@ -61,10 +61,8 @@ def read_code(text: str, wanted: str = "") -> UserCode:
         raise CodeError(f"the code defines no function {shown(wanted)}.{suggestion(wanted, list(functions))}")
     if not functions:
         raise CodeError("defines no function; write `def reward(completions, **kwargs):` and return a list of numbers.")
-    symbols = symtable.symtable(text, "<code>", "exec").get_symbols()
-    names = frozenset(symbol.get_name() for symbol in symbols if symbol.is_assigned())
-    imported = frozenset(symbol.get_name() for symbol in symbols if symbol.is_imported())
-    return UserCode(text, functions[wanted or public[-1]], names, imported)
+    scope = scope_of(text)
+    return UserCode(text, functions[wanted or public[-1]], scope.assigned, scope.borrowed)
 
 
 def _out_of_place(text: str, tree: ast.Module) -> str | None:
@@ -76,7 +74,16 @@ def _out_of_place(text: str, tree: ast.Module) -> str | None:
         return "imports *, which may hide names that the script uses; name what you import."
     if re.search(r"^# /// script$", text, re.MULTILINE):
         return "holds a `# /// script` block, of which a script has only one; remove it."
+    if line := next((node.lineno for node in ast.walk(tree) if _asks_for_main(node)), 0):
+        return f"line {line}: asks whether it is '__main__', which the script is and a run is not; remove that block."
     return None
+
+
+def _asks_for_main(node: ast.AST) -> bool:
+    """Whether ``node`` is a comparison as in ``if __name__ == "__main__":``."""
+    return isinstance(node, ast.Compare) and any(
+        isinstance(part, ast.Name) and part.id == "__name__" for part in (node.left, *node.comparators)
+    )
 
 
 def _parse(text: str) -> ast.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from ryven_llm_nodes.catalogue import SaveModel
 from ryven_llm_nodes.catalogue.cell import Cell, Value
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.errors import FlowError, Problem, shown
+from ryven_llm_nodes.program.clashes import clashes
 from ryven_llm_nodes.program.graph import Graph, Step
-from ryven_llm_nodes.program.names import own_names, reserved
 from ryven_llm_nodes.program.script import Script, write_script
 
 
@@ -98,17 +98,10 @@ class _Builder:
 
 
 def _clashes(graph: Graph, cells: Mapping[str, Cell]) -> Iterator[Problem]:
-    """Names that code of the user's own binds although the script, or other code, has them already."""
-    stages = {f"train_{step.name}": step.label for step in graph.steps if step.node.family == "trainer"}
-    owners = {step.name: step.label for step in graph.steps} | stages
-    for step in graph.steps:
-        cell = cells.get(step.name, Cell())
-        for name in sorted(cell.defines | cell.borrows):
-            taken = name in (own_names() if name in cell.borrows else reserved())
-            owner = owners.get(name, "the script itself" if taken else step.label)
-            if owner != step.label:
-                yield step.problem(f"defines {name!r}, a name that {owner} uses too; rename it.", "code")
-        owners |= {name: step.label for name in cell.defines if name not in owners}
+    """Clashes of names among the steps that have a cell, which those they are wired to have as well."""
+    part = replace(graph, steps=tuple(step for step in graph.steps if step.name in cells))
+    if any(step.node.holds_code for step in part.steps):
+        yield from clashes(part, cells, write_script(part, cells, graph.root))
 
 
 def _overwritten(graph: Graph) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-from ryven_llm_nodes.program.runtime_source import runtime_definitions, runtime_names
+from ryven_llm_nodes.program.runtime_source import runtime_names
 
 DEFINED = frozenset({"main", "output_dir", "resume", "parser", "ROOT"})
 FIXED = DEFINED | {"argparse", "Path", "torch", "os", "set_seed"}
@@ -21,12 +21,6 @@ def reserved() -> frozenset[str]:
     """The names that a script uses for itself."""
     imported = {"load_dataset", "LoraConfig", "AutoModelForCausalLM", "Dataset", "Callable"}
     return frozenset(dir(builtins)) | frozenset(keyword.kwlist) | FIXED | ARGUMENTS | imported | runtime_names()
-
-
-@lru_cache
-def own_names() -> frozenset[str]:
-    """The names of a script that not even an import of the user's may bind; `import os` there is the script's too."""
-    return frozenset(dir(builtins)) | DEFINED | runtime_definitions()
 
 
 def identifier(text: str, stem: str) -> str:
@@ -46,8 +40,13 @@ class Names:
     def claim(self, name: str) -> str:
         """``name``, or ``name_2``, ``name_3``... where it is taken."""
         free, count = name, self._next.get(name, 2)
-        while free in self._taken or f"train_{free}" in self._taken:
+        while self._taken.intersection(names_of(free)):
             free, count = f"{name}_{count}", count + 1
         self._next[name] = count
-        self._taken |= {free, f"train_{free}"}
+        self._taken.update(names_of(free))
         return free
+
+
+def names_of(step: str) -> tuple[str, str, str]:
+    """What a script may call after a step: its value, and the functions of a stage."""
+    return step, f"train_{step}", f"{step}_config"

@@ -90,13 +90,6 @@ def runtime_names() -> frozenset[str]:
     return frozenset(name for module in modules for name in module.names)
 
 
-@lru_cache
-def runtime_definitions() -> frozenset[str]:
-    """Every name that any runtime module defines itself."""
-    modules = (runtime_module(path.stem) for path in FOLDER.glob("*.py") if path.stem != "__init__")
-    return frozenset(name for module in modules for piece in module.pieces for name in piece.names)
-
-
 @dataclass(frozen=True)
 class Excerpt:
     """The part of a runtime module that a script needs: its code and the imports of that code."""

@@ -71,12 +71,12 @@ class _Preflight:
 
     def _config_problems(self, step: Step) -> Iterator[Problem]:
         """Builds the configuration: TRL checks combinations of settings there."""
-        cell, module = self.program.cells[step.name], self.loaded.module
-        settings = {**module.DEVICE, **dict(cell.settings)}
+        module = self.loaded.module
+        configure = module.__dict__[self.program.cells[step.name].config]
         try:
-            getattr(module, cell.config)(output_dir=str(module.output_dir), **settings)
+            configure(module.output_dir / step.name)
         except Exception as error:  # whatever it is, it is what the stage would fail with
-            yield step.problem(f"{cell.config} refuses its settings: {describe(error)}")
+            yield step.problem(f"{step.node.config} refuses its settings: {describe(error)}")
 
     def _data_problems(self, step: Step) -> Iterator[Problem]:
         for port in ("dataset", "eval_dataset"):

@@ -38,10 +38,10 @@ class TestRewardFunction:
             ({"code": "def f(:"}, "syntax error in line 1"),
             ({"code": "x = 1"}, "defines no function"),
             ({"code": "def f(completions): ..."}, "f() must accept **kwargs"),
-            ({"code": "import os as main\n" + REWARD}, "defines 'main', a name that the script itself uses too"),
-            ({"code": "def DEVICE(): ...\n" + REWARD}, "defines 'DEVICE'"),
-            ({"code": "max = 3\n" + REWARD}, "defines 'max'"),
-            ({"code": "from math import pow\n" + REWARD}, "defines 'pow'"),
+            (
+                {"code": "import os as main\n" + REWARD},
+                "imports 'main', a name that the script itself has for something",
+            ),
         ],
     )
     def test_complaint(self, params: dict[str, str], message: str) -> None:

@@ -5,29 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from flows import BASE, FAST, REWARD, ROLLOUT, ROWS, alone, chain, draw, node, problems, program, script
+from flows import BASE, FAST, REWARD, ROLLOUT, ROWS, alone, chain, draw, node, problems, program, script, settings
 
 from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, SFT, CombineRewards, LoadModel, RewardFunction
 from ryven_llm_nodes.catalogue.stage import FILE_FIELDS
 
-SFT_STAGE = '''def train_sft(model: str, train_dataset: Dataset, output_dir: Path) -> str:
+SFT_STAGE = '''def sft_config(output_dir: Path) -> SFTConfig:
+    return SFTConfig(
+        output_dir=str(output_dir / "checkpoints"),
+        learning_rate=0.001,
+        per_device_train_batch_size=4,
+        weight_decay=0.01,
+        logging_steps=1,
+        max_steps=2,
+        gradient_checkpointing=False,
+        save_strategy="no",
+        **DEVICE,
+    )
+
+
+def train_sft(model: str, train_dataset: Dataset, output_dir: Path) -> str:
     """Supervised fine-tuning: the model learns to continue prompts as the data set does."""
     if is_finished(output_dir):
         return str(output_dir)
     release_memory()
     trainer = SFTTrainer(
         model=model,
-        args=SFTConfig(
-            output_dir=str(output_dir / "checkpoints"),
-            learning_rate=0.001,
-            per_device_train_batch_size=4,
-            weight_decay=0.01,
-            logging_steps=1,
-            max_steps=2,
-            gradient_checkpointing=False,
-            save_strategy="no",
-            **DEVICE,
-        ),
+        args=sft_config(output_dir),
         train_dataset=train_dataset,
     )
     set_seed(trainer.args.seed)
@@ -44,7 +48,18 @@ def test_sft(data: Path) -> None:
     cell = program(alone("sft"), data).cells["sft"]
     assert sorted_lines(cell.definition) == sorted_lines(SFT_STAGE)
     assert cell.statement == 'sft = train_sft(model=base, train_dataset=rows, output_dir=output_dir / "sft")'
-    assert cell.config == "SFTConfig"
+    assert cell.config == "sft_config"
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_processes_that_share_rows_share_the_seed_of_their_order(method: str, data: Path) -> None:
+    assert "    set_seed(trainer.args.seed)\n" in program(alone(method), data).cells[method].definition
+
+
+@pytest.mark.parametrize("method", ["ppo", "grpo"])
+def test_processes_that_sample_have_a_seed_each(method: str, data: Path) -> None:
+    text = program(alone(method), data).cells[method].definition
+    assert "    set_seed(trainer.args.seed, device_specific=True)\n" in text
 
 
 def test_the_reference_is_loaded_as_the_policy_is(data: Path) -> None:
@@ -66,9 +81,9 @@ def test_a_reference_from_the_hub_keeps_its_revision(data: Path) -> None:
 def test_a_trained_model_has_no_revision(data: Path) -> None:
     base = node(LoadModel, path="a/b", revision="v1", dtype="bfloat16")
     nodes = {"base": base, "rows": ROWS["sft"], "sft": node(SFT), "more": ROWS["dpo"], "dpo": node(DPO)}
-    cells = program(draw("base -> sft, rows -> sft, sft -> dpo, more -> dpo", **nodes), data).cells
-    assert cells["sft"].settings["model_init_kwargs"] == {"dtype": "bfloat16", "revision": "v1"}
-    assert cells["dpo"].settings["model_init_kwargs"] == {"dtype": "bfloat16"}
+    drawn = draw("base -> sft, rows -> sft, sft -> dpo, more -> dpo", **nodes)
+    assert settings(drawn, data, "sft")["model_init_kwargs"] == {"dtype": "bfloat16", "revision": "v1"}
+    assert settings(drawn, data, "dpo")["model_init_kwargs"] == {"dtype": "bfloat16"}
 
 
 def rewarded(kind: type, data: Path, **params: object) -> str:
@@ -132,11 +147,6 @@ class TestFilesBesideTheFlow:
     def test_one_that_is_missing(self, name: str, data: Path) -> None:
         found = problems(alone("sft", **{name: "./none.json"}), data)
         assert found == [f"SFT 'sft' > {name}: './none.json' does not exist (looked in {data}); correct the path."]
-
-    def test_the_config_is_tried_with_the_whole_path(self, data: Path, tmp_path: Path) -> None:
-        (tmp_path / "chat.jinja").write_text("")
-        made = program(alone("sft", chat_template_path="chat.jinja"), beside(data, tmp_path))
-        assert made.cells["sft"].settings["chat_template_path"] == str(tmp_path / "chat.jinja")
 
 
 def beside(data: Path, folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import flows
 import pytest
 from flows import FAST, METHODS, TRAINERS, alone, draw, node, problems, program
 
@@ -43,7 +44,7 @@ def test_default(trainer: Any, name: str, value: float) -> None:
 
 def settings(method: str, root: Path, **params: Any) -> dict[str, Any]:
     """The fields that the configuration of a trainer spells out."""
-    return dict(program(alone(method, **params), root).cells[method].settings)
+    return flows.settings(alone(method, **params), root, method)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -105,7 +106,7 @@ class TestEveryTrainer:
         wire = next(w for w in flow["connections"] if w["connected input port index"] == ports.index("dataset"))
         flow["connections"].append({**wire, "connected input port index": ports.index("eval_dataset")})
         cell = program(drawn, data).cells[method]
-        assert cell.settings["eval_strategy"] == "epoch"
+        assert flows.settings(drawn, data, method)["eval_strategy"] == "epoch"
         assert "eval_dataset=eval_dataset" in cell.definition
 
 
@@ -169,6 +170,6 @@ def test_settings_of_the_model_meet_those_of_the_stage(data: Path) -> None:
     base = node(LoadModel, path="a/b", dtype="bfloat16", revision="v1", trust_remote_code=True)
     sft = node(SFT, **FAST, model_init_kwargs={"attn_implementation": "eager"})
     drawn = draw("base -> sft, rows -> sft", base=base, rows=node(LoadDataset, path="sft.jsonl"), sft=sft)
-    found = program(drawn, data).cells["sft"].settings
+    found = flows.settings(drawn, data, "sft")
     assert found["model_init_kwargs"] == {"dtype": "bfloat16", "revision": "v1", "attn_implementation": "eager"}
     assert found["trust_remote_code"] is True

@@ -13,7 +13,7 @@
 
 Written by ryven-llm-nodes 0.1.0 from the flow 'chain' of flow.json
 (sha256 48b2d5e89b37c8f2c4ccfb45134cbc818435511ca1a7d8a1b03d9b4c03f56fee)
-with Python 3.11.7, torch 2.13.0, transformers 5.23.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0, peft 0.21.2.
+with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0, peft 0.21.2.
 
 Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
 writes its model to a folder of its own under --output-dir, and the next stage starts from there.
@@ -35,10 +35,11 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the librarie
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import set_seed
 from datasets import Dataset, load_dataset
 from peft import LoraConfig
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Trainer, set_seed
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, Trainer
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 from trl.trainer.utils import add_fused_lm_head, create_model_from_path
 
@@ -65,6 +66,20 @@ def lora() -> LoraConfig:
 
 
 # %% SFT 'sft'
+def sft_config(output_dir: Path) -> SFTConfig:
+    return SFTConfig(
+        output_dir=str(output_dir / "checkpoints"),
+        learning_rate=0.001,
+        per_device_train_batch_size=4,
+        weight_decay=0.01,
+        logging_steps=1,
+        gradient_checkpointing=False,
+        max_steps=2,
+        save_strategy="no",
+        **DEVICE,
+    )
+
+
 def train_sft(
     model: str,
     train_dataset: Dataset,
@@ -77,17 +92,7 @@ def train_sft(
     release_memory()
     trainer = SFTTrainer(
         model=model,
-        args=SFTConfig(
-            output_dir=str(output_dir / "checkpoints"),
-            learning_rate=0.001,
-            per_device_train_batch_size=4,
-            weight_decay=0.01,
-            logging_steps=1,
-            gradient_checkpointing=False,
-            max_steps=2,
-            save_strategy="no",
-            **DEVICE,
-        ),
+        args=sft_config(output_dir),
         train_dataset=train_dataset,
         peft_config=peft_config,
     )
@@ -97,6 +102,20 @@ def train_sft(
 
 
 # %% PPO 'ppo'
+def ppo_config(output_dir: Path) -> "PPOConfig":
+    return PPOConfig(
+        output_dir=str(output_dir / "checkpoints"),
+        learning_rate=0.001,
+        per_device_train_batch_size=4,
+        max_completion_length=8,
+        logging_steps=1,
+        gradient_checkpointing=False,
+        max_steps=2,
+        save_strategy="no",
+        **DEVICE,
+    )
+
+
 def train_ppo(
     model: str,
     train_dataset: Dataset,
@@ -111,26 +130,29 @@ def train_ppo(
     trainer = PPOTrainer(
         model=model,
         reward_funcs=reward_funcs,
-        args=PPOConfig(
-            output_dir=str(output_dir / "checkpoints"),
-            learning_rate=0.001,
-            per_device_train_batch_size=4,
-            max_completion_length=8,
-            logging_steps=1,
-            gradient_checkpointing=False,
-            max_steps=2,
-            save_strategy="no",
-            **DEVICE,
-        ),
+        args=ppo_config(output_dir),
         train_dataset=train_dataset,
         peft_config=peft_config,
     )
-    set_seed(trainer.args.seed)
+    set_seed(trainer.args.seed, device_specific=True)
     trainer.train()
     return save_policy(trainer, output_dir)
 
 
 # %% DPO 'dpo'
+def dpo_config(output_dir: Path) -> DPOConfig:
+    return DPOConfig(
+        output_dir=str(output_dir / "checkpoints"),
+        learning_rate=0.001,
+        per_device_train_batch_size=4,
+        logging_steps=1,
+        gradient_checkpointing=False,
+        max_steps=2,
+        save_strategy="no",
+        **DEVICE,
+    )
+
+
 def train_dpo(
     model: str,
     train_dataset: Dataset,
@@ -145,16 +167,7 @@ def train_dpo(
     trainer = DPOTrainer(
         model=model,
         ref_model=AutoModelForCausalLM.from_pretrained(reference, dtype="float32"),
-        args=DPOConfig(
-            output_dir=str(output_dir / "checkpoints"),
-            learning_rate=0.001,
-            per_device_train_batch_size=4,
-            logging_steps=1,
-            gradient_checkpointing=False,
-            max_steps=2,
-            save_strategy="no",
-            **DEVICE,
-        ),
+        args=dpo_config(output_dir),
         train_dataset=train_dataset,
         peft_config=peft_config,
     )
@@ -164,6 +177,22 @@ def train_dpo(
 
 
 # %% GRPO 'grpo'
+def grpo_config(output_dir: Path) -> GRPOConfig:
+    return GRPOConfig(
+        output_dir=str(output_dir / "checkpoints"),
+        learning_rate=0.001,
+        epsilon=0.1,
+        per_device_train_batch_size=4,
+        num_generations=4,
+        max_completion_length=8,
+        logging_steps=1,
+        gradient_checkpointing=False,
+        max_steps=2,
+        save_strategy="no",
+        **DEVICE,
+    )
+
+
 def train_grpo(
     model: str,
     train_dataset: Dataset,
@@ -178,23 +207,11 @@ def train_grpo(
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=penalize_shortfall(reward_funcs, threshold=0.5),
-        args=GRPOConfig(
-            output_dir=str(output_dir / "checkpoints"),
-            learning_rate=0.001,
-            epsilon=0.1,
-            per_device_train_batch_size=4,
-            num_generations=4,
-            max_completion_length=8,
-            logging_steps=1,
-            gradient_checkpointing=False,
-            max_steps=2,
-            save_strategy="no",
-            **DEVICE,
-        ),
+        args=grpo_config(output_dir),
         train_dataset=train_dataset,
         peft_config=peft_config,
     )
-    set_seed(trainer.args.seed)
+    set_seed(trainer.args.seed, device_specific=True)
     trainer.train()
     return save_policy(trainer, output_dir)
 

@@ -12,7 +12,7 @@
 
 Written by ryven-llm-nodes 0.1.0 from the flow 'sft' of flow.json
 (sha256 a8b5d4bf14bafe7c026f2e38613c2394095cd8a04dfdc763f75d59bf07537bd6)
-with Python 3.11.7, torch 2.13.0, transformers 5.23.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
+with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
 
 Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
 writes its model to a folder of its own under --output-dir, and the next stage starts from there.
@@ -29,8 +29,9 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the librarie
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import set_seed
 from datasets import Dataset, load_dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, set_seed
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer
 from trl import SFTConfig, SFTTrainer
 
 # Relative paths of data and models are looked up here.
@@ -38,6 +39,20 @@ ROOT = Path(__file__).resolve().parent
 
 
 # %% SFT 'sft'
+def sft_config(output_dir: Path) -> SFTConfig:
+    return SFTConfig(
+        output_dir=str(output_dir / "checkpoints"),
+        learning_rate=0.001,
+        per_device_train_batch_size=4,
+        weight_decay=0.01,
+        logging_steps=1,
+        gradient_checkpointing=False,
+        max_steps=2,
+        save_strategy="no",
+        **DEVICE,
+    )
+
+
 def train_sft(model: str, train_dataset: Dataset, output_dir: Path) -> str:
     """Supervised fine-tuning: the model learns to continue prompts as the data set does."""
     if is_finished(output_dir):
@@ -45,17 +60,7 @@ def train_sft(model: str, train_dataset: Dataset, output_dir: Path) -> str:
     release_memory()
     trainer = SFTTrainer(
         model=model,
-        args=SFTConfig(
-            output_dir=str(output_dir / "checkpoints"),
-            learning_rate=0.001,
-            per_device_train_batch_size=4,
-            weight_decay=0.01,
-            logging_steps=1,
-            gradient_checkpointing=False,
-            max_steps=2,
-            save_strategy="no",
-            **DEVICE,
-        ),
+        args=sft_config(output_dir),
         train_dataset=train_dataset,
     )
     set_seed(trainer.args.seed)

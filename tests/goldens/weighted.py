@@ -12,7 +12,7 @@
 
 Written by ryven-llm-nodes 0.1.0 from the flow 'weighted' of flow.json
 (sha256 c5f5e513bc0235a95b96d1ee79e8bb80c5143ad90683a6c02f82c3f81cd01e07)
-with Python 3.11.7, torch 2.13.0, transformers 5.23.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
+with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
 
 Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
 writes its model to a folder of its own under --output-dir, and the next stage starts from there.
@@ -30,8 +30,9 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the librarie
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import set_seed
 from datasets import Dataset, load_dataset
-from transformers import Trainer, set_seed
+from transformers import Trainer
 from trl import GRPOConfig, GRPOTrainer
 
 # Relative paths of data and models are looked up here.
@@ -62,6 +63,22 @@ def ends_well(completions, log_metric=None, **kwargs):
 
 
 # %% GRPO 'grpo'
+def grpo_config(output_dir: Path) -> GRPOConfig:
+    return GRPOConfig(
+        output_dir=str(output_dir / "checkpoints"),
+        learning_rate=0.001,
+        epsilon=0.1,
+        per_device_train_batch_size=4,
+        num_generations=4,
+        max_completion_length=8,
+        logging_steps=1,
+        gradient_checkpointing=False,
+        max_steps=2,
+        save_strategy="no",
+        **DEVICE,
+    )
+
+
 def train_grpo(
     model: str,
     train_dataset: Dataset,
@@ -75,22 +92,10 @@ def train_grpo(
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=penalize_shortfall(reward_funcs, threshold=0.6, weights=[1.0, 0.5]),
-        args=GRPOConfig(
-            output_dir=str(output_dir / "checkpoints"),
-            learning_rate=0.001,
-            epsilon=0.1,
-            per_device_train_batch_size=4,
-            num_generations=4,
-            max_completion_length=8,
-            logging_steps=1,
-            gradient_checkpointing=False,
-            max_steps=2,
-            save_strategy="no",
-            **DEVICE,
-        ),
+        args=grpo_config(output_dir),
         train_dataset=train_dataset,
     )
-    set_seed(trainer.args.seed)
+    set_seed(trainer.args.seed, device_specific=True)
     trainer.train()
     return save_policy(trainer, output_dir)
 

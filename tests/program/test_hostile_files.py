@@ -26,7 +26,8 @@ from ryven_llm_nodes.errors import FlowError, LLMNodesError
 from ryven_llm_nodes.host.session import open_project
 from ryven_llm_nodes.program import Program, build, read_flow
 from ryven_llm_nodes.program.flow import read_project
-from ryven_llm_nodes.program.runtime_source import runtime_definitions
+from ryven_llm_nodes.program.names import names_of
+from ryven_llm_nodes.program.runtime_source import runtime_names
 from ryven_llm_nodes.run.trust import unseen
 
 BATCHES, FILES = 12, 180
@@ -130,7 +131,7 @@ def words(tree: ast.AST) -> set[str]:
 @lru_cache
 def vocabulary() -> frozenset[str]:
     """The words of harmless scripts with every node, and the names of all parameters."""
-    found = {name for kind in ALL_NODES for name in kind.all_parameters()} | runtime_definitions()
+    found = {name for kind in ALL_NODES for name in kind.all_parameters()} | runtime_names()
     folder = Path("model").absolute().parent
     for text in BASES:
         read = flows.graph(json.loads(text.replace('"no"', '"steps"')), folder)
@@ -150,7 +151,7 @@ def assert_only_literals(program: Program, what: str) -> None:
         if step.node.holds_code and step.name in script.definitions:
             first, last = script.definitions[step.name]
             lines[first - 1 : last] = [""] * (last - first + 1)
-    steps = {name for step in program.steps for name in (step.name, f"train_{step.name}")}
+    steps = {name for step in program.steps for name in names_of(step.name)}
     own = {name for cell in program.cells.values() for name in cell.defines}
     tree = ast.parse("\n".join(lines))
     assert words(tree) - vocabulary() - steps - own == set(), what

@@ -6,13 +6,14 @@ import keyword
 from pathlib import Path
 
 import pytest
-from flows import BASE, REWARD, draw, graph, node
+from flows import BASE, METHODS, REWARD, alone, chain, draw, graph, node, program
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ryven_llm_nodes.catalogue import LoadModel, RewardFunction
+from ryven_llm_nodes.catalogue.scopes import scope_of
 from ryven_llm_nodes.errors import FlowError
-from ryven_llm_nodes.program.names import Names, identifier, own_names, reserved
+from ryven_llm_nodes.program.names import Names, identifier, names_of, reserved
 
 
 def names(*given: str) -> list[str]:
@@ -83,7 +84,7 @@ def test_a_nameless_reward_is_called_after_its_function() -> None:
 def test_any_names_become_identifiers_that_differ(given: list[str]) -> None:
     claimed = Names()
     made = [claimed.claim(identifier(text, LoadModel.stem)) for text in given]
-    taken = [*made, *(f"train_{name}" for name in made)]
+    taken = [name for step in made for name in names_of(step)]
     assert len(set(taken)) == len(taken)
     for name in taken:
         assert name.isidentifier()
@@ -96,7 +97,13 @@ def test_a_thousand_equal_names() -> None:
     assert len({claimed.claim("sft") for _ in range(1000)}) == 1000
 
 
-def test_reserved_are_the_names_that_a_script_may_use() -> None:
-    assert {"main", "torch", "DEVICE", "PPOTrainer", "RewardModel", "set_seed", "print", "class"} <= reserved()
-    assert own_names() < reserved()
-    assert "torch" not in own_names()  # which a reward function may import as well
+def test_a_step_is_called_like_nothing_in_a_script(data: Path) -> None:
+    """Every name that scripts bind or look up, but those that are called after steps, is none for a step."""
+    scripts = [program(drawn, data) for drawn in (chain(), chain(lora=True), *map(alone, METHODS))]
+    for made in scripts:
+        scope = scope_of(made.script.text)
+        after_steps = {name for step in made.steps for name in names_of(step.name)}
+        own = {name for cell in made.cells.values() for name in cell.defines}
+        names = {name for name in scope.bound | scope.used | scope.locals["main"] if identifier(name, "") == name}
+        assert names - after_steps - own <= reserved()
+    assert "class" in reserved()

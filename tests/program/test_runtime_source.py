@@ -7,7 +7,7 @@ import builtins
 
 import pytest
 
-from ryven_llm_nodes.program.runtime_source import FOLDER, excerpts, runtime_definitions, runtime_module, runtime_names
+from ryven_llm_nodes.program.runtime_source import FOLDER, excerpts, runtime_module, runtime_names
 
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
 
@@ -74,4 +74,13 @@ def test_names_of_two_modules_do_not_collide() -> None:
     """In a script they stand beside each other."""
     defined = [name for module in MODULES for piece in runtime_module(module).pieces for name in piece.names]
     assert len(set(defined)) == len(defined)
-    assert set(defined) == runtime_definitions() < runtime_names()
+    assert set(defined) < runtime_names()
+
+
+def test_an_import_means_the_same_in_every_module_and_is_no_definition_of_another() -> None:
+    imported: dict[str, str] = {}
+    for module in MODULES:
+        for name, line in runtime_module(module).imports.items():
+            assert imported.setdefault(name, line) == line
+            owners = [m for m in MODULES for piece in runtime_module(m).pieces if name in piece.names]
+            assert owners == []

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import flows
 import pytest
 from flows import BASE, METHODS, REWARD, ROWS, TRAINERS, alone, chain, draw, node, program, script, without_flow
 
@@ -199,12 +200,8 @@ class TestWhatIsSpelledOut:
         """What a script spells out makes the configuration that the flow asks for."""
         import trl
 
-        settings = (
-            program(alone("dpo", seed=7, loss_type=["sigmoid", "hinge"], loss_weights=[1.0, 0.5]), data)
-            .cells["dpo"]
-            .settings
-        )
-        made = trl.DPOConfig(output_dir="x", use_cpu=True, bf16=False, **settings)
+        drawn = alone("dpo", seed=7, loss_type=["sigmoid", "hinge"], loss_weights=[1.0, 0.5])
+        made = trl.DPOConfig(output_dir="x", use_cpu=True, bf16=False, **flows.settings(drawn, data, "dpo"))
         assert (made.seed, made.loss_type, made.beta, made.learning_rate) == (7, ["sigmoid", "hinge"], 0.1, 1e-3)
 
 
@@ -258,7 +255,8 @@ class TestLines:
         for step in ("sft", "ppo", "dpo", "grpo"):
             first, last = made.definitions[step]
             assert lines[first - 1] == f"# %% {step.upper()} {step!r}"
-            assert lines[first].startswith(f"def train_{step}(")
+            assert lines[first].startswith(f"def {step}_config(output_dir: Path) -> ")
+            assert any(line.startswith(f"def train_{step}(") for line in lines[first:last])
             assert lines[last - 1] == "    return save_policy(trainer, output_dir)"
             start, _ = made.statements[step]
             assert lines[start - 1].startswith(f"    {step} = train_{step}(")
