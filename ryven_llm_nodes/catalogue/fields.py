@@ -20,11 +20,13 @@ from ryven_llm_nodes.errors import LLMNodesError
 TYPES: Final = {"bool": bool, "int": int, "float": float, "str": str, "list": list, "dict": dict, "None": type(None)}
 EVERY_TYPE: Final = tuple(TYPES.values())
 BASE: Final = ("trl/trainer/base_config.py:_BaseConfig", "transformers/training_args.py:TrainingArguments")
+RULES: Final = ("at_least", "above", "at_most", "below", "typical")
+"""The entries of a field's metadata that a parameter has by the same name."""
 SOURCES: Final = {
     "SFTConfig": ("trl/trainer/sft_config.py:SFTConfig", *BASE),
     "DPOConfig": ("trl/trainer/dpo_config.py:DPOConfig", *BASE),
     "GRPOConfig": ("trl/trainer/grpo_config.py:GRPOConfig", *BASE),
-    "PPOConfig": ("ryven_llm_nodes/runtime/ppo.py:PPOConfig", "trl/trainer/grpo_config.py:GRPOConfig", *BASE),
+    "PPOConfig": ("ryven_llm_nodes/runtime/ppo_config.py:PPOConfig", "trl/trainer/grpo_config.py:GRPOConfig", *BASE),
 }
 
 
@@ -39,6 +41,12 @@ def config_fields(config: str) -> dict[str, Parameter]:
         for parameter in _class_fields(source):
             fields.setdefault(parameter.name, parameter)
     return fields
+
+
+def own_fields(config: str, names: tuple[str, ...]) -> tuple[Parameter, ...]:
+    """The fields called ``names`` that ``config`` declares itself, whether or not what it is based on is installed."""
+    fields = {field.name: field for field in _class_fields(SOURCES[config][0])}
+    return tuple(fields[name] for name in names)
 
 
 @lru_cache
@@ -63,10 +71,9 @@ def _find(path: str) -> Path:
 def _parameters(found: ast.ClassDef) -> Iterator[Parameter]:
     for node in found.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and _is_init_field(node):
-            default, help_text = _default_and_help(node.value)
             types, choices = _types(node.annotation)
-            name = node.target.id
-            yield Parameter(name=name, types=types, choices=choices, default=default, help=help_text)
+            rules = {"choices": choices, **_rules(node.value)}
+            yield Parameter(name=node.target.id, types=types, default=_default(node.value), **rules)
 
 
 def _is_init_field(node: ast.AnnAssign) -> bool:
@@ -76,14 +83,23 @@ def _is_init_field(node: ast.AnnAssign) -> bool:
     return not any(k.arg == "init" and isinstance(k.value, ast.Constant) and not k.value.value for k in keywords)
 
 
-def _default_and_help(value: ast.expr | None) -> tuple[JSON, str]:
+def _default(value: ast.expr | None) -> JSON:
     if not isinstance(value, ast.Call):
-        return _literal(value), ""
-    keywords = {keyword.arg: keyword.value for keyword in value.keywords}
-    metadata = keywords.get("metadata")  # not a literal as a whole: beside the help there may be a computed entry
+        return _literal(value)
+    return _literal(next((keyword.value for keyword in value.keywords if keyword.arg == "default"), None))
+
+
+def _rules(value: ast.expr | None) -> dict[str, JSON]:
+    """The help of a field and, of our own configurations, the rules for its value, all from the field's metadata."""
+    keywords = value.keywords if isinstance(value, ast.Call) else []
+    metadata = next((keyword.value for keyword in keywords if keyword.arg == "metadata"), None)
+    # Not a literal as a whole: beside the help there may be a computed entry.
     entries = zip(metadata.keys, metadata.values, strict=True) if isinstance(metadata, ast.Dict) else ()
-    help_text = next((_literal(text) for key, text in entries if _literal(key) == "help"), "")
-    return _literal(keywords.get("default")), help_text.replace("%%", "%") if isinstance(help_text, str) else ""
+    rules = {str(_literal(key)): _literal(text) for key, text in entries}
+    help_text = rules.get("help")
+    found = {name: rules[name] for name in RULES if name in rules}
+    found["help"] = help_text.replace("%%", "%") if isinstance(help_text, str) else ""
+    return found | ({"choices": tuple(choices)} if isinstance(choices := rules.get("choices"), list) else {})
 
 
 def _literal(value: ast.expr | None) -> JSON:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from ryven_llm_nodes.catalogue.cell import Cell, RewardValue
 from ryven_llm_nodes.catalogue.columns import missing_columns
-from ryven_llm_nodes.catalogue.fields import config_fields
+from ryven_llm_nodes.catalogue.fields import config_fields, own_fields
 from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
 from ryven_llm_nodes.catalogue.places import looks_local, resolve
@@ -35,6 +35,7 @@ WITHHELD: Mapping[str, str] = {
     "resume_from_checkpoint": "is decided by the run.",
 }
 FIXED_BY_PPO = ("num_generations", "num_generations_eval", "beta", "scale_rewards", "loss_type")
+PPO_ESSENTIALS = ("learning_rate", "epsilon", "vf_coef", "entropy_coef", "gamma", "lam", "kl_coef")
 
 
 class Trainer(LLMNode):
@@ -167,16 +168,7 @@ class PPO(Trainer):
     columns = (("prompt",),)
     withheld = WITHHELD | dict.fromkeys(FIXED_BY_PPO, "is fixed by PPO: one completion a prompt, its own KL (kl_coef).")
     in_ports = (MODEL, DATASET, REWARD, ADAPTER, EVAL)
-    parameters = (
-        _rate(1e-5, "1e-6 to 1e-5 (LoRA: about ten times that)"),
-        number("epsilon", 0.2, "Clip range of the policy ratio.", above=0, below=1, typical="0.1 to 0.2"),
-        number("vf_coef", 0.1, "Weight of the value loss.", at_least=0, typical="0.1 to 1"),
-        number("entropy_coef", 0.01, "Weight of the entropy bonus.", at_least=0, typical="0 to 0.01"),
-        number("gamma", 0.99, "Discount factor of later rewards.", at_least=0, at_most=1, typical="0.99 to 1"),
-        number("lam", 0.95, "GAE lambda: bias (0) against variance (1).", at_least=0, at_most=1, typical="0.9 to 1"),
-        number("kl_coef", 0.05, "KL coefficient: price of leaving the reference.", at_least=0, typical="0.01 to 0.2"),
-        _batch(8),
-    )
+    parameters = (*own_fields("PPOConfig", PPO_ESSENTIALS), _batch(8))
 
 
 class DPO(Trainer):

@@ -108,7 +108,16 @@ def excerpts(wanted: Iterable[tuple[str, str]]) -> list[Excerpt]:
         if name not in names.setdefault(module, set()):
             names[module].add(name)
             todo += _used(runtime_module(module), name)
-    return [_excerpt(runtime_module(module), names[module]) for module in sorted(names)]
+    return [_excerpt(runtime_module(module), names[module]) for module in _in_order(names)]
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Modules by name, but each after those that it needs: a class or an annotation may use a name at once."""
+    order: list[str] = []
+    for name in sorted(names):
+        needed = _in_order(set(runtime_module(name).needs.values()) & set(names))
+        order += [module for module in (*needed, name) if module not in order]
+    return order
 
 
 def _used(module: RuntimeModule, name: str) -> Iterator[tuple[str, str]]:

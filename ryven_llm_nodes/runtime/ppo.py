@@ -15,136 +15,25 @@ Papers: PPO, arXiv 1707.06347. GAE, arXiv 1506.02438. InstructGPT, arXiv 2203.02
 import copy
 import inspect
 import os
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOTrainer
 from trl.trainer.utils import add_fused_lm_head, create_model_from_path
 
+from .ppo_config import PPOConfig
 from .ppo_math import (
     explained_variance,
     gae,
     masked_mean,
+    masked_variance,
     masked_whiten,
     per_token_rewards,
     policy_loss,
     value_loss,
 )
-
-# Smallest and largest value of a field, and what people use.
-PPO_RANGES = {
-    "gamma": (0, 1, "0.99 to 1"),
-    "lam": (0, 1, "0.95"),
-    "kl_coef": (0, float("inf"), "0.01 to 0.2"),
-    "vf_coef": (0, float("inf"), "0.1 to 1"),
-    "cliprange_value": (0, float("inf"), "0.2"),
-    "epsilon": (0, 1, "0.1 to 0.3"),
-    "entropy_coef": (0, float("inf"), "0 to 0.01"),
-    "num_iterations": (1, float("inf"), "1 to 4"),
-}
-
-# Fields of GRPOConfig that do nothing in PPO, and the value each has to keep.
-GRPO_ONLY = {
-    "num_generations": 1,
-    "beta": 0.0,
-    "importance_sampling_level": "token",
-    "top_entropy_quantile": 1.0,
-    "delta": None,
-    "off_policy_mask_threshold": None,
-    "use_adaptive_entropy": False,
-    "sync_ref_model": False,
-    "use_vllm": False,
-}
-
-
-@dataclass
-class PPOConfig(GRPOConfig):
-    """The fields of GRPOConfig and those of PPO.
-
-    A rollout is `per_device_train_batch_size * steps_per_generation` completions per process. Each of the
-    `num_iterations` passes over it makes `steps_per_generation / gradient_accumulation_steps` optimizer
-    steps, one per minibatch. By default `steps_per_generation` is `gradient_accumulation_steps`: one step
-    per pass. `max_steps`, `save_steps` and `logging_steps` count optimizer steps.
-
-    Raises ValueError for a value out of range and for a setting of GRPO that PPO would ignore.
-    """
-
-    gamma: float = field(default=0.99, metadata={"help": "Discount of the rewards of later tokens, 0 to 1."})
-    lam: float = field(
-        default=0.95,
-        metadata={"help": "GAE's lambda, 0 to 1: 0 trusts the value head, 1 the rewards that were observed."},
-    )
-    kl_coef: float = field(
-        default=0.05, metadata={"help": "Penalty on every token for leaving the reference model, 0 or more."}
-    )
-    kl_estimator: str = field(
-        default="k1",
-        metadata={"help": "Estimate of the KL: k1 is unbiased, k3 never negative.", "choices": ["k1", "k3"]},
-    )
-    vf_coef: float = field(
-        default=0.1, metadata={"help": "Weight of the value loss, which is scaled to the size of the policy loss."}
-    )
-    cliprange_value: float = field(
-        default=0.2, metadata={"help": "How far a value may move from the rollout's before it is clipped."}
-    )
-    whiten_rewards: bool = field(
-        default=False, metadata={"help": "Scale a rollout's rewards to unit variance, keeping their mean."}
-    )
-    whiten_advantages: bool = field(
-        default=True,
-        metadata={"help": "Scale a rollout's advantages to mean 0 and unit variance, and its value loss alike."},
-    )
-
-    # Fields of GRPOConfig whose default or meaning is PPO's own.
-    learning_rate: float = field(default=1e-5, metadata={"help": "The initial learning rate for AdamW."})
-    num_iterations: int = field(
-        default=4, metadata={"help": "Passes over a rollout before the next is generated (PPO epochs)."}
-    )
-    epsilon: float = field(
-        default=0.2, metadata={"help": "How far the probability ratio may move from 1 before it is clipped."}
-    )
-    entropy_coef: float = field(
-        default=0.01, metadata={"help": "Weight of the entropy bonus, which keeps the policy exploring."}
-    )
-    num_generations: int | None = field(
-        default=1, metadata={"help": "Completions per prompt. Always 1: the value head is the baseline."}
-    )
-
-    def __post_init__(self) -> None:
-        self._check_fields()
-        steps = self.steps_per_generation or self.gradient_accumulation_steps
-        rollout = self.generation_batch_size or self.per_device_train_batch_size * steps
-        if rollout < 2:
-            raise ValueError(
-                "PPOConfig > per_device_train_batch_size: a rollout needs 2 completions or more, got 1. "
-                "Raise it, or gradient_accumulation_steps, or steps_per_generation."
-            )
-        # GRPOConfig demands at least two completions per prompt, in whole groups. PPO has one.
-        self.num_generations, self.num_generations_eval = rollout, 1
-        super().__post_init__()
-        self.num_generations = 1
-        if self.steps_per_generation % self.gradient_accumulation_steps:
-            raise ValueError(
-                "PPOConfig > steps_per_generation: must be a multiple of gradient_accumulation_steps "
-                f"({self.gradient_accumulation_steps}), got {self.steps_per_generation}. "
-                "A rollout is cut into whole minibatches."
-            )
-
-    def _check_fields(self) -> None:
-        for name, (low, high, typical) in PPO_RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                rule = f"at least {low}" if high == float("inf") else f"between {low} and {high}"
-                raise ValueError(f"PPOConfig > {name}: must be {rule}, got {value}. Typical: {typical}.")
-        if self.kl_estimator not in ("k1", "k3"):
-            raise ValueError(f"PPOConfig > kl_estimator: must be 'k1' or 'k3', got {self.kl_estimator!r}.")
-        for name, kept in GRPO_ONLY.items():
-            if getattr(self, name) != kept:
-                value = getattr(self, name)
-                raise ValueError(f"PPOConfig > {name}: not used by PPO, leave it at {kept!r}, got {value!r}.")
 
 
 class ValueHead(nn.Module):
@@ -152,12 +41,13 @@ class ValueHead(nn.Module):
 
     It sits inside the policy, so that both share a forward pass, an optimizer and a distributed wrapper:
     called with `fused_lm_head=True`, the policy returns `values` beside `log_probs` and `entropy`, each
-    (B, T - 1) for T tokens. It is in no state dict: what is saved from the policy is a plain language model.
+    (B, T - 1) for T tokens, and the `aux_loss` of a mixture of experts. It is in no state dict: what is saved from
+    the policy is a plain language model. It reads what the LM head reads, which may be narrower than the layers.
     """
 
     def __init__(self, policy: PreTrainedModel) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1, policy.config.get_text_config().hidden_size))
+        self.weight = nn.Parameter(torch.zeros(1, policy.get_output_embeddings().in_features))
         self.bias = nn.Parameter(torch.zeros(1))
         self.hidden = None
         policy.base_model.register_forward_hook(self._keep_hidden)
@@ -175,7 +65,7 @@ class ValueHead(nn.Module):
         hidden, self.hidden = self.hidden, None
         if not kwargs.get("fused_lm_head"):
             return output  # generation
-        return {"log_probs": output.log_probs, "entropy": output.entropy, "values": self(hidden[:, :-1])}
+        return {**output, "values": self(hidden[:, :-1])}
 
     def _save_to_state_dict(self, *args: Any) -> None:
         pass
@@ -193,6 +83,9 @@ class PPOTrainer(GRPOTrainer):
 
     A completion for which every reward function returned None is left out of the losses. A checkpoint also
     holds the value head and the rollout in progress: a run resumed from any step goes on bit for bit.
+
+    Advantages are whitened over the rollouts of all processes, and a loss is the mean over all tokens of an optimizer
+    step: neither gradient accumulation nor the number of processes changes what is learned.
     """
 
     _tag_names: ClassVar[list] = ["trl", "ppo"]
@@ -224,7 +117,8 @@ class PPOTrainer(GRPOTrainer):
             ref_model = copy.deepcopy(policy)
             ref_model.__dict__.pop("forward", None)  # TRL's patch would still run the policy's weights
         elif not isinstance(ref_model, nn.Module):
-            load_kwargs = {**(self.args.model_init_kwargs or {}), "device_map": None}
+            load_kwargs = {"trust_remote_code": self.args.trust_remote_code, **(self.args.model_init_kwargs or {})}
+            load_kwargs["device_map"] = None
             ref_model = create_model_from_path(os.fspath(ref_model), **load_kwargs)
         ref_model.eval().requires_grad_(False)
         add_fused_lm_head(ref_model, self.temperature, self.args.cast_lm_head_to_fp32)
@@ -246,13 +140,16 @@ class PPOTrainer(GRPOTrainer):
         first = self.accelerator.process_index * len(inputs)
         mine = slice(first, first + len(inputs))
         rollout["completion_mask"] = rollout["completion_mask"] * self._is_scored[mine].unsqueeze(1)
-        self._metrics["train"].pop("frac_reward_zero_std", None)  # of groups, which PPO does not have
+        self._metrics[self._mode].pop("frac_reward_zero_std", None)  # of groups, which PPO does not have
         return {**rollout, **self._estimate_advantages(rollout, self._scores[mine])}
 
     # Step 2: evaluate -------------------------------------------------------------------------------------
 
-    def _evaluate(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor | None, ...]:
-        """Log-probabilities, entropies and (not of the reference) values of the completions, each (B, T)."""
+    def _score_tokens(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor | None, ...]:
+        """Log-probabilities, entropies and (not of the reference) values of the completions, each (B, T).
+
+        Last comes the load-balancing loss of a mixture of experts, a scalar, or None.
+        """
         prompt_length, length = batch["prompt_ids"].size(1), batch["completion_ids"].size(1)
         input_ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
         attention_mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
@@ -261,16 +158,18 @@ class PPOTrainer(GRPOTrainer):
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
         if self.takes_position_ids:  # prompts are padded on the left: count from their first token
             inputs["position_ids"] = (attention_mask.cumsum(1) - 1).clamp(min=0)
+        if self.aux_loss_enabled:
+            inputs["output_router_logits"] = True
         with self.accelerator.autocast():
             output = model(**inputs, fused_lm_head=True)
         parts = (output.get(key) for key in ("log_probs", "entropy", "values"))
-        return tuple(None if part is None else part[:, -length:] for part in parts)
+        return *(None if part is None else part[:, -length:] for part in parts), output.get("aux_loss")
 
     def _reference_logps(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         if self.ref_model is not None:
-            return self._evaluate(self.ref_model, batch)[0]
+            return self._score_tokens(self.ref_model, batch)[0]
         with self.accelerator.unwrap_model(self.model).disable_adapter():
-            return self._evaluate(self.model, batch)[0]
+            return self._score_tokens(self.model, batch)[0]
 
     @torch.no_grad()
     def _evaluate_rollout(self, rollout: dict[str, torch.Tensor]) -> list[torch.Tensor]:
@@ -280,7 +179,7 @@ class PPOTrainer(GRPOTrainer):
         self.model.eval()
         for start in range(0, len(rollout["prompt_ids"]), size):
             batch = {key: rollout[key][start : start + size] for key in keys}
-            logps, _, values = self._evaluate(self.model, batch)
+            logps, _, values, _ = self._score_tokens(self.model, batch)
             parts.append((logps, self._reference_logps(batch), values))
         self.model.train(was_training)
         return [torch.cat(part) for part in zip(*parts, strict=True)]
@@ -289,54 +188,78 @@ class PPOTrainer(GRPOTrainer):
 
     def _estimate_advantages(self, rollout: dict[str, torch.Tensor], scores: torch.Tensor) -> dict[str, torch.Tensor]:
         """What the losses compare with, each (B, T), from the scores (B,) of the completions."""
-        args, mask = self.args, rollout["completion_mask"].float()
+        args, mask, total = self.args, rollout["completion_mask"].float(), self._total
         logps, ref_logps, values = self._evaluate_rollout(rollout)
         rewards, kl = per_token_rewards(scores, logps, ref_logps, mask, args.kl_coef, args.kl_estimator)
         if args.whiten_rewards:
-            rewards = masked_whiten(rewards, mask, shift_mean=False)
+            rewards = masked_whiten(rewards, mask, shift_mean=False, total=total)
         advantages, returns = gae(rewards, values, mask, args.gamma, args.lam)
         self._record(
             kl=kl.sum(1).mean(),  # of a whole completion
             rlhf_reward=(scores - args.kl_coef * kl.sum(1)).mean(),
-            value_mean=masked_mean(values, mask),
-            explained_variance=explained_variance(values, returns, mask),
+            value_mean=masked_mean(values, mask, total),
+            explained_variance=explained_variance(values, returns, mask, total),
         )
         parts = {"old_logps": logps, "old_values": values, "advantages": advantages, "returns": returns}
         if args.whiten_advantages:
             # Policy and head share the trunk: measured in the reward's units, the value loss can be too small
             # to teach it anything. With lam < 1, what the values do not know hardly reaches early tokens.
-            variance = masked_mean((returns - masked_mean(returns, mask)) ** 2, mask)
-            parts["value_scale"] = (masked_mean(advantages**2, mask) + variance).clamp(min=1e-8)
-            parts["advantages"] = masked_whiten(advantages, mask)
+            variance = masked_variance(returns, mask, total)
+            parts["value_scale"] = (masked_mean(advantages**2, mask, total) + variance).clamp(min=1e-8)
+            parts["advantages"] = masked_whiten(advantages, mask, total=total)
         return parts
+
+    def _total(self, x: torch.Tensor) -> torch.Tensor:
+        """The sum of a scalar over all processes."""
+        return self.accelerator.reduce(x, reduction="sum")
 
     # Step 5: optimise -------------------------------------------------------------------------------------
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **kwargs: Any
     ) -> torch.Tensor:
-        """Policy loss + `vf_coef` * scaled value loss - `entropy_coef` * entropy of a minibatch, a scalar."""
-        args, mask = self.args, inputs["completion_mask"].float()
-        logps, entropies, values = self._evaluate(model, inputs)
+        """Policy loss + `vf_coef` * scaled value loss - `entropy_coef` * entropy of a minibatch, a scalar.
+
+        A mixture of experts adds its load-balancing loss.
+        """
+        args, mask, count = self.args, inputs["completion_mask"].float(), self._tokens_a_call(inputs)
+        logps, entropies, values, aux_loss = self._score_tokens(model, inputs)
         policy, clip_fraction = policy_loss(
-            logps, inputs["old_logps"], inputs["advantages"], mask, self.epsilon_low, self.epsilon_high
+            logps, inputs["old_logps"], inputs["advantages"], mask, self.epsilon_low, self.epsilon_high, count
         )
         value, value_clip_fraction = value_loss(
-            values, inputs["old_values"], inputs["returns"], mask, args.cliprange_value
+            values, inputs["old_values"], inputs["returns"], mask, args.cliprange_value, count
         )
-        entropy = masked_mean(entropies, mask)
+        entropy = masked_mean(entropies, mask, count=count)
         self._record(policy_loss=policy, value_loss=value, entropy=entropy)
         self._record(clip_fraction=clip_fraction, value_clip_fraction=value_clip_fraction)
         value = value / inputs.get("value_scale", 1)
         loss = policy + args.vf_coef * value - args.entropy_coef * entropy
+        if self.aux_loss_enabled:
+            self._record(aux_loss=aux_loss)
+            loss = loss + self.router_aux_loss_coef * aux_loss
         return loss / (self.current_gradient_accumulation_steps if self.model.training else 1)
+
+    def _tokens_a_call(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The mean number of tokens that a call of `compute_loss` sees in this optimizer step, over all processes."""
+        calls = [inputs]
+        if self.model.training:
+            number = self.args.gradient_accumulation_steps
+            first = self._step % self.args.steps_per_generation // number * number
+            calls = self._buffered_inputs[first : first + number]
+        tokens = sum(call["completion_mask"].sum() for call in calls).float()
+        return self._total(tokens) / (len(calls) * self.accelerator.num_processes)
+
+    @property
+    def _mode(self) -> str:
+        return "train" if self.model.training else "eval"
 
     def _record(self, **metrics: torch.Tensor) -> None:
         """Logs each metric as `ppo/<name>`, averaged over the processes."""
         local = torch.stack([metric.detach().float() for metric in metrics.values()])
         means = self.accelerator.gather(local.unsqueeze(0)).mean(dim=0).tolist()
         for name, mean in zip(metrics, means, strict=True):
-            self._metrics["train" if self.model.training else "eval"][f"ppo/{name}"].append(mean)
+            self._metrics[self._mode][f"ppo/{name}"].append(mean)
 
     # Checkpoints ------------------------------------------------------------------------------------------
 

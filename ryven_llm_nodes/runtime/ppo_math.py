@@ -3,26 +3,57 @@
 One row is one completion, one column one of its tokens, so every tensor is (B, T) unless its docstring says
 otherwise. `mask` is 1 on the tokens of a completion and 0 on its padding, which is on the right only.
 
+Where the tokens of several processes count together, `total` sums a scalar over the processes. Losses are divided
+by `count`, the number of tokens that one call stands for: with gradient accumulation and several processes that is
+the mean over all calls of an optimizer step, so that every token of the step weighs the same.
+
 Papers: PPO, arXiv 1707.06347. GAE, arXiv 1506.02438. InstructGPT (the KL penalty inside the reward),
 arXiv 2203.02155.
 """
 
+from collections.abc import Callable
+
 import torch
 
 
-def masked_mean(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean of `x` (B, T) over the tokens where `mask` is 1, a scalar; 0 where nothing is unmasked."""
-    return (x * mask).sum() / mask.sum().clamp(min=1.0)
+def of_one_process(x: torch.Tensor) -> torch.Tensor:
+    """The sum of `x` over the processes where there is one."""
+    return x
 
 
-def masked_whiten(x: torch.Tensor, mask: torch.Tensor, shift_mean: bool = True) -> torch.Tensor:
+def masked_mean(
+    x: torch.Tensor,
+    mask: torch.Tensor,
+    total: Callable[[torch.Tensor], torch.Tensor] = of_one_process,
+    count: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Mean of `x` (B, T) over the tokens where `mask` is 1, a scalar; 0 where nothing is unmasked.
+
+    With `count`, the sum over these tokens divided by that number instead.
+    """
+    return total((x * mask).sum()) / (total(mask.sum()) if count is None else count).clamp(min=1.0)
+
+
+def masked_variance(
+    x: torch.Tensor, mask: torch.Tensor, total: Callable[[torch.Tensor], torch.Tensor] = of_one_process
+) -> torch.Tensor:
+    """Variance of `x` (B, T) over the tokens where `mask` is 1, divided by n, a scalar."""
+    return masked_mean((x - masked_mean(x, mask, total)) ** 2, mask, total)
+
+
+def masked_whiten(
+    x: torch.Tensor,
+    mask: torch.Tensor,
+    shift_mean: bool = True,
+    total: Callable[[torch.Tensor], torch.Tensor] = of_one_process,
+) -> torch.Tensor:
     """`x` (B, T) scaled to unit variance over its unmasked tokens; `shift_mean=False` keeps the mean it had.
 
     The variance is the unbiased one (divided by n - 1). Masked tokens come back as 0.
     """
-    mean = masked_mean(x, mask)
-    unbiased = mask.sum() / (mask.sum() - 1).clamp(min=1.0)
-    variance = masked_mean((x - mean) ** 2, mask) * unbiased
+    mean, tokens = masked_mean(x, mask, total), total(mask.sum())
+    unbiased = tokens / (tokens - 1).clamp(min=1.0)
+    variance = masked_variance(x, mask, total) * unbiased
     whitened = (x - mean) * torch.rsqrt(variance + 1e-8)
     return (whitened if shift_mean else whitened + mean) * mask
 
@@ -77,6 +108,7 @@ def policy_loss(
     mask: torch.Tensor,
     epsilon: float,
     epsilon_high: float | None = None,
+    count: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """PPO's clipped surrogate (PPO, equation 7, negated: lower is better) and the fraction of tokens clipped.
 
@@ -86,8 +118,8 @@ def policy_loss(
     ratio = torch.exp((logps - old_logps) * mask)
     clipped = ratio.clamp(1 - epsilon, 1 + (epsilon if epsilon_high is None else epsilon_high))
     unclipped_loss, clipped_loss = -advantages * ratio, -advantages * clipped
-    clip_fraction = masked_mean((clipped_loss > unclipped_loss).float(), mask)
-    return masked_mean(torch.max(unclipped_loss, clipped_loss), mask), clip_fraction
+    clip_fraction = masked_mean((clipped_loss > unclipped_loss).float(), mask, count=count)
+    return masked_mean(torch.max(unclipped_loss, clipped_loss), mask, count=count), clip_fraction
 
 
 def value_loss(
@@ -96,6 +128,7 @@ def value_loss(
     returns: torch.Tensor,
     mask: torch.Tensor,
     cliprange: float,
+    count: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Half the squared error of values clipped around the rollout's, and the fraction of tokens clipped.
 
@@ -103,11 +136,16 @@ def value_loss(
     """
     clipped = torch.clamp(values, old_values - cliprange, old_values + cliprange)
     error, clipped_error = (values - returns) ** 2, (clipped - returns) ** 2
-    clip_fraction = masked_mean((clipped_error > error).float(), mask)
-    return 0.5 * masked_mean(torch.max(error, clipped_error), mask), clip_fraction
+    clip_fraction = masked_mean((clipped_error > error).float(), mask, count=count)
+    return 0.5 * masked_mean(torch.max(error, clipped_error), mask, count=count), clip_fraction
 
 
-def explained_variance(values: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def explained_variance(
+    values: torch.Tensor,
+    returns: torch.Tensor,
+    mask: torch.Tensor,
+    total: Callable[[torch.Tensor], torch.Tensor] = of_one_process,
+) -> torch.Tensor:
     """Share of the variance of `returns` that `values` predict, a scalar: 1 is all of it, 0 none."""
-    errors, targets = (returns - values)[mask.bool()], returns[mask.bool()]
-    return 1 - errors.var(correction=0) / targets.var(correction=0).clamp(min=1e-8)
+    unexplained = masked_variance(returns - values, mask, total)
+    return 1 - unexplained / masked_variance(returns, mask, total).clamp(min=1e-8)

@@ -5,7 +5,6 @@ import hashlib
 import inspect
 import math
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -23,13 +22,18 @@ from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
     LlamaForSequenceClassification,
+    MixtralConfig,
+    MixtralForCausalLM,
+    OPTConfig,
+    OPTForCausalLM,
     set_seed,
 )
 from trl import GRPOTrainer
 from trl.trainer.utils import add_fused_lm_head, create_model_from_path
 
 from ryven_llm_nodes.runtime import ppo
-from ryven_llm_nodes.runtime.ppo import PPOConfig, PPOTrainer
+from ryven_llm_nodes.runtime.ppo import PPOTrainer
+from ryven_llm_nodes.runtime.ppo_config import PPOConfig
 from ryven_llm_nodes.runtime.ppo_math import gae, per_token_rewards
 
 PROMPTS = ["a b c", "d", "x y z w v", "q r"]
@@ -153,53 +157,17 @@ def test_trl_still_has_the_helpers_and_attributes_that_are_used(build: Train) ->
 
 
 def test_the_modules_can_be_copied_into_a_script() -> None:
-    for module in ("ppo.py", "ppo_math.py"):
+    for module in ("ppo.py", "ppo_config.py", "ppo_math.py"):
         tree = ast.parse((Path(ppo.__file__).parent / module).read_text())
         imports = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
         assert imports
         assert not [name for node in imports for name in node.names if name.asname]
         froms = [node for node in imports if isinstance(node, ast.ImportFrom)]
         assert "__future__" not in {node.module for node in froms}
-        assert {node.module for node in froms if node.level} <= {"ppo_math"}
+        assert {node.module for node in froms if node.level} <= {"ppo_config", "ppo_math"}
 
 
-# Configuration
-
-
-def test_defaults_can_be_read_from_the_source() -> None:
-    tree = ast.parse(inspect.getsource(PPOConfig))
-    fields = [node for node in tree.body[0].body if isinstance(node, ast.AnnAssign)]
-    config = PPOConfig(use_cpu=True, bf16=False, report_to="none")
-    read = {}
-    for node in fields:
-        keywords = {word.arg: ast.literal_eval(word.value) for word in node.value.keywords}
-        read[node.target.id] = keywords["default"]
-        assert getattr(config, node.target.id) == keywords["default"]
-        assert keywords["metadata"]["help"]
-    assert {"gamma": 0.99, "lam": 0.95, "kl_coef": 0.05, "vf_coef": 0.1}.items() <= read.items()
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "message"),
-    [
-        ("gamma", 1.5, "PPOConfig > gamma: must be between 0 and 1, got 1.5. Typical: 0.99 to 1."),
-        ("lam", -0.1, "PPOConfig > lam: must be between 0 and 1, got -0.1"),
-        ("kl_coef", -1, "PPOConfig > kl_coef: must be at least 0, got -1"),
-        ("num_iterations", 0, "PPOConfig > num_iterations: must be at least 1, got 0"),
-        ("kl_estimator", "k2", "PPOConfig > kl_estimator: must be 'k1' or 'k3', got 'k2'"),
-        ("num_generations", 4, "PPOConfig > num_generations: not used by PPO, leave it at 1, got 4"),
-        ("beta", 0.1, "PPOConfig > beta: not used by PPO, leave it at 0.0, got 0.1"),
-        ("per_device_train_batch_size", 1, "a rollout needs 2 completions or more, got 1"),
-    ],
-)
-def test_bad_values_are_named(field: str, value: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(message)):
-        PPOConfig(**{"use_cpu": True, "bf16": False, field: value})
-
-
-def test_a_rollout_is_cut_into_whole_minibatches() -> None:
-    with pytest.raises(ValueError, match=r"steps_per_generation: must be a multiple .* \(2\), got 3"):
-        PPOConfig(use_cpu=True, bf16=False, gradient_accumulation_steps=2, steps_per_generation=3)
+# What a rollout is
 
 
 def test_odd_batches_and_single_completions(train: Train) -> None:
@@ -208,9 +176,6 @@ def test_odd_batches_and_single_completions(train: Train) -> None:
     assert len(logged(trainer, "ppo/clip_fraction")) == 4
     assert len(logged(trainer, "reward")) == 2
     assert trainer._buffered_inputs[0]["completion_ids"].size(0) == 3
-
-
-# What a rollout is
 
 
 def test_rollout_equals_unpadded_evaluation(
@@ -270,8 +235,8 @@ def test_padding_changes_nothing(
         "completion_mask": pad(batch["completion_mask"], (0, 7)),
     }
     mask = batch["completion_mask"].bool()
-    results = (trainer._evaluate(trainer.model, inputs) for inputs in (batch, wider))
-    for narrow, wide in zip(*results, strict=True):
+    results = (trainer._score_tokens(trainer.model, inputs) for inputs in (batch, wider))
+    for narrow, wide in list(zip(*results, strict=True))[:3]:
         assert wide.size(1) == narrow.size(1) + 7
         torch.testing.assert_close(wide[:, :8][mask], narrow[mask], atol=2e-6, rtol=1e-5)
 
@@ -282,7 +247,7 @@ def test_entropies_are_those_of_the_softmax(rollout: tuple[PPOTrainer, dict[str,
     ids = torch.cat([batch["prompt_ids"][row], batch["completion_ids"][row]]).unsqueeze(0)
     with torch.no_grad():
         logits = trainer.model(input_ids=ids).logits[0, batch["prompt_ids"].size(1) - 1 : -1]
-        entropies = trainer._evaluate(trainer.model, batch)[1][row]
+        entropies = trainer._score_tokens(trainer.model, batch)[1][row]
     expected = torch.distributions.Categorical(logits=logits).entropy()
     length = int(batch["completion_mask"][row].sum())
     torch.testing.assert_close(entropies[:length], expected[:length], atol=1e-5, rtol=1e-5)
@@ -383,7 +348,7 @@ def test_the_reference_is_the_policy_as_it_entered(train: Train, make_model: Cal
     fresh.load_state_dict(entered)
     add_fused_lm_head(fresh)
     with torch.no_grad():
-        torch.testing.assert_close(trainer._reference_logps(batch), trainer._evaluate(fresh, batch)[0])
+        torch.testing.assert_close(trainer._reference_logps(batch), trainer._score_tokens(fresh, batch)[0])
 
 
 def test_with_lora_the_reference_is_the_base_model(build: Train, make_model: Callable) -> None:
@@ -397,9 +362,9 @@ def test_with_lora_the_reference_is_the_base_model(build: Train, make_model: Cal
     base = make_model()
     add_fused_lm_head(base)
     with torch.no_grad():
-        expected = trainer._evaluate(base, batch)[0]
+        expected = trainer._score_tokens(base, batch)[0]
         torch.testing.assert_close(trainer._reference_logps(batch), expected, atol=2e-6, rtol=1e-5)
-        assert not torch.allclose(trainer._evaluate(trainer.model, batch)[0], expected, atol=1e-3)
+        assert not torch.allclose(trainer._score_tokens(trainer.model, batch)[0], expected, atol=1e-3)
 
 
 def test_model_and_reference_from_folders(train: Train, model_folder: Path, make_model: Callable) -> None:
@@ -504,6 +469,87 @@ def test_metrics_are_there_and_finite(train: Train) -> None:
     assert math.isfinite(metrics["eval_loss"])
     assert math.isfinite(logged(trainer, "eval_ppo/policy_loss")[0])
     assert "frac_reward_zero_std" not in trainer.state.log_history[0]
+
+
+def test_it_evaluates_while_it_trains(train: Train) -> None:
+    held_out = Dataset.from_dict({"prompt": PROMPTS})
+    trainer = train(eval_dataset=held_out, eval_strategy="steps", eval_steps=3, per_device_eval_batch_size=2)
+    assert [entry["step"] for entry in trainer.state.log_history if "eval_loss" in entry] == [3, 6, 8]
+    assert all(math.isfinite(value) for value in logged(trainer, "eval_ppo/value_loss"))
+    assert not logged(trainer, "eval_frac_reward_zero_std")
+
+
+def weights(trainer: PPOTrainer) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in trainer.model.parameters()])
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_accumulation_changes_nothing_but_memory(train: Train, make_model: Callable, passes: int) -> None:
+    """Every token of an optimizer step weighs the same, in whatever batches the step is made."""
+    options = {"max_steps": 2 * passes, "num_iterations": passes, "vf_coef": 1.0, "cliprange_value": 0.05}
+    sizes = ((12, 1), (6, 2), (4, 3), (1, 12))
+    runs = [train(**options, per_device_train_batch_size=b, gradient_accumulation_steps=n) for b, n in sizes]
+    whole, *others = map(weights, runs)
+    before = torch.cat([parameter.detach().flatten() for parameter in make_model().parameters()])
+    update = (whole[: len(before)] - before).abs().max()
+    lengths = [row["completion_mask"].sum() for row in runs[-1]._buffered_inputs]
+    assert len(set(map(int, lengths))) > 2, "the test needs completions of different lengths"
+    for other in others:
+        assert (other - whole).abs().max() < 0.02 * update
+    for name in ("loss", "ppo/policy_loss", "ppo/value_loss", "ppo/entropy", "ppo/clip_fraction"):
+        for run in runs[1:]:
+            torch.testing.assert_close(logged(run, name), logged(runs[0], name), atol=1e-4, rtol=1e-3)
+
+
+# Architectures
+
+
+def test_without_dropout_the_first_ratios_are_one(build: Train) -> None:
+    """Dropout would act in the losses, not in the rollout that they are compared with."""
+    fractions = {}
+    for disable in (True, False):
+        torch.manual_seed(0)
+        size = {"vocab_size": 29, "n_positions": 64, "n_embd": 32, "n_layer": 2, "n_head": 2}
+        model = GPT2LMHeadModel(GPT2Config(**size, bos_token_id=1, eos_token_id=1))
+        options = {"num_iterations": 1, "max_steps": 1, "epsilon": 0.001}
+        trainer = build(model=model, **options, **({} if disable else {"disable_dropout": False}))
+        trainer.train()
+        fractions[disable] = logged(trainer, "ppo/clip_fraction")[0]
+    assert fractions[True] == 0
+    assert fractions[False] > 0.1
+
+
+def test_a_head_that_is_narrower_than_the_layers(train: Train) -> None:
+    """As in OPT-350m, where the embeddings have 512 dimensions and the layers 1024."""
+    size = {"vocab_size": 29, "hidden_size": 32, "word_embed_proj_dim": 16, "ffn_dim": 32, "num_hidden_layers": 2}
+    config = OPTConfig(
+        **size, num_attention_heads=2, max_position_embeddings=64, pad_token_id=0, do_layer_norm_before=False
+    )
+    torch.manual_seed(0)
+    trainer = train(model=OPTForCausalLM(config), max_steps=2)
+    assert trainer.value_head.weight.shape == (1, 16)
+    assert trainer.value_head.weight.abs().sum() > 0
+
+
+def test_the_balance_of_experts_is_part_of_the_loss(build: Train) -> None:
+    size = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    experts = {"num_local_experts": 4, "num_experts_per_tok": 2}
+    losses = {}
+    for coefficient in (0.0, 0.5):
+        torch.manual_seed(0)
+        config = MixtralConfig(vocab_size=29, num_key_value_heads=2, **size, **experts, eos_token_id=1)
+        trainer = build(model=MixtralForCausalLM(config), router_aux_loss_coef=coefficient, num_iterations=1)
+        set_seed(0)
+        trainer.train()
+        losses[coefficient] = logged(trainer, "loss")[0]
+    (balance,) = {round(value, 4) for value in logged(trainer, "ppo/aux_loss")[:1]}
+    assert balance > 1
+    assert losses[0.5] - losses[0.0] == pytest.approx(0.5 * balance, rel=0.01)
+
+
+def test_a_dense_model_has_no_experts_to_balance(build: Train) -> None:
+    with pytest.raises(ValueError, match="not a Mixture-of-Experts"):
+        build(router_aux_loss_coef=0.1)
 
 
 # Determinism, checkpoints, saving

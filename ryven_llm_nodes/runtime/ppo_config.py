@@ -1,0 +1,179 @@
+"""The configuration of PPO: the fields of GRPOConfig that act in it, and its own."""
+
+from dataclasses import dataclass, field, fields
+from operator import ge, gt, le, lt
+
+from trl import GRPOConfig
+
+# The rules that the metadata of a field may hold, and how a message says them.
+BOUNDS = {
+    "at_least": (ge, "at least"),
+    "above": (gt, "greater than"),
+    "at_most": (le, "at most"),
+    "below": (lt, "less than"),
+}
+
+# Fields of GRPOConfig and TrainingArguments that do nothing in PPO: each has to keep its default.
+GRPO_ONLY = (
+    *("beta", "delta", "scale_rewards", "loss_type", "importance_sampling_level", "multi_objective_aggregation"),
+    *("sapo_temperature_neg", "sapo_temperature_pos", "vespo_k_pos", "vespo_lambda_pos", "vespo_k_neg"),
+    *("vespo_lambda_neg", "top_entropy_quantile", "use_adaptive_entropy", "entropy_coef_min", "entropy_coef_max"),
+    *("entropy_coef_delta", "entropy_target", "off_policy_mask_threshold", "use_bias_correction_kl"),
+    *("sync_ref_model", "ref_model_mixup_alpha", "ref_model_sync_steps", "max_tool_calling_iterations"),
+    *("log_multimodal", "label_smoothing_factor", "use_vllm", "vllm_mode", "vllm_model_impl"),
+    *("vllm_enable_sleep_mode", "vllm_structured_outputs_regex", "vllm_server_base_url", "vllm_server_host"),
+    *("vllm_server_port", "vllm_server_timeout", "vllm_group_port", "vllm_gpu_memory_utilization"),
+    *("vllm_max_model_length", "vllm_tensor_parallel_size", "vllm_importance_sampling_correction"),
+    *("vllm_importance_sampling_mode", "vllm_importance_sampling_clip_max", "vllm_importance_sampling_clip_min"),
+    "vllm_importance_sampling_cap",
+)
+
+
+@dataclass
+class PPOConfig(GRPOConfig):
+    """The fields of GRPOConfig and those of PPO.
+
+    A rollout is `per_device_train_batch_size * steps_per_generation` completions per process. Each of the
+    `num_iterations` passes over it makes `steps_per_generation / gradient_accumulation_steps` optimizer
+    steps, one per minibatch. By default `steps_per_generation` is `gradient_accumulation_steps`: one step
+    per pass. `max_steps`, `save_steps` and `logging_steps` count optimizer steps.
+
+    Raises ValueError for a value out of range and for a setting of GRPO that PPO would ignore.
+    """
+
+    gamma: float = field(
+        default=0.99,
+        metadata={
+            "help": "Discount of the rewards of later tokens.",
+            "at_least": 0,
+            "at_most": 1,
+            "typical": "0.99 to 1",
+        },
+    )
+    lam: float = field(
+        default=0.95,
+        metadata={
+            "help": "GAE's lambda: 0 trusts the value head (bias), 1 the rewards that were observed (variance).",
+            "at_least": 0,
+            "at_most": 1,
+            "typical": "0.9 to 1",
+        },
+    )
+    kl_coef: float = field(
+        default=0.05,
+        metadata={
+            "help": "KL coefficient: penalty on every token for leaving the reference model.",
+            "at_least": 0,
+            "typical": "0.01 to 0.2",
+        },
+    )
+    kl_estimator: str = field(
+        default="k1",
+        metadata={"help": "Estimate of the KL: k1 is unbiased, k3 never negative.", "choices": ["k1", "k3"]},
+    )
+    vf_coef: float = field(
+        default=0.1,
+        metadata={
+            "help": "Weight of the value loss, which is scaled to the size of the policy loss.",
+            "at_least": 0,
+            "typical": "0.1 to 1",
+        },
+    )
+    cliprange_value: float = field(
+        default=0.2,
+        metadata={
+            "help": "How far a value may move from the rollout's before it is clipped.",
+            "at_least": 0,
+            "typical": "0.2",
+        },
+    )
+    whiten_rewards: bool = field(
+        default=False, metadata={"help": "Scale a rollout's rewards to unit variance, keeping their mean."}
+    )
+    whiten_advantages: bool = field(
+        default=True,
+        metadata={"help": "Scale a rollout's advantages to mean 0 and unit variance, and its value loss alike."},
+    )
+
+    # Fields of GRPOConfig whose default or meaning is PPO's own.
+    learning_rate: float = field(
+        default=1e-5,
+        metadata={
+            "help": "Highest learning rate of AdamW.",
+            "above": 0,
+            "at_most": 1,
+            "typical": "1e-6 to 1e-5 (LoRA: about ten times that)",
+        },
+    )
+    num_iterations: int = field(
+        default=4,
+        metadata={
+            "help": "Passes over a rollout before the next is generated (PPO epochs).",
+            "at_least": 1,
+            "typical": "1 to 4",
+        },
+    )
+    epsilon: float = field(
+        default=0.2,
+        metadata={
+            "help": "Clip range: how far the probability ratio may move from 1.",
+            "above": 0,
+            "below": 1,
+            "typical": "0.1 to 0.2",
+        },
+    )
+    entropy_coef: float = field(
+        default=0.01,
+        metadata={
+            "help": "Weight of the entropy bonus, which keeps the policy exploring.",
+            "at_least": 0,
+            "typical": "0 to 0.01",
+        },
+    )
+    disable_dropout: bool = field(
+        default=True,
+        metadata={
+            "help": "Train without dropout, that of LoRA included: the probability ratio compares with a rollout "
+            "that is evaluated without it."
+        },
+    )
+    num_generations: int | None = field(
+        default=1, metadata={"help": "Completions per prompt. Always 1: the value head is the baseline."}
+    )
+
+    def __post_init__(self) -> None:
+        self._check_fields()
+        steps = self.steps_per_generation or self.gradient_accumulation_steps
+        rollout = self.generation_batch_size or self.per_device_train_batch_size * steps
+        if rollout < 2:
+            raise ValueError(
+                "PPOConfig > per_device_train_batch_size: a rollout needs 2 completions or more, got 1. "
+                "Raise it, or gradient_accumulation_steps, or steps_per_generation."
+            )
+        # GRPOConfig demands at least two completions per prompt, in whole groups. PPO has one.
+        self.num_generations, self.num_generations_eval = rollout, 1
+        super().__post_init__()
+        self.num_generations = 1
+        if self.steps_per_generation % self.gradient_accumulation_steps:
+            raise ValueError(
+                "PPOConfig > steps_per_generation: must be a multiple of gradient_accumulation_steps "
+                f"({self.gradient_accumulation_steps}), got {self.steps_per_generation}. "
+                "A rollout is cut into whole minibatches."
+            )
+
+    def _check_fields(self) -> None:
+        for known in fields(self):
+            value, rules, name = getattr(self, known.name), known.metadata, f"PPOConfig > {known.name}"
+            if known.name in GRPO_ONLY and value != known.default:
+                raise ValueError(f"{name}: not used by PPO, leave it at {known.default!r}, got {value!r}.")
+            if known.name not in PPOConfig.__annotations__:
+                continue
+            for rule, (holds, words) in BOUNDS.items():
+                if rule in rules and not holds(value, rules[rule]):
+                    raise ValueError(
+                        f"{name}: must be {words} {rules[rule]}, got {value}. Typical: {rules['typical']}."
+                    )
+            if "choices" in rules and value not in rules["choices"]:
+                raise ValueError(f"{name}: must be {' or '.join(map(repr, rules['choices']))}, got {value!r}.")
+        if self.num_generations != 1 or self.num_generations_eval not in (None, 1):
+            raise ValueError("PPOConfig > num_generations: not used by PPO, leave it at 1: one completion a prompt.")
