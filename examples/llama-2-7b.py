@@ -12,7 +12,7 @@
 """llama-2-7b: SFT -> PPO -> DPO -> GRPO.
 
 Written by ryven-llm-nodes 0.1.0 from the flow 'llama-2-7b' of llama-2-7b.json
-(sha256 605997635359aa6648e94e174938df2e0d17df93196d7495f3a50cbd9b614fc4)
+(sha256 374be38910cf1f326d3ab077cba0ee35d33ae171e154ffe17e1d79d518a957de)
 with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0, peft 0.21.2.
 
 Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
@@ -30,7 +30,8 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import ge, gt, le, lt
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -81,7 +82,7 @@ def lora() -> LoraConfig:
 def sft_config(output_dir: Path) -> SFTConfig:
     return SFTConfig(
         output_dir=str(output_dir / "checkpoints" / "unfinished"),
-        learning_rate=5e-05,
+        learning_rate=0.0005,
         per_device_train_batch_size=4,
         num_train_epochs=1.0,
         weight_decay=0.01,
@@ -118,6 +119,7 @@ def train_sft(
 def ppo_config(output_dir: Path) -> "PPOConfig":
     return PPOConfig(
         output_dir=str(output_dir / "checkpoints" / "unfinished"),
+        learning_rate=0.0001,
         per_device_train_batch_size=4,
         max_completion_length=64,
         num_train_epochs=1.0,
@@ -155,7 +157,7 @@ def train_ppo(
 def dpo_config(output_dir: Path) -> DPOConfig:
     return DPOConfig(
         output_dir=str(output_dir / "checkpoints" / "unfinished"),
-        learning_rate=5e-06,
+        learning_rate=5e-05,
         per_device_train_batch_size=4,
         num_train_epochs=1.0,
         gradient_accumulation_steps=4,
@@ -203,7 +205,7 @@ def brief_and_finished(completions, **kwargs):
 def grpo_config(output_dir: Path) -> GRPOConfig:
     return GRPOConfig(
         output_dir=str(output_dir / "checkpoints" / "unfinished"),
-        learning_rate=2e-06,
+        learning_rate=2e-05,
         epsilon=0.1,
         max_completion_length=64,
         num_train_epochs=1.0,
@@ -423,32 +425,30 @@ def start_over(output_dir: Path) -> None:
     PartialState().wait_for_everyone()
 
 
-# %% Support: PPO for language models on top of TRL: one completion per prompt, a value head, per-token KL, GAE
-# Smallest and largest value of a field, and what people use.
-PPO_RANGES = {
-    "gamma": (0, 1, "0.99 to 1"),
-    "lam": (0, 1, "0.95"),
-    "kl_coef": (0, float("inf"), "0.01 to 0.2"),
-    "vf_coef": (0, float("inf"), "0.1 to 1"),
-    "cliprange_value": (0, float("inf"), "0.2"),
-    "epsilon": (0, 1, "0.1 to 0.3"),
-    "entropy_coef": (0, float("inf"), "0 to 0.01"),
-    "num_iterations": (1, float("inf"), "1 to 4"),
+# %% Support: The configuration of PPO: the fields of GRPOConfig that act in it, and its own
+# The rules that the metadata of a field may hold, and how a message says them.
+BOUNDS = {
+    "at_least": (ge, "at least"),
+    "above": (gt, "greater than"),
+    "at_most": (le, "at most"),
+    "below": (lt, "less than"),
 }
 
 
-# Fields of GRPOConfig that do nothing in PPO, and the value each has to keep.
-GRPO_ONLY = {
-    "num_generations": 1,
-    "beta": 0.0,
-    "importance_sampling_level": "token",
-    "top_entropy_quantile": 1.0,
-    "delta": None,
-    "off_policy_mask_threshold": None,
-    "use_adaptive_entropy": False,
-    "sync_ref_model": False,
-    "use_vllm": False,
-}
+# Fields of GRPOConfig and TrainingArguments that do nothing in PPO: each has to keep its default.
+GRPO_ONLY = (
+    *("beta", "delta", "scale_rewards", "loss_type", "importance_sampling_level", "multi_objective_aggregation"),
+    *("sapo_temperature_neg", "sapo_temperature_pos", "vespo_k_pos", "vespo_lambda_pos", "vespo_k_neg"),
+    *("vespo_lambda_neg", "top_entropy_quantile", "use_adaptive_entropy", "entropy_coef_min", "entropy_coef_max"),
+    *("entropy_coef_delta", "entropy_target", "off_policy_mask_threshold", "use_bias_correction_kl"),
+    *("sync_ref_model", "ref_model_mixup_alpha", "ref_model_sync_steps", "max_tool_calling_iterations"),
+    *("log_multimodal", "label_smoothing_factor", "use_vllm", "vllm_mode", "vllm_model_impl"),
+    *("vllm_enable_sleep_mode", "vllm_structured_outputs_regex", "vllm_server_base_url", "vllm_server_host"),
+    *("vllm_server_port", "vllm_server_timeout", "vllm_group_port", "vllm_gpu_memory_utilization"),
+    *("vllm_max_model_length", "vllm_tensor_parallel_size", "vllm_importance_sampling_correction"),
+    *("vllm_importance_sampling_mode", "vllm_importance_sampling_clip_max", "vllm_importance_sampling_clip_min"),
+    "vllm_importance_sampling_cap",
+)
 
 
 @dataclass
@@ -463,23 +463,51 @@ class PPOConfig(GRPOConfig):
     Raises ValueError for a value out of range and for a setting of GRPO that PPO would ignore.
     """
 
-    gamma: float = field(default=0.99, metadata={"help": "Discount of the rewards of later tokens, 0 to 1."})
+    gamma: float = field(
+        default=0.99,
+        metadata={
+            "help": "Discount of the rewards of later tokens.",
+            "at_least": 0,
+            "at_most": 1,
+            "typical": "0.99 to 1",
+        },
+    )
     lam: float = field(
         default=0.95,
-        metadata={"help": "GAE's lambda, 0 to 1: 0 trusts the value head, 1 the rewards that were observed."},
+        metadata={
+            "help": "GAE's lambda: 0 trusts the value head (bias), 1 the rewards that were observed (variance).",
+            "at_least": 0,
+            "at_most": 1,
+            "typical": "0.9 to 1",
+        },
     )
     kl_coef: float = field(
-        default=0.05, metadata={"help": "Penalty on every token for leaving the reference model, 0 or more."}
+        default=0.05,
+        metadata={
+            "help": "KL coefficient: penalty on every token for leaving the reference model.",
+            "at_least": 0,
+            "typical": "0.01 to 0.2",
+        },
     )
     kl_estimator: str = field(
         default="k1",
         metadata={"help": "Estimate of the KL: k1 is unbiased, k3 never negative.", "choices": ["k1", "k3"]},
     )
     vf_coef: float = field(
-        default=0.1, metadata={"help": "Weight of the value loss, which is scaled to the size of the policy loss."}
+        default=0.1,
+        metadata={
+            "help": "Weight of the value loss, which is scaled to the size of the policy loss.",
+            "at_least": 0,
+            "typical": "0.1 to 1",
+        },
     )
     cliprange_value: float = field(
-        default=0.2, metadata={"help": "How far a value may move from the rollout's before it is clipped."}
+        default=0.2,
+        metadata={
+            "help": "How far a value may move from the rollout's before it is clipped.",
+            "at_least": 0,
+            "typical": "0.2",
+        },
     )
     whiten_rewards: bool = field(
         default=False, metadata={"help": "Scale a rollout's rewards to unit variance, keeping their mean."}
@@ -490,15 +518,46 @@ class PPOConfig(GRPOConfig):
     )
 
     # Fields of GRPOConfig whose default or meaning is PPO's own.
-    learning_rate: float = field(default=1e-5, metadata={"help": "The initial learning rate for AdamW."})
+    learning_rate: float = field(
+        default=1e-5,
+        metadata={
+            "help": "Highest learning rate of AdamW.",
+            "above": 0,
+            "at_most": 1,
+            "typical": "1e-6 to 1e-5 (LoRA: about ten times that)",
+        },
+    )
     num_iterations: int = field(
-        default=4, metadata={"help": "Passes over a rollout before the next is generated (PPO epochs)."}
+        default=4,
+        metadata={
+            "help": "Passes over a rollout before the next is generated (PPO epochs).",
+            "at_least": 1,
+            "typical": "1 to 4",
+        },
     )
     epsilon: float = field(
-        default=0.2, metadata={"help": "How far the probability ratio may move from 1 before it is clipped."}
+        default=0.2,
+        metadata={
+            "help": "Clip range: how far the probability ratio may move from 1.",
+            "above": 0,
+            "below": 1,
+            "typical": "0.1 to 0.2",
+        },
     )
     entropy_coef: float = field(
-        default=0.01, metadata={"help": "Weight of the entropy bonus, which keeps the policy exploring."}
+        default=0.01,
+        metadata={
+            "help": "Weight of the entropy bonus, which keeps the policy exploring.",
+            "at_least": 0,
+            "typical": "0 to 0.01",
+        },
+    )
+    disable_dropout: bool = field(
+        default=True,
+        metadata={
+            "help": "Train without dropout, that of LoRA included: the probability ratio compares with a rollout "
+            "that is evaluated without it."
+        },
     )
     num_generations: int | None = field(
         default=1, metadata={"help": "Completions per prompt. Always 1: the value head is the baseline."}
@@ -525,258 +584,62 @@ class PPOConfig(GRPOConfig):
             )
 
     def _check_fields(self) -> None:
-        for name, (low, high, typical) in PPO_RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                rule = f"at least {low}" if high == float("inf") else f"between {low} and {high}"
-                raise ValueError(f"PPOConfig > {name}: must be {rule}, got {value}. Typical: {typical}.")
-        if self.kl_estimator not in ("k1", "k3"):
-            raise ValueError(f"PPOConfig > kl_estimator: must be 'k1' or 'k3', got {self.kl_estimator!r}.")
-        for name, kept in GRPO_ONLY.items():
-            if getattr(self, name) != kept:
-                value = getattr(self, name)
-                raise ValueError(f"PPOConfig > {name}: not used by PPO, leave it at {kept!r}, got {value!r}.")
-
-
-class ValueHead(nn.Module):
-    """V(s_t): one linear unit on the policy's last hidden state, 0 everywhere before training.
-
-    It sits inside the policy, so that both share a forward pass, an optimizer and a distributed wrapper:
-    called with `fused_lm_head=True`, the policy returns `values` beside `log_probs` and `entropy`, each
-    (B, T - 1) for T tokens. It is in no state dict: what is saved from the policy is a plain language model.
-    """
-
-    def __init__(self, policy: PreTrainedModel) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1, policy.config.get_text_config().hidden_size))
-        self.bias = nn.Parameter(torch.zeros(1))
-        self.hidden = None
-        policy.base_model.register_forward_hook(self._keep_hidden)
-        policy.register_forward_hook(self._add_values, with_kwargs=True)
-
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Values (B, T) of hidden states (B, T, H), in float32 whatever the policy computes in."""
-        with torch.autocast(hidden.device.type, enabled=False):
-            return nn.functional.linear(hidden.float(), self.weight, self.bias).squeeze(-1)
-
-    def _keep_hidden(self, backbone: nn.Module, args: tuple, output: Any) -> None:
-        self.hidden = output.last_hidden_state
-
-    def _add_values(self, policy: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
-        hidden, self.hidden = self.hidden, None
-        if not kwargs.get("fused_lm_head"):
-            return output  # generation
-        return {"log_probs": output.log_probs, "entropy": output.entropy, "values": self(hidden[:, :-1])}
-
-    def _save_to_state_dict(self, *args: Any) -> None:
-        pass
-
-    def _load_from_state_dict(self, *args: Any) -> None:
-        pass
-
-
-class PPOTrainer(GRPOTrainer):
-    """Trains a language model with PPO against reward functions and reward models.
-
-    The arguments are GRPOTrainer's (text only), with `args` a [`PPOConfig`], and `ref_model`: the model,
-    folder or Hub id that the KL penalty compares with. By default that is the policy as it entered, a frozen
-    copy; with LoRA it is the base model, reached by switching the adapter off.
-
-    A completion for which every reward function returned None is left out of the losses. A checkpoint also
-    holds the value head and the rollout in progress: a run resumed from any step goes on bit for bit.
-    """
-
-    _tag_names: ClassVar[list] = ["trl", "ppo"]
-    _name = "PPO"
-    _paper: ClassVar[dict] = {"title": "Proximal Policy Optimization Algorithms", "id": "1707.06347"}
-
-    def __init__(
-        self,
-        model: str | os.PathLike | PreTrainedModel,
-        reward_funcs: Any,
-        args: PPOConfig | None = None,
-        ref_model: str | os.PathLike | PreTrainedModel | None = None,
-        **kwargs: Any,
-    ) -> None:
-        model = os.fspath(model) if isinstance(model, os.PathLike) else model
-        super().__init__(model, reward_funcs, args or PPOConfig(), **kwargs)
-        is_peft = hasattr(self.model, "get_base_model")
-        policy = self.model.get_base_model() if is_peft else self.model
-        ref_model = None if ref_model is model else ref_model  # freezing it would freeze the policy
-        if ref_model is not None or not is_peft:
-            self.ref_model = self._prepare_reference(ref_model, policy)
-        if not hasattr(policy, "value_head"):
-            policy.value_head = ValueHead(policy).to(self.accelerator.device)
-        self.value_head = policy.value_head
-        self.takes_position_ids = "position_ids" in inspect.signature(policy.forward).parameters
-
-    def _prepare_reference(self, ref_model: Any, policy: PreTrainedModel) -> nn.Module:
-        if ref_model is None:
-            ref_model = copy.deepcopy(policy)
-            ref_model.__dict__.pop("forward", None)  # TRL's patch would still run the policy's weights
-        elif not isinstance(ref_model, nn.Module):
-            load_kwargs = {**(self.args.model_init_kwargs or {}), "device_map": None}
-            ref_model = create_model_from_path(os.fspath(ref_model), **load_kwargs)
-        ref_model.eval().requires_grad_(False)
-        add_fused_lm_head(ref_model, self.temperature, self.args.cast_lm_head_to_fp32)
-        return self.accelerator.prepare_model(ref_model, evaluation_mode=True)
-
-    # Step 1: generate and score ---------------------------------------------------------------------------
-
-    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        rewards = super()._calculate_rewards(*args, **kwargs)  # (completions of all processes, functions)
-        self._scores = (rewards * self.reward_weights.to(rewards.device)).nansum(dim=1)
-        self._is_scored = ~rewards.isnan().all(dim=1)
-        return rewards
-
-    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> tuple[None, None, None]:
-        return None, None, None  # GRPO's own evaluation of a rollout, which step 2 replaces
-
-    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        rollout = super()._generate_and_score_completions(inputs)
-        first = self.accelerator.process_index * len(inputs)
-        mine = slice(first, first + len(inputs))
-        rollout["completion_mask"] = rollout["completion_mask"] * self._is_scored[mine].unsqueeze(1)
-        self._metrics["train"].pop("frac_reward_zero_std", None)  # of groups, which PPO does not have
-        return {**rollout, **self._estimate_advantages(rollout, self._scores[mine])}
-
-    # Step 2: evaluate -------------------------------------------------------------------------------------
-
-    def _evaluate(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor | None, ...]:
-        """Log-probabilities, entropies and (not of the reference) values of the completions, each (B, T)."""
-        prompt_length, length = batch["prompt_ids"].size(1), batch["completion_ids"].size(1)
-        input_ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
-        attention_mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
-        labels = input_ids.masked_fill(attention_mask == 0, -100)
-        labels[:, :prompt_length] = -100
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
-        if self.takes_position_ids:  # prompts are padded on the left: count from their first token
-            inputs["position_ids"] = (attention_mask.cumsum(1) - 1).clamp(min=0)
-        with self.accelerator.autocast():
-            output = model(**inputs, fused_lm_head=True)
-        parts = (output.get(key) for key in ("log_probs", "entropy", "values"))
-        return tuple(None if part is None else part[:, -length:] for part in parts)
-
-    def _reference_logps(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        if self.ref_model is not None:
-            return self._evaluate(self.ref_model, batch)[0]
-        with self.accelerator.unwrap_model(self.model).disable_adapter():
-            return self._evaluate(self.model, batch)[0]
-
-    @torch.no_grad()
-    def _evaluate_rollout(self, rollout: dict[str, torch.Tensor]) -> list[torch.Tensor]:
-        """Log-probabilities under policy and reference, and values, each (B, T), without dropout."""
-        keys = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
-        size, was_training, parts = self.args.per_device_train_batch_size, self.model.training, []
-        self.model.eval()
-        for start in range(0, len(rollout["prompt_ids"]), size):
-            batch = {key: rollout[key][start : start + size] for key in keys}
-            logps, _, values = self._evaluate(self.model, batch)
-            parts.append((logps, self._reference_logps(batch), values))
-        self.model.train(was_training)
-        return [torch.cat(part) for part in zip(*parts, strict=True)]
-
-    # Steps 3 and 4: rewards and advantages ----------------------------------------------------------------
-
-    def _estimate_advantages(self, rollout: dict[str, torch.Tensor], scores: torch.Tensor) -> dict[str, torch.Tensor]:
-        """What the losses compare with, each (B, T), from the scores (B,) of the completions."""
-        args, mask = self.args, rollout["completion_mask"].float()
-        logps, ref_logps, values = self._evaluate_rollout(rollout)
-        rewards, kl = per_token_rewards(scores, logps, ref_logps, mask, args.kl_coef, args.kl_estimator)
-        if args.whiten_rewards:
-            rewards = masked_whiten(rewards, mask, shift_mean=False)
-        advantages, returns = gae(rewards, values, mask, args.gamma, args.lam)
-        self._record(
-            kl=kl.sum(1).mean(),  # of a whole completion
-            rlhf_reward=(scores - args.kl_coef * kl.sum(1)).mean(),
-            value_mean=masked_mean(values, mask),
-            explained_variance=explained_variance(values, returns, mask),
-        )
-        parts = {"old_logps": logps, "old_values": values, "advantages": advantages, "returns": returns}
-        if args.whiten_advantages:
-            # Policy and head share the trunk: measured in the reward's units, the value loss can be too small
-            # to teach it anything. With lam < 1, what the values do not know hardly reaches early tokens.
-            variance = masked_mean((returns - masked_mean(returns, mask)) ** 2, mask)
-            parts["value_scale"] = (masked_mean(advantages**2, mask) + variance).clamp(min=1e-8)
-            parts["advantages"] = masked_whiten(advantages, mask)
-        return parts
-
-    # Step 5: optimise -------------------------------------------------------------------------------------
-
-    def compute_loss(
-        self, model: nn.Module, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **kwargs: Any
-    ) -> torch.Tensor:
-        """Policy loss + `vf_coef` * scaled value loss - `entropy_coef` * entropy of a minibatch, a scalar."""
-        args, mask = self.args, inputs["completion_mask"].float()
-        logps, entropies, values = self._evaluate(model, inputs)
-        policy, clip_fraction = policy_loss(
-            logps, inputs["old_logps"], inputs["advantages"], mask, self.epsilon_low, self.epsilon_high
-        )
-        value, value_clip_fraction = value_loss(
-            values, inputs["old_values"], inputs["returns"], mask, args.cliprange_value
-        )
-        entropy = masked_mean(entropies, mask)
-        self._record(policy_loss=policy, value_loss=value, entropy=entropy)
-        self._record(clip_fraction=clip_fraction, value_clip_fraction=value_clip_fraction)
-        value = value / inputs.get("value_scale", 1)
-        loss = policy + args.vf_coef * value - args.entropy_coef * entropy
-        return loss / (self.current_gradient_accumulation_steps if self.model.training else 1)
-
-    def _record(self, **metrics: torch.Tensor) -> None:
-        """Logs each metric as `ppo/<name>`, averaged over the processes."""
-        local = torch.stack([metric.detach().float() for metric in metrics.values()])
-        means = self.accelerator.gather(local.unsqueeze(0)).mean(dim=0).tolist()
-        for name, mean in zip(metrics, means, strict=True):
-            self._metrics["train" if self.model.training else "eval"][f"ppo/{name}"].append(mean)
-
-    # Checkpoints ------------------------------------------------------------------------------------------
-
-    def _get_train_sampler(self, dataset: Any = None) -> Any:
-        sampler = super()._get_train_sampler(dataset)
-        if self.shuffle_dataset:  # TRL's order depends on the epochs before, which a resumed run has not seen
-            sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
-        return sampler
-
-    def _ppo_state_file(self, checkpoint: str) -> str:
-        return os.path.join(checkpoint, f"ppo_state_{self.accelerator.process_index}.pt")
-
-    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
-        super()._save_optimizer_and_scheduler(output_dir)
-        head = [parameter.detach() for parameter in self.value_head.parameters()]
-        state = {"value_head": head, "step": self._step, "rollout": self._buffered_inputs}
-        os.makedirs(output_dir, exist_ok=True)
-        torch.save(state, self._ppo_state_file(output_dir))
-
-    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        super()._load_optimizer_and_scheduler(checkpoint)
-        if checkpoint is None:
-            return
-        path = self._ppo_state_file(checkpoint)
-        if not os.path.exists(path):
-            raise FileNotFoundError(
-                f"PPOTrainer > resume_from_checkpoint: {path} is missing. "
-                "Resume from a checkpoint of PPOTrainer, with as many processes as wrote it."
-            )
-        state = torch.load(path, map_location=self.accelerator.device.type, weights_only=True)
-        for parameter, saved in zip(self.value_head.parameters(), state["value_head"], strict=True):
-            parameter.data.copy_(saved)
-        self._step, self._buffered_inputs = state["step"], state["rollout"]
+        for known in fields(self):
+            value, rules, name = getattr(self, known.name), known.metadata, f"PPOConfig > {known.name}"
+            if known.name in GRPO_ONLY and value != known.default:
+                raise ValueError(f"{name}: not used by PPO, leave it at {known.default!r}, got {value!r}.")
+            if known.name not in PPOConfig.__annotations__:
+                continue
+            for rule, (holds, words) in BOUNDS.items():
+                if rule in rules and not holds(value, rules[rule]):
+                    raise ValueError(
+                        f"{name}: must be {words} {rules[rule]}, got {value}. Typical: {rules['typical']}."
+                    )
+            if "choices" in rules and value not in rules["choices"]:
+                raise ValueError(f"{name}: must be {' or '.join(map(repr, rules['choices']))}, got {value!r}.")
+        if self.num_generations != 1 or self.num_generations_eval not in (None, 1):
+            raise ValueError("PPOConfig > num_generations: not used by PPO, leave it at 1: one completion a prompt.")
 
 
 # %% Support: The arithmetic of PPO on token sequences: pure functions, no model, no trainer
-def masked_mean(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean of `x` (B, T) over the tokens where `mask` is 1, a scalar; 0 where nothing is unmasked."""
-    return (x * mask).sum() / mask.sum().clamp(min=1.0)
+def of_one_process(x: torch.Tensor) -> torch.Tensor:
+    """The sum of `x` over the processes where there is one."""
+    return x
 
 
-def masked_whiten(x: torch.Tensor, mask: torch.Tensor, shift_mean: bool = True) -> torch.Tensor:
+def masked_mean(
+    x: torch.Tensor,
+    mask: torch.Tensor,
+    total: Callable[[torch.Tensor], torch.Tensor] = of_one_process,
+    count: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Mean of `x` (B, T) over the tokens where `mask` is 1, a scalar; 0 where nothing is unmasked.
+
+    With `count`, the sum over these tokens divided by that number instead.
+    """
+    return total((x * mask).sum()) / (total(mask.sum()) if count is None else count).clamp(min=1.0)
+
+
+def masked_variance(
+    x: torch.Tensor, mask: torch.Tensor, total: Callable[[torch.Tensor], torch.Tensor] = of_one_process
+) -> torch.Tensor:
+    """Variance of `x` (B, T) over the tokens where `mask` is 1, divided by n, a scalar."""
+    return masked_mean((x - masked_mean(x, mask, total)) ** 2, mask, total)
+
+
+def masked_whiten(
+    x: torch.Tensor,
+    mask: torch.Tensor,
+    shift_mean: bool = True,
+    total: Callable[[torch.Tensor], torch.Tensor] = of_one_process,
+) -> torch.Tensor:
     """`x` (B, T) scaled to unit variance over its unmasked tokens; `shift_mean=False` keeps the mean it had.
 
     The variance is the unbiased one (divided by n - 1). Masked tokens come back as 0.
     """
-    mean = masked_mean(x, mask)
-    unbiased = mask.sum() / (mask.sum() - 1).clamp(min=1.0)
-    variance = masked_mean((x - mean) ** 2, mask) * unbiased
+    mean, tokens = masked_mean(x, mask, total), total(mask.sum())
+    unbiased = tokens / (tokens - 1).clamp(min=1.0)
+    variance = masked_variance(x, mask, total) * unbiased
     whitened = (x - mean) * torch.rsqrt(variance + 1e-8)
     return (whitened if shift_mean else whitened + mean) * mask
 
@@ -831,6 +694,7 @@ def policy_loss(
     mask: torch.Tensor,
     epsilon: float,
     epsilon_high: float | None = None,
+    count: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """PPO's clipped surrogate (PPO, equation 7, negated: lower is better) and the fraction of tokens clipped.
 
@@ -840,8 +704,8 @@ def policy_loss(
     ratio = torch.exp((logps - old_logps) * mask)
     clipped = ratio.clamp(1 - epsilon, 1 + (epsilon if epsilon_high is None else epsilon_high))
     unclipped_loss, clipped_loss = -advantages * ratio, -advantages * clipped
-    clip_fraction = masked_mean((clipped_loss > unclipped_loss).float(), mask)
-    return masked_mean(torch.max(unclipped_loss, clipped_loss), mask), clip_fraction
+    clip_fraction = masked_mean((clipped_loss > unclipped_loss).float(), mask, count=count)
+    return masked_mean(torch.max(unclipped_loss, clipped_loss), mask, count=count), clip_fraction
 
 
 def value_loss(
@@ -850,6 +714,7 @@ def value_loss(
     returns: torch.Tensor,
     mask: torch.Tensor,
     cliprange: float,
+    count: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Half the squared error of values clipped around the rollout's, and the fraction of tokens clipped.
 
@@ -857,14 +722,279 @@ def value_loss(
     """
     clipped = torch.clamp(values, old_values - cliprange, old_values + cliprange)
     error, clipped_error = (values - returns) ** 2, (clipped - returns) ** 2
-    clip_fraction = masked_mean((clipped_error > error).float(), mask)
-    return 0.5 * masked_mean(torch.max(error, clipped_error), mask), clip_fraction
+    clip_fraction = masked_mean((clipped_error > error).float(), mask, count=count)
+    return 0.5 * masked_mean(torch.max(error, clipped_error), mask, count=count), clip_fraction
 
 
-def explained_variance(values: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def explained_variance(
+    values: torch.Tensor,
+    returns: torch.Tensor,
+    mask: torch.Tensor,
+    total: Callable[[torch.Tensor], torch.Tensor] = of_one_process,
+) -> torch.Tensor:
     """Share of the variance of `returns` that `values` predict, a scalar: 1 is all of it, 0 none."""
-    errors, targets = (returns - values)[mask.bool()], returns[mask.bool()]
-    return 1 - errors.var(correction=0) / targets.var(correction=0).clamp(min=1e-8)
+    unexplained = masked_variance(returns - values, mask, total)
+    return 1 - unexplained / masked_variance(returns, mask, total).clamp(min=1e-8)
+
+
+# %% Support: PPO for language models on top of TRL: one completion per prompt, a value head, per-token KL, GAE
+class ValueHead(nn.Module):
+    """V(s_t): one linear unit on the policy's last hidden state, 0 everywhere before training.
+
+    It sits inside the policy, so that both share a forward pass, an optimizer and a distributed wrapper:
+    called with `fused_lm_head=True`, the policy returns `values` beside `log_probs` and `entropy`, each
+    (B, T - 1) for T tokens, and the `aux_loss` of a mixture of experts. It is in no state dict: what is saved from
+    the policy is a plain language model. It reads what the LM head reads, which may be narrower than the layers.
+    """
+
+    def __init__(self, policy: PreTrainedModel) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, policy.get_output_embeddings().in_features))
+        self.bias = nn.Parameter(torch.zeros(1))
+        self.hidden = None
+        policy.base_model.register_forward_hook(self._keep_hidden)
+        policy.register_forward_hook(self._add_values, with_kwargs=True)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Values (B, T) of hidden states (B, T, H), in float32 whatever the policy computes in."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            return nn.functional.linear(hidden.float(), self.weight, self.bias).squeeze(-1)
+
+    def _keep_hidden(self, backbone: nn.Module, args: tuple, output: Any) -> None:
+        self.hidden = output.last_hidden_state
+
+    def _add_values(self, policy: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
+        hidden, self.hidden = self.hidden, None
+        if not kwargs.get("fused_lm_head"):
+            return output  # generation
+        return {**output, "values": self(hidden[:, :-1])}
+
+    def _save_to_state_dict(self, *args: Any) -> None:
+        pass
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        pass
+
+
+class PPOTrainer(GRPOTrainer):
+    """Trains a language model with PPO against reward functions and reward models.
+
+    The arguments are GRPOTrainer's (text only), with `args` a [`PPOConfig`], and `ref_model`: the model,
+    folder or Hub id that the KL penalty compares with. By default that is the policy as it entered, a frozen
+    copy; with LoRA it is the base model, reached by switching the adapter off.
+
+    A completion for which every reward function returned None is left out of the losses. A checkpoint also
+    holds the value head and the rollout in progress: a run resumed from any step goes on bit for bit.
+
+    Advantages are whitened over the rollouts of all processes, and a loss is the mean over all tokens of an optimizer
+    step: neither gradient accumulation nor the number of processes changes what is learned.
+    """
+
+    _tag_names: ClassVar[list] = ["trl", "ppo"]
+    _name = "PPO"
+    _paper: ClassVar[dict] = {"title": "Proximal Policy Optimization Algorithms", "id": "1707.06347"}
+
+    def __init__(
+        self,
+        model: str | os.PathLike | PreTrainedModel,
+        reward_funcs: Any,
+        args: PPOConfig | None = None,
+        ref_model: str | os.PathLike | PreTrainedModel | None = None,
+        **kwargs: Any,
+    ) -> None:
+        model = os.fspath(model) if isinstance(model, os.PathLike) else model
+        super().__init__(model, reward_funcs, args or PPOConfig(), **kwargs)
+        is_peft = hasattr(self.model, "get_base_model")
+        policy = self.model.get_base_model() if is_peft else self.model
+        ref_model = None if ref_model is model else ref_model  # freezing it would freeze the policy
+        if ref_model is not None or not is_peft:
+            self.ref_model = self._prepare_reference(ref_model, policy)
+        if not hasattr(policy, "value_head"):
+            policy.value_head = ValueHead(policy).to(self.accelerator.device)
+        self.value_head = policy.value_head
+        self.takes_position_ids = "position_ids" in inspect.signature(policy.forward).parameters
+
+    def _prepare_reference(self, ref_model: Any, policy: PreTrainedModel) -> nn.Module:
+        if ref_model is None:
+            ref_model = copy.deepcopy(policy)
+            ref_model.__dict__.pop("forward", None)  # TRL's patch would still run the policy's weights
+        elif not isinstance(ref_model, nn.Module):
+            load_kwargs = {"trust_remote_code": self.args.trust_remote_code, **(self.args.model_init_kwargs or {})}
+            load_kwargs["device_map"] = None
+            ref_model = create_model_from_path(os.fspath(ref_model), **load_kwargs)
+        ref_model.eval().requires_grad_(False)
+        add_fused_lm_head(ref_model, self.temperature, self.args.cast_lm_head_to_fp32)
+        return self.accelerator.prepare_model(ref_model, evaluation_mode=True)
+
+    # Step 1: generate and score ---------------------------------------------------------------------------
+
+    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        rewards = super()._calculate_rewards(*args, **kwargs)  # (completions of all processes, functions)
+        self._scores = (rewards * self.reward_weights.to(rewards.device)).nansum(dim=1)
+        self._is_scored = ~rewards.isnan().all(dim=1)
+        return rewards
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> tuple[None, None, None]:
+        return None, None, None  # GRPO's own evaluation of a rollout, which step 2 replaces
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        rollout = super()._generate_and_score_completions(inputs)
+        first = self.accelerator.process_index * len(inputs)
+        mine = slice(first, first + len(inputs))
+        rollout["completion_mask"] = rollout["completion_mask"] * self._is_scored[mine].unsqueeze(1)
+        self._metrics[self._mode].pop("frac_reward_zero_std", None)  # of groups, which PPO does not have
+        return {**rollout, **self._estimate_advantages(rollout, self._scores[mine])}
+
+    # Step 2: evaluate -------------------------------------------------------------------------------------
+
+    def _score_tokens(self, model: nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor | None, ...]:
+        """Log-probabilities, entropies and (not of the reference) values of the completions, each (B, T).
+
+        Last comes the load-balancing loss of a mixture of experts, a scalar, or None.
+        """
+        prompt_length, length = batch["prompt_ids"].size(1), batch["completion_ids"].size(1)
+        input_ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+        attention_mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+        labels = input_ids.masked_fill(attention_mask == 0, -100)
+        labels[:, :prompt_length] = -100
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
+        if self.takes_position_ids:  # prompts are padded on the left: count from their first token
+            inputs["position_ids"] = (attention_mask.cumsum(1) - 1).clamp(min=0)
+        if self.aux_loss_enabled:
+            inputs["output_router_logits"] = True
+        with self.accelerator.autocast():
+            output = model(**inputs, fused_lm_head=True)
+        parts = (output.get(key) for key in ("log_probs", "entropy", "values"))
+        return *(None if part is None else part[:, -length:] for part in parts), output.get("aux_loss")
+
+    def _reference_logps(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        if self.ref_model is not None:
+            return self._score_tokens(self.ref_model, batch)[0]
+        with self.accelerator.unwrap_model(self.model).disable_adapter():
+            return self._score_tokens(self.model, batch)[0]
+
+    @torch.no_grad()
+    def _evaluate_rollout(self, rollout: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+        """Log-probabilities under policy and reference, and values, each (B, T), without dropout."""
+        keys = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
+        size, was_training, parts = self.args.per_device_train_batch_size, self.model.training, []
+        self.model.eval()
+        for start in range(0, len(rollout["prompt_ids"]), size):
+            batch = {key: rollout[key][start : start + size] for key in keys}
+            logps, _, values, _ = self._score_tokens(self.model, batch)
+            parts.append((logps, self._reference_logps(batch), values))
+        self.model.train(was_training)
+        return [torch.cat(part) for part in zip(*parts, strict=True)]
+
+    # Steps 3 and 4: rewards and advantages ----------------------------------------------------------------
+
+    def _estimate_advantages(self, rollout: dict[str, torch.Tensor], scores: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What the losses compare with, each (B, T), from the scores (B,) of the completions."""
+        args, mask, total = self.args, rollout["completion_mask"].float(), self._total
+        logps, ref_logps, values = self._evaluate_rollout(rollout)
+        rewards, kl = per_token_rewards(scores, logps, ref_logps, mask, args.kl_coef, args.kl_estimator)
+        if args.whiten_rewards:
+            rewards = masked_whiten(rewards, mask, shift_mean=False, total=total)
+        advantages, returns = gae(rewards, values, mask, args.gamma, args.lam)
+        self._record(
+            kl=kl.sum(1).mean(),  # of a whole completion
+            rlhf_reward=(scores - args.kl_coef * kl.sum(1)).mean(),
+            value_mean=masked_mean(values, mask, total),
+            explained_variance=explained_variance(values, returns, mask, total),
+        )
+        parts = {"old_logps": logps, "old_values": values, "advantages": advantages, "returns": returns}
+        if args.whiten_advantages:
+            # Policy and head share the trunk: measured in the reward's units, the value loss can be too small
+            # to teach it anything. With lam < 1, what the values do not know hardly reaches early tokens.
+            variance = masked_variance(returns, mask, total)
+            parts["value_scale"] = (masked_mean(advantages**2, mask, total) + variance).clamp(min=1e-8)
+            parts["advantages"] = masked_whiten(advantages, mask, total=total)
+        return parts
+
+    def _total(self, x: torch.Tensor) -> torch.Tensor:
+        """The sum of a scalar over all processes."""
+        return self.accelerator.reduce(x, reduction="sum")
+
+    # Step 5: optimise -------------------------------------------------------------------------------------
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **kwargs: Any
+    ) -> torch.Tensor:
+        """Policy loss + `vf_coef` * scaled value loss - `entropy_coef` * entropy of a minibatch, a scalar.
+
+        A mixture of experts adds its load-balancing loss.
+        """
+        args, mask, count = self.args, inputs["completion_mask"].float(), self._tokens_a_call(inputs)
+        logps, entropies, values, aux_loss = self._score_tokens(model, inputs)
+        policy, clip_fraction = policy_loss(
+            logps, inputs["old_logps"], inputs["advantages"], mask, self.epsilon_low, self.epsilon_high, count
+        )
+        value, value_clip_fraction = value_loss(
+            values, inputs["old_values"], inputs["returns"], mask, args.cliprange_value, count
+        )
+        entropy = masked_mean(entropies, mask, count=count)
+        self._record(policy_loss=policy, value_loss=value, entropy=entropy)
+        self._record(clip_fraction=clip_fraction, value_clip_fraction=value_clip_fraction)
+        value = value / inputs.get("value_scale", 1)
+        loss = policy + args.vf_coef * value - args.entropy_coef * entropy
+        if self.aux_loss_enabled:
+            self._record(aux_loss=aux_loss)
+            loss = loss + self.router_aux_loss_coef * aux_loss
+        return loss / (self.current_gradient_accumulation_steps if self.model.training else 1)
+
+    def _tokens_a_call(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The mean number of tokens that a call of `compute_loss` sees in this optimizer step, over all processes."""
+        calls = [inputs]
+        if self.model.training:
+            number = self.args.gradient_accumulation_steps
+            first = self._step % self.args.steps_per_generation // number * number
+            calls = self._buffered_inputs[first : first + number]
+        tokens = sum(call["completion_mask"].sum() for call in calls).float()
+        return self._total(tokens) / (len(calls) * self.accelerator.num_processes)
+
+    @property
+    def _mode(self) -> str:
+        return "train" if self.model.training else "eval"
+
+    def _record(self, **metrics: torch.Tensor) -> None:
+        """Logs each metric as `ppo/<name>`, averaged over the processes."""
+        local = torch.stack([metric.detach().float() for metric in metrics.values()])
+        means = self.accelerator.gather(local.unsqueeze(0)).mean(dim=0).tolist()
+        for name, mean in zip(metrics, means, strict=True):
+            self._metrics[self._mode][f"ppo/{name}"].append(mean)
+
+    # Checkpoints ------------------------------------------------------------------------------------------
+
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        sampler = super()._get_train_sampler(dataset)
+        if self.shuffle_dataset:  # TRL's order depends on the epochs before, which a resumed run has not seen
+            sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
+        return sampler
+
+    def _ppo_state_file(self, checkpoint: str) -> str:
+        return os.path.join(checkpoint, f"ppo_state_{self.accelerator.process_index}.pt")
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        super()._save_optimizer_and_scheduler(output_dir)
+        head = [parameter.detach() for parameter in self.value_head.parameters()]
+        state = {"value_head": head, "step": self._step, "rollout": self._buffered_inputs}
+        os.makedirs(output_dir, exist_ok=True)
+        torch.save(state, self._ppo_state_file(output_dir))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None:
+            return
+        path = self._ppo_state_file(checkpoint)
+        if not os.path.exists(path):
+            raise FileNotFoundError(
+                f"PPOTrainer > resume_from_checkpoint: {path} is missing. "
+                "Resume from a checkpoint of PPOTrainer, with as many processes as wrote it."
+            )
+        state = torch.load(path, map_location=self.accelerator.device.type, weights_only=True)
+        for parameter, saved in zip(self.value_head.parameters(), state["value_head"], strict=True):
+            parameter.data.copy_(saved)
+        self._step, self._buffered_inputs = state["step"], state["rollout"]
 
 
 # %% Support: Rewards beyond a plain function: a reward model as a function, and a penalty below a threshold
@@ -1004,17 +1134,17 @@ if __name__ == "__main__":
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
-# eNrFWFFv2zYQ/iscn+zCdiTbcRIDxZAtbVGgw9qk2IsdCLR0srlSJEdRSbwg/31HSknsNYYtW0HUh0pn3sf7jvcdydzTOUgwTBAuU0XH99QuNdAxvVze
-# gCTaqL8htiTlAmiHGm+8AZNzJXHQoHfcC+gD/gD/FNxAQjSLf7A55HQ8uaeSZQ7Ke0VCZJFUCf7UoQk3L9gfrjv00+cLOg46lCWJkohyj+CpULfulQrB
-# Mtbtd09m7ouJuTLcLjKSoTviJcwyBC/B3PwerN+hzwHfhDiAJyAtTzm8EETvi2LJH/gmcGBumQXiYcd0fn711/m38+r57Uz8PnxPfaDcIjhmsBz4RHvG
-# cpczzQzLfPia2QXaM7Cs66kcfXki1F2kLi9V8mdImdlwRB+QPpe6sI4QpkcV9vlDq5zcYbZ6Qfm+9O8PnYr4oD7xC2SQgz2Yel5kGTPcr/VP/K0RXcFn
-# R1Ykxs2kBbfezLicjPsBPte1iYfHq9SHdalfnh/MWSjD1ujiTOGo4+0RE3qBgwf96jsxSiMlz+G4LtdBsMr1uB7Xq4/fD1/e1K4xlUUW+eWLQKt4gbbQ
-# hXvLTFboKLegnSlAU8buIgFy7gohDPq4ThpMlMANj6GCmDEbL6Kc/wt+HeeGJRz5RCyOi6wQzIX0iDncJXU+XS8qZPR2CsFobH11eHGM+8OdJbLOfb1w
-# TuqxvwRcz4ZaoyMX5bEyLzbIWACTRhx9EFDYBZjzz5Fe2gVn3XDWTSApNCRRZHw8UVQlaq/WuZ6e4VoPOa2Xnq9f/zy8KLTaRVfbJONEFqtMC/BaedTb
-# qBE1jTaq6ewN1cS42aqmrjaQggEZu6oTPHPCCp2i6vNeV1IY1KN+0UCtJLvVyls03LONJRKG+/Scj4WMXRCHn8jwSJJGTCZRyiXPF5CspTCujpGQkp9H
-# tp4VlXfIu3c/MLJ53h5PJcFnSt2/kKTKEEYefUh5DloSlRJm8ZiaWzIIyK0yCWIIyHPvAJiSpbeSGSyVTHolXAnt22RO3pPJdWlwLs/B4Ll95Suv4nGP
-# hTuLbqtDU8JzLjGJqIEVQh2SW9MmIHJYGT4JridTTIq0uEJTer2CrFQklJwjOtZXC+ur5Sbr+c2q1W6TLtLskKD97FKy6DGtQSYt54XlieOeoI5Kl17Q
-# dmF6OINRcd1q99Alv8WTfqs1pZibDqb7l/K/X6e0XQXuXMv5DNjCyGrKqaT1a/Z/8q55hfh02YC+52Z3gb9asw/7m6Vc83pxxW6gmcMDqouJtdTstffj
-# jWEjt5r3hw93Whl7FWO1NnB3eoR54rcHm/I6hD+jfCX47lleiREUiRAXN3aOBO78bbtEJI7FirXyxT4mfWccrJp8QOseLn8v4IcN4Ycb8PsN4fc34A92
-# xR/tl59hQ/ib8nPcEH7/0PxvwR9swB/tin+6X/5PGsIPD62f01fO/+l++T/dFT8MXlkA2ybYtAJnTU1w8BJsm2DTGoQ7N2l3xN6rS+8+Q3/bDE97VLW3
-# TR7/sBu6rcxdzfDga1SGu12POjCNW5Y1BTz8ByweeUU=
+# eNrFWF1v2zYU/Sscn+zCdiQ7dhIDxZCtHyjQYV0y7MUOBFq6srlSJEdRSbwg/32XlJLYaxxbtoKoD5Vo8vCew3suydzROUgwTBAuU0XHd9QuNdAxvVhe
+# gyTaqL8htiTlAmiHGt94DSbnSmKnQW/YC+g9/gD/FNxAQjSLv7M55HQ8uaOSZQ7Kj4qEyCKpEvypQxNunmm/v+rQz18+0HHQoSxJlESUOwRPhbpxr1QI
+# lrFuv3syc19MzJXhdpGRDIcjXsIsQ/ASzM3vwfod+hTwdYgdeALS8pTDM0H0viqW/IZvAjvmllkgHnZM5+eXf53/cV49v5yJX4/fUx8otwiOCpYdH2nP
+# WO4008ywzIevmV1gewaWdT2Vo6+PhLqL1OlSiT9DysyGI3qP9LnUhXWEUB5V2KcPrXJyi2r1gvJ96d/vOxXxQX3iH5BBDvZg6nmRZcxwv9Y/8LdGdAWf
+# HVmRGDeTFtz6ZsblZNwP8LmqTTwcrlI/rkv94vxgzkIZtkYXZwpHHd8eMaEX2HnQr74TozRS8hyGdbkOglWuw3pcLz/9efjypnaNqQBmJJfzyCCqjzUI
+# MCxZZJFf1Qi0ihfYNXQsbpjJCh3lFrRrCrApY7eRADl3+REGfVw+DSZK4JrHUEHMmI0XUc7/Bb+8c8MSjjQjFsdFVgjmIn3APN5FUa/is8YZvZ1xMBpb
+# 3zTeM+P+8c7OWee+nk8n9dhfAK5nQxXTkYvyWJln62aMaSaNOPoooLALMOdfIr20C8664aybQFJoSKLI+HiiqBJqr4q6Ls/xWmk5rSfPt2+/H54UWm21
+# W7jRbtuc5LwXq0wL8BZ6sOGoEZONNprs7A1NxrjZarKuNpCCARm7ZBQ8c34LndHq8143WBjUo/6hgRRKXk6hIXRfKNhvUZ3PNiZOGO5ToD4VMnZBHH6q
+# w2NNGjGZRCmXPF9AsiZsXB1FISU/9mw9+SzvkHfvvmNk87w9nkqCz5S6fyFJlSGMPIwh5VlqSVRKmMWjbm7JICA3yiSIISDP/QBASZa+lcxgqWTSK+FK
+# aF9Tc/KeTK7KBjfkKRg8+6985VU87rFwa3HYateU8JxLFBGdsUKoQ3Jr2gREDivdJ8HVZIqiSIsrNKVXK8hKRULJOaJjfrUwv1pusp7f2VrtNukizQ4J
+# 2k9DShY9pjXIpOVGYXpiv0eoo3JIL2i7MD2cwai4brV7OCS/wdtCqzWlqE0H5f6p/O/nKW1Xgbuh5XwGbGFkNeVU0vo5+z/T17yGfL5owPVz87Lt+1tt
+# /2obQ9jfbPCaF5dLdg3NnD/Qc0ysCbbX8QHvIhu51byZfLzVytjLGHO4gVvZA8wjvz3YlBct/BlNLcHX1PKyjaBIhLi4sZ4kcOvv8SUicSxWWquxWN2k
+# r5eD1SYf0PoIp98z+GFD+OEG/H5D+P0N+INd8Uf76XPcEP4mfYYN4fcP1X8L/mAD/mhX/NP99D9pCD88NH9OX1n/0/30P90VPwxe2QDbJti0AmdNTXDw
+# EmybYNMahDsXaXfw3qtK7z5Df9sMj3tUtbdNHv5kHLqtzF3j8DhsVIa7XY86MI1bljUF3P8H8XGV8A==

@@ -14,6 +14,7 @@ from ryven_llm_nodes.catalogue import (
     PPO,
     SFT,
     ExportScript,
+    LLMNode,
     LoadDataset,
     LoadModel,
     LoRA,
@@ -21,6 +22,7 @@ from ryven_llm_nodes.catalogue import (
     RewardModel,
     SaveModel,
 )
+from ryven_llm_nodes.catalogue.train import WITH_LORA
 from ryven_llm_nodes.program.project import Placement, project
 
 SMALL: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -36,6 +38,12 @@ BRIEF: Final = '''def brief_and_finished(completions, **kwargs):
 '''
 SHORT: Final = {"max_length": 1024, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 4}
 ROLLOUT: Final = {"max_completion_length": 64, "gradient_accumulation_steps": 4}
+
+
+def _adapted(kind: type[LLMNode]) -> dict[str, Any]:
+    """The settings of a trainer that trains a LoRA adapter in one pass over its data."""
+    rate = float(f"{kind.all_parameters()['learning_rate'].default * WITH_LORA:.1g}")
+    return {"learning_rate": rate, "num_train_epochs": 1.0}
 
 
 def sft() -> dict[str, Any]:
@@ -57,7 +65,7 @@ def dpo() -> dict[str, Any]:
         Placement("base", LoadModel, {"path": SMALL}, 0, 0),
         Placement("preferences", LoadDataset, {"path": "trl-lib/ultrafeedback_binarized", "limit": 2000}, 0, 1),
         Placement("lora", LoRA, {"r": 16, "lora_alpha": 32}, 0, 2),
-        Placement("dpo", DPO, {"learning_rate": 5e-5, "num_train_epochs": 1.0}, 1, 0),
+        Placement("dpo", DPO, _adapted(DPO), 1, 0),
         Placement("final", SaveModel, {}, 2, 0),
         Placement("script", ExportScript, {}, 2, 1),
     ]
@@ -86,14 +94,14 @@ def full() -> dict[str, Any]:
         Placement("base", LoadModel, {"path": LLAMA, "dtype": "bfloat16"}, 0, 0),
         Placement("summaries", LoadDataset, {"path": "trl-lib/tldr", "split": "train[:20000]"}, 0, 1),
         Placement("lora", LoRA, {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05}, 0, 2),
-        Placement("sft", SFT, {"num_train_epochs": 1.0, "warmup_steps": 100, **SHORT}, 1, 0),
+        Placement("sft", SFT, {**_adapted(SFT), "warmup_steps": 100, **SHORT}, 1, 0),
         Placement("posts", LoadDataset, {"path": "trl-lib/tldr", "split": "train[20000:24000]"}, 1, 2),
         Placement("tldr_score", RewardModel, {"path": scorer, "dtype": "bfloat16"}, 1, 3),
-        Placement("ppo", PPO, {"num_train_epochs": 1.0, "per_device_train_batch_size": 4, **ROLLOUT}, 2, 0),
+        Placement("ppo", PPO, {**_adapted(PPO), "per_device_train_batch_size": 4, **ROLLOUT}, 2, 0),
         Placement("pairs", LoadDataset, {"path": "trl-lib/tldr-preference", "limit": 10000}, 2, 2),
-        Placement("dpo", DPO, {"num_train_epochs": 1.0, **SHORT}, 3, 0),
+        Placement("dpo", DPO, {**_adapted(DPO), **SHORT}, 3, 0),
         Placement("brief_and_finished", RewardFunction, {"code": BRIEF}, 3, 2),
-        Placement("grpo", GRPO, {"num_train_epochs": 1.0, **ROLLOUT}, 4, 0),
+        Placement("grpo", GRPO, {**_adapted(GRPO), **ROLLOUT}, 4, 0),
         Placement("final", SaveModel, {"dtype": "bfloat16"}, 5, 0),
         Placement("script", ExportScript, {}, 5, 1),
     ]

@@ -61,6 +61,18 @@ def test_the_default_flow() -> None:
     assert "threshold=0.7" in program(templates.full(), Path()).script.text
 
 
+@pytest.mark.parametrize("name", templates.TEMPLATES)
+def test_an_adapter_trains_at_a_rate_for_adapters(name: str) -> None:
+    """Ten times the rate for all weights, as the help says."""
+    steps = [step for step in graph(templates.TEMPLATES[name](), Path()).steps if step.node.family == "trainer"]
+    for step in steps:
+        parameter = step.node.all_parameters()["learning_rate"]
+        factor = 10 if "adapter" in step.wires else 1
+        assert step.setting("learning_rate") == pytest.approx(parameter.default * factor)
+        assert "LoRA: about ten times that" in parameter.typical
+    assert steps
+
+
 class TestExamples:
     def test_the_flow_is_the_template(self, tmp_path: Path) -> None:
         written = save(templates.full(), tmp_path / "f.json").read_text(encoding="utf-8")

@@ -35,6 +35,8 @@ WITHHELD: Mapping[str, str] = {
     "resume_from_checkpoint": "is decided by the run.",
 }
 FIXED_BY_PPO = ("num_generations", "num_generations_eval", "beta", "scale_rewards", "loss_type")
+WITH_LORA = 10
+"""How much higher a learning rate is with a LoRA adapter than for all weights; the help of each rate says so."""
 PPO_ESSENTIALS = ("learning_rate", "epsilon", "vf_coef", "entropy_coef", "gamma", "lam", "kl_coef")
 
 
