@@ -35,7 +35,9 @@ from operator import ge, gt, le, lt
 from pathlib import Path
 from typing import Any, ClassVar
 
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the libraries below are imported
+# Read when the libraries below are imported.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads leave the processor to others
 
 import torch
 from accelerate import PartialState

@@ -41,6 +41,9 @@ Target = Annotated[Optional[str], typer.Option("--to", metavar="NODE", help="Onl
 
 def main() -> None:
     """Entry point of ``ryven-llm``."""
+    from ryven_llm_nodes.program.environment import prepare_environment
+
+    prepare_environment()  # whatever a command imports later
     app()
 
 

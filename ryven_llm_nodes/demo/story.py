@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -38,6 +37,7 @@ from ryven_llm_nodes.demo.model import (
 )
 from ryven_llm_nodes.errors import DemoError
 from ryven_llm_nodes.program import Program, build, read_flow
+from ryven_llm_nodes.program.environment import prepare_environment
 from ryven_llm_nodes.program.project import Placement, project, write_project
 
 MODEL: Final = "base-model"
@@ -179,7 +179,7 @@ def run_demo(folder: Path) -> None:
 
     started = time.monotonic()
     console = Console(soft_wrap=True)
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    prepare_environment()
     data = prepare(folder, lambda line: console.print(line, highlight=False, markup=False))
     program = build(read_flow(folder / FLOW))
     outcome = show_run(program, folder / "models")

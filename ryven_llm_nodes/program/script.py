@@ -16,6 +16,7 @@ from ryven_llm_nodes.catalogue.cell import Cell, indent, literal
 from ryven_llm_nodes.catalogue.places import ROOT
 from ryven_llm_nodes.errors import LLMNodesError, one_line
 from ryven_llm_nodes.program.carried import flow_comment
+from ryven_llm_nodes.program.environment import ENVIRONMENT
 from ryven_llm_nodes.program.graph import Graph, Step
 from ryven_llm_nodes.program.imports import Imports
 from ryven_llm_nodes.program.names import identifier
@@ -155,7 +156,8 @@ def _imports(graph: Graph, cells: Mapping[str, Cell], folder: Path, imports: Imp
         "# %% Imports",
         imports.standard,
         "",
-        'os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the libraries below are imported',
+        "# Read when the libraries below are imported.",
+        *(f"os.environ.setdefault({literal(n)}, {literal(v)})  # {why}" for n, (v, why) in ENVIRONMENT.items()),
         "",
         imports.others,
     ]

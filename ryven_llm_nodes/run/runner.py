@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from typing import Any
 from ryven_llm_nodes.catalogue import ExportScript, SaveModel
 from ryven_llm_nodes.errors import Cancelled, LLMNodesError
 from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.program.environment import prepared_environment
 from ryven_llm_nodes.program.files import write_whole
 from ryven_llm_nodes.run.alone import alone_in
 from ryven_llm_nodes.run.events import (
@@ -108,7 +106,7 @@ class _Run:
 
     def _run(self) -> None:
         self.tell(Log("", "loading torch, transformers and TRL"))
-        with _no_usage_pings(), LoadedProgram(self.program, self.output_dir) as loaded:
+        with prepared_environment(), LoadedProgram(self.program, self.output_dir) as loaded:
             steps = [step for step in self.program.steps if step.name in loaded.script.statements]
             sources = [step for step in steps if not step.wires]
             for step in sources:
@@ -214,15 +212,3 @@ class _Run:
                 path = self.output_dir / Path(step.setting("path")).expanduser()
                 write_whole(path, self.program.script_for(path.parent).text)
                 self.tell(StageFinished(step.name, str(path)))
-
-
-@contextmanager
-def _no_usage_pings() -> Iterator[None]:
-    """TRL and the Hub's client report their use unless told otherwise; the flow did not ask for that."""
-    before = os.environ.get("HF_HUB_DISABLE_TELEMETRY")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop("HF_HUB_DISABLE_TELEMETRY", None)

@@ -26,7 +26,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the libraries below are imported
+# Read when the libraries below are imported.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads leave the processor to others
 
 import torch
 from accelerate import PartialState
