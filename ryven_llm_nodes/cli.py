@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from ryven_llm_nodes import __version__
 from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, UsageError, suggestion
@@ -151,39 +150,17 @@ def _allow(graph: Graph, folder: Path, trust: bool) -> None:
 
 @app.command()
 def nodes(
-    name: Annotated[Optional[str], typer.Argument(metavar="NODE", help="Show every parameter of this node.")] = None,
+    name: Annotated[
+        Optional[str], typer.Argument(metavar="[NODE[.PARAMETER]]", help="A node, or one of its parameters in full.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="A line for every parameter of NODE.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with every parameter.")] = False,
 ) -> None:
-    """List the nodes, or everything that can be set on one, with defaults and help."""
-    from ryven_llm_nodes.catalogue import ALL_NODES
+    """List the nodes, the essential parameters of one, or one parameter in full, with defaults and help."""
+    from ryven_llm_nodes.terminal_nodes import show_nodes
 
     with _plain_errors():
-        known = {node.__name__.lower(): node for node in ALL_NODES}
-        if name is None:
-            table = Table("node", "inputs", "outputs", "what it does", box=None, pad_edge=False)
-            for node in ALL_NODES:
-                ports = (", ".join(port.label for port in ports) for ports in (node.in_ports, node.out_ports))
-                table.add_row(node.__name__, *ports, node.summary())
-            Console().print(table)
-            return
-        found = known.get(name.replace(" ", "").lower())
-        if found is None:
-            raise UsageError(f"there is no node {name!r}.{suggestion(name.lower(), list(known))}")
-        Console().print(_parameter_table(found))
-
-
-def _parameter_table(node) -> Table:  # type: ignore[no-untyped-def]
-    """Every parameter of a node: the essential ones first, then every other field of its configuration."""
-    from ryven_llm_nodes.catalogue.parameters import UNKNOWN
-
-    essential = {parameter.name for parameter in node.parameters}
-    longest = max(map(len, node.all_parameters()))  # a name is there to be copied: never shortened
-    others = (Column(title, overflow="fold") for title in ("default", "usual", "help"))
-    table = Table(Column("parameter", min_width=longest), *others, box=None, pad_edge=False)
-    for parameter in node.all_parameters().values():
-        default = "(computed)" if parameter.default is UNKNOWN else repr(parameter.default).split("\\n")[0][:32]
-        style = "bold" if parameter.name in essential else ""
-        table.add_row(parameter.name, escape(default), escape(parameter.typical), escape(parameter.help), style=style)
-    return table
+        show_nodes(Console(), name, everything, as_json)
 
 
 @app.command()
@@ -238,7 +215,11 @@ def install(
 
     with _plain_errors():
         place = ryven.uninstall(folder) if remove else ryven.install(folder)
-        typer.echo(f"removed {place}" if remove else f"Ryven now finds the nodes in {place}")
+        if remove:
+            typer.echo(f"removed {place}")
+            return
+        typer.echo(f"Ryven now finds the nodes in {place}")
+        typer.echo(ryven.HOW_TO_START.format(file=place / "nodes.py"))
 
 
 @app.command()

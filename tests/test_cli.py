@@ -305,7 +305,7 @@ class TestNodes:
             assert name in output
 
     def test_everything_that_can_be_set(self) -> None:
-        output = ryven_llm("nodes", "sft")[1]
+        output = ryven_llm("nodes", "sft", "--all")[1]
         for name in ("learning_rate", "5e-05", "gradient_checkpointing"):
             assert name in output
         assert ryven_llm("nodes", "Reward Function")[0] == 0
