@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
@@ -17,7 +18,7 @@ from ryven_llm_nodes import __version__
 from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, UsageError, suggestion
 
 if TYPE_CHECKING:
-    from ryven_llm_nodes.program import Graph
+    from ryven_llm_nodes.program import Graph, Program
 
 app = typer.Typer(
     help="Draw a post-training pipeline in Ryven, run it with TRL, and take the plain script with you.",
@@ -34,6 +35,9 @@ FlowTitle = Annotated[Optional[str], typer.Option("--flow", help="Which flow, wh
 Settings = Annotated[
     Optional[list[str]],
     typer.Option("--set", metavar="NODE.PARAM=VALUE", help="Set a parameter for this time; may be repeated."),
+]
+Processes = Annotated[
+    int, typer.Option("--processes", min=1, help="How many processes the script is to be launched with.")
 ]
 Target = Annotated[Optional[str], typer.Option("--to", metavar="NODE", help="Only this node and what it needs.")]
 
@@ -80,10 +84,10 @@ def _options(
 
 
 @app.command()
-def check(flow: FlowFile, title: FlowTitle = None, settings: Settings = None) -> None:
+def check(flow: FlowFile, title: FlowTitle = None, settings: Settings = None, processes: Processes = 1) -> None:
     """Find everything that is wrong with a flow, at once, without running it. Exit status 2 if anything is."""
     with _plain_errors():
-        program = _program(flow, title, settings, None)
+        program = _program(flow, title, settings, None, processes)
         stages = [step.label for step in program.steps if step.node.family == "trainer"]
         typer.echo(f"{flow}: no problems; {len(program.steps)} nodes, stages: {', '.join(stages) or 'none'}")
 
@@ -97,12 +101,13 @@ def export(
     title: FlowTitle = None,
     to: Target = None,
     settings: Settings = None,
+    processes: Processes = 1,
 ) -> None:
     """Write the flow as one plain Python script that needs nothing of this package."""
     from ryven_llm_nodes.program.files import write_whole
 
     with _plain_errors():
-        program = _program(flow, title, settings, to)
+        program = _program(flow, title, settings, to, processes)
         if output is None:
             sys.stdout.write(program.script.text)
             return
@@ -294,11 +299,11 @@ def demo(
         run_demo(folder)
 
 
-def _program(flow: Path, title: str | None, settings: list[str] | None, to: str | None):  # type: ignore[no-untyped-def]
+def _program(flow: Path, title: str | None, settings: list[str] | None, to: str | None, processes: int = 1) -> Program:
     from ryven_llm_nodes.program import apply_settings, build, read_flow
     from ryven_llm_nodes.program.settings import find_step
 
-    graph = apply_settings(read_flow(flow, title), settings or [])
+    graph = replace(apply_settings(read_flow(flow, title), settings or []), processes=processes)
     return build(graph.upstream([find_step(graph, to).name]) if to else graph)
 
 
