@@ -151,7 +151,7 @@ def _status(run: PastRun) -> str:
 
 
 def _versions(run: PastRun) -> str:
-    return ", ".join(f"{name} {version}" for name, version in run.versions.items())
+    return ", ".join(f"{name} {version}" for name, version in {**run.versions, **run.machine}.items())
 
 
 def _diff(lines: Sequence[str]) -> str:

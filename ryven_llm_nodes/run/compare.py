@@ -36,12 +36,13 @@ class Curves:
 
 
 def differences(first: PastRun, second: PastRun) -> list[Difference]:
-    """Everything in which two runs differ: settings, nodes, wires, data, versions."""
+    """Everything in which two runs differ: settings, nodes, wires, data, versions, machine."""
     return [
         *flow_differences(_graph(first), _graph(second)),
         *_changes("ended", _early(first), _early(second)),
         *_changes("data", _data(first), _data(second)),
         *_changes("version", first.versions, second.versions),
+        *_changes("machine", first.machine, second.machine),
     ]
 
 

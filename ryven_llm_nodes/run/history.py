@@ -77,6 +77,11 @@ class PastRun:
         return f"{state} ({done:.0f} of {total:.0f})" if done is not None and total and done < total else state
 
     @property
+    def machine(self) -> dict[str, str]:
+        """What the weights depend on beside versions: the number of torch's threads, the kind of processor."""
+        return {str(name): str(value) for name, value in self._table("machine").items()}
+
+    @property
     def versions(self) -> Mapping[str, str]:
         """Those of Python and the libraries."""
         return self._table("versions")

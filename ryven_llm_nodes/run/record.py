@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -76,6 +78,7 @@ class Record:
             "began": _now().isoformat(timespec="seconds"),
             "seconds": 0.0,
             "versions": versions(),
+            "machine": {},
             "data": {},
             "stages": stages,
         }
@@ -92,6 +95,11 @@ class Record:
             if stage.get("state") == "running":
                 stage["state"] = self.summary["status"]
         self._safely(self._write_summary)
+
+    def add_machine(self) -> None:
+        """Notes what else the weights depend on, once torch is loaded: sums are split among its threads."""
+        torch = sys.modules["torch"]
+        self.summary["machine"] = {"threads": str(torch.get_num_threads()), "processor": platform.machine()}
 
     def add_data(self, step: Step, key: Key, loaded: Any) -> None:
         """Notes what the source ``step`` has loaded: its files with their sha256; of a data set, rows and columns."""

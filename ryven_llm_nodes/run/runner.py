@@ -107,6 +107,7 @@ class _Run:
     def _run(self) -> None:
         self.tell(Log("", "loading torch, transformers and TRL"))
         with prepared_environment(), LoadedProgram(self.program, self.output_dir) as loaded:
+            self.record.add_machine()
             steps = [step for step in self.program.steps if step.name in loaded.script.statements]
             sources = [step for step in steps if not step.wires]
             for step in sources:

@@ -81,7 +81,7 @@ class TestDamage:
 
     @pytest.mark.parametrize("value", [None, 1, "x", [], {"a": None}, {"a": {"done": "x", "total": []}}])
     def test_a_summary_with_anything_in_it(self, value: Any, tmp_path: Path) -> None:
-        names = ("stages", "seconds", "began", "flow", "data", "versions", "error")
+        names = ("stages", "seconds", "began", "flow", "data", "versions", "machine", "error")
         for i, name in enumerate(names):
             run = write(tmp_path / "run-records" / str(i), **{name: value})
             assert isinstance(f"{run.name} {run.flow} {run.began} {run.seconds} {run.error}", str)
@@ -134,6 +134,7 @@ class TestComparing:
         later = {
             "data": {"rows": {"files": {"a.jsonl": "0" * 64}, "rows": 3}},
             "versions": {"trl": "2"},
+            "machine": {"threads": "2"},
             "stages": {"dpo": {"state": "done", "done": 1, "total": 2}},
         }
         assert self.pair(tmp_path, flows.alone("dpo"), flows.alone("dpo"), **later) == [
@@ -141,6 +142,7 @@ class TestComparing:
             ("data rows a.jsonl", "-", "sha256 000000000000"),
             ("data rows rows", "-", "3"),
             ("version trl", "-", "2"),
+            ("machine threads", "-", "2"),
         ]
 
     def test_curves_side_by_side(self, tmp_path: Path) -> None:

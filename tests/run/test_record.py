@@ -44,6 +44,7 @@ class TestARunThatIsDone:
         assert [stage["folder"] for stage in run.stages.values()] == list(flows.METHODS)
         assert run.seconds > 0
         assert {"Python", "torch", "transformers", "trl", "datasets"} <= set(run.versions)
+        assert run.machine["threads"] == "1", "the tests of running take one"
 
     def test_says_what_it_read(self, folder: Path, workspace: Path) -> None:
         import hashlib
