@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -46,4 +47,24 @@ def run_with_little_memory(workspace: Path, output_dir: Path, settings: dict[str
     outcome = run_program(flows.program(flows.alone("sft", **settings), workspace), output_dir, starve)
     resource.setrlimit(resource.RLIMIT_AS, limits)
     sender.send(str(outcome.error))
+    os._exit(0)
+
+
+def run_and_tell_what_was_opened(workspace: Path, output_dir: Path, drawn: flows.Project, sender: Connection) -> None:
+    """Runs a flow; sends what went wrong, if anything, and every file below ``workspace`` that was opened."""
+    import torch
+
+    from ryven_llm_nodes.run import run_program
+
+    torch.set_num_threads(1)
+    opened: set[str] = set()
+
+    def note(event: str, args: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(args[0], str) and args[0].startswith(str(workspace)):
+            opened.add(args[0])
+
+    program = flows.program(drawn, workspace)
+    sys.addaudithook(note)
+    outcome = run_program(program, output_dir)
+    sender.send((str(outcome.error or ""), sorted(opened)))
     os._exit(0)

@@ -74,6 +74,7 @@ class Cell:
     ``imports`` are import statements; those from ``ryven_llm_nodes.runtime`` are replaced by the source itself.
     ``definition`` stands at module level, ``statement`` in ``main()``. ``values`` are what the outputs stand for.
     ``config`` names the function that makes a trainer's configuration, so that it can be tried before it is needed.
+    ``modules`` are those beside the flow that code of the user's own imports.
     ``defines`` and ``borrows`` are the names that code of the user's own defines and imports at module level, beside
     everybody else's.
     """
@@ -83,6 +84,7 @@ class Cell:
     statement: str = ""
     values: Mapping[str, Value] = field(default_factory=dict)
     config: str = ""
+    modules: tuple[str, ...] = ()
     defines: frozenset[str] = frozenset()
     borrows: frozenset[str] = frozenset()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ryven_llm_nodes.catalogue.beside import hiding_libraries, modules_of
 from ryven_llm_nodes.catalogue.cell import Cell, RewardPart, RewardValue, call, literal
 from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import choice, number, text, whole
@@ -58,7 +59,8 @@ class RewardFunction(LLMNode):
         code = read_code(context["code"], context["function"]).named(context.name)
         part = RewardPart(code.function.name, is_async=code.is_async)
         values = {"reward": RewardValue((part,))}
-        return Cell(definition=code.text, values=values, defines=code.names, borrows=code.imported)
+        modules = tuple(modules_of(code.text, context.root))
+        return Cell(definition=code.text, values=values, modules=modules, defines=code.names, borrows=code.imported)
 
     @classmethod
     def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
@@ -72,6 +74,8 @@ class RewardFunction(LLMNode):
             return
         if wrong := signature_complaint(code.function):
             yield "code", wrong
+        for name in hiding_libraries(code.text, context.root):
+            yield "code", f"imports {name!r}: a library, and a file beside the flow that hides it; rename the file."
 
 
 class RewardModel(LLMNode):

@@ -12,7 +12,7 @@ from functools import lru_cache
 from ryven_llm_nodes.program.runtime_source import runtime_names
 
 DEFINED = frozenset({"main", "output_dir", "resume", "parser", "ROOT"})
-FIXED = DEFINED | {"argparse", "Path", "torch", "os", "set_seed"}
+FIXED = DEFINED | {"argparse", "Path", "torch", "os", "set_seed", "sys"}
 ARGUMENTS = frozenset({"model", "train_dataset", "eval_dataset", "reward_funcs", "reference", "peft_config", "trainer"})
 
 

@@ -82,6 +82,7 @@ def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path) -> Scrip
     """The script of ``cells`` for a file in ``folder``. Raises LLMNodesError where the text would not compile."""
     imports = Imports(line for step in graph.order for line in cells[step.name].imports)
     imports.add(("import argparse", "import os", "from pathlib import Path", START_OVER))
+    imports.add(("import sys",) if _has_modules(cells) else ())
     support = excerpts(imports.runtime)
     imports.add(line for excerpt in support for line in excerpt.imports)
     text = _Text()
@@ -156,12 +157,19 @@ def _imports(graph: Graph, cells: Mapping[str, Cell], folder: Path, imports: Imp
         beside = "" if root == os.curdir else f" / {literal(Path(root).as_posix())}"
         where = f"ROOT = Path(__file__).resolve().parent{beside}"
         lines += ["", "# Relative paths of data and models are looked up here.", where]
+        if _has_modules(cells):
+            lines.append("sys.path.insert(0, str(ROOT))  # as are modules")
     return "\n".join(lines)
 
 
 def _uses_root(step: Step, cell: Cell) -> bool:
-    """Whether what this package wrote of a step looks something up beside the flow."""
-    return ROOT in cell.statement or (ROOT in cell.definition and not step.node.holds_code)
+    """Whether a step looks something up beside the flow, where this package wrote so, or by an import of its own."""
+    return bool(cell.modules) or ROOT in cell.statement or (ROOT in cell.definition and not step.node.holds_code)
+
+
+def _has_modules(cells: Mapping[str, Cell]) -> bool:
+    """Whether code of a user's imports modules beside the flow."""
+    return any(cell.modules for cell in cells.values())
 
 
 def _main(text: _Text, graph: Graph, cells: Mapping[str, Cell]) -> dict[str, tuple[int, int]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from ryven_llm_nodes.catalogue import ExportScript, SaveModel
+from ryven_llm_nodes.catalogue.beside import modules_of
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.catalogue.places import is_local, leaves, resolve
 from ryven_llm_nodes.catalogue.stage import FILE_FIELDS
@@ -82,7 +83,8 @@ def _of_step(step: Step, graph: Graph, output_dir: Path | None) -> Iterator[Fore
         elif name == place:
             yield from _writes(step, name, value, graph, output_dir)
         elif name in parameters and parameters[name].widget == "code":
-            yield Foreign(step.name, step.label, name, "runs Python code of its own", python(value), "python")
+            code = _with_modules(python(value), graph.root)
+            yield Foreign(step.name, step.label, name, "runs Python code of its own", code, "python")
         elif name in parameters and step.node.family == "trainer" and name not in essential:
             yield from _field(step, parameters[name], value, graph.root)
 
@@ -91,6 +93,13 @@ def python(code: JSON) -> str:
     """``code`` with the line ends that it is run with."""
     text = code if isinstance(code, str) else _written(code)
     return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+
+
+def _with_modules(code: str, root: Path) -> str:
+    """``code`` and, where it imports modules that lie beside the flow, the text of those."""
+    files = {name: file for module in modules_of(code, root).values() for name, file in module.items()}
+    texts = (f"# {name}\n{_read(file)}" for name, file in files.items() if file.suffix == ".py")
+    return "\n\n".join([code, *texts])
 
 
 def _written(value: JSON) -> str:

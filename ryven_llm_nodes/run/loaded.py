@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import linecache
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ class LoadedProgram:
         self.name = f"ryven_llm_flow_{next(_numbers)}"
         self.file = str(program.graph.root / f"<{self.name}>")
         self._tree = ast.parse(self.script.text, self.file)
+        self._beside = {name for cell in program.cells.values() for name in cell.modules}
         self.module = ModuleType(self.name)
         self.module.__dict__.update(__file__=self.file, output_dir=output_dir)
 
@@ -37,6 +39,7 @@ class LoadedProgram:
         lines = self.script.text.splitlines(keepends=True)
         linecache.cache[self.file] = (len(self.script.text), None, lines, self.file)  # for tracebacks and inspect
         sys.modules[self.name] = self.module
+        self._forget_modules()
         try:
             exec(self._code(self._tree.body), self.module.__dict__)
         except BaseException:
@@ -46,7 +49,17 @@ class LoadedProgram:
 
     def __exit__(self, *_: object) -> None:
         sys.modules.pop(self.name, None)
+        place = str(self.module.__dict__.get("ROOT", ""))
+        if self._beside and place in sys.path:  # where the text has put it
+            sys.path.remove(place)
+        self._forget_modules()
         linecache.cache.pop(self.file, None)
+
+    def _forget_modules(self) -> None:
+        """Modules beside the flow may be others in the next run, and are none of this process's own."""
+        for name in [name for name in sys.modules if name.partition(".")[0] in self._beside]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
 
     def run(self, step: str) -> Any:
         """Runs what ``main`` holds of ``step``; returns the value that it assigned to the step's name."""
