@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 DEVICE_FIELDS: Final = ("use_cpu", "bf16", "fp16", "dataloader_pin_memory")
 FILE_FIELDS: Final = ("chat_template_path", "deepspeed", "accelerator_config", "fsdp_config")
 """Fields that may name a file or folder of the user's, which lies beside the flow."""
+EXTRA_STEPS: Final = "extra_steps"
+"""The parameter of a trainer that is no field of its configuration: see runtime/longer.py."""
 RUNTIME: Final = "ryven_llm_nodes.runtime"
 STAGE_IMPORTS: Final = (
     "from pathlib import Path",
@@ -113,6 +115,9 @@ class Stage:
     def _further_imports(self) -> Iterator[str]:
         if self._is_saved:
             yield "from ryven_llm_nodes.runtime.checkpoints import WholeCheckpoints, newest_checkpoint"
+        if self._extra_steps:
+            yield "from transformers import TrainerCallback"
+            yield f"from {RUNTIME}.longer import train_longer"
         if self._reward:
             yield "from collections.abc import Callable"
             for part in self._reward.parts:
@@ -130,17 +135,39 @@ class Stage:
             (f"{argument.name}: {argument.annotation}" for argument in arguments),
             ") -> str:",
         )
+        names = {argument.name for argument in arguments}
         lines = (
             f'"""{self.node.summary().rstrip(".")}."""',
             "if is_finished(output_dir):",
             "    return str(output_dir)",
-            "release_memory()",
-            f"trainer = {self._trainer({argument.name for argument in arguments})}",
-            self._seeding(),
-            f"trainer.train({CONTINUED if self._is_saved else ''})",
+            *(self._two_parts(names) if self._extra_steps else self._training(names)),
             "return save_policy(trainer, output_dir)",
         )
         return f"{signature}\n{indent(chr(10).join(lines))}"
+
+    @property
+    def _extra_steps(self) -> int:
+        return int(self.context[EXTRA_STEPS])
+
+    def _training(self, names: set[str]) -> tuple[str, ...]:
+        return (
+            "release_memory()",
+            f"trainer = {self._trainer(names)}",
+            self._seeding(),
+            f"trainer.train({CONTINUED if self._is_saved else ''})",
+        )
+
+    def _two_parts(self, names: set[str]) -> tuple[str, ...]:
+        """Each part has a trainer of its own: one that has trained holds more than its checkpoint does."""
+        body = "\n".join((*self._training(names), "return trainer"))
+        longer = call("train_longer", "train", self._config_name, "output_dir", extra_steps=literal(self._extra_steps))
+        return (
+            "",
+            f"def train(args: {self.node.config}, part: TrainerCallback) -> {self.node.trainer}:",
+            indent(body),
+            "",
+            f"trainer = {longer}",
+        )
 
     def _seeding(self) -> str:
         """Processes that sample draw each for itself, as TRL has it; the order of rows must be one for all."""
@@ -153,10 +180,10 @@ class Stage:
             given["ref_model"] = self._load_reference(self._reference)
         if self._reward:
             given["reward_funcs"] = self._reward_functions()
-        given["args"] = f"{self._config_name}(output_dir)"
+        given["args"] = "args" if self._extra_steps else f"{self._config_name}(output_dir)"
         given |= {name: name for name in ("train_dataset", "eval_dataset", "peft_config") if name in names}
         if self._is_saved:
-            given["callbacks"] = f"[WholeCheckpoints({CHECKPOINTS})]"
+            given["callbacks"] = f"[WholeCheckpoints({CHECKPOINTS}){', part' if self._extra_steps else ''}]"
         items = (f"{name}={text}" for name, text in given.items())
         return layout(f"{self.node.trainer}(", items, ")", width=0)
 

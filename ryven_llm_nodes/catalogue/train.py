@@ -13,7 +13,7 @@ from ryven_llm_nodes.catalogue.fields import config_fields, own_fields
 from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
 from ryven_llm_nodes.catalogue.places import looks_local, resolve
-from ryven_llm_nodes.catalogue.stage import FILE_FIELDS, Stage
+from ryven_llm_nodes.catalogue.stage import EXTRA_STEPS, FILE_FIELDS, Stage
 from ryven_llm_nodes.errors import shown, suggestion
 
 MODEL = Port("model", "model", help="The policy that is trained: where it is loaded from.")
@@ -40,6 +40,16 @@ WITH_LORA = 10
 PPO_ESSENTIALS = ("learning_rate", "epsilon", "vf_coef", "entropy_coef", "gamma", "lam", "kl_coef")
 
 
+LONGER = whole(
+    EXTRA_STEPS,
+    0,
+    "Optimizer steps to go on for after the training above has ended, from its last checkpoint: weights, optimizer and "
+    "data order go on, and the learning rate follows a schedule over the whole length. A finished stage that differs "
+    "in nothing else is gone on from.",
+    at_least=0,
+)
+
+
 class Trainer(LLMNode):
     """Base of the trainers.
 
@@ -62,7 +72,7 @@ class Trainer(LLMNode):
     def all_parameters(cls) -> Mapping[str, Parameter]:
         own = {parameter.name: parameter for parameter in cls.parameters}
         fields = {n: field for n, field in config_fields(cls.config).items() if n not in cls.withheld}
-        return own | {name: field for name, field in fields.items() if name not in own}
+        return own | {LONGER.name: LONGER} | {name: field for name, field in fields.items() if name not in own}
 
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:
@@ -88,10 +98,20 @@ class Trainer(LLMNode):
         if isinstance(given := context.given.get("model_init_kwargs"), str):  # what Load Model says is added to it
             yield "model_init_kwargs", f"must be a dictionary, got {shown(given)}."
         yield from cls._missing_files(context)
+        yield from cls._extra_complaints(context)
         for port in ("dataset", "eval_dataset"):
             columns = getattr(context.inputs.get(port), "columns", None)
             if columns is not None:
                 yield from ((port, wrong) for wrong in missing_columns(cls.title, cls.needs(context), columns))
+
+    @classmethod
+    def _extra_complaints(cls, context: NodeContext) -> Iterator[Complaint]:
+        if not context[EXTRA_STEPS]:
+            return
+        if context["save_strategy"] == "no":
+            yield EXTRA_STEPS, "goes on from a checkpoint, but save_strategy is 'no'; set it to steps or epoch."
+        if context["save_only_model"]:
+            yield EXTRA_STEPS, "goes on with the optimizer too, which save_only_model leaves out; clear that."
 
     @classmethod
     def _missing_files(cls, context: NodeContext) -> Iterator[Complaint]:

@@ -30,5 +30,5 @@ class EarlyEnd(TrainerCallback):
             if state.is_world_process_zero:
                 note_end(self.folder, *self.at)
             control.should_training_stop = True
-            control.should_save = args.save_strategy != "no"  # from which it can go on, should it be trained longer
+            control.should_save = args.save_strategy != "no"  # from which extra_steps go on
         return control

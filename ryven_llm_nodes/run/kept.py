@@ -9,16 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.program.files import write_whole
 from ryven_llm_nodes.run.alone import is_taken
+from ryven_llm_nodes.run.inputs import FINISHED, RECORD
 from ryven_llm_nodes.run.keys import Key
 
-RECORD: Final = "stage.json"
-FINISHED: Final = "finished"
-"""The marker that the script itself writes once a stage's model is saved (runtime/checkpoints.py)."""
+__all__ = ["FINISHED", "RECORD"]
 
 
 @dataclass(frozen=True)
@@ -120,9 +119,9 @@ def decide(folder: Path, key: Key, fresh: bool) -> Decision:
         if kept.finished:
             return Decision("reuse", _why(kept))
         return Decision("resume", "goes on where it was stopped") if newest_step(folder) else Decision("train")
-    if key.extends(kept.parts) and newest_step(folder):
-        return Decision("resume", f"goes on from its end: {'; '.join(key.differences(kept.parts))}")
-    return Decision("train", "; ".join(key.differences(kept.parts)))
+    if key.first_part is not None and key.first_part.digest == kept.digest and newest_step(folder):
+        return Decision("resume", "goes on from what is kept of it without extra_steps")
+    return Decision("train", key.why_anew(kept.parts))
 
 
 def _why(kept: Kept) -> str:

@@ -5,28 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from platform import python_version_tuple
 from typing import Any, Final
 
-from ryven_llm_nodes.catalogue import LoadDataset, LoadModel, RewardModel
 from ryven_llm_nodes.catalogue.cell import AdapterValue, DatasetValue, ModelValue, RewardPart, RewardValue, Value
-from ryven_llm_nodes.catalogue.columns import matches
 from ryven_llm_nodes.catalogue.node import NodeContext
-from ryven_llm_nodes.catalogue.places import is_local, resolve
-from ryven_llm_nodes.catalogue.stage import FILE_FIELDS
+from ryven_llm_nodes.catalogue.stage import EXTRA_STEPS
 from ryven_llm_nodes.errors import shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.imports import Imports
 from ryven_llm_nodes.program.runtime_source import excerpts
+from ryven_llm_nodes.run.inputs import digests_of
 
 PACKAGES: Final = ("torch", "transformers", "trl", "datasets", "accelerate", "peft")
-TOKENIZER: Final = (".json", ".jinja", ".model")
 LENGTH: Final = {"max_steps", "num_train_epochs"}
-"""The settings that say how long to train, and nothing else."""
+"""The settings that say how long to train."""
+PARTS: Final = ("settings", "inputs", "files", "versions")
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,8 @@ class Key:
     inputs: Mapping[str, str]
     files: Mapping[str, str]
     versions: Mapping[str, str]
+    first_part: Key | None = None
+    """The key of the same training without ``extra_steps``, where it has some: what is kept of that is gone on from."""
 
     @property
     def digest(self) -> str:
@@ -52,7 +51,7 @@ class Key:
     @property
     def parts(self) -> dict[str, Any]:
         """The parts as plain data."""
-        return {name: value if isinstance(value, str) else dict(value) for name, value in vars(self).items()}
+        return {"text": self.text} | {name: dict(getattr(self, name)) for name in PARTS}
 
     def differences(self, before: Mapping[str, Any]) -> Iterator[str]:
         """What is not as it was in ``before`` (the ``parts`` of another key), in words."""
@@ -67,11 +66,15 @@ class Key:
         if self.text != before.get("text") and self.settings == before.get("settings"):
             yield "its code has changed"
 
-    def extends(self, before: Mapping[str, Any]) -> bool:
-        """Whether this is the same stage, only trained longer, so that training can go on from its end."""
-        same = all(self.parts[name] == before.get(name) for name in ("inputs", "files", "versions"))
+    def why_anew(self, before: Mapping[str, Any]) -> str:
+        """Why a stage is trained anew over one with the parts ``before``, and what else there is for a longer one."""
+        differences = "; ".join(self.differences(before))
         changed = {name for name, _, _ in _changes(self.settings, before.get("settings", {}))}
-        return same and bool(changed) and changed <= LENGTH
+        same = all(self.parts[name] == before.get(name) for name in ("inputs", "files", "versions"))
+        if not same or not changed or not changed <= LENGTH:
+            return differences
+        anew = f"{differences}: trained anew, since its learning-rate schedule is another"
+        return f"{anew}; to go on from the end of a finished stage, keep its length and set {EXTRA_STEPS}"
 
 
 def _changes(now: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -100,13 +103,16 @@ def keys_of(program: Program, endings: Callable[[str, Key], str] = lambda step, 
 
 def _key(program: Program, step: Step, outcomes: Mapping[str, str]) -> Key:
     defaults = step.node.all_parameters()
+    given = {name: value for name, value in step.given.items() if name != EXTRA_STEPS}
+    shorter = replace(step, given=given) if step.given.get(EXTRA_STEPS) and EXTRA_STEPS in defaults else None
     settings = {n: v for n, v in step.meaning.items() if n in defaults and v != defaults[n].default}
     return Key(
         settings=settings,
         text=_normal_text(program, step),
         inputs={port: f"{outcomes[wire.step]}.{wire.port}" for port, wire in step.wires.items()},
-        files=dict(_files(step, program.graph.root)),
+        files=digests_of(step, program.graph.root),
         versions=versions(),
+        first_part=_key(program, shorter, outcomes) if shorter else None,
     )
 
 
@@ -132,51 +138,6 @@ def _nameless(value: Value, name: str) -> Value:
         parts = (RewardPart(f"{name}_{i}", p.weight, p.imports, p.is_async) for i, p in enumerate(value.parts))
         return RewardValue(tuple(parts))
     return AdapterValue(name)
-
-
-def _files(step: Step, root: Path) -> Iterator[tuple[str, str]]:
-    """The digest of every local file that a step reads by itself, not along a wire."""
-    path = step.given.get("path")
-    if step.node.family == "trainer":
-        files = [file for name in FILE_FIELDS for file in _named_by(step.given.get(name), root)]
-    elif step.node is LoadDataset and isinstance(path, str):
-        files = matches(path, root) or _inside(path, root)
-    elif step.node in (LoadModel, RewardModel) and isinstance(path, str):
-        files = [file for file in _inside(path, root) if file.suffix in (*TOKENIZER, ".safetensors")]
-    else:
-        files = []
-    for file in files:
-        stat = file.stat()
-        yield file.name, _file_digest(file, stat.st_size, stat.st_mtime_ns)
-
-
-def _named_by(value: Any, root: Path) -> list[Path]:
-    """The file, or the files of the tokenizer, that a field of a configuration names."""
-    if not isinstance(value, str) or not is_local(value, root):
-        return []
-    place = resolve(value, root)
-    return [place] if place.is_file() else [file for file in _inside(value, root) if file.suffix in TOKENIZER]
-
-
-def _inside(path: str, root: Path) -> list[Path]:
-    if not is_local(path, root):
-        return []
-    return sorted(file for file in resolve(path, root).glob("**/*") if file.is_file())
-
-
-@lru_cache(maxsize=4096)
-def _file_digest(file: Path, size: int, changed: int) -> str:
-    """The sha256 of a file; read again only where size or time of change are others."""
-    with file.open("rb") as data:
-        return hashlib.file_digest(data, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(data)
-
-
-def _digest(data: Any) -> str:
-    """``hashlib.file_digest`` for Python 3.10."""
-    digest = hashlib.sha256()
-    while block := data.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 @lru_cache

@@ -80,17 +80,6 @@ def test_what_was_made_from_it_is_not_taken_for_the_whole(workspace: Path, tmp_p
     assert weights(tmp_path / "out/final-model") == weights(tmp_path / "whole/final-model")
 
 
-def test_it_can_be_trained_longer_from_there(workspace: Path, tmp_path: Path) -> None:
-    constant = {**SAVED, "lr_scheduler_type": "constant"}
-    kept_at(3, flows.program(flows.alone("sft", **constant), workspace), tmp_path / "out", "sft")
-    longer = flows.program(flows.alone("sft", **constant | {"max_steps": 8}), workspace)
-    events: list[Event] = []
-    run_program(longer, tmp_path / "out", events.append)
-    assert [event.done for event in events if isinstance(event, Progress)] == [3, 4, 5, 6, 7, 8]
-    run_program(longer, tmp_path / "whole")
-    assert weights(tmp_path / "out/sft") == weights(tmp_path / "whole/sft")
-
-
 def test_what_was_asked_of_one_stage_is_not_meant_for_the_next(workspace: Path, tmp_path: Path) -> None:
     """Asked at the very last step, when nothing is left to end."""
     _, events = kept_at(2, flows.program(flows.chain(), workspace), tmp_path, "sft")

@@ -206,13 +206,6 @@ class TestReuse:
         run_program(program, tmp_path, events.append, fresh=True)
         assert not [event for event in events if isinstance(event, StageReused)]
 
-    def test_more_steps_go_on_from_the_end(self, workspace: Path, tmp_path: Path) -> None:
-        run_program(flows.program(drawn("sft"), workspace), tmp_path)
-        events: list[Event] = []
-        run_program(flows.program(drawn("sft", max_steps=8), workspace), tmp_path, events.append)
-        assert [event.done for event in events if isinstance(event, Progress)] == [6, 7, 8]
-        assert "sft: goes on from its end: max_steps was 6, is 8" in logged(events)
-
 
 def ran(project: flows.Project, root: Path, output_dir: Path) -> tuple[list[str], list[str]]:
     """The stages that a second run trains, and what it says about them."""
