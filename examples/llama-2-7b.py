@@ -1095,8 +1095,29 @@ def release_memory() -> None:
         torch.accelerator.empty_cache()
 
 
+def refuse_untrained(trainer: Trainer) -> None:
+    """Raise ValueError where not one optimizer step was made: what would be saved is the model it began with."""
+    if trainer.state.global_step:
+        return
+    args, rows = trainer.args, len(trainer.train_dataset)
+    if hasattr(args, "generation_batch_size"):
+        wanted = args.generation_batch_size // args.num_generations
+    else:
+        wanted = args.train_batch_size * args.world_size if args.dataloader_drop_last else 1
+    why = (
+        f"the {rows} rows that are left to train on do not make one batch of {wanted}"
+        if rows < wanted
+        else "no batch came"
+    )
+    raise ValueError(
+        f"not one optimizer step was made, so nothing was learned: {why}. Give more rows, or lower "
+        "per_device_train_batch_size or gradient_accumulation_steps."
+    )
+
+
 def save_policy(trainer: Trainer, folder: Path) -> str:
     """Write the trained policy, a LoRA adapter merged into it, and its tokenizer; return the folder."""
+    refuse_untrained(trainer)
     policy = trainer.accelerator.unwrap_model(trainer.model)
     if hasattr(policy, "merge_and_unload"):
         merged = policy.merge_and_unload()

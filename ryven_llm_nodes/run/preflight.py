@@ -14,27 +14,35 @@ from ryven_llm_nodes.catalogue.places import is_local, resolve
 from ryven_llm_nodes.catalogue.train import Trainer
 from ryven_llm_nodes.errors import FlowError, Problem, shown
 from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.run.amount import Amount
+from ryven_llm_nodes.run.events import Warned
 from ryven_llm_nodes.run.failures import describe
 from ryven_llm_nodes.run.kept import FINISHED
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.tryout import reward_problems
 
 
-def preflight(program: Program, loaded: LoadedProgram, cancelled: threading.Event) -> None:
+def preflight(program: Program, loaded: LoadedProgram, cancelled: threading.Event) -> list[Warned]:
     """Raises FlowError with everything that would stop a stage of ``program`` later, Cancelled when asked to stop.
+
+    Returns what its user should be warned of.
 
     The data sets have been loaded. Of models only configuration and tokenizer are; reward functions are called once,
     in a namespace apart, with two rows.
     """
-    problems = list(dict.fromkeys(_Preflight(program, loaded, cancelled).problems()))
+    examined = _Preflight(program, loaded, cancelled)
+    problems = list(dict.fromkeys(examined.problems()))
     if problems:
         raise FlowError(problems)
+    return examined.warnings
 
 
 class _Preflight:
     def __init__(self, program: Program, loaded: LoadedProgram, cancelled: threading.Event) -> None:
         self.program, self.loaded, self.cancelled = program, loaded, cancelled
         self.tokenizers: dict[str, Any] = {}
+        self.configs: dict[str, Any] = {}
+        self.warnings: list[Warned] = []
 
     def problems(self) -> Iterator[Problem]:
         for step in self.program.steps:
@@ -42,7 +50,7 @@ class _Preflight:
                 yield from self._model_problems(step)
             elif issubclass(step.node, Trainer):
                 yield from self._config_problems(step)
-                data = list(self._data_problems(step))
+                data = [*self._data_problems(step), *self._amount_problems(step)]
                 yield from data or [*self._template_problems(step), *self._reward_problems(step)]
             yield from self._place_problems(step)
 
@@ -74,7 +82,7 @@ class _Preflight:
         module = self.loaded.module
         configure = module.__dict__[self.program.cells[step.name].config]
         try:
-            configure(module.output_dir / step.name)
+            self.configs[step.name] = configure(module.output_dir / step.name)
         except Exception as error:  # whatever it is, it is what the stage would fail with
             yield step.problem(f"{step.node.config} refuses its settings: {describe(error)}")
 
@@ -84,6 +92,14 @@ class _Preflight:
                 needs = step.node.needs(self._context(step))  # type: ignore[attr-defined]
                 for wrong in missing_columns(step.node.title, needs, tuple(self._data(step, port).column_names)):
                     yield step.problem(wrong, port)
+
+    def _amount_problems(self, step: Step) -> Iterator[Problem]:
+        """A stage that makes no step would hand on the model that it was given, as if it had been trained."""
+        if step.name in self.configs:
+            amount = Amount(step, self.configs[step.name], len(self._data(step)))
+            self.warnings += amount.warnings()
+            yield from amount.problems()
+            yield from amount.end_problems()
 
     def _template_problems(self, step: Step) -> Iterator[Problem]:
         """Conversations need a chat template; without one every method fails, once it has loaded the model."""

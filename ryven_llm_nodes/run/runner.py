@@ -119,7 +119,8 @@ class _Run:
             for step in sources:
                 self._step(step, loaded)
             self.tell(Log("", "checking data, settings and rewards"))
-            preflight(self.program, loaded, self.cancel.event)
+            for warning in preflight(self.program, loaded, self.cancel.event):
+                self.tell(warning)
             self._export_scripts()
             keys = keys_of(self.program)
             for step in sources:
