@@ -14,17 +14,19 @@ from ryven_llm_nodes.catalogue.places import is_local, resolve
 from ryven_llm_nodes.catalogue.train import Trainer
 from ryven_llm_nodes.errors import FlowError, Problem, shown
 from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.run.adapters import adapter_problems
 from ryven_llm_nodes.run.failures import describe
 from ryven_llm_nodes.run.kept import FINISHED
 from ryven_llm_nodes.run.loaded import LoadedProgram
+from ryven_llm_nodes.run.reward_models import reward_model_problems, wrong_head
 from ryven_llm_nodes.run.tryout import reward_problems
 
 
 def preflight(program: Program, loaded: LoadedProgram, cancelled: threading.Event) -> None:
     """Raises FlowError with everything that would stop a stage of ``program`` later, Cancelled when asked to stop.
 
-    The data sets have been loaded. Of models only configuration and tokenizer are; reward functions are called once,
-    in a namespace apart, with two rows.
+    The data sets have been loaded. Of models only configuration and tokenizer are, but for reward models, which score
+    two rows and are given back; reward functions are called once, in a namespace apart, with two rows.
     """
     problems = list(dict.fromkeys(_Preflight(program, loaded, cancelled).problems()))
     if problems:
@@ -34,6 +36,7 @@ def preflight(program: Program, loaded: LoadedProgram, cancelled: threading.Even
 class _Preflight:
     def __init__(self, program: Program, loaded: LoadedProgram, cancelled: threading.Event) -> None:
         self.program, self.loaded, self.cancelled = program, loaded, cancelled
+        self.configs: dict[str, Any] = {}
         self.tokenizers: dict[str, Any] = {}
 
     def problems(self) -> Iterator[Problem]:
@@ -42,9 +45,11 @@ class _Preflight:
                 yield from self._model_problems(step)
             elif issubclass(step.node, Trainer):
                 yield from self._config_problems(step)
+                yield from adapter_problems([*self._lineage(step)], self.configs)
                 data = list(self._data_problems(step))
                 yield from data or [*self._template_problems(step), *self._reward_problems(step)]
             yield from self._place_problems(step)
+        yield from reward_model_problems(self.program, self.loaded, self.tokenizers, self.cancelled)
 
     def _context(self, step: Step) -> NodeContext:
         return NodeContext(step.node, step.name, step.given, {}, self.program.graph.root)
@@ -62,12 +67,14 @@ class _Preflight:
         where = {name: value for name, value in where.items() if value is not None}
         try:
             config = AutoConfig.from_pretrained(place, **where)
-            self.tokenizers[step.name] = AutoTokenizer.from_pretrained(place, **where)
+            tokenizer = AutoTokenizer.from_pretrained(place, **where)
         except Exception as error:  # whatever it is, it is what the stage would fail with
             yield step.problem(f"{shown(place)} cannot be loaded: {describe(error)}", "path")
             return
-        if step.node is RewardModel and config.num_labels != 1:
-            yield step.problem(f"has {config.num_labels} labels; give a sequence classifier with one.", "path")
+        if step.node is RewardModel and (wrong := wrong_head(config)):
+            yield step.problem(wrong, "path")
+        else:
+            self.configs[step.name], self.tokenizers[step.name] = config, tokenizer
 
     def _config_problems(self, step: Step) -> Iterator[Problem]:
         """Builds the configuration: TRL checks combinations of settings there."""
