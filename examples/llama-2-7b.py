@@ -1,12 +1,12 @@
 # /// script
-# requires-python = ">=3.11"
+# requires-python = ">=3.10"
 # dependencies = [
-#     "torch>=2.8,<3",
-#     "transformers>=5.0,<6",
-#     "trl>=1.16,<1.17",
-#     "datasets>=4.0,<6",
-#     "accelerate>=1.10,<2",
-#     "peft>=0.18,<1",
+#     "torch>=2.8",
+#     "transformers>=5.0",
+#     "trl>=1.16",
+#     "datasets",
+#     "accelerate",
+#     "peft",
 # ]
 # ///
 """llama-2-7b: SFT -> PPO -> DPO -> GRPO.
@@ -28,6 +28,7 @@ import json
 import os
 import re
 import shutil
+import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -43,7 +44,8 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import set_seed
 from datasets import Dataset, load_dataset
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
+from peft.tuners.lora import LoraLayer
 from torch import nn
 from transformers import (
     AutoModelForCausalLM,
@@ -114,7 +116,7 @@ def train_sft(
     )
     set_seed(trainer.args.seed)
     trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
-    return save_policy(trainer, output_dir)
+    return save_merged(trainer, output_dir)
 
 
 # %% PPO 'ppo'
@@ -152,7 +154,7 @@ def train_ppo(
     )
     set_seed(trainer.args.seed, device_specific=True)
     trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
-    return save_policy(trainer, output_dir)
+    return save_merged(trainer, output_dir)
 
 
 # %% DPO 'dpo'
@@ -189,7 +191,7 @@ def train_dpo(
     )
     set_seed(trainer.args.seed)
     trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
-    return save_policy(trainer, output_dir)
+    return save_merged(trainer, output_dir)
 
 
 # %% Reward Function 'brief_and_finished'
@@ -238,7 +240,7 @@ def train_grpo(
     )
     set_seed(trainer.args.seed, device_specific=True)
     trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
-    return save_policy(trainer, output_dir)
+    return save_merged(trainer, output_dir)
 
 
 # %% The pipeline
@@ -294,6 +296,147 @@ def main(output_dir: Path, resume: bool = False) -> None:
     print(f"dpo: {dpo}")
     print(f"grpo: {grpo}")
     print(f"final: {final}")
+
+
+# %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
+# bfloat16 where a GPU has it; on a CPU, float32.
+GPU = torch.cuda.is_available()
+
+
+DEVICE = {
+    "use_cpu": not torch.accelerator.is_available(),
+    "bf16": GPU and torch.cuda.is_bf16_supported(),
+    "dataloader_pin_memory": GPU,
+}
+
+
+def release_memory() -> None:
+    """Give back the memory of the stage before: a trainer is part of a reference cycle, so it outlives its function."""
+    gc.collect()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+
+
+def refuse_untrained(trainer: Trainer) -> None:
+    """Raise ValueError where not one optimizer step was made: what would be saved is the model it began with."""
+    if trainer.state.global_step:
+        return
+    args, rows = trainer.args, len(trainer.train_dataset)
+    if hasattr(args, "generation_batch_size"):
+        wanted = args.generation_batch_size // args.num_generations
+    else:
+        wanted = args.train_batch_size * args.world_size if args.dataloader_drop_last else 1
+    why = (
+        f"the {rows} rows that are left to train on do not make one batch of {wanted}"
+        if rows < wanted
+        else "no batch came"
+    )
+    raise ValueError(
+        f"not one optimizer step was made, so nothing was learned: {why}. Give more rows, or lower "
+        "per_device_train_batch_size or gradient_accumulation_steps."
+    )
+
+
+def finish_stage(trainer: Trainer, folder: Path) -> str:
+    """Mark a stage as finished, once all of its folder has reached the disk; return the folder."""
+    if trainer.accelerator.is_main_process:
+        flush(folder)
+    trainer.accelerator.wait_for_everyone()
+    (folder / FINISHED).touch()
+    return str(folder)
+
+
+def copy_model(
+    model: str, folder: Path, dtype: str = "auto", revision: str | None = None, trust_remote_code: bool = False
+) -> str:
+    """Write the model at a Hub id or folder, and its tokenizer, to another folder, in precision ``dtype``."""
+    where = {"revision": revision, "trust_remote_code": trust_remote_code}
+    with PartialState().local_main_process_first():
+        if PartialState().is_main_process:
+            AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **where).save_pretrained(folder)
+            AutoTokenizer.from_pretrained(model, **where).save_pretrained(folder)
+    return str(folder)
+
+
+# %% Support: Saving what a LoRA adapter has learned: merged into its model, opened again, and compared
+ADAPTER_FOLDER = "adapter"  # the folder in a stage's own that holds the adapter alone
+
+
+def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> str:
+    """Write the trained policy, its LoRA adapter merged into it, and its tokenizer; return the folder.
+
+    The stage is finished only if the model, opened from the folder again, gives the logits that base model and adapter
+    gave together. With `keep_adapter`, `folder / "adapter"` holds the adapter for PeftModel.from_pretrained.
+    """
+    refuse_untrained(trainer)
+    policy = trainer.accelerator.unwrap_model(trainer.model).eval()
+    if trainer.accelerator.is_main_process:
+        policy.save_pretrained(folder / ADAPTER_FOLDER)  # all that was learned, should what follows fail
+        expected = fixed_logits(policy.get_base_model())
+        merged = merge_adapter(policy)
+        merged.save_pretrained(folder)
+        trainer.processing_class.save_pretrained(folder)
+        require_same_logits(merged, folder, expected)
+        if not keep_adapter:
+            shutil.rmtree(folder / ADAPTER_FOLDER)
+    return finish_stage(trainer, folder)
+
+
+@torch.no_grad()
+def merge_adapter(policy: PeftModel) -> PreTrainedModel:
+    """Add the adapter to the weights, in float32, and round to their dtype; warn where much is lost by that.
+
+    A weight of bfloat16 keeps about three digits: a change below 1/500 of it vanishes.
+    """
+    untie_embeddings(policy.get_base_model())
+    lost = learned = 0.0
+    for layer in (module for module in policy.modules() if isinstance(module, LoraLayer)):
+        change = sum(layer.get_delta_weight(name).float() for name in layer.active_adapters)
+        wanted = layer.weight.float() + change
+        layer.merge()
+        lost += (layer.weight.float() - wanted).square().sum().item()
+        learned += change.square().sum().item()
+    if lost > 0.01 * learned:
+        share, dtype = (lost / learned) ** 0.5, str(policy.dtype).removeprefix("torch.")
+        remedy = "load the model in float32 (dtype), or keep the adapter (keep_adapter)"
+        warnings.warn(f"{dtype} rounds away {share:.0%} of what the adapter learned: {remedy}", stacklevel=2)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All adapters are already merged")
+        return policy.merge_and_unload()
+
+
+def untie_embeddings(model: PreTrainedModel) -> None:
+    """Give the output embeddings a weight of their own where one of two that share it was trained by an adapter."""
+    inputs, outputs = model.get_input_embeddings(), model.get_output_embeddings()
+    is_adapted = isinstance(inputs, LoraLayer) or isinstance(outputs, LoraLayer)
+    if is_adapted and outputs is not None and outputs.weight is inputs.weight:
+        layer = outputs.get_base_layer() if isinstance(outputs, LoraLayer) else outputs
+        layer.weight = nn.Parameter(outputs.weight.detach().clone(), requires_grad=False)
+        model.config.tie_word_embeddings = model.config.get_text_config().tie_word_embeddings = False
+
+
+@torch.no_grad()
+def fixed_logits(model: PreTrainedModel) -> torch.Tensor:
+    """The logits (2, 16, V) of tokens from all over the vocabulary."""
+    size = model.get_input_embeddings().weight.shape[0]
+    tokens = torch.linspace(0, size - 1, 32).long().view(2, 16)
+    return model(input_ids=tokens.to(model.device)).logits.float().cpu()
+
+
+def require_same_logits(merged: PreTrainedModel, folder: Path, expected: torch.Tensor) -> None:
+    """Raise RuntimeError unless the model in `folder` gives the `expected` logits; `merged` first yields its memory."""
+    kind, dtype, device, attention = type(merged), merged.dtype, merged.device, merged.config._attn_implementation
+    merged.to("meta")
+    release_memory()
+    saved = kind.from_pretrained(folder, dtype=dtype, attn_implementation=attention).to(device).eval()
+    error = ((fixed_logits(saved) - expected).norm() / expected.norm()).item()
+    rounding = max(torch.finfo(dtype).eps, 0 if device.type == "cpu" else 2**-10)  # of TF32, on a GPU
+    if not error <= rounding**0.5:
+        raise RuntimeError(
+            f"the saved model is not the trained one: its logits differ by {error:.2g} of their size, where "
+            f"{rounding**0.5:.2g} is allowed. Leave embeddings and heads out of target_modules and train again, or use "
+            f"the adapter alone, which is kept in {folder / ADAPTER_FOLDER} (PeftModel.from_pretrained)."
+        )
 
 
 # %% Support: Checkpoints that are whole or not there, and going on from the newest
@@ -1000,51 +1143,111 @@ class PPOTrainer(GRPOTrainer):
 
 
 # %% Support: Rewards beyond a plain function: a reward model as a function, and a penalty below a threshold
+POSITION_TABLES = ("wpe", "position_embeddings", "embed_positions")  # what models call their learned positions
+
+
 class RewardModel:
     """A sequence classifier with one label as a reward function: the score of each prompt with its completion.
 
-    Texts are made and scored as GRPOTrainer does where it is given the classifier itself. The model is loaded at
-    the first call, so that it takes no memory before the stage that needs it.
+    A text is prepared as TRL's RewardTrainer prepares it for training. A conversation goes through the chat template,
+    which brings all special tokens. A plain text gets those that the tokenizer itself adds, such as [CLS] or a token
+    for its beginning, but that one only once; with `add_eos` it also ends in the tokenizer's end token, which
+    RewardTrainer appends and other trainers do not. (GRPOTrainer, given the classifier, adds nothing to plain text.)
+
+    A text of more than `max_length` tokens, or than the classifier has positions for, loses its beginning. The model
+    is loaded at the first call, so that it takes no memory before the stage that needs it.
     """
 
-    def __init__(self, model: str, name: str, batch_size: int = 8, dtype: str = "float32", **where: object) -> None:
+    def __init__(
+        self,
+        model: str,
+        name: str,
+        batch_size: int = 8,
+        dtype: str = "float32",
+        max_length: int | None = None,
+        add_eos: bool = False,
+        **where: object,
+    ) -> None:
         self.__name__ = name  # the key under which TRL logs the reward
         self.model, self.batch_size, self.dtype, self.where = model, batch_size, dtype, where
+        self.max_length, self.add_eos = max_length, add_eos
         self.classifier = None
 
     def load(self) -> None:
-        """Load classifier and tokenizer, to the GPU where there is one."""
-        self.tokenizer = AutoTokenizer.from_pretrained(self.model, **self.where)
-        self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
-        classifier = AutoModelForSequenceClassification.from_pretrained(
-            self.model, num_labels=1, dtype=self.dtype, **self.where
+        """Load tokenizer and classifier, to the GPU where there is one. Raise ValueError where either cannot score."""
+        self.load_tokenizer()
+        classifier, report = AutoModelForSequenceClassification.from_pretrained(
+            self.model, num_labels=1, dtype=self.dtype, output_loading_info=True, **self.where
         )
+        if missing := ", ".join(sorted(report["missing_keys"])):
+            raise ValueError(f"{self.model} holds no {missing}: it was not trained as a reward model")
         # The score is read at the last token that is no padding, so the classifier has to know the padding token.
         classifier.config.get_text_config().pad_token_id = self.tokenizer.pad_token_id
+        self.positions = learned_positions(classifier)
+        self.limit = min((n for n in (self.max_length, self.positions) if n), default=None)
         device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
         self.classifier = classifier.eval().to(device)
+
+    def load_tokenizer(self) -> None:
+        """Load the tokenizer, and see whether it begins texts by itself."""
+        self.tokenizer = AutoTokenizer.from_pretrained(self.model, truncation_side="left", **self.where)
+        self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
+        if self.tokenizer.pad_token is None:
+            raise ValueError(f"the tokenizer of {self.model} has no token to pad with: set its pad_token and save it")
+        begins = self.tokenizer("")["input_ids"][:1] == [self.tokenizer.bos_token_id]
+        self.beginning = self.tokenizer.bos_token if begins else ""
 
     def __call__(self, prompts: list, completions: list, **kwargs: object) -> list[float]:
         """One score a completion."""
         if self.classifier is None:
             self.load()
+        is_plain = isinstance(prompts[0], str)
         texts = [self.text(prompt, completion) for prompt, completion in zip(prompts, completions, strict=True)]
         batches = (texts[start : start + self.batch_size] for start in range(0, len(texts), self.batch_size))
-        return [score for batch in batches for score in self.scores(batch)]
+        return [score for batch in batches for score in self.scores(batch, is_plain)]
 
     def text(self, prompt: str | list, completion: str | list) -> str:
-        """Prompt and completion as the classifier reads them."""
+        """Prompt and completion as the classifier reads them, but for what the tokenizer adds."""
         if is_conversational({"prompt": prompt}):
             return apply_chat_template({"messages": prompt + completion}, self.tokenizer)["text"]
-        return prompt + completion
+        text, end = (prompt + completion).removeprefix(self.beginning), self.tokenizer.eos_token or ""
+        return text + end if self.add_eos and not text.endswith(end) else text
 
     @torch.no_grad()
-    def scores(self, texts: list[str]) -> list[float]:
+    def scores(self, texts: list[str], is_plain: bool) -> list[float]:
         """The classifier's logit for each text."""
+        if self.limit is not None:
+            self.warn_of_cuts(texts, is_plain)
         inputs = self.tokenizer(
-            texts, return_tensors="pt", padding=True, padding_side="right", add_special_tokens=False
+            texts,
+            return_tensors="pt",
+            padding=True,
+            padding_side="right",
+            add_special_tokens=is_plain,
+            truncation=self.limit is not None,
+            max_length=self.limit,
         ).to(self.classifier.device)
         return self.classifier(**inputs).logits[:, 0].float().tolist()
+
+    def warn_of_cuts(self, texts: list[str], is_plain: bool) -> None:
+        """Say that a text is too long for the classifier; Python shows the same warning once."""
+        longest = max(map(len, self.tokenizer(texts, add_special_tokens=is_plain, verbose=False)["input_ids"]))
+        if longest > self.limit:
+            text = (
+                f"{self.__name__}: texts of more than {self.limit} tokens lose their beginning before they are scored"
+            )
+            warnings.warn(text, stacklevel=2)
+
+
+def learned_positions(model: PreTrainedModel) -> int | None:
+    """The number of tokens that a model has learned positions for; None where it computes them, for any number."""
+    tables = [module for name, module in model.named_modules() if name.split(".")[-1] in POSITION_TABLES]
+    sizes = [
+        table.num_embeddings - getattr(table, "offset", 0 if table.padding_idx is None else table.padding_idx + 1)
+        for table in tables
+        if isinstance(table, nn.Embedding)
+    ]
+    return min(sizes, default=None)
 
 
 def penalize_shortfall(rewards: list[Callable], threshold: float, weights: list[float] | None = None) -> Callable:
@@ -1074,75 +1277,6 @@ def penalize_shortfall(rewards: list[Callable], threshold: float, weights: list[
         return [None if score != score else score for score in shaped.tolist()]
 
     return shaped_reward
-
-
-# %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
-# bfloat16 where a GPU has it; on a CPU, float32.
-GPU = torch.cuda.is_available()
-
-
-DEVICE = {
-    "use_cpu": not torch.accelerator.is_available(),
-    "bf16": GPU and torch.cuda.is_bf16_supported(),
-    "dataloader_pin_memory": GPU,
-}
-
-
-def release_memory() -> None:
-    """Give back the memory of the stage before: a trainer is part of a reference cycle, so it outlives its function."""
-    gc.collect()
-    if torch.accelerator.is_available():
-        torch.accelerator.empty_cache()
-
-
-def refuse_untrained(trainer: Trainer) -> None:
-    """Raise ValueError where not one optimizer step was made: what would be saved is the model it began with."""
-    if trainer.state.global_step:
-        return
-    args, rows = trainer.args, len(trainer.train_dataset)
-    if hasattr(args, "generation_batch_size"):
-        wanted = args.generation_batch_size // args.num_generations
-    else:
-        wanted = args.train_batch_size * args.world_size if args.dataloader_drop_last else 1
-    why = (
-        f"the {rows} rows that are left to train on do not make one batch of {wanted}"
-        if rows < wanted
-        else "no batch came"
-    )
-    raise ValueError(
-        f"not one optimizer step was made, so nothing was learned: {why}. Give more rows, or lower "
-        "per_device_train_batch_size or gradient_accumulation_steps."
-    )
-
-
-def save_policy(trainer: Trainer, folder: Path) -> str:
-    """Write the trained policy, a LoRA adapter merged into it, and its tokenizer; return the folder."""
-    refuse_untrained(trainer)
-    policy = trainer.accelerator.unwrap_model(trainer.model)
-    if hasattr(policy, "merge_and_unload"):
-        merged = policy.merge_and_unload()
-        if trainer.accelerator.is_main_process:
-            merged.save_pretrained(folder)
-            trainer.processing_class.save_pretrained(folder)
-    else:
-        trainer.save_model(str(folder))
-    if trainer.accelerator.is_main_process:
-        flush(folder)
-    trainer.accelerator.wait_for_everyone()
-    (folder / FINISHED).touch()
-    return str(folder)
-
-
-def copy_model(
-    model: str, folder: Path, dtype: str = "auto", revision: str | None = None, trust_remote_code: bool = False
-) -> str:
-    """Write the model at a Hub id or folder, and its tokenizer, to another folder, in precision ``dtype``."""
-    where = {"revision": revision, "trust_remote_code": trust_remote_code}
-    with PartialState().local_main_process_first():
-        if PartialState().is_main_process:
-            AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **where).save_pretrained(folder)
-            AutoTokenizer.from_pretrained(model, **where).save_pretrained(folder)
-    return str(folder)
 
 
 if __name__ == "__main__":

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from ryven_llm_nodes.catalogue.cell import AdapterValue, Cell, call, indent, literal
 from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
-from ryven_llm_nodes.catalogue.parameters import Parameter, number, whole
+from ryven_llm_nodes.catalogue.parameters import Parameter, flag, number, whole
 from ryven_llm_nodes.errors import shown
+
+HEADS: Final = ("lm_head", "embed_out")
+"""What models call their output embeddings."""
 
 
 class LoRA(LLMNode):
     """A LoRA adapter (arXiv 2106.09685): trains small matrices beside the frozen weights, for far less memory.
 
-    One node serves any number of trainers. Each trains a fresh adapter and merges it into the model at its end.
+    One node serves any number of trainers. Each trains a fresh adapter and merges it into the model at its end. Where
+    embeddings that are tied are among the target modules, the model that is saved has them untied.
     """
 
     title = "LoRA"
@@ -32,6 +37,11 @@ class LoRA(LLMNode):
             help="Modules to adapt: all-linear, or names such as q_proj, v_proj.",
             required=True,
         ),
+        flag(
+            "keep_adapter",
+            False,
+            "Leave the adapter itself in the folder adapter/ of the stage, beside the model that it is merged into.",
+        ),
     )
 
     @classmethod
@@ -45,7 +55,7 @@ class LoRA(LLMNode):
             task_type='"CAUSAL_LM"',
         )
         definition = f"def {context.name}() -> LoraConfig:\n{indent('return ' + config)}"
-        value = AdapterValue(f"{context.name}()")
+        value = AdapterValue(f"{context.name}()", keep=context["keep_adapter"])
         return Cell(("from peft import LoraConfig",), definition, values={"adapter": value})
 
     @classmethod
@@ -54,6 +64,9 @@ class LoRA(LLMNode):
         names = _modules(given)
         if not names or (isinstance(names, list) and not all(isinstance(n, str) and n.strip() for n in names)):
             yield "target_modules", f"must be all-linear or module names (q_proj, v_proj), got {shown(given)}."
+        elif heads := {*HEADS}.intersection([names] if isinstance(names, str) else names):
+            why = "trainers read the weight of the head directly, so an adapter there would not be trained"
+            yield "target_modules", f"must not hold {heads.pop()}: {why}. Take it out; embed_tokens may be adapted."
 
 
 def _modules(given: str | list[str]) -> str | list[str]:

@@ -59,9 +59,13 @@ class RewardValue:
 
 @dataclass(frozen=True)
 class AdapterValue:
-    """A LoRA configuration on a wire: an expression that makes a fresh one each time it is evaluated."""
+    """A LoRA configuration on a wire: an expression that makes a fresh one each time it is evaluated.
+
+    ``keep`` is whether a stage leaves the adapter beside the model that it was merged into.
+    """
 
     expression: str
+    keep: bool = False
 
 
 Value = ModelValue | DatasetValue | RewardValue | AdapterValue

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ryven_llm_nodes.catalogue.beside import hiding_libraries, modules_of
 from ryven_llm_nodes.catalogue.cell import Cell, RewardPart, RewardValue, call, literal
 from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
-from ryven_llm_nodes.catalogue.parameters import choice, number, text, whole
+from ryven_llm_nodes.catalogue.parameters import choice, flag, number, text, whole
 from ryven_llm_nodes.catalogue.places import location_expression
 from ryven_llm_nodes.catalogue.sources import DTYPES, REVISION, TRUST, model_complaints
 from ryven_llm_nodes.catalogue.usercode import CodeError, read_code, signature_complaint
@@ -79,7 +79,10 @@ class RewardFunction(LLMNode):
 
 
 class RewardModel(LLMNode):
-    """A reward model: a sequence classifier with one label that scores prompt and completion together."""
+    """A reward model: a sequence classifier with one label that scores prompt and completion together.
+
+    Conversations go through its own chat template; plain text gets the special tokens that its own tokenizer adds.
+    """
 
     title = "Reward Model"
     family = "reward"
@@ -98,6 +101,18 @@ class RewardModel(LLMNode):
         REVISION,
         choice("dtype", "float32", DTYPES, "Precision that the reward model is loaded in."),
         whole("batch_size", 8, "Completions that are scored at once.", at_least=1),
+        whole(
+            "max_length",
+            None,
+            "Tokens of the longest text; a longer one loses its beginning. Empty: what the model has positions for.",
+            at_least=1,
+            typical="512 to 4096",
+        ),
+        flag(
+            "add_eos",
+            False,
+            "End plain text in the tokenizer's end token: on where TRL's RewardTrainer trained it on plain text.",
+        ),
         TRUST,
     )
 
@@ -107,7 +122,7 @@ class RewardModel(LLMNode):
         defaults = {name: parameter.default for name, parameter in cls.all_parameters().items()}
         given = {
             name: literal(context[name])
-            for name in ("revision", "dtype", "batch_size", "trust_remote_code")
+            for name in ("revision", "dtype", "batch_size", "max_length", "add_eos", "trust_remote_code")
             if context[name] != defaults[name]
         }
         expression = call("RewardModel", place, name=literal(context.name), **given)

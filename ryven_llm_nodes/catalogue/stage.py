@@ -34,7 +34,7 @@ STAGE_IMPORTS: Final = (
     "from pathlib import Path",
     "from accelerate.utils import set_seed",
     "from datasets import Dataset",
-    "from ryven_llm_nodes.runtime.stages import DEVICE, release_memory, save_policy",
+    "from ryven_llm_nodes.runtime.stages import DEVICE, release_memory",
     "from ryven_llm_nodes.runtime.checkpoints import is_finished",
 )
 CHECKPOINTS: Final = 'output_dir / "checkpoints"'
@@ -89,6 +89,11 @@ class Stage:
         value = self.context.inputs.get("reward")
         return value if isinstance(value, RewardValue) else None
 
+    @property
+    def _adapter(self) -> AdapterValue | None:
+        value = self.context.inputs.get("adapter")
+        return value if isinstance(value, AdapterValue) else None
+
     def _trained(self) -> ModelValue:
         """The outcome: a folder, so without the revision of the model that training began with."""
         return ModelValue(self.context.name, self._model.init, None, self._model.trust_remote_code)
@@ -103,8 +108,8 @@ class Stage:
             yield Argument("reward_funcs", "list[Callable]", rewards)
         if self._reference:
             yield Argument("reference", "str", self._reference.expression)
-        if isinstance(adapter := self.context.inputs.get("adapter"), AdapterValue):
-            yield Argument("peft_config", "LoraConfig", adapter.expression)
+        if self._adapter:
+            yield Argument("peft_config", "LoraConfig", self._adapter.expression)
         yield Argument("output_dir", "Path", f"output_dir / {literal(self.context.name)}")
 
     @property
@@ -113,6 +118,7 @@ class Stage:
         return self.settings.get("save_strategy") != "no"
 
     def _further_imports(self) -> Iterator[str]:
+        yield f"from {RUNTIME}.{'adapters import save_merged' if self._adapter else 'stages import save_policy'}"
         if self._is_saved:
             yield "from ryven_llm_nodes.runtime.checkpoints import WholeCheckpoints, newest_checkpoint"
         if self._extra_steps:
@@ -141,7 +147,7 @@ class Stage:
             "if is_finished(output_dir):",
             "    return str(output_dir)",
             *(self._two_parts(names) if self._extra_steps else self._training(names)),
-            "return save_policy(trainer, output_dir)",
+            f"return {self._saving()}",
         )
         return f"{signature}\n{indent(chr(10).join(lines))}"
 
@@ -168,6 +174,10 @@ class Stage:
             "",
             f"trainer = {longer}",
         )
+
+    def _saving(self) -> str:
+        kept = {"keep_adapter": "True"} if self._adapter and self._adapter.keep else {}
+        return call("save_merged" if self._adapter else "save_policy", "trainer", "output_dir", **kept)
 
     def _seeding(self) -> str:
         """Processes that sample draw each for itself, as TRL has it; the order of rows must be one for all."""

@@ -137,7 +137,7 @@ def _nameless(value: Value, name: str) -> Value:
     if isinstance(value, RewardValue):
         parts = (RewardPart(f"{name}_{i}", p.weight, p.imports, p.is_async) for i, p in enumerate(value.parts))
         return RewardValue(tuple(parts))
-    return AdapterValue(name)
+    return AdapterValue(name, value.keep)
 
 
 @lru_cache

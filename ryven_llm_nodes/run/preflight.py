@@ -14,11 +14,13 @@ from ryven_llm_nodes.catalogue.places import is_local, resolve
 from ryven_llm_nodes.catalogue.train import Trainer
 from ryven_llm_nodes.errors import FlowError, Problem, shown
 from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.run.adapters import adapter_problems
 from ryven_llm_nodes.run.amount import Amount
 from ryven_llm_nodes.run.events import Warned
 from ryven_llm_nodes.run.failures import describe
 from ryven_llm_nodes.run.kept import FINISHED
 from ryven_llm_nodes.run.loaded import LoadedProgram
+from ryven_llm_nodes.run.reward_models import reward_model_problems, wrong_head
 from ryven_llm_nodes.run.tryout import reward_problems
 
 
@@ -27,8 +29,8 @@ def preflight(program: Program, loaded: LoadedProgram, cancelled: threading.Even
 
     Returns what its user should be warned of.
 
-    The data sets have been loaded. Of models only configuration and tokenizer are; reward functions are called once,
-    in a namespace apart, with two rows.
+    The data sets have been loaded. Of models only configuration and tokenizer are, but for reward models, which score
+    two rows and are given back; reward functions are called once, in a namespace apart, with two rows.
     """
     examined = _Preflight(program, loaded, cancelled)
     problems = list(dict.fromkeys(examined.problems()))
@@ -40,8 +42,9 @@ def preflight(program: Program, loaded: LoadedProgram, cancelled: threading.Even
 class _Preflight:
     def __init__(self, program: Program, loaded: LoadedProgram, cancelled: threading.Event) -> None:
         self.program, self.loaded, self.cancelled = program, loaded, cancelled
-        self.tokenizers: dict[str, Any] = {}
         self.configs: dict[str, Any] = {}
+        self.model_configs: dict[str, Any] = {}
+        self.tokenizers: dict[str, Any] = {}
         self.warnings: list[Warned] = []
 
     def problems(self) -> Iterator[Problem]:
@@ -50,9 +53,11 @@ class _Preflight:
                 yield from self._model_problems(step)
             elif issubclass(step.node, Trainer):
                 yield from self._config_problems(step)
+                yield from adapter_problems([*self._lineage(step)], self.model_configs)
                 data = [*self._data_problems(step), *self._amount_problems(step)]
                 yield from data or [*self._template_problems(step), *self._reward_problems(step)]
             yield from self._place_problems(step)
+        yield from reward_model_problems(self.program, self.loaded, self.tokenizers, self.cancelled)
 
     def _context(self, step: Step) -> NodeContext:
         return NodeContext(step.node, step.name, step.given, {}, self.program.graph.root)
@@ -70,12 +75,14 @@ class _Preflight:
         where = {name: value for name, value in where.items() if value is not None}
         try:
             config = AutoConfig.from_pretrained(place, **where)
-            self.tokenizers[step.name] = AutoTokenizer.from_pretrained(place, **where)
+            tokenizer = AutoTokenizer.from_pretrained(place, **where)
         except Exception as error:  # whatever it is, it is what the stage would fail with
             yield step.problem(f"{shown(place)} cannot be loaded: {describe(error)}", "path")
             return
-        if step.node is RewardModel and config.num_labels != 1:
-            yield step.problem(f"has {config.num_labels} labels; give a sequence classifier with one.", "path")
+        if step.node is RewardModel and (wrong := wrong_head(config)):
+            yield step.problem(wrong, "path")
+        else:
+            self.model_configs[step.name], self.tokenizers[step.name] = config, tokenizer
 
     def _config_problems(self, step: Step) -> Iterator[Problem]:
         """Builds the configuration: TRL checks combinations of settings there."""

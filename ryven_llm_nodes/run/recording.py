@@ -95,10 +95,10 @@ class _Wrapper:
                 scores = super().__call__(**arguments)
                 return wrapper._report(wrapper.steps[self.__name__], self.__name__, arguments, scores)
 
-            def scores(self, texts: list[str]) -> list[float]:
+            def scores(self, *batch: Any) -> list[float]:
                 if wrapper.caller.cancelled.is_set():  # between two batches
                     raise Cancelled
-                return super().scores(texts)
+                return super().scores(*batch)
 
         return Recorded
 

@@ -1,11 +1,11 @@
 # /// script
-# requires-python = ">=3.11"
+# requires-python = ">=3.10"
 # dependencies = [
-#     "torch>=2.8,<3",
-#     "transformers>=5.0,<6",
-#     "trl>=1.16,<1.17",
-#     "datasets>=4.0,<6",
-#     "accelerate>=1.10,<2",
+#     "torch>=2.8",
+#     "transformers>=5.0",
+#     "trl>=1.16",
+#     "datasets",
+#     "accelerate",
 # ]
 # ///
 """Ünï tïtle   😀 {x} (prog)s: SFT.
@@ -155,16 +155,14 @@ def refuse_untrained(trainer: Trainer) -> None:
 
 
 def save_policy(trainer: Trainer, folder: Path) -> str:
-    """Write the trained policy, a LoRA adapter merged into it, and its tokenizer; return the folder."""
+    """Write the trained policy and its tokenizer; return the folder."""
     refuse_untrained(trainer)
-    policy = trainer.accelerator.unwrap_model(trainer.model)
-    if hasattr(policy, "merge_and_unload"):
-        merged = policy.merge_and_unload()
-        if trainer.accelerator.is_main_process:
-            merged.save_pretrained(folder)
-            trainer.processing_class.save_pretrained(folder)
-    else:
-        trainer.save_model(str(folder))
+    trainer.save_model(str(folder))
+    return finish_stage(trainer, folder)
+
+
+def finish_stage(trainer: Trainer, folder: Path) -> str:
+    """Mark a stage as finished, once all of its folder has reached the disk; return the folder."""
     if trainer.accelerator.is_main_process:
         flush(folder)
     trainer.accelerator.wait_for_everyone()

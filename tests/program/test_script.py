@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +54,10 @@ def block(text: str) -> str:
 
 def dependencies(text: str) -> list[str]:
     """The dependencies that a script declares."""
+    try:
+        import tomllib
+    except ImportError:  # Python 3.10
+        return re.findall(r'^    "(.*)",$', block(text), re.MULTILINE)
     return tomllib.loads(block(text))["dependencies"]
 
 
@@ -79,7 +82,7 @@ class TestEveryScript:
         for name, text in texts.items():
             (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
         ruff = shutil.which("ruff", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-        options = ["--isolated", "--no-cache", "--target-version=py311", "--line-length=100"]
+        options = ["--isolated", "--no-cache", "--target-version=py310", "--line-length=100"]
         command = [str(ruff), "check", *options, f"--select={RULES}", f"--ignore={NOT}", "."]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -146,13 +149,8 @@ class TestHeader:
 
     def test_dependencies(self, data: Path) -> None:
         found = dependencies(script(alone("dpo", lora=True), data))
-        ours = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-        bounds = {line.partition(">")[0]: line for line in ours["dependencies"]}
-        names = ("torch", "transformers", "trl", "datasets", "accelerate", "peft")
-        assert found == [bounds[name] for name in names], "install this package anew, if its bounds have changed"
-        assert "trl>=1.16,<1.17" in found
-        assert ours["requires-python"] == ">=3.11,<3.13"
-        assert 'requires-python = ">=3.11"' in block(script(alone("sft"), data))
+        assert found == ["torch>=2.8", "transformers>=5.0", "trl>=1.16", "datasets", "accelerate", "peft"]
+        assert 'requires-python = ">=3.10"' in block(script(alone("sft"), data))
 
     @pytest.mark.parametrize(
         "title",
@@ -259,7 +257,7 @@ class TestLines:
             assert lines[first - 1] == f"# %% {step.upper()} {step!r}"
             assert lines[first].startswith(f"def {step}_config(output_dir: Path) -> ")
             assert any(line.startswith(f"def train_{step}(") for line in lines[first:last])
-            assert lines[last - 1] == "    return save_policy(trainer, output_dir)"
+            assert lines[last - 1] == "    return save_merged(trainer, output_dir)"
             start, _ = made.statements[step]
             assert lines[start - 1].startswith(f"    {step} = train_{step}(")
             assert made.step_at(first) == made.step_at(start) == step

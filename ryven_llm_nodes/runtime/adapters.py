@@ -1,0 +1,92 @@
+"""Saving what a LoRA adapter has learned: merged into its model, opened again, and compared."""
+
+import shutil
+import warnings
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from torch import nn
+from transformers import PreTrainedModel, Trainer
+
+from .stages import finish_stage, refuse_untrained, release_memory
+
+ADAPTER_FOLDER = "adapter"  # the folder in a stage's own that holds the adapter alone
+
+
+def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> str:
+    """Write the trained policy, its LoRA adapter merged into it, and its tokenizer; return the folder.
+
+    The stage is finished only if the model, opened from the folder again, gives the logits that base model and adapter
+    gave together. With `keep_adapter`, `folder / "adapter"` holds the adapter for PeftModel.from_pretrained.
+    """
+    refuse_untrained(trainer)
+    policy = trainer.accelerator.unwrap_model(trainer.model).eval()
+    if trainer.accelerator.is_main_process:
+        policy.save_pretrained(folder / ADAPTER_FOLDER)  # all that was learned, should what follows fail
+        expected = fixed_logits(policy.get_base_model())
+        merged = merge_adapter(policy)
+        merged.save_pretrained(folder)
+        trainer.processing_class.save_pretrained(folder)
+        require_same_logits(merged, folder, expected)
+        if not keep_adapter:
+            shutil.rmtree(folder / ADAPTER_FOLDER)
+    return finish_stage(trainer, folder)
+
+
+@torch.no_grad()
+def merge_adapter(policy: PeftModel) -> PreTrainedModel:
+    """Add the adapter to the weights, in float32, and round to their dtype; warn where much is lost by that.
+
+    A weight of bfloat16 keeps about three digits: a change below 1/500 of it vanishes.
+    """
+    untie_embeddings(policy.get_base_model())
+    lost = learned = 0.0
+    for layer in (module for module in policy.modules() if isinstance(module, LoraLayer)):
+        change = sum(layer.get_delta_weight(name).float() for name in layer.active_adapters)
+        wanted = layer.weight.float() + change
+        layer.merge()
+        lost += (layer.weight.float() - wanted).square().sum().item()
+        learned += change.square().sum().item()
+    if lost > 0.01 * learned:
+        share, dtype = (lost / learned) ** 0.5, str(policy.dtype).removeprefix("torch.")
+        remedy = "load the model in float32 (dtype), or keep the adapter (keep_adapter)"
+        warnings.warn(f"{dtype} rounds away {share:.0%} of what the adapter learned: {remedy}", stacklevel=2)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All adapters are already merged")
+        return policy.merge_and_unload()
+
+
+def untie_embeddings(model: PreTrainedModel) -> None:
+    """Give the output embeddings a weight of their own where one of two that share it was trained by an adapter."""
+    inputs, outputs = model.get_input_embeddings(), model.get_output_embeddings()
+    is_adapted = isinstance(inputs, LoraLayer) or isinstance(outputs, LoraLayer)
+    if is_adapted and outputs is not None and outputs.weight is inputs.weight:
+        layer = outputs.get_base_layer() if isinstance(outputs, LoraLayer) else outputs
+        layer.weight = nn.Parameter(outputs.weight.detach().clone(), requires_grad=False)
+        model.config.tie_word_embeddings = model.config.get_text_config().tie_word_embeddings = False
+
+
+@torch.no_grad()
+def fixed_logits(model: PreTrainedModel) -> torch.Tensor:
+    """The logits (2, 16, V) of tokens from all over the vocabulary."""
+    size = model.get_input_embeddings().weight.shape[0]
+    tokens = torch.linspace(0, size - 1, 32).long().view(2, 16)
+    return model(input_ids=tokens.to(model.device)).logits.float().cpu()
+
+
+def require_same_logits(merged: PreTrainedModel, folder: Path, expected: torch.Tensor) -> None:
+    """Raise RuntimeError unless the model in `folder` gives the `expected` logits; `merged` first yields its memory."""
+    kind, dtype, device, attention = type(merged), merged.dtype, merged.device, merged.config._attn_implementation
+    merged.to("meta")
+    release_memory()
+    saved = kind.from_pretrained(folder, dtype=dtype, attn_implementation=attention).to(device).eval()
+    error = ((fixed_logits(saved) - expected).norm() / expected.norm()).item()
+    rounding = max(torch.finfo(dtype).eps, 0 if device.type == "cpu" else 2**-10)  # of TF32, on a GPU
+    if not error <= rounding**0.5:
+        raise RuntimeError(
+            f"the saved model is not the trained one: its logits differ by {error:.2g} of their size, where "
+            f"{rounding**0.5:.2g} is allowed. Leave embeddings and heads out of target_modules and train again, or use "
+            f"the adapter alone, which is kept in {folder / ADAPTER_FOLDER} (PeftModel.from_pretrained)."
+        )
