@@ -104,6 +104,9 @@ class Display:
     def _show_Log(self, event: events.Log) -> None:
         self._say(event.text)
 
+    def _show_Warned(self, event: events.Warned) -> None:
+        self.console.print(f"warning: {event.text}", style="yellow", highlight=False, markup=False)
+
     def _show_Progress(self, event: events.Progress) -> None:
         if event.step not in self._tasks:
             self._tasks[event.step] = self.progress.add_task(event.step, total=event.total, metrics="")

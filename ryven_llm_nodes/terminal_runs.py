@@ -45,6 +45,8 @@ def show_run(run: PastRun, console: Console) -> None:
     console.print(Text.assemble(f"{run.name}: flow {run.flow!r}, {run.began}, {duration(run.seconds)}, ", _status(run)))
     for line in run.error:
         console.print(line, style="red", markup=False, highlight=False)
+    for line in run.warnings:
+        console.print(f"warning: {line}", style="yellow", markup=False, highlight=False)
     table = Table("stage", "state", "time", "metrics at its end", "model", box=None, pad_edge=False)
     for name, about in run.stages.items():
         last = {metric: points[-1][1] for metric, points in run.metrics(name).items()}

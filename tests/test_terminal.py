@@ -14,8 +14,9 @@ from rich.console import Console
 
 from ryven_llm_nodes.program.project import project_of, write_project
 from ryven_llm_nodes.run import CancelToken
+from ryven_llm_nodes.run.events import Warned
 from ryven_llm_nodes.run.history import past_run, past_runs
-from ryven_llm_nodes.terminal import _keys
+from ryven_llm_nodes.terminal import Display, _keys
 from ryven_llm_nodes.terminal_runs import duration, show_comparison, show_list, show_run, sparkline
 
 
@@ -40,6 +41,13 @@ class TestKeys:
         assert signal.getsignal(signal.SIGQUIT) is before
 
 
+def test_a_warning_is_shown_as_it_is() -> None:
+    said = io.StringIO()
+    with Display(Console(file=said, width=200)) as display:
+        display(Warned("sft", "warmup_steps", "SFT 'sft' > warmup_steps: [bold] too long."))
+    assert said.getvalue() == "warning: SFT 'sft' > warmup_steps: [bold] too long.\n"
+
+
 @pytest.fixture
 def outputs(tmp_path: Path) -> Path:
     """Two recorded runs of one flow, with another learning rate and other losses."""
@@ -48,6 +56,7 @@ def outputs(tmp_path: Path) -> Path:
         (folder / "metrics").mkdir(parents=True)
         stage = {"state": status, "done": 4, "total": 4 if status == "done" else 9, "seconds": 75.0, "folder": "sft"}
         summary = {"flow": "[flow]", "status": status, "began": f"2026-01-0{number}T12:00:00", "seconds": 75.0}
+        summary |= {"warnings": [{"step": "sft", "parameter": "warmup_steps", "text": "[too] long"}]}
         summary |= {"stages": {"sft": stage}, "error": ["SFT 'sft': [bold]"] if status == "failed" else []}
         (folder / "run.json").write_text(json.dumps(summary))
         graph = flows.graph(flows.alone("sft", learning_rate=rate), folder)
@@ -74,6 +83,7 @@ class TestRuns:
         text = shown(show_run, past_runs(outputs)[0])
         assert "flow/2026-01-02-120000: flow '[flow]', 2026-01-02 12:00, 1 min, failed" in text
         assert "SFT 'sft': [bold]" in text
+        assert "warning: [too] long" in text
         assert "loss 2.000" in text
         assert str(outputs / "flow/sft") in text
 

@@ -62,6 +62,7 @@ class LogView(QWidget):
         self.setStyleSheet(PANEL_STYLE)
         self._build()
         model.logged.connect(self._on_logged)
+        model.warned.connect(self._on_warned)
         model.stage_changed.connect(self._on_stage)
         model.run_started.connect(self._on_run_started)
         model.run_finished.connect(self._on_run_finished)
@@ -115,6 +116,9 @@ class LogView(QWidget):
             self._add_error(text)
         elif text.strip():
             self.add(text)
+
+    def _on_warned(self, text: str) -> None:
+        self.add(f"! {text}", "warn")
 
     def _add_error(self, text: str) -> None:
         """One red line that says what is wrong, then the traceback, folded."""

@@ -21,6 +21,7 @@ from ryven_llm_nodes.run.events import (
     StageFinished,
     StageReused,
     StageStarted,
+    Warned,
 )
 
 KEPT_COMPLETIONS: Final = 2000
@@ -71,6 +72,7 @@ class RunModel(QObject):
     metrics_added = Signal(str)
     completions_added = Signal(str)
     logged = Signal(str)
+    warned = Signal(str)
     run_started = Signal(object)
     run_finished = Signal(object)
     _posted = Signal(object)
@@ -156,6 +158,9 @@ class RunModel(QObject):
 
     def _on_Log(self, event: Log) -> None:
         self.logged.emit(event.text)
+
+    def _on_Warned(self, event: Warned) -> None:
+        self.warned.emit(event.text)
 
     def _on_RunFinished(self, event: RunFinished) -> None:
         self.running = False

@@ -100,6 +100,8 @@ class SummaryPage(Page):
         self.add_text(escape(f"flow {run.flow!r} · {run.began} · {duration(run.seconds)} · {_versions(run)}"), "muted")
         for line in run.error:
             self.add_text(f'<span style="color: {BAD}">{escape(line)}</span>')
+        for line in run.warnings:
+            self.add_text(f'<span style="color: {WARN}">{escape(line)}</span>')
         if summary.stages:
             rows = [_stage_row(end) for end in summary.stages]
             self.add_table(("stage", "state", "time", "at its end", "model"), rows, stretch=3)

@@ -36,6 +36,17 @@ class Log(Event):
 
 
 @dataclass(frozen=True)
+class Warned(Event):
+    """Something is probably not as its user means it, but can run; ``text`` is a whole line, with place and remedy.
+
+    ``parameter`` is the parameter or port that it is about, or empty. Said once a run, however often it happens.
+    """
+
+    parameter: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class StageStarted(Event):
     """A node begins to run."""
 

@@ -64,6 +64,12 @@ class PastRun:
         return [str(line) for line in lines] if isinstance(lines, list) else []
 
     @property
+    def warnings(self) -> list[str]:
+        """What its user was warned of, a line each."""
+        items = self.summary.get("warnings")
+        return [str(w["text"]) for w in items if isinstance(w, dict) and "text" in w] if isinstance(items, list) else []
+
+    @property
     def stages(self) -> dict[str, Mapping[str, Any]]:
         """Its trainers in their order: label, state, done and total steps, seconds, folder."""
         return {name: stage for name, stage in self._table("stages").items() if isinstance(stage, dict)}

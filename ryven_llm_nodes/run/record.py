@@ -30,6 +30,7 @@ from ryven_llm_nodes.run.events import (
     StageFinished,
     StageReused,
     StageStarted,
+    Warned,
 )
 from ryven_llm_nodes.run.kept import kept_in
 from ryven_llm_nodes.run.keys import Key, versions
@@ -77,6 +78,7 @@ class Record:
             "seconds": 0.0,
             "versions": versions(),
             "data": {},
+            "warnings": [],
             "stages": stages,
         }
         self._began = _now()
@@ -121,6 +123,11 @@ class Record:
 
     def _on_Log(self, event: Log) -> None:
         self._say(event.text)
+
+    def _on_Warned(self, event: Warned) -> None:
+        self._say(f"warning: {event.text}")
+        self.summary["warnings"].append({"step": event.step, "parameter": event.parameter, "text": event.text})
+        self._write_summary()
 
     def _on_StageStarted(self, event: StageStarted) -> None:
         if event.step in self.summary["stages"]:

@@ -27,6 +27,7 @@ from ryven_llm_nodes.run.events import (
     StageFinished,
     StageReused,
     StageStarted,
+    Warned,
 )
 from ryven_llm_nodes.run.failures import forget, stage_error
 from ryven_llm_nodes.run.kept import decide, ending, prepare
@@ -84,9 +85,14 @@ class _Run:
         self.program, self.output_dir, self.listen, self.cancel = program, output_dir, listen, cancel
         self.fresh = fresh
         self.outcome = Outcome()
+        self._warned: set[Warned] = set()
 
     def tell(self, event: Event) -> None:
-        """Reports ``event``, and records it."""
+        """Reports ``event``, and records it; a warning only once."""
+        if isinstance(event, Warned):
+            if event in self._warned:
+                return
+            self._warned.add(event)
         self.record.take(event)
         self.listen(event)
 

@@ -8,10 +8,18 @@ from typing import Any
 import pytest
 from qtpy.QtGui import QColor, QGuiApplication, QTextBlock
 
-from ryven_llm_nodes.gui.form_style import BAD
+from ryven_llm_nodes.gui.form_style import BAD, WARN
 from ryven_llm_nodes.gui.log_view import MOST_LINES, LogView
 from ryven_llm_nodes.gui.run_model import RunModel
-from ryven_llm_nodes.run.events import Log, RunFinished, RunStarted, StageFailed, StageFinished, StageStarted
+from ryven_llm_nodes.run.events import (
+    Log,
+    RunFinished,
+    RunStarted,
+    StageFailed,
+    StageFinished,
+    StageStarted,
+    Warned,
+)
 
 TRACE = 'Traceback (most recent call last):\n  File "a.py", line 3, in train\nValueError: no such column'
 
@@ -65,6 +73,12 @@ def test_a_run_is_told_from_start_to_end(view: LogView, post: Any) -> None:
     assert lines(view) == ["── run: sft → dpo", "loading torch", "▶ sft", "✓ sft: done → out/sft", "── done after 75 s"]
     first = view.text().split("\n")[0]
     assert (first[2], first[5], first[8:10]) == (":", ":", "  ")
+
+
+def test_a_warning_has_a_colour_of_its_own(view: LogView, post: Any) -> None:
+    post(RunStarted("", ("sft",)), Warned("sft", "warmup_steps", "SFT 'sft' > warmup_steps: too long."))
+    assert lines(view)[1] == "! SFT 'sft' > warmup_steps: too long."
+    assert char_colour(block_of(view, "!")) == QColor(WARN)
 
 
 def test_an_error_is_red_and_its_traceback_is_folded(view: LogView, post: Any) -> None:

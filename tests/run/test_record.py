@@ -14,7 +14,7 @@ import pytest
 from ryven_llm_nodes.program import build, read_flow
 from ryven_llm_nodes.run import CancelToken, Event, Outcome, run_program
 from ryven_llm_nodes.run import record as records
-from ryven_llm_nodes.run.events import Log, Progress, StageReused
+from ryven_llm_nodes.run.events import Log, Progress, StageReused, Warned
 from ryven_llm_nodes.run.history import PastRun, past_runs
 
 Run = Callable[..., tuple[Outcome, list[Event]]]
@@ -260,3 +260,12 @@ class TestSamplesOfEarlierRuns:
         again = past_runs(tmp_path)[0]
         assert again.state("grpo") == "reused"
         assert list(again.completions("grpo")) == [], "the record that had them was deleted"
+
+
+def test_warnings_are_noted(data: Path, tmp_path: Path) -> None:
+    program = flows.program(flows.alone("sft"), data)
+    with records.Record(program, tmp_path, lambda event: None) as record:
+        record.take(Warned("sft", "warmup_steps", "SFT 'sft' > warmup_steps: too long."))
+    assert only(tmp_path).warnings == ["SFT 'sft' > warmup_steps: too long."]
+    assert "warning: SFT 'sft' > warmup_steps: too long." in (record.folder / "log.txt").read_text()
+    assert only(tmp_path).summary["warnings"][0]["parameter"] == "warmup_steps"
