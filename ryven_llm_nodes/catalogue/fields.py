@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
 
+from ryven_llm_nodes.catalogue.choices import source as read
+from ryven_llm_nodes.catalogue.limits import limit
 from ryven_llm_nodes.catalogue.parameters import JSON, UNKNOWN, Parameter
 from ryven_llm_nodes.errors import LLMNodesError
 
@@ -38,35 +39,28 @@ def config_fields(config: str) -> dict[str, Parameter]:
     for source in SOURCES[config]:
         for parameter in _class_fields(source):
             fields.setdefault(parameter.name, parameter)
-    return fields
+    return {name: replace(field, **limit(config, name)) for name, field in fields.items()}
 
 
 @lru_cache
 def _class_fields(source: str) -> tuple[Parameter, ...]:
     path, name = source.split(":")
     try:
-        tree = ast.parse(_find(path).read_text(encoding="utf-8"))
+        tree = ast.parse(read(path))
         (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
     except (OSError, ValueError, SyntaxError) as error:
         raise LLMNodesError(f"cannot read the fields of {name} from {path}: {error}; install trl>=1.16") from error
     return tuple(_parameters(found))
 
 
-def _find(path: str) -> Path:
-    package, _, rest = path.partition("/")
-    spec = find_spec(package)  # of a top-level package: finds it, imports nothing
-    if spec is None or not spec.submodule_search_locations:
-        raise OSError(f"the package {package!r} is not installed")
-    return Path(spec.submodule_search_locations[0], rest)
-
-
 def _parameters(found: ast.ClassDef) -> Iterator[Parameter]:
     for node in found.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and _is_init_field(node):
-            default, help_text = _default_and_help(node.value)
+            default, about = _default_and_metadata(node.value)
             types, choices = _types(node.annotation)
-            name = node.target.id
-            yield Parameter(name=name, types=types, choices=choices, default=default, help=help_text)
+            choices = choices or tuple(about.get("choices", ()))
+            help_text = about.get("help", "").replace("%%", "%")
+            yield Parameter(name=node.target.id, types=types, choices=choices, default=default, help=help_text)
 
 
 def _is_init_field(node: ast.AnnAssign) -> bool:
@@ -76,14 +70,16 @@ def _is_init_field(node: ast.AnnAssign) -> bool:
     return not any(k.arg == "init" and isinstance(k.value, ast.Constant) and not k.value.value for k in keywords)
 
 
-def _default_and_help(value: ast.expr | None) -> tuple[JSON, str]:
+def _default_and_metadata(value: ast.expr | None) -> tuple[JSON, dict[str, JSON]]:
+    """The default, and what of ``help`` and ``choices`` stands in the metadata as a literal."""
     if not isinstance(value, ast.Call):
-        return _literal(value), ""
+        return _literal(value), {}
     keywords = {keyword.arg: keyword.value for keyword in value.keywords}
     metadata = keywords.get("metadata")  # not a literal as a whole: beside the help there may be a computed entry
     entries = zip(metadata.keys, metadata.values, strict=True) if isinstance(metadata, ast.Dict) else ()
-    help_text = next((_literal(text) for key, text in entries if _literal(key) == "help"), "")
-    return _literal(keywords.get("default")), help_text.replace("%%", "%") if isinstance(help_text, str) else ""
+    about = {_literal(key): _literal(given) for key, given in entries}
+    kinds = {"help": str, "choices": list}
+    return _literal(keywords.get("default")), {n: about[n] for n, kind in kinds.items() if type(about.get(n)) is kind}
 
 
 def _literal(value: ast.expr | None) -> JSON:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 DEVICE_FIELDS: Final = ("use_cpu", "bf16", "fp16", "dataloader_pin_memory")
 FILE_FIELDS: Final = ("chat_template_path", "deepspeed", "accelerator_config", "fsdp_config")
 """Fields that may name a file or folder of the user's, which lies beside the flow."""
+HUB_FIELDS: Final = ("chat_template_path",)
+"""Those of them that may also name a model of the Hub."""
 RUNTIME: Final = "ryven_llm_nodes.runtime"
 STAGE_IMPORTS: Final = (
     "from pathlib import Path",

@@ -10,10 +10,11 @@ from typing import ClassVar
 from ryven_llm_nodes.catalogue.cell import Cell, RewardValue
 from ryven_llm_nodes.catalogue.columns import missing_columns, taken_columns
 from ryven_llm_nodes.catalogue.fields import config_fields
+from ryven_llm_nodes.catalogue.limits import rules
 from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
 from ryven_llm_nodes.catalogue.places import looks_local, resolve
-from ryven_llm_nodes.catalogue.stage import FILE_FIELDS, Stage
+from ryven_llm_nodes.catalogue.stage import FILE_FIELDS, HUB_FIELDS, Stage
 from ryven_llm_nodes.errors import shown, suggestion
 
 MODEL = Port("model", "model", help="The policy that is trained: where it is loaded from.")
@@ -83,8 +84,7 @@ class Trainer(LLMNode):
 
     @classmethod
     def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
-        if isinstance(given := context.given.get("model_init_kwargs"), str):  # what Load Model says is added to it
-            yield "model_init_kwargs", f"must be a dictionary, got {shown(given)}."
+        yield from rules(context)
         yield from cls._missing_files(context)
         for port in DATA_PORTS:
             columns = getattr(context.inputs.get(port), "columns", None)
@@ -102,7 +102,8 @@ class Trainer(LLMNode):
     def _missing_files(cls, context: NodeContext) -> Iterator[Complaint]:
         for name in FILE_FIELDS:
             value = context.given.get(name)
-            if isinstance(value, str) and looks_local(value) and not os.path.exists(resolve(value, context.root)):
+            is_file = isinstance(value, str) and (looks_local(value) or name not in HUB_FIELDS)
+            if is_file and not os.path.exists(resolve(value, context.root)):
                 yield name, f"{shown(value)} does not exist (looked in {context.root}); correct the path."
 
     @classmethod
@@ -178,11 +179,18 @@ class PPO(Trainer):
     parameters = (
         _rate(1e-5, "1e-6 to 1e-5 (LoRA: about ten times that)"),
         number("epsilon", 0.2, "Clip range of the policy ratio.", above=0, below=1, typical="0.1 to 0.2"),
-        number("vf_coef", 0.1, "Weight of the value loss.", at_least=0, typical="0.1 to 1"),
-        number("entropy_coef", 0.01, "Weight of the entropy bonus.", at_least=0, typical="0 to 0.01"),
+        number("vf_coef", 0.1, "Weight of the value loss.", at_least=0, at_most=1e6, typical="0.1 to 1"),
+        number("entropy_coef", 0.01, "Weight of the entropy bonus.", at_least=0, at_most=1e6, typical="0 to 0.01"),
         number("gamma", 0.99, "Discount factor of later rewards.", at_least=0, at_most=1, typical="0.99 to 1"),
         number("lam", 0.95, "GAE lambda: bias (0) against variance (1).", at_least=0, at_most=1, typical="0.9 to 1"),
-        number("kl_coef", 0.05, "KL coefficient: price of leaving the reference.", at_least=0, typical="0.01 to 0.2"),
+        number(
+            "kl_coef",
+            0.05,
+            "KL coefficient: price of leaving the reference.",
+            at_least=0,
+            at_most=1e6,
+            typical="0.01 to 0.2",
+        ),
         _batch(8),
     )
 
@@ -258,6 +266,6 @@ class GRPO(Trainer):
         if isinstance(accumulation, int) and size * accumulation % group:
             yield (
                 "num_generations",
-                f"must divide the {size * accumulation} completions of a step (batch size {size} x accumulation "
-                f"{accumulation}), got {shown(group)}.",
+                f"must divide the {size * accumulation} completions of a step (per_device_train_batch_size {size} x "
+                f"gradient_accumulation_steps {accumulation}), got {shown(group)}.",
             )
