@@ -8,12 +8,13 @@ from functools import lru_cache
 from typing import ClassVar
 
 from ryven_llm_nodes.catalogue.cell import Cell, RewardValue
-from ryven_llm_nodes.catalogue.columns import missing_columns
+from ryven_llm_nodes.catalogue.columns import missing_columns, taken_columns
 from ryven_llm_nodes.catalogue.fields import config_fields, own_fields
+from ryven_llm_nodes.catalogue.limits import rules
 from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
 from ryven_llm_nodes.catalogue.places import looks_local, resolve
-from ryven_llm_nodes.catalogue.stage import EXTRA_STEPS, FILE_FIELDS, Stage
+from ryven_llm_nodes.catalogue.stage import EXTRA_STEPS, FILE_FIELDS, HUB_FIELDS, Stage
 from ryven_llm_nodes.errors import shown, suggestion
 
 MODEL = Port("model", "model", help="The policy that is trained: where it is loaded from.")
@@ -24,6 +25,7 @@ REFERENCE = Port(
 )
 EVAL = Port("eval_dataset", "dataset", optional=True, help="Rows to evaluate on, once an epoch unless set otherwise.")
 ADAPTER = Port("adapter", "adapter", optional=True, help="A LoRA adapter to train in place of all weights.")
+DATA_PORTS = (DATASET.name, EVAL.name)
 TRAINED = Port("model", "model", help="The trained policy, any adapter merged into it.")
 
 WITHHELD: Mapping[str, str] = {
@@ -95,14 +97,20 @@ class Trainer(LLMNode):
 
     @classmethod
     def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
-        if isinstance(given := context.given.get("model_init_kwargs"), str):  # what Load Model says is added to it
-            yield "model_init_kwargs", f"must be a dictionary, got {shown(given)}."
+        yield from rules(context)
         yield from cls._missing_files(context)
         yield from cls._extra_complaints(context)
-        for port in ("dataset", "eval_dataset"):
+        for port in DATA_PORTS:
             columns = getattr(context.inputs.get(port), "columns", None)
             if columns is not None:
-                yield from ((port, wrong) for wrong in missing_columns(cls.title, cls.needs(context), columns))
+                yield from ((port, wrong) for wrong in cls.column_complaints(context, columns))
+
+    @classmethod
+    def column_complaints(cls, context: NodeContext, columns: tuple[str, ...]) -> Iterator[str]:
+        """What is wrong with a data set that has ``columns``."""
+        yield from missing_columns(cls.title, cls.needs(context), columns)
+        if cls.samples:
+            yield from taken_columns(columns)
 
     @classmethod
     def _extra_complaints(cls, context: NodeContext) -> Iterator[Complaint]:
@@ -117,7 +125,8 @@ class Trainer(LLMNode):
     def _missing_files(cls, context: NodeContext) -> Iterator[Complaint]:
         for name in FILE_FIELDS:
             value = context.given.get(name)
-            if isinstance(value, str) and looks_local(value) and not os.path.exists(resolve(value, context.root)):
+            is_file = isinstance(value, str) and (looks_local(value) or name not in HUB_FIELDS)
+            if is_file and not os.path.exists(resolve(value, context.root)):
                 yield name, f"{shown(value)} does not exist (looked in {context.root}); correct the path."
 
     @classmethod
@@ -264,6 +273,6 @@ class GRPO(Trainer):
         if isinstance(accumulation, int) and size * accumulation % group:
             yield (
                 "num_generations",
-                f"must divide the {size * accumulation} completions of a step (batch size {size} x accumulation "
-                f"{accumulation}), got {shown(group)}.",
+                f"must divide the {size * accumulation} completions of a step (per_device_train_batch_size {size} x "
+                f"gradient_accumulation_steps {accumulation}), got {shown(group)}.",
             )

@@ -10,6 +10,7 @@ from typing import Final
 
 from ryven_llm_nodes.errors import Explained, LLMNodesError, Problem, StageError, one_line
 from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.run.broken_data import broken_data
 from ryven_llm_nodes.run.kept import newest_step
 from ryven_llm_nodes.run.limits import TookTooLong
 from ryven_llm_nodes.run.loaded import LoadedProgram
@@ -31,19 +32,20 @@ HINTS: Final = (
     ),
 )
 LONGEST: Final = 400
+MOST_CAUSES: Final = 4
 
 
 def stage_error(error: BaseException, step: Step, program: Program, loaded: LoadedProgram) -> StageError:
     """The error of ``step``, laid at the door of the reward function whose code raised it, if it was one."""
     if isinstance(error, StageError):  # it knows better
         return StageError(error.problem)
-    culprit, line = step, 0
-    for number in loaded.lines_of(error.__traceback__):
+    culprit, lines = step, list(loaded.lines_of(error.__traceback__))
+    for number in lines:
         owner = program.graph.by_name.get(loaded.script.step_at(number) or "")
-        if owner is not None and owner.node.holds_code:
-            culprit, line = owner, number - loaded.script.definitions[owner.name][0]
+        culprit = owner if owner is not None and owner.node.holds_code else culprit
     message = _message(error, step, program, loaded.module.output_dir)
     if culprit is not step:
+        line = loaded.line_in_code(culprit, lines)
         return StageError(culprit.problem(f"line {line}: {message} (while {step.label} ran)", "code"))
     return StageError(step.problem(message))
 
@@ -55,8 +57,9 @@ def _message(error: BaseException, step: Step, program: Program, output_dir: Pat
     batch = step.setting(name) if name in step.node.all_parameters() else None
     if gone := _gone(step, program, output_dir):
         return f"{gone} Run again: what is missing is trained anew."
-    cause = refusal(error, output_dir, batch)
-    return f"{cause} {_again(output_dir / step.name)}" if cause else describe(error)
+    if cause := refusal(error, output_dir, batch):
+        return f"{cause} {_again(output_dir / step.name)}"
+    return broken_data(step, program) or describe(error)
 
 
 def _gone(step: Step, program: Program, output_dir: Path) -> str | None:
@@ -93,10 +96,27 @@ def describe(error: BaseException) -> str:
     """What an exception says, in one line of bearable length, with a remedy where one is known."""
     if isinstance(error, Explained | LLMNodesError):
         return one_line(str(error))
+    texts = [f"{type(one).__name__}: {_said(one)}" for one in _causes(error)]
+    hint = next((hint for words, hint in HINTS if words in " ".join(texts).lower()), "")
+    return f"{' Cause: '.join(texts)} {hint}".rstrip()
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """``error`` and what it was raised ``from``, as far as that says something that is not said already."""
+    found: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and len(found) < MOST_CAUSES and one not in found:
+        if not found or (str(one).strip() and one_line(str(one)) not in " ".join(map(_said, found))):
+            found.append(one)
+        one = one.__cause__
+    return found
+
+
+def _said(error: BaseException) -> str:
+    """One sentence of bearable length."""
     text = one_line(str(error)) or f"no message{_origin(error)}"
     short = text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
-    hint = next((hint for words, hint in HINTS if words in text.lower()), "")
-    return f"{type(error).__name__}: {short}{'' if short.endswith(('.', '!', '?')) else '.'} {hint}".rstrip()
+    return f"{short}{'' if short.endswith(('.', '!', '?')) else '.'}"
 
 
 def _origin(error: BaseException) -> str:
@@ -107,7 +127,7 @@ def _origin(error: BaseException) -> str:
 
 def too_long(owner: Step, error: TookTooLong, loaded: LoadedProgram, when: str) -> Problem:
     """A reward function that did not return within its time limit; ``when`` that was, in brackets."""
-    line = next((number for file, number in error.lines if file == loaded.file), None)
-    where = "" if line is None else f", and was at line {line - loaded.script.definitions[owner.name][0]}"
+    line = loaded.line_in_code(owner, [number for file, number in reversed(error.lines) if file == loaded.file])
+    where = "" if line is None else f", and was at line {line}"
     remedy = "Look for a request without a timeout, or raise time_limit."
     return owner.problem(f"{error}{where} {when}. {remedy}", "time_limit")

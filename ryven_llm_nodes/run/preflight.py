@@ -7,18 +7,22 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from ryven_llm_nodes.catalogue import LoadModel, RewardModel, SaveModel
-from ryven_llm_nodes.catalogue.columns import missing_columns
+from ryven_llm_nodes.catalogue import LoadDataset, LoadModel, RewardModel, SaveModel
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.places import is_local, resolve
-from ryven_llm_nodes.catalogue.train import Trainer
+from ryven_llm_nodes.catalogue.train import DATA_PORTS, Trainer
 from ryven_llm_nodes.errors import FlowError, Problem, shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.adapters import adapter_problems
 from ryven_llm_nodes.run.amount import Amount
+from ryven_llm_nodes.run.broken_data import wrong_bytes
+from ryven_llm_nodes.run.configs import config_problems, configuration
 from ryven_llm_nodes.run.events import Warned
 from ryven_llm_nodes.run.failures import describe
+from ryven_llm_nodes.run.fitting import Fitting
+from ryven_llm_nodes.run.here import here_problems
 from ryven_llm_nodes.run.kept import FINISHED
+from ryven_llm_nodes.run.library_warnings import about
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.reward_models import reward_model_problems, wrong_head
 from ryven_llm_nodes.run.tryout import reward_problems
@@ -42,22 +46,35 @@ def preflight(program: Program, loaded: LoadedProgram, cancelled: threading.Even
 class _Preflight:
     def __init__(self, program: Program, loaded: LoadedProgram, cancelled: threading.Event) -> None:
         self.program, self.loaded, self.cancelled = program, loaded, cancelled
-        self.configs: dict[str, Any] = {}
         self.model_configs: dict[str, Any] = {}
         self.tokenizers: dict[str, Any] = {}
         self.warnings: list[Warned] = []
+        self.unreadable: set[str] = set()
 
     def problems(self) -> Iterator[Problem]:
+        yield from here_problems(self.program)
         for step in self.program.steps:
-            if step.node in (LoadModel, RewardModel):
-                yield from self._model_problems(step)
-            elif issubclass(step.node, Trainer):
-                yield from self._config_problems(step)
-                yield from adapter_problems([*self._lineage(step)], self.model_configs)
-                data = [*self._data_problems(step), *self._amount_problems(step)]
-                yield from data or [*self._template_problems(step), *self._reward_problems(step)]
-            yield from self._place_problems(step)
+            with about(step):
+                yield from self._step_problems(step)
         yield from reward_model_problems(self.program, self.loaded, self.tokenizers, self.cancelled)
+
+    def _step_problems(self, step: Step) -> Iterator[Problem]:
+        if step.node is LoadDataset and (wrong := wrong_bytes(step, self.program)):
+            self.unreadable.add(step.name)
+            yield step.problem(wrong, "path")
+        elif step.node in (LoadModel, RewardModel):
+            yield from self._model_problems(step)
+        elif issubclass(step.node, Trainer):
+            yield from self._stage_problems(step)
+        yield from self._place_problems(step)
+
+    def _stage_problems(self, step: Step) -> Iterator[Problem]:
+        wrong = list(config_problems(self.program, self.loaded, step))
+        yield from wrong
+        yield from adapter_problems([*self._lineage(step)], self.model_configs)
+        data = [*self._data_problems(step), *(() if wrong else self._amount_problems(step))]
+        is_readable = not any(wire.step in self.unreadable for wire in step.wires.values())
+        yield from data or (self._read_problems(step) if is_readable else ())
 
     def _context(self, step: Step) -> NodeContext:
         return NodeContext(step.node, step.name, step.given, {}, self.program.graph.root)
@@ -84,33 +101,38 @@ class _Preflight:
         else:
             self.model_configs[step.name], self.tokenizers[step.name] = config, tokenizer
 
-    def _config_problems(self, step: Step) -> Iterator[Problem]:
-        """Builds the configuration: TRL checks combinations of settings there."""
-        module = self.loaded.module
-        configure = module.__dict__[self.program.cells[step.name].config]
-        try:
-            self.configs[step.name] = configure(module.output_dir / step.name)
-        except Exception as error:  # whatever it is, it is what the stage would fail with
-            yield step.problem(f"{step.node.config} refuses its settings: {describe(error)}")
-
     def _data_problems(self, step: Step) -> Iterator[Problem]:
-        for port in ("dataset", "eval_dataset"):
+        for port in DATA_PORTS:
             if port in step.wires:
-                needs = step.node.needs(self._context(step))  # type: ignore[attr-defined]
-                for wrong in missing_columns(step.node.title, needs, tuple(self._data(step, port).column_names)):
+                columns = tuple(self._data(step, port).column_names)
+                for wrong in step.node.column_complaints(self._context(step), columns):  # type: ignore[attr-defined]
                     yield step.problem(wrong, port)
 
     def _amount_problems(self, step: Step) -> Iterator[Problem]:
         """A stage that makes no step would hand on the model that it was given, as if it had been trained."""
-        if step.name in self.configs:
-            amount = Amount(step, self.configs[step.name], len(self._data(step)))
-            self.warnings += amount.warnings()
-            yield from amount.problems()
-            yield from amount.end_problems()
+        amount = Amount(step, configuration(self.program, self.loaded, step), len(self._data(step)))
+        self.warnings += amount.warnings()
+        yield from amount.problems()
+        yield from amount.end_problems()
+
+    def _read_problems(self, step: Step) -> Iterator[Problem]:
+        """What only the rows, with the columns that it takes, can tell."""
+        without_template = list(self._template_problems(step))
+        yield from without_template
+        yield from self._reward_problems(step)
+        lineage = list(self._lineage(step))
+        base = lineage[-1].name
+        if base in self.tokenizers and not without_template:
+            other = any("chat_template_path" in stage.given for stage in lineage)
+            config, tokenizer, root = self.model_configs[base], self.tokenizers[base], self.program.graph.root
+            fitting = Fitting(step, config, tokenizer, self._data(step), root, other)
+            yield from (step.problem(wrong, name) for name, wrong in fitting.complaints())
 
     def _template_problems(self, step: Step) -> Iterator[Problem]:
         """Conversations need a chat template; without one every method fails, once it has loaded the model."""
-        if not any(_is_conversation(value) for value in self._data(step)[0].values()):
+        ports = [port for port in DATA_PORTS if port in step.wires]
+        port = next((p for p in ports if any(map(_is_conversation, self._data(step, p)[0].values()))), None)
+        if port is None:
             return
         lineage = list(self._lineage(step))
         tokenizer = self.tokenizers.get(lineage[-1].name)
@@ -120,7 +142,7 @@ class _Preflight:
             yield step.problem(
                 f"its data set holds conversations, but {model} has no chat template; take an instruct model, set "
                 "chat_template_path on an SFT stage, or use plain text.",
-                "dataset",
+                port,
             )
 
     def _place_problems(self, step: Step) -> Iterator[Problem]:
