@@ -261,9 +261,6 @@ class GRPO(Trainer):
         accumulation = context["gradient_accumulation_steps"]
         if {"generation_batch_size", "steps_per_generation"} & set(context.given):
             return  # then the batch that is generated is another one; TRL checks it when the configuration is built
-        if isinstance(accumulation, int) and size * accumulation % group:
-            yield (
-                "num_generations",
-                f"must divide the {size * accumulation} completions of a step (batch size {size} x accumulation "
-                f"{accumulation}), got {shown(group)}.",
-            )
+        if isinstance(accumulation, int) and (count := size * accumulation * context.processes) % group:
+            factors = f"batch size {size} x accumulation {accumulation} x processes {context.processes}"
+            yield "num_generations", f"must divide the {count} completions of a step ({factors}), got {shown(group)}."
