@@ -6,19 +6,19 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from ryven_llm_nodes import __version__
 from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, UsageError, suggestion
 
 if TYPE_CHECKING:
-    from ryven_llm_nodes.program import Graph
+    from ryven_llm_nodes.program import Graph, Program
 
 app = typer.Typer(
     help="Draw a post-training pipeline in Ryven, run it with TRL, and take the plain script with you.",
@@ -35,6 +35,9 @@ FlowTitle = Annotated[Optional[str], typer.Option("--flow", help="Which flow, wh
 Settings = Annotated[
     Optional[list[str]],
     typer.Option("--set", metavar="NODE.PARAM=VALUE", help="Set a parameter for this time; may be repeated."),
+]
+Processes = Annotated[
+    int, typer.Option("--processes", min=1, help="How many processes the script is to be launched with.")
 ]
 Target = Annotated[Optional[str], typer.Option("--to", metavar="NODE", help="Only this node and what it needs.")]
 
@@ -81,12 +84,12 @@ def _options(
 
 
 @app.command()
-def check(flow: FlowFile, title: FlowTitle = None, settings: Settings = None) -> None:
+def check(flow: FlowFile, title: FlowTitle = None, settings: Settings = None, processes: Processes = 1) -> None:
     """Find everything that is wrong with a flow, at once, without running it. Exit status 2 if anything is."""
     from ryven_llm_nodes.run.here import here_problems
 
     with _plain_errors():
-        program = _program(flow, title, settings, None)
+        program = _program(flow, title, settings, None, processes)
         if problems := list(here_problems(program)):
             raise FlowError(problems)
         stages = [step.label for step in program.steps if step.node.family == "trainer"]
@@ -102,12 +105,13 @@ def export(
     title: FlowTitle = None,
     to: Target = None,
     settings: Settings = None,
+    processes: Processes = 1,
 ) -> None:
     """Write the flow as one plain Python script that needs nothing of this package."""
     from ryven_llm_nodes.program.files import write_whole
 
     with _plain_errors():
-        program = _program(flow, title, settings, to)
+        program = _program(flow, title, settings, to, processes)
         if output is None:
             sys.stdout.write(program.script.text)
             return
@@ -155,39 +159,17 @@ def _allow(graph: Graph, folder: Path, trust: bool) -> None:
 
 @app.command()
 def nodes(
-    name: Annotated[Optional[str], typer.Argument(metavar="NODE", help="Show every parameter of this node.")] = None,
+    name: Annotated[
+        Optional[str], typer.Argument(metavar="[NODE[.PARAMETER]]", help="A node, or one of its parameters in full.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="A line for every parameter of NODE.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with every parameter.")] = False,
 ) -> None:
-    """List the nodes, or everything that can be set on one, with defaults and help."""
-    from ryven_llm_nodes.catalogue import ALL_NODES
+    """List the nodes, the essential parameters of one, or one parameter in full, with defaults and help."""
+    from ryven_llm_nodes.terminal_nodes import show_nodes
 
     with _plain_errors():
-        known = {node.__name__.lower(): node for node in ALL_NODES}
-        if name is None:
-            table = Table("node", "inputs", "outputs", "what it does", box=None, pad_edge=False)
-            for node in ALL_NODES:
-                ports = (", ".join(port.label for port in ports) for ports in (node.in_ports, node.out_ports))
-                table.add_row(node.__name__, *ports, node.summary())
-            Console().print(table)
-            return
-        found = known.get(name.replace(" ", "").lower())
-        if found is None:
-            raise UsageError(f"there is no node {name!r}.{suggestion(name.lower(), list(known))}")
-        Console().print(_parameter_table(found))
-
-
-def _parameter_table(node) -> Table:  # type: ignore[no-untyped-def]
-    """Every parameter of a node: the essential ones first, then every other field of its configuration."""
-    from ryven_llm_nodes.catalogue.parameters import UNKNOWN
-
-    essential = {parameter.name for parameter in node.parameters}
-    longest = max(map(len, node.all_parameters()))  # a name is there to be copied: never shortened
-    others = (Column(title, overflow="fold") for title in ("default", "usual", "help"))
-    table = Table(Column("parameter", min_width=longest), *others, box=None, pad_edge=False)
-    for parameter in node.all_parameters().values():
-        default = "(computed)" if parameter.default is UNKNOWN else repr(parameter.default).split("\\n")[0][:32]
-        style = "bold" if parameter.name in essential else ""
-        table.add_row(parameter.name, escape(default), escape(parameter.typical), escape(parameter.help), style=style)
-    return table
+        show_nodes(Console(), name, everything, as_json)
 
 
 @app.command()
@@ -242,7 +224,11 @@ def install(
 
     with _plain_errors():
         place = ryven.uninstall(folder) if remove else ryven.install(folder)
-        typer.echo(f"removed {place}" if remove else f"Ryven now finds the nodes in {place}")
+        if remove:
+            typer.echo(f"removed {place}")
+            return
+        typer.echo(f"Ryven now finds the nodes in {place}")
+        typer.echo(ryven.HOW_TO_START.format(file=place / "nodes.py"))
 
 
 @app.command()
@@ -317,11 +303,11 @@ def demo(
         run_demo(folder)
 
 
-def _program(flow: Path, title: str | None, settings: list[str] | None, to: str | None):  # type: ignore[no-untyped-def]
+def _program(flow: Path, title: str | None, settings: list[str] | None, to: str | None, processes: int = 1) -> Program:
     from ryven_llm_nodes.program import apply_settings, build, read_flow
     from ryven_llm_nodes.program.settings import find_step
 
-    graph = apply_settings(read_flow(flow, title), settings or [])
+    graph = replace(apply_settings(read_flow(flow, title), settings or []), processes=processes)
     return build(graph.upstream([find_step(graph, to).name]) if to else graph)
 
 

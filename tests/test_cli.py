@@ -298,6 +298,14 @@ class TestNew:
         assert errors == "error: there is no template 'gpro'. Did you mean 'grpo'? There are: sft, dpo, grpo, full.\n"
 
 
+def test_a_script_for_several_processes(data: Path) -> None:
+    """Its groups may be as large as what all of them generate."""
+    path = save(alone("grpo", per_device_train_batch_size=4, num_generations=8), data / "flow.json")
+    assert ryven_llm("check", str(path))[0] == ryven_llm("export", str(path))[0] == 2
+    assert ryven_llm("check", str(path), "--processes", "2")[0] == 0
+    assert "GRPOConfig(" in ryven_llm("export", str(path), "--processes", "2")[1]
+
+
 class TestNodes:
     def test_all_nodes(self) -> None:
         output = ryven_llm("nodes")[1]
@@ -305,7 +313,7 @@ class TestNodes:
             assert name in output
 
     def test_everything_that_can_be_set(self) -> None:
-        output = ryven_llm("nodes", "sft")[1]
+        output = ryven_llm("nodes", "sft", "--all")[1]
         for name in ("learning_rate", "5e-05", "gradient_checkpointing"):
             assert name in output
         assert ryven_llm("nodes", "Reward Function")[0] == 0

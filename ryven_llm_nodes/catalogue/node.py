@@ -38,7 +38,7 @@ class NodeContext:
     """What a node knows when it makes its cell: its name, its parameters, and what is wired to its inputs.
 
     ``given`` holds the values that were set; ``inputs`` a value for every input that is wired; ``root`` is the folder
-    that relative paths are looked up in.
+    that relative paths are looked up in; ``processes`` the number of processes that share a step.
     """
 
     node: type[LLMNode]
@@ -46,6 +46,7 @@ class NodeContext:
     given: Mapping[str, JSON]
     inputs: Mapping[str, Value]
     root: Path
+    processes: int = 1
 
     def __getitem__(self, parameter: str) -> JSON:
         if parameter in self.given:

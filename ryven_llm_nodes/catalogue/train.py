@@ -270,9 +270,7 @@ class GRPO(Trainer):
         accumulation = context["gradient_accumulation_steps"]
         if {"generation_batch_size", "steps_per_generation"} & set(context.given):
             return  # then the batch that is generated is another one; TRL checks it when the configuration is built
-        if isinstance(accumulation, int) and size * accumulation % group:
-            yield (
-                "num_generations",
-                f"must divide the {size * accumulation} completions of a step (per_device_train_batch_size {size} x "
-                f"gradient_accumulation_steps {accumulation}), got {shown(group)}.",
-            )
+        if isinstance(accumulation, int) and (count := size * accumulation * context.processes) % group:
+            factors = f"per_device_train_batch_size {size} x gradient_accumulation_steps {accumulation}"
+            factors += f" x {context.processes} processes" if context.processes > 1 else ""
+            yield "num_generations", f"must divide the {count} completions of a step ({factors}), got {shown(group)}."

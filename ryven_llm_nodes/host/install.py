@@ -13,14 +13,30 @@ PACKAGE: Final = "ryven_llm_nodes"
 MARK: Final = "Shows Ryven the nodes of the installed package ryven_llm_nodes."
 STUB: Final = f'''"""{MARK}
 
-Ryven opens this folder, but imports the module "{PACKAGE}.nodes" by name, and so finds the installed package before
-this file. Only where the package is not installed for the Python that Ryven runs with is this file executed.
+Ryven opens this folder, and imports the module "{PACKAGE}.nodes" by name. Python then takes the installed package, or,
+where it is installed for development, this folder: which steps aside.
 """
 
-raise ModuleNotFoundError(
-    "{PACKAGE} is not installed for this Python: run `pip install ryven-llm-nodes` with it, or remove this folder"
-)
+import importlib
+import sys
+from pathlib import Path
+
+PACKAGE, HERE, PATH = "{PACKAGE}", Path(__file__).resolve().parents[1], sys.path[:]
+sys.path[:] = [entry for entry in PATH if Path(entry).resolve() != HERE]
+for name in [name for name in sys.modules if name == PACKAGE or name.startswith(PACKAGE + ".")]:
+    del sys.modules[name]
+try:
+    importlib.import_module(PACKAGE + ".nodes")
+except ModuleNotFoundError as error:
+    if error.name not in (PACKAGE, PACKAGE + ".nodes"):
+        raise
+    hint = "run `pip install ryven-llm-nodes` with it, or remove this folder"
+    raise ModuleNotFoundError(f"{{PACKAGE}} is not installed for this Python: {{hint}}") from None
+finally:
+    sys.path[:] = PATH
 '''
+HOW_TO_START: Final = "Start it with `ryven -q pyside6`, then choose {file} in File > Import Nodes..."
+"""Ryven asks for PySide2 unless it is told otherwise."""
 
 
 def install(folder: Path | None = None) -> Path:

@@ -75,7 +75,7 @@ class _Builder:
         inputs = dict(self._inputs(step))
         bad = {problem.parameter for problem in own}
         if not bad & set(step.node.all_parameters()):
-            context = NodeContext(step.node, step.name, step.given, inputs, self.graph.root)
+            context = NodeContext(step.node, step.name, step.given, inputs, self.graph.root, self.graph.processes)
             own += [step.problem(message, place) for place, message in step.node.complaints(context)]
             if not own and len(inputs) == len(step.wires):
                 self.cells[step.name] = step.node.cell(context)

@@ -64,13 +64,15 @@ class Step:
 class Graph:
     """The steps of one flow, in the order of Ryven's list, with unique names.
 
-    ``root`` is the folder that relative paths are looked up in, ``source`` the name of the flow's file.
+    ``root`` is the folder that relative paths are looked up in, ``source`` the name of the flow's file, ``processes``
+    the number of processes that its script is to be launched with.
     """
 
     title: str
     steps: tuple[Step, ...]
     root: Path = field(default_factory=Path.cwd)
     source: str = ""
+    processes: int = 1
 
     @cached_property
     def by_name(self) -> Mapping[str, Step]:

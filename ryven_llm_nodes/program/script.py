@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
 from typing import Final
@@ -21,10 +19,9 @@ from ryven_llm_nodes.program.graph import Graph, Step
 from ryven_llm_nodes.program.imports import Imports
 from ryven_llm_nodes.program.names import identifier
 from ryven_llm_nodes.program.project import project_of
+from ryven_llm_nodes.program.requirements import LIBRARIES, installed, oldest_python, requirement
 from ryven_llm_nodes.program.runtime_source import excerpts
 
-DEPENDENCIES: Final = ("torch", "transformers", "trl", "datasets", "accelerate", "peft")
-MINIMUM: Final = {"torch": "2.8", "transformers": "5.0", "trl": "1.16"}
 START_OVER: Final = "from ryven_llm_nodes.runtime.checkpoints import start_over"
 MAIN_OPENING: Final = '''# %% The pipeline
 def main(output_dir: Path, resume: bool = False) -> None:
@@ -114,9 +111,9 @@ def _compile(script: Script) -> None:
 
 
 def _header(graph: Graph, imports: Imports) -> str:
-    used = [name for name in DEPENDENCIES if name in imports.packages or name in ("torch", "accelerate")]
-    pins = [f'#     "{name}>={MINIMUM[name]}",' if name in MINIMUM else f'#     "{name}",' for name in used]
-    versions = ", ".join(f"{name} {found}" for name in used if (found := _version(name)))
+    used = [name for name in LIBRARIES if name in imports.packages or name in ("torch", "accelerate")]
+    pins = [f'#     "{requirement(name)}",' for name in used]
+    versions = ", ".join(f"{name} {found}" for name in used if (found := installed(name)))
     flow = f"the flow {_plain(graph.title)!r}" + (f" of {_plain(graph.source)}" if graph.source else "")
     doc = "\n".join(
         (
@@ -131,21 +128,14 @@ def _header(graph: Graph, imports: Imports) -> str:
             '"""',
         )
     )
-    block = "\n".join(["# /// script", '# requires-python = ">=3.10"', "# dependencies = [", *pins, "# ]", "# ///"])
+    python = f'# requires-python = ">={oldest_python(used)}"'
+    block = "\n".join(["# /// script", python, "# dependencies = [", *pins, "# ]", "# ///"])
     return f"{block}\n{doc}"
 
 
 def _plain(text: str) -> str:
     """``text`` for a docstring: printable, without quotes and backslashes, and nothing that argparse would fill in."""
     return "".join(c for c in one_line(text) if c.isprintable() and c not in "\"'\\").replace("%(", "(")
-
-
-@lru_cache
-def _version(package: str) -> str:
-    try:
-        return version(package).split("+")[0]
-    except PackageNotFoundError:
-        return ""
 
 
 def _methods(graph: Graph) -> Iterator[str]:

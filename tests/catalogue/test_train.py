@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from flows import FAST, METHODS, TRAINERS, alone, draw, node, problems, program
 
 from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, SFT, LoadDataset, LoadModel
 from ryven_llm_nodes.catalogue.fields import config_fields
+from ryven_llm_nodes.errors import FlowError
+from ryven_llm_nodes.program import build
 
 DEFAULTS = {
     SFT: {
@@ -151,6 +154,16 @@ class TestGroups:
         found = problems(alone("grpo", **params, num_generations=group), data)
         assert len(found) == (not fine)
         assert fine or "> num_generations: must divide the" in found[0]
+
+    @pytest.mark.parametrize(("processes", "fine"), [(1, False), (2, True), (3, False), (4, True)])
+    def test_the_processes_of_a_launch_share_the_groups(self, processes: int, fine: bool, data: Path) -> None:
+        drawn = alone("grpo", per_device_train_batch_size=4, num_generations=8)
+        launched = replace(flows.graph(drawn, data), processes=processes)
+        if fine:
+            assert "num_generations=8" not in build(launched).script.text  # TRL's own default
+            return
+        with pytest.raises(FlowError, match=rf"must divide the {4 * processes} completions of a step .*, got 8"):
+            build(launched)
 
     def test_a_generation_batch_of_its_own_is_left_to_trl(self, data: Path) -> None:
         assert problems(alone("grpo", num_generations=3, generation_batch_size=12), data) == []

@@ -1,12 +1,12 @@
 # /// script
-# requires-python = ">=3.10"
+# requires-python = ">=3.11"
 # dependencies = [
-#     "torch>=2.8",
-#     "transformers>=5.0",
-#     "trl>=1.16",
-#     "datasets",
-#     "accelerate",
-#     "peft",
+#     "torch>=2.8,<3",
+#     "transformers>=5.0,<6",
+#     "trl>=1.16,<1.17",
+#     "datasets>=4.0,<6",
+#     "accelerate>=1.10,<2",
+#     "peft>=0.18,<1",
 # ]
 # ///
 """chain: SFT -> PPO -> DPO -> GRPO.

@@ -108,30 +108,51 @@ def test_somebody_elses_folder_is_left_alone(tmp_path: Path) -> None:
         uninstall(tmp_path)
 
 
-def test_ryven_finds_the_installed_package_by_name(tmp_path: Path) -> None:
+AS_FOR_DEVELOPMENT = """
+import sys
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, spec_from_file_location
+from pathlib import Path
+
+real = Path(find_spec("ryven_llm_nodes").origin)
+
+class Finder:
+    '''As an editable install: the folders of sys.path come first, then the package where it is developed.'''
+
+    def find_spec(name, path=None, target=None):
+        if name == "ryven_llm_nodes":
+            others = [entry for entry in sys.path if not (Path(entry) / name / "__init__.py").exists()]
+            return PathFinder.find_spec(name, others) or spec_from_file_location(name, real)
+
+sys.meta_path.insert(0, Finder)
+"""
+
+
+@pytest.mark.parametrize("way", ["", AS_FOR_DEVELOPMENT], ids=["installed", "installed for development"])
+def test_ryven_finds_the_installed_package_by_name(way: str, tmp_path: Path) -> None:
     """What Ryven does for a project that requires us: a bare name is looked up in ``~/.ryven/nodes``."""
     install(tmp_path / ".ryven" / "nodes")
     path = flows.save(flows.draw(sft=flows.node(SFT)), tmp_path / "flow.json")
-    code = f"""
-import os
+    code = f"""{way}
+import os, sys
 os.environ["RYVEN_MODE"] = "no-gui"
 from ryven.main.packages.nodes_package import import_nodes_package, process_nodes_packages
 found, missing, _ = process_nodes_packages({str(path)!r})
 (package,) = found
 nodes, _ = import_nodes_package(package)
-print(missing, len(nodes), sorted(node.identifier or "" for node in nodes)[:1])
+print(missing, len(nodes), sys.modules["ryven_llm_nodes.nodes"].__file__.startswith({str(tmp_path)!r}))
 """
     environment = {**os.environ, "HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
     from ryven_llm_nodes.catalogue import ALL_NODES
 
-    assert done.stdout.startswith(f"set() {len(ALL_NODES)} "), done.stdout + done.stderr
+    assert done.stdout == f"set() {len(ALL_NODES)} False\n", done.stdout + done.stderr
 
 
 def test_the_stub_explains_itself_where_the_package_is_not_installed(tmp_path: Path) -> None:
     place = install(tmp_path)
     done = subprocess.run(
-        [sys.executable, "-I", str(place / "nodes.py")], capture_output=True, text=True, cwd=tmp_path, timeout=60
+        [sys.executable, "-I", "-S", str(place / "nodes.py")], capture_output=True, text=True, cwd=tmp_path, timeout=60
     )
     assert "ModuleNotFoundError: ryven_llm_nodes is not installed for this Python" in done.stderr
 

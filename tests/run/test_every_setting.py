@@ -21,7 +21,7 @@ SLOW = {*every_setting.SLOW, "dataloader_num_workers", "dataset_num_proc"}
 
 
 def _today() -> list[Trial]:
-    day = int(os.environ.get("RYVEN_LLM_SWEEP_DAY", datetime.datetime.now(datetime.timezone.utc).toordinal()))
+    day = int(os.environ.get("RYVEN_LLM_SWEEP_DAY", datetime.datetime.now(datetime.UTC).toordinal()))
     quick = [trial for trial in trials() if trial.field not in SLOW]
     random.Random(0).shuffle(quick)
     start = day * SHARE % len(quick)

@@ -51,8 +51,9 @@ def trained(model: PreTrainedModel, size: float = 0.02, **config: Any) -> PeftMo
 
 
 def trainer_of(policy: PeftModel, tokenizer: PreTrainedTokenizerFast) -> Any:
-    """As much of a trainer as saving asks for."""
-    return SimpleNamespace(model=policy, accelerator=Accelerator(cpu=True), processing_class=tokenizer)
+    """As much of a trainer as saving asks for, after a step of training."""
+    accelerator, state = Accelerator(cpu=True), SimpleNamespace(global_step=1)
+    return SimpleNamespace(model=policy, accelerator=accelerator, processing_class=tokenizer, state=state)
 
 
 def opened(folder: Path, **options: Any) -> torch.Tensor:
