@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from glob import has_magic
 from itertools import groupby
@@ -122,3 +122,14 @@ def missing_columns(method: str, needs: tuple[tuple[str, ...], ...], columns: tu
         wanted = " or ".join(" + ".join(map(repr, group)) for group in needs)
         there = ", ".join(map(repr, columns)) or "none"
         yield f"{method} needs the columns {wanted}; the data set has {there}. Rename its columns or take other data."
+
+
+KEYWORDS: Final = ("prompts", "completions", "trainer_state", "log_extra", "log_metric")
+"""What TRL passes to a reward by name beside the columns; ``completion_ids`` it leaves out of the columns itself."""
+
+
+def taken_columns(columns: Iterable[str]) -> Iterator[str]:
+    """Columns that a reward could not get, since TRL gives it something else by that name."""
+    for name in KEYWORDS:
+        if name in columns:
+            yield f"has a column {name!r}, but TRL passes something of its own by that name to a reward; rename it."

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 from ryven_llm_nodes.catalogue.cell import Cell, RewardValue
-from ryven_llm_nodes.catalogue.columns import missing_columns
+from ryven_llm_nodes.catalogue.columns import missing_columns, taken_columns
 from ryven_llm_nodes.catalogue.fields import config_fields, own_fields
 from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
@@ -24,6 +24,7 @@ REFERENCE = Port(
 )
 EVAL = Port("eval_dataset", "dataset", optional=True, help="Rows to evaluate on, once an epoch unless set otherwise.")
 ADAPTER = Port("adapter", "adapter", optional=True, help="A LoRA adapter to train in place of all weights.")
+DATA_PORTS = (DATASET.name, EVAL.name)
 TRAINED = Port("model", "model", help="The trained policy, any adapter merged into it.")
 
 WITHHELD: Mapping[str, str] = {
@@ -99,10 +100,17 @@ class Trainer(LLMNode):
             yield "model_init_kwargs", f"must be a dictionary, got {shown(given)}."
         yield from cls._missing_files(context)
         yield from cls._extra_complaints(context)
-        for port in ("dataset", "eval_dataset"):
+        for port in DATA_PORTS:
             columns = getattr(context.inputs.get(port), "columns", None)
             if columns is not None:
-                yield from ((port, wrong) for wrong in missing_columns(cls.title, cls.needs(context), columns))
+                yield from ((port, wrong) for wrong in cls.column_complaints(context, columns))
+
+    @classmethod
+    def column_complaints(cls, context: NodeContext, columns: tuple[str, ...]) -> Iterator[str]:
+        """What is wrong with a data set that has ``columns``."""
+        yield from missing_columns(cls.title, cls.needs(context), columns)
+        if cls.samples:
+            yield from taken_columns(columns)
 
     @classmethod
     def _extra_complaints(cls, context: NodeContext) -> Iterator[Complaint]:

@@ -65,6 +65,12 @@ def read_code(text: str, wanted: str = "") -> UserCode:
     return UserCode(text, functions[wanted or public[-1]], scope.assigned, scope.borrowed)
 
 
+def blank_lines(text: str) -> int:
+    """How many blank lines stand before the code; :func:`read_code` leaves them out."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return len(text) - len(text.lstrip("\n"))
+
+
 def _out_of_place(text: str, tree: ast.Module) -> str | None:
     """Why ``text``, correct by itself, cannot stand in the middle of a script."""
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

@@ -37,13 +37,13 @@ def stage_error(error: BaseException, step: Step, program: Program, loaded: Load
     """The error of ``step``, laid at the door of the reward function whose code raised it, if it was one."""
     if isinstance(error, StageError):  # it knows better
         return StageError(error.problem)
-    culprit, line = step, 0
-    for number in loaded.lines_of(error.__traceback__):
+    culprit, lines = step, list(loaded.lines_of(error.__traceback__))
+    for number in lines:
         owner = program.graph.by_name.get(loaded.script.step_at(number) or "")
-        if owner is not None and owner.node.holds_code:
-            culprit, line = owner, number - loaded.script.definitions[owner.name][0]
+        culprit = owner if owner is not None and owner.node.holds_code else culprit
     message = _message(error, step, program, loaded.module.output_dir)
     if culprit is not step:
+        line = loaded.line_in_code(culprit, lines)
         return StageError(culprit.problem(f"line {line}: {message} (while {step.label} ran)", "code"))
     return StageError(step.problem(message))
 
@@ -107,7 +107,7 @@ def _origin(error: BaseException) -> str:
 
 def too_long(owner: Step, error: TookTooLong, loaded: LoadedProgram, when: str) -> Problem:
     """A reward function that did not return within its time limit; ``when`` that was, in brackets."""
-    line = next((number for file, number in error.lines if file == loaded.file), None)
-    where = "" if line is None else f", and was at line {line - loaded.script.definitions[owner.name][0]}"
+    line = loaded.line_in_code(owner, [number for file, number in reversed(error.lines) if file == loaded.file])
+    where = "" if line is None else f", and was at line {line}"
     remedy = "Look for a request without a timeout, or raise time_limit."
     return owner.problem(f"{error}{where} {when}. {remedy}", "time_limit")

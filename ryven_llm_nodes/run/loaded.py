@@ -6,13 +6,14 @@ import ast
 import importlib
 import linecache
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
-from ryven_llm_nodes.program import Program
+from ryven_llm_nodes.catalogue.usercode import blank_lines
+from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.script import Script
 
 _numbers = count(1)
@@ -82,3 +83,9 @@ class LoadedProgram:
             if traceback.tb_frame.f_code.co_filename == self.file:
                 yield traceback.tb_lineno
             traceback = traceback.tb_next
+
+    def line_in_code(self, step: Step, lines: Iterable[int]) -> int | None:
+        """The innermost of ``lines`` that lies in the code of ``step``, as its user counts; None where none does."""
+        heading, last = self.script.definitions[step.name]
+        inside = [line - heading for line in lines if heading < line <= last]
+        return inside[-1] + blank_lines(step.setting("code")) if inside else None

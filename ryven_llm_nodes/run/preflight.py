@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ryven_llm_nodes.catalogue import LoadModel, RewardModel, SaveModel
-from ryven_llm_nodes.catalogue.columns import missing_columns
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.places import is_local, resolve
-from ryven_llm_nodes.catalogue.train import Trainer
+from ryven_llm_nodes.catalogue.train import DATA_PORTS, Trainer
 from ryven_llm_nodes.errors import FlowError, Problem, shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.amount import Amount
@@ -87,10 +86,10 @@ class _Preflight:
             yield step.problem(f"{step.node.config} refuses its settings: {describe(error)}")
 
     def _data_problems(self, step: Step) -> Iterator[Problem]:
-        for port in ("dataset", "eval_dataset"):
+        for port in DATA_PORTS:
             if port in step.wires:
-                needs = step.node.needs(self._context(step))  # type: ignore[attr-defined]
-                for wrong in missing_columns(step.node.title, needs, tuple(self._data(step, port).column_names)):
+                columns = tuple(self._data(step, port).column_names)
+                for wrong in step.node.column_complaints(self._context(step), columns):  # type: ignore[attr-defined]
                     yield step.problem(wrong, port)
 
     def _amount_problems(self, step: Step) -> Iterator[Problem]:
@@ -103,7 +102,9 @@ class _Preflight:
 
     def _template_problems(self, step: Step) -> Iterator[Problem]:
         """Conversations need a chat template; without one every method fails, once it has loaded the model."""
-        if not any(_is_conversation(value) for value in self._data(step)[0].values()):
+        ports = [port for port in DATA_PORTS if port in step.wires]
+        port = next((p for p in ports if any(map(_is_conversation, self._data(step, p)[0].values()))), None)
+        if port is None:
             return
         lineage = list(self._lineage(step))
         tokenizer = self.tokenizers.get(lineage[-1].name)
@@ -113,7 +114,7 @@ class _Preflight:
             yield step.problem(
                 f"its data set holds conversations, but {model} has no chat template; take an instruct model, set "
                 "chat_template_path on an SFT stage, or use plain text.",
-                "dataset",
+                port,
             )
 
     def _place_problems(self, step: Step) -> Iterator[Problem]:

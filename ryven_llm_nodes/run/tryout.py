@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from inspect import iscoroutinefunction
+from inspect import Parameter, iscoroutinefunction, signature
 from math import isinf
 from typing import Any
 
 from ryven_llm_nodes.catalogue.cell import RewardValue
-from ryven_llm_nodes.errors import Cancelled, Problem, shown
+from ryven_llm_nodes.catalogue.train import DATA_PORTS
+from ryven_llm_nodes.errors import Cancelled, Explained, Problem, shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.failures import describe, too_long
 from ryven_llm_nodes.run.limits import Caller, TookTooLong
 from ryven_llm_nodes.run.loaded import LoadedProgram
 
 SAMPLE_ROWS = 2
+VARIED = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 def reward_problems(
@@ -28,18 +30,20 @@ def reward_problems(
     wire = step.wires["reward"]
     value = program.cells[wire.step].values[wire.port]
     names = {part.expression for part in value.parts} if isinstance(value, RewardValue) else set()
-    sample = _sample(loaded.module.__dict__[step.wires["dataset"].step])
+    data = [loaded.module.__dict__[step.wires[port].step] for port in DATA_PORTS if port in step.wires]
     for owner in program.graph.upstream([wire.step]).steps:
         cell = program.cells[owner.name]
         if owner.node.holds_code and names & cell.defines:
             with closing(Caller(cancelled)) as caller:
-                yield from _tried(loaded, owner, next(iter(names & cell.defines)), sample, caller)
+                for sample in map(_sample, data):
+                    yield from _tried(loaded, owner, next(iter(names & cell.defines)), sample, caller)
 
 
 def _sample(data: Any) -> dict[str, list[Any]]:
     """The keyword arguments that TRL would pass for the first rows, with a short answer as completion."""
     rows = [data[i] for i in range(min(SAMPLE_ROWS, len(data)))]
-    columns = {name: [row[name] for row in rows] for name in rows[0] if name not in ("prompt", "completion")}
+    kept = [name for name in rows[0] if name not in ("prompt", "completion", "completion_ids")]
+    columns = {name: [row[name] for row in rows] for name in kept}
     answer = "This is a short answer."
     as_chat = isinstance(rows[0]["prompt"], list)
     completions = [[{"role": "assistant", "content": answer}] if as_chat else answer for _ in rows]
@@ -59,8 +63,9 @@ def _tried(
     except TookTooLong as error:
         yield too_long(owner, error, loaded, "(tried with two rows of its data set)")
     except Exception as error:
-        line = max(loaded.lines_of(error.__traceback__), default=0) - loaded.script.definitions[owner.name][0]
-        yield owner.problem(f"line {line}: {describe(error)} Tried with two rows of its data set.", "code")
+        line = loaded.line_in_code(owner, loaded.lines_of(error.__traceback__))
+        where = "" if line is None else f"line {line}: "
+        yield owner.problem(f"{where}{describe(error)} Tried with two rows of its data set.", "code")
     else:
         wrong = None if rewards is None else _wrong_rewards(name, rewards[0], len(sample["prompts"]))
         if wrong:
@@ -74,9 +79,22 @@ def _rewards(loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str,
     helpers = {"trainer_state": TrainerState(), "log_extra": lambda *_: None, "log_metric": lambda *_: None}
     namespace = dict(loaded.module.__dict__)
     exec(loaded.definition(owner.name), namespace)
+    _refuse_missing(namespace[name], {**sample, **helpers})
     if iscoroutinefunction(namespace[name]):
         return None  # it waits for something, a server perhaps, which a trial should not call
     return (namespace[name](**sample, **helpers),)
+
+
+def _refuse_missing(function: Any, passed: Mapping[str, Any]) -> None:
+    """Raises Explained where ``function`` demands an argument that nothing is passed for."""
+    demanded = [
+        p.name for p in signature(function).parameters.values() if p.default is p.empty and p.kind not in VARIED
+    ]
+    missing = [name for name in demanded if name not in passed]
+    if missing:
+        names, there = ", ".join(map(repr, missing)), ", ".join(map(repr, passed))
+        remedy = "Add the column to the data set, or give the argument a default."
+        raise Explained(f"{function.__name__}() demands {names}, but is passed only {there}. {remedy}")
 
 
 def _wrong_rewards(name: str, rewards: Any, wanted: int) -> str | None:

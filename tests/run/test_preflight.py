@@ -11,7 +11,7 @@ import flows
 import pytest
 from flows import node
 
-from ryven_llm_nodes.catalogue import GRPO, PPO, SFT, LoadDataset, LoadModel, RewardFunction, RewardModel
+from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, SFT, LoadDataset, LoadModel, RewardFunction, RewardModel
 from ryven_llm_nodes.run import Event, run_program
 from ryven_llm_nodes.run.events import StageStarted
 
@@ -229,3 +229,113 @@ def test_a_reward_model_must_have_one_label(run: Run, workspace: Path, tmp_path:
         ppo=node(PPO, **flows.ROLLOUT),
     )
     assert refused(run, drawn) == ["Reward Model 'scorer' > path: has 3 labels; give a sequence classifier with one."]
+
+
+def test_an_argument_that_no_column_gives_is_named(run: Run) -> None:
+    code = "def mine(completions, topic, **kwargs):\n    return [1.0 for _ in completions]\n"
+    (problem,) = refused(run, with_reward(code))
+    assert problem.startswith("Reward Function 'mine' > code: mine() demands 'topic', but is passed only ")
+    assert "'completions'" in problem
+    assert "Add the column to the data set, or give the argument a default." in problem
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("    return [float('x') for _ in completions]\n", "line 4: ValueError"),
+        ("    return [sorted([1, 'a']) for _ in completions]\n", "line 4: TypeError"),
+    ],
+)
+def test_lines_are_counted_as_the_user_sees_them(run: Run, body: str, message: str) -> None:
+    """Blank lines before the code are left out of the script."""
+    (problem,) = refused(run, with_reward(f"\n\r\ndef mine(completions, **kwargs):\n{body}"))
+    assert f"> code: {message}" in problem
+
+
+def test_the_line_of_a_call_that_fails_elsewhere(run: Run) -> None:
+    """The innermost line of the code, not the last one of a larger number."""
+    code = "def helper(x):\n    return x['no']\n\n\ndef mine(completions, **kwargs):\n    return [helper({}) for _ in completions]\n"
+    (problem,) = refused(run, with_reward(code))
+    assert "line 2: KeyError: 'no'." in problem
+
+
+@pytest.mark.parametrize("name", ["prompts", "completions", "trainer_state", "log_extra", "log_metric"])
+@pytest.mark.parametrize("place", ["taken.jsonl", "./taken"])
+def test_a_column_that_trl_passes_itself(run: Run, work: Path, tmp_path: Path, name: str, place: str) -> None:
+    """TRL raises "multiple values for keyword argument" for some, and hides the column for the others."""
+    (work / "taken").mkdir()
+    for file in (work / "taken.jsonl", work / "taken" / "train.jsonl"):
+        file.write_text("".join(json.dumps({"prompt": q, name: "x"}) + "\n" for q in flows.QUESTIONS))
+    drawn = flows.draw(
+        "base -> ppo, rows -> ppo, mine -> ppo",
+        base=flows.BASE,
+        rows=node(LoadDataset, path=place),
+        mine=node(RewardFunction, code=flows.REWARD),
+        ppo=node(PPO, **flows.ROLLOUT),
+    )
+    message = (
+        f"PPO 'ppo' > dataset: has a column {name!r}, but TRL passes something of its own by that name to a reward; "
+        "rename it."
+    )
+    if place == "./taken":  # its columns are known once it is loaded
+        assert message in str(run_program(flows.program(drawn, work), tmp_path / "out").error)
+    else:
+        assert flows.problems(drawn, work) == [message]
+
+
+def test_the_ids_of_completions_may_be_a_column(run: Run, work: Path, tmp_path: Path) -> None:
+    (work / "ids.jsonl").write_text(
+        "".join(json.dumps({"prompt": q, "completion_ids": [1]}) + "\n" for q in flows.QUESTIONS)
+    )
+    drawn = flows.draw(
+        "base -> ppo, rows -> ppo, mine -> ppo",
+        base=flows.BASE,
+        rows=node(LoadDataset, path="ids.jsonl"),
+        mine=node(RewardFunction, code=flows.REWARD),
+        ppo=node(PPO, **flows.ROLLOUT),
+    )
+    assert run_program(flows.program(drawn, work), tmp_path / "out").error is None
+
+
+def test_one_bad_stage_hides_no_other(run: Run, work: Path, tmp_path: Path) -> None:
+    """Data, evaluation data and rewards of every stage are looked at before the first one trains."""
+    for name, row in {"odd": {"question": "a"}, "plain": {"prompt": "a"}}.items():
+        (work / name).mkdir()
+        (work / name / "train.jsonl").write_text((json.dumps(row) + "\n") * 4)
+    bad = "def {}(completions, **kwargs):\n    return 1 / 0\n"
+    drawn = flows.draw(
+        "base -> sft, odd -> sft, sft -> dpo, pairs -> dpo, odd2 -> dpo.eval_dataset, dpo -> ppo, plain -> ppo, one -> ppo,"
+        "ppo -> grpo, chats -> grpo, two -> grpo",
+        base=flows.BASE,
+        odd=node(LoadDataset, path="./odd"),
+        odd2=node(LoadDataset, path="./odd"),
+        plain=node(LoadDataset, path="./plain"),
+        pairs=flows.ROWS["dpo"],
+        chats=flows.ROWS["grpo"],
+        one=node(RewardFunction, code=bad.format("one")),
+        two=node(RewardFunction, code=bad.format("two")),
+        sft=node(SFT, **flows.FAST),
+        dpo=node(DPO, **flows.FAST),
+        ppo=node(PPO, **flows.ROLLOUT),
+        grpo=node(GRPO, **flows.ROLLOUT, num_generations=4),
+    )
+    outcome = run_program(flows.program(drawn, work), tmp_path / "out")
+    lines = str(outcome.error).split("\n")
+    starts = ("SFT 'sft' > dataset", "DPO 'dpo' > eval_dataset", "Reward Function 'one'", "Reward Function 'two'")
+    assert [line.startswith(start) for line, start in zip(lines, starts, strict=True)] == [True] * 4
+    assert not (tmp_path / "out" / "sft").exists()
+
+
+def test_a_reward_is_tried_on_the_evaluation_data_too(run: Run, work: Path, tmp_path: Path) -> None:
+    (work / "named.jsonl").write_text("".join(json.dumps({"prompt": q, "topic": "x"}) + "\n" for q in flows.QUESTIONS))
+    code = "def mine(completions, topic, **kwargs):\n    return [1.0 for _ in completions]\n"
+    drawn = flows.draw(
+        "base -> ppo, rows -> ppo, mine -> ppo, more -> ppo.eval_dataset",
+        base=flows.BASE,
+        rows=node(LoadDataset, path="named.jsonl"),
+        more=flows.ROWS["ppo"],
+        mine=node(RewardFunction, code=code),
+        ppo=node(PPO, **flows.ROLLOUT),
+    )
+    error = run_program(flows.program(drawn, work), tmp_path / "out").error
+    assert "Reward Function 'mine' > code: mine() demands 'topic'" in str(error)
