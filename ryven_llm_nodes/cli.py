@@ -86,8 +86,12 @@ def _options(
 @app.command()
 def check(flow: FlowFile, title: FlowTitle = None, settings: Settings = None, processes: Processes = 1) -> None:
     """Find everything that is wrong with a flow, at once, without running it. Exit status 2 if anything is."""
+    from ryven_llm_nodes.run.here import here_problems
+
     with _plain_errors():
         program = _program(flow, title, settings, None, processes)
+        if problems := list(here_problems(program)):
+            raise FlowError(problems)
         stages = [step.label for step in program.steps if step.node.family == "trainer"]
         typer.echo(f"{flow}: no problems; {len(program.steps)} nodes, stages: {', '.join(stages) or 'none'}")
 

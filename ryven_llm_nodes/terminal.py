@@ -41,7 +41,10 @@ LINE_SECONDS: Final = 15.0
 
 
 def quiet_libraries() -> None:
-    """Keeps the libraries' own bars and deprecation notes out of our display. Call before they are imported."""
+    """Keeps the libraries' own bars, and what they say while they are imported, out of our display.
+
+    Call before they are imported. What they warn of during a run is an event (run/library_warnings.py).
+    """
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
 
+from ryven_llm_nodes.catalogue.choices import source as read
+from ryven_llm_nodes.catalogue.limits import limit
 from ryven_llm_nodes.catalogue.parameters import JSON, UNKNOWN, Parameter
 from ryven_llm_nodes.errors import LLMNodesError
 
@@ -40,32 +41,24 @@ def config_fields(config: str) -> dict[str, Parameter]:
     for source in SOURCES[config]:
         for parameter in _class_fields(source):
             fields.setdefault(parameter.name, parameter)
-    return fields
+    return {name: replace(field, **limit(config, name)) for name, field in fields.items()}
 
 
 def own_fields(config: str, names: tuple[str, ...]) -> tuple[Parameter, ...]:
     """The fields called ``names`` that ``config`` declares itself, whether or not what it is based on is installed."""
     fields = {field.name: field for field in _class_fields(SOURCES[config][0])}
-    return tuple(fields[name] for name in names)
+    return tuple(replace(fields[name], **limit(config, name)) for name in names)
 
 
 @lru_cache
 def _class_fields(source: str) -> tuple[Parameter, ...]:
     path, name = source.split(":")
     try:
-        tree = ast.parse(_find(path).read_text(encoding="utf-8"))
+        tree = ast.parse(read(path))
         (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
     except (OSError, ValueError, SyntaxError) as error:
         raise LLMNodesError(f"cannot read the fields of {name} from {path}: {error}; install trl>=1.16") from error
     return tuple(_parameters(found))
-
-
-def _find(path: str) -> Path:
-    package, _, rest = path.partition("/")
-    spec = find_spec(package)  # of a top-level package: finds it, imports nothing
-    if spec is None or not spec.submodule_search_locations:
-        raise OSError(f"the package {package!r} is not installed")
-    return Path(spec.submodule_search_locations[0], rest)
 
 
 def _parameters(found: ast.ClassDef) -> Iterator[Parameter]:

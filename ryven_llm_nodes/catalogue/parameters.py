@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from ryven_llm_nodes.errors import shown
+from ryven_llm_nodes.errors import shown, suggestion
 
 JSON: TypeAlias = Any
 """A value that JSON can hold: None, bool, int, float, str, list, dict."""
@@ -34,7 +34,8 @@ class Parameter:
     ``types`` are the JSON types that it takes (an int is a number too, a bool is not). ``at_least``, ``above``,
     ``at_most`` and ``below`` bound numbers; ``typical`` is the usual range as words. ``widget`` hints how a form shows
     text: ``line``, ``code``, ``file`` or ``folder``. ``required`` refuses empty text. ``outcome`` is false where
-    nothing that is trained or exported depends on the value.
+    nothing that is trained or exported depends on the value. ``choices`` bind the types that they are of, in lists too,
+    and ``items`` are the types that a list may hold. ``refused`` says why no value but the default can be used.
     """
 
     name: str
@@ -43,6 +44,8 @@ class Parameter:
     help: str = ""
     typical: str = ""
     choices: tuple[JSON, ...] = ()
+    items: tuple[type, ...] = ()
+    refused: str = ""
     at_least: float | None = None
     above: float | None = None
     at_most: float | None = None
@@ -54,7 +57,8 @@ class Parameter:
 
     def problem(self, value: JSON) -> str | None:
         """What is wrong with ``value`` and what would be right, or None."""
-        wrong = self._wrong_type(value) or self._wrong_choice(value) or self._wrong_number(value)
+        wrong = self._wrong_type(value) or self._wrong_item(value) or self._wrong_choice(value)
+        wrong = wrong or self._wrong_number(value) or self._refused(value)
         if wrong is None and self.required and isinstance(value, str) and not value.strip():
             wrong = "is empty; give a value."
         if wrong and self.typical:
@@ -67,10 +71,28 @@ class Parameter:
         wanted = " or ".join(TYPE_NAMES.get(kind, kind.__name__) for kind in self.types)
         return f"must be {wanted}, got {shown(value)}."
 
-    def _wrong_choice(self, value: JSON) -> str | None:
-        if not self.choices or value in self.choices or (value is None and type(None) in self.types):
+    def _wrong_item(self, value: JSON) -> str | None:
+        if not self.items or not isinstance(value, list):
             return None
-        return f"must be one of {', '.join(map(repr, self.choices))}, got {shown(value)}."
+        wrong = next((item for item in value if not _is_json_of(item, self.items)), None)
+        if wrong is None:
+            return None
+        wanted = " or ".join(TYPE_NAMES[kind] for kind in self.items)
+        return f"must be a list in which each item is {wanted}, got {shown(wrong)} in it."
+
+    def _wrong_choice(self, value: JSON) -> str | None:
+        """A choice of texts says nothing about a number that the field takes too."""
+        bound = {type(choice) for choice in self.choices}
+        for item in value if isinstance(value, list) else [value]:
+            if type(item) in bound and item not in self.choices:
+                near = (
+                    suggestion(item, [c for c in self.choices if isinstance(c, str)]) if isinstance(item, str) else ""
+                )
+                return f"must be one of {', '.join(map(repr, self.choices))}, got {shown(item)}.{near}"
+        return None
+
+    def _refused(self, value: JSON) -> str | None:
+        return f"{self.refused} Got {shown(value)}." if self.refused and value != self.default else None
 
     def _wrong_number(self, value: JSON) -> str | None:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -92,6 +114,8 @@ class Parameter:
         """
         if self.types == (str,):
             return text
+        if not text and type(None) in self.types:
+            return None  # as an empty field of a form
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):

@@ -29,6 +29,8 @@ FILE_FIELDS: Final = ("chat_template_path", "deepspeed", "accelerator_config", "
 """Fields that may name a file or folder of the user's, which lies beside the flow."""
 EXTRA_STEPS: Final = "extra_steps"
 """The parameter of a trainer that is no field of its configuration: see runtime/longer.py."""
+HUB_FIELDS: Final = ("chat_template_path",)
+"""Those of them that may also name a model of the Hub."""
 RUNTIME: Final = "ryven_llm_nodes.runtime"
 STAGE_IMPORTS: Final = (
     "from pathlib import Path",

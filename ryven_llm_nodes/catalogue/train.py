@@ -10,10 +10,11 @@ from typing import ClassVar
 from ryven_llm_nodes.catalogue.cell import Cell, RewardValue
 from ryven_llm_nodes.catalogue.columns import missing_columns, taken_columns
 from ryven_llm_nodes.catalogue.fields import config_fields, own_fields
+from ryven_llm_nodes.catalogue.limits import rules
 from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
 from ryven_llm_nodes.catalogue.places import looks_local, resolve
-from ryven_llm_nodes.catalogue.stage import EXTRA_STEPS, FILE_FIELDS, Stage
+from ryven_llm_nodes.catalogue.stage import EXTRA_STEPS, FILE_FIELDS, HUB_FIELDS, Stage
 from ryven_llm_nodes.errors import shown, suggestion
 
 MODEL = Port("model", "model", help="The policy that is trained: where it is loaded from.")
@@ -96,8 +97,7 @@ class Trainer(LLMNode):
 
     @classmethod
     def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
-        if isinstance(given := context.given.get("model_init_kwargs"), str):  # what Load Model says is added to it
-            yield "model_init_kwargs", f"must be a dictionary, got {shown(given)}."
+        yield from rules(context)
         yield from cls._missing_files(context)
         yield from cls._extra_complaints(context)
         for port in DATA_PORTS:
@@ -125,7 +125,8 @@ class Trainer(LLMNode):
     def _missing_files(cls, context: NodeContext) -> Iterator[Complaint]:
         for name in FILE_FIELDS:
             value = context.given.get(name)
-            if isinstance(value, str) and looks_local(value) and not os.path.exists(resolve(value, context.root)):
+            is_file = isinstance(value, str) and (looks_local(value) or name not in HUB_FIELDS)
+            if is_file and not os.path.exists(resolve(value, context.root)):
                 yield name, f"{shown(value)} does not exist (looked in {context.root}); correct the path."
 
     @classmethod
@@ -270,5 +271,8 @@ class GRPO(Trainer):
         if {"generation_batch_size", "steps_per_generation"} & set(context.given):
             return  # then the batch that is generated is another one; TRL checks it when the configuration is built
         if isinstance(accumulation, int) and (count := size * accumulation * context.processes) % group:
-            factors = f"batch size {size} x accumulation {accumulation} x processes {context.processes}"
+            factors = (
+                f"per_device_train_batch_size {size} x gradient_accumulation_steps {accumulation} x processes "
+                f"{context.processes}"
+            )
             yield "num_generations", f"must divide the {count} completions of a step ({factors}), got {shown(group)}."

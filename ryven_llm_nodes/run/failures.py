@@ -10,6 +10,7 @@ from typing import Final
 
 from ryven_llm_nodes.errors import Explained, LLMNodesError, Problem, StageError, one_line
 from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.run.broken_data import broken_data
 from ryven_llm_nodes.run.kept import newest_step
 from ryven_llm_nodes.run.limits import TookTooLong
 from ryven_llm_nodes.run.loaded import LoadedProgram
@@ -31,6 +32,7 @@ HINTS: Final = (
     ),
 )
 LONGEST: Final = 400
+MOST_CAUSES: Final = 4
 
 
 def stage_error(error: BaseException, step: Step, program: Program, loaded: LoadedProgram) -> StageError:
@@ -55,8 +57,9 @@ def _message(error: BaseException, step: Step, program: Program, output_dir: Pat
     batch = step.setting(name) if name in step.node.all_parameters() else None
     if gone := _gone(step, program, output_dir):
         return f"{gone} Run again: what is missing is trained anew."
-    cause = refusal(error, output_dir, batch)
-    return f"{cause} {_again(output_dir / step.name)}" if cause else describe(error)
+    if cause := refusal(error, output_dir, batch):
+        return f"{cause} {_again(output_dir / step.name)}"
+    return broken_data(step, program) or describe(error)
 
 
 def _gone(step: Step, program: Program, output_dir: Path) -> str | None:
@@ -93,10 +96,27 @@ def describe(error: BaseException) -> str:
     """What an exception says, in one line of bearable length, with a remedy where one is known."""
     if isinstance(error, Explained | LLMNodesError):
         return one_line(str(error))
+    texts = [f"{type(one).__name__}: {_said(one)}" for one in _causes(error)]
+    hint = next((hint for words, hint in HINTS if words in " ".join(texts).lower()), "")
+    return f"{' Cause: '.join(texts)} {hint}".rstrip()
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """``error`` and what it was raised ``from``, as far as that says something that is not said already."""
+    found: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and len(found) < MOST_CAUSES and one not in found:
+        if not found or (str(one).strip() and one_line(str(one)) not in " ".join(map(_said, found))):
+            found.append(one)
+        one = one.__cause__
+    return found
+
+
+def _said(error: BaseException) -> str:
+    """One sentence of bearable length."""
     text = one_line(str(error)) or f"no message{_origin(error)}"
     short = text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
-    hint = next((hint for words, hint in HINTS if words in text.lower()), "")
-    return f"{type(error).__name__}: {short}{'' if short.endswith(('.', '!', '?')) else '.'} {hint}".rstrip()
+    return f"{short}{'' if short.endswith(('.', '!', '?')) else '.'}"
 
 
 def _origin(error: BaseException) -> str:

@@ -7,16 +7,21 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from ryven_llm_nodes.catalogue import LoadModel, RewardModel, SaveModel
+from ryven_llm_nodes.catalogue import LoadDataset, LoadModel, RewardModel, SaveModel
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.places import is_local, resolve
 from ryven_llm_nodes.catalogue.train import DATA_PORTS, Trainer
 from ryven_llm_nodes.errors import FlowError, Problem, shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.amount import Amount
+from ryven_llm_nodes.run.broken_data import wrong_bytes
+from ryven_llm_nodes.run.configs import config_problems
 from ryven_llm_nodes.run.events import Warned
 from ryven_llm_nodes.run.failures import describe
+from ryven_llm_nodes.run.fitting import Fitting
+from ryven_llm_nodes.run.here import here_problems
 from ryven_llm_nodes.run.kept import FINISHED
+from ryven_llm_nodes.run.library_warnings import about
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.tryout import reward_problems
 
@@ -40,18 +45,29 @@ class _Preflight:
     def __init__(self, program: Program, loaded: LoadedProgram, cancelled: threading.Event) -> None:
         self.program, self.loaded, self.cancelled = program, loaded, cancelled
         self.tokenizers: dict[str, Any] = {}
+        self.model_configs: dict[str, Any] = {}
         self.configs: dict[str, Any] = {}
         self.warnings: list[Warned] = []
+        self.unreadable: set[str] = set()
 
     def problems(self) -> Iterator[Problem]:
+        yield from here_problems(self.program)
         for step in self.program.steps:
-            if step.node in (LoadModel, RewardModel):
-                yield from self._model_problems(step)
-            elif issubclass(step.node, Trainer):
-                yield from self._config_problems(step)
-                data = [*self._data_problems(step), *self._amount_problems(step)]
-                yield from data or [*self._template_problems(step), *self._reward_problems(step)]
-            yield from self._place_problems(step)
+            with about(step):
+                yield from self._step_problems(step)
+
+    def _step_problems(self, step: Step) -> Iterator[Problem]:
+        if step.node is LoadDataset and (wrong := wrong_bytes(step, self.program)):
+            self.unreadable.add(step.name)
+            yield step.problem(wrong, "path")
+        elif step.node in (LoadModel, RewardModel):
+            yield from self._model_problems(step)
+        elif issubclass(step.node, Trainer):
+            yield from config_problems(self.program, self.loaded, step, self.configs)
+            data = [*self._data_problems(step), *self._amount_problems(step)]
+            is_readable = not any(wire.step in self.unreadable for wire in step.wires.values())
+            yield from data or (self._read_problems(step) if is_readable else ())
+        yield from self._place_problems(step)
 
     def _context(self, step: Step) -> NodeContext:
         return NodeContext(step.node, step.name, step.given, {}, self.program.graph.root)
@@ -73,17 +89,9 @@ class _Preflight:
         except Exception as error:  # whatever it is, it is what the stage would fail with
             yield step.problem(f"{shown(place)} cannot be loaded: {describe(error)}", "path")
             return
+        self.model_configs[step.name] = config
         if step.node is RewardModel and config.num_labels != 1:
             yield step.problem(f"has {config.num_labels} labels; give a sequence classifier with one.", "path")
-
-    def _config_problems(self, step: Step) -> Iterator[Problem]:
-        """Builds the configuration: TRL checks combinations of settings there."""
-        module = self.loaded.module
-        configure = module.__dict__[self.program.cells[step.name].config]
-        try:
-            self.configs[step.name] = configure(module.output_dir / step.name)
-        except Exception as error:  # whatever it is, it is what the stage would fail with
-            yield step.problem(f"{step.node.config} refuses its settings: {describe(error)}")
 
     def _data_problems(self, step: Step) -> Iterator[Problem]:
         for port in DATA_PORTS:
@@ -99,6 +107,19 @@ class _Preflight:
             self.warnings += amount.warnings()
             yield from amount.problems()
             yield from amount.end_problems()
+
+    def _read_problems(self, step: Step) -> Iterator[Problem]:
+        """What only the rows, with the columns that it takes, can tell."""
+        without_template = list(self._template_problems(step))
+        yield from without_template
+        yield from self._reward_problems(step)
+        lineage = list(self._lineage(step))
+        base = lineage[-1].name
+        if base in self.tokenizers and not without_template:
+            other = any("chat_template_path" in stage.given for stage in lineage)
+            config, tokenizer, root = self.model_configs[base], self.tokenizers[base], self.program.graph.root
+            fitting = Fitting(step, config, tokenizer, self._data(step), root, other)
+            yield from (step.problem(wrong, name) for name, wrong in fitting.complaints())
 
     def _template_problems(self, step: Step) -> Iterator[Problem]:
         """Conversations need a chat template; without one every method fails, once it has loaded the model."""

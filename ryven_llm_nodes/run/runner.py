@@ -30,6 +30,7 @@ from ryven_llm_nodes.run.events import (
 from ryven_llm_nodes.run.failures import forget, stage_error
 from ryven_llm_nodes.run.kept import decide, ending, prepare
 from ryven_llm_nodes.run.keys import Key, keys_of
+from ryven_llm_nodes.run.library_warnings import about, hearing
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.preflight import preflight
 from ryven_llm_nodes.run.record import Record, carries, carry_flow, forget_flow
@@ -112,7 +113,7 @@ class _Run:
 
     def _run(self) -> None:
         self.tell(Log("", "loading torch, transformers and TRL"))
-        with prepared_environment(), LoadedProgram(self.program, self.output_dir) as loaded:
+        with prepared_environment(), LoadedProgram(self.program, self.output_dir) as loaded, hearing(self.tell):
             self.record.add_machine()
             steps = [step for step in self.program.steps if step.name in loaded.script.statements]
             sources = [step for step in steps if not step.wires]
@@ -165,13 +166,18 @@ class _Run:
 
         folder = self.output_dir / step.name
         self.cancel.keep_event.clear()  # what was asked of one stage is not meant for the next
-        watch = Watch(step.name, folder, self.tell, self.cancel.event)
+        stop = self.cancel.event
+        watch = Watch(step.name, folder, self.tell, stop)
         early_end = EarlyEnd(folder, self.cancel.keep_event)
         try:
-            with watching(watch, early_end), recording(self.program, loaded, step, self.tell, self.cancel.event):
+            with (
+                about(step),
+                watching(watch, early_end),
+                recording(self.program, loaded, step, self.tell, self.cancel.event),
+            ):
                 value = loaded.run(step.name)
-        except Cancelled as stop:
-            forget(stop)
+        except Cancelled as cancelled:
+            forget(cancelled)
             raise
         except Exception as error:
             failure = stage_error(error, step, self.program, loaded)

@@ -97,9 +97,13 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def newest_checkpoint(folder: Path) -> str | None:
-    """The checkpoint to go on from, or None to begin; what a crash left half-written is removed."""
+    """The checkpoint to go on from, or None to begin; what a crash left half-written is removed.
+
+    Only that: beside it lies what the trainer has made already, such as the folder of logged completions.
+    """
     if PartialState().is_main_process:
-        shutil.rmtree(folder / "unfinished", ignore_errors=True)
+        for torn in (folder / "unfinished").glob("*checkpoint-*"):
+            shutil.rmtree(torn, ignore_errors=True)
     return next((str(path) for path in reversed(checkpoints(folder)) if is_whole(path)), None)
 
 

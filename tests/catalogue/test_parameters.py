@@ -91,7 +91,7 @@ class TestRanges:
     def test_choices(self) -> None:
         dtype = choice("dtype", "auto", ("auto", "float32"), "")
         assert dtype.problem("float32") is None
-        assert dtype.problem("float64") == "must be one of 'auto', 'float32', got 'float64'."
+        assert dtype.problem("float64") == "must be one of 'auto', 'float32', got 'float64'. Did you mean 'float32'?"
 
     @pytest.mark.parametrize("value", ["", " ", "\n\t"])
     def test_required_text(self, value: str) -> None:

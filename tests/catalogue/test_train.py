@@ -162,7 +162,7 @@ class TestGroups:
         if fine:
             assert "num_generations=8" not in build(launched).script.text  # TRL's own default
             return
-        with pytest.raises(FlowError, match=rf"accumulation 1 x processes {processes}\), got 8"):
+        with pytest.raises(FlowError, match=rf"gradient_accumulation_steps 1 x processes {processes}\), got 8"):
             build(launched)
 
     def test_a_generation_batch_of_its_own_is_left_to_trl(self, data: Path) -> None:

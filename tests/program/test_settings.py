@@ -60,3 +60,10 @@ def test_values_are_checked_with_the_flow(setting: str, message: str, data: Path
 
 def test_find_step(data: Path) -> None:
     assert find_step(graph(chain(), data), "ppo").name == "ppo"
+
+
+def test_an_empty_value_is_null_where_that_can_be(data: Path) -> None:
+    """As an empty field of a form; the help of GRPO's threshold says so."""
+    changed = apply_settings(graph(alone("grpo"), data), ["grpo.reward_threshold="])
+    assert changed.by_name["grpo"].given["reward_threshold"] is None
+    assert apply_settings(changed, ["grpo.run_name="]).by_name["grpo"].given["run_name"] is None

@@ -86,13 +86,13 @@ def test_every_wrong_setting_of_every_stage_is_named_at_once(run: Run) -> None:
         rows=flows.ROWS["sft"],
         chats=flows.ROWS["grpo"],
         variety=node(RewardFunction, code=flows.REWARD),
-        sft=node(SFT, **flows.FAST, lr_scheduler_type="no_such_scheduler"),
+        sft=node(SFT, **flows.FAST, lr_scheduler_kwargs={"no_such_setting": 1}),
         grpo=node(GRPO, **flows.ROLLOUT, num_generations=4, generation_batch_size=6),
     )
     of_sft, of_grpo = refused(run, drawn)
-    assert of_sft.startswith("SFT 'sft': SFTConfig refuses its settings: ")
-    assert "no_such_scheduler" in of_sft
-    assert of_grpo.startswith("GRPO 'grpo': GRPOConfig refuses its settings: ")
+    assert of_sft.startswith("SFT 'sft' > lr_scheduler_kwargs: SFTConfig refuses it: ")
+    assert "no_such_setting" in of_sft
+    assert of_grpo.startswith("GRPO 'grpo' > generation_batch_size: GRPOConfig refuses it: ")
 
 
 def test_conversations_need_a_chat_template(run: Run, work: Path, tmp_path: Path) -> None:
@@ -254,7 +254,8 @@ def test_lines_are_counted_as_the_user_sees_them(run: Run, body: str, message: s
 
 def test_the_line_of_a_call_that_fails_elsewhere(run: Run) -> None:
     """The innermost line of the code, not the last one of a larger number."""
-    code = "def helper(x):\n    return x['no']\n\n\ndef mine(completions, **kwargs):\n    return [helper({}) for _ in completions]\n"
+    helper = "def helper(x):\n    return x['no']\n"
+    code = f"{helper}\n\ndef mine(completions, **kwargs):\n    return [helper({{}}) for _ in completions]\n"
     (problem,) = refused(run, with_reward(code))
     assert "line 2: KeyError: 'no'." in problem
 
@@ -304,8 +305,8 @@ def test_one_bad_stage_hides_no_other(run: Run, work: Path, tmp_path: Path) -> N
         (work / name / "train.jsonl").write_text((json.dumps(row) + "\n") * 4)
     bad = "def {}(completions, **kwargs):\n    return 1 / 0\n"
     drawn = flows.draw(
-        "base -> sft, odd -> sft, sft -> dpo, pairs -> dpo, odd2 -> dpo.eval_dataset, dpo -> ppo, plain -> ppo, one -> ppo,"
-        "ppo -> grpo, chats -> grpo, two -> grpo",
+        "base -> sft, odd -> sft, sft -> dpo, pairs -> dpo, odd2 -> dpo.eval_dataset, dpo -> ppo, plain -> ppo,"
+        "one -> ppo, ppo -> grpo, chats -> grpo, two -> grpo",
         base=flows.BASE,
         odd=node(LoadDataset, path="./odd"),
         odd2=node(LoadDataset, path="./odd"),

@@ -1,0 +1,132 @@
+"""What a flow asks for that this machine lacks: packages and hardware. Loads none of them.
+
+A check and a run refuse it. An export does not: the script may be meant for another machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from typing import Any, Final
+
+from ryven_llm_nodes.errors import Problem, shown
+from ryven_llm_nodes.program import Program, Step
+
+Package = tuple[str, str]
+"""The module that is imported, and what to install for it."""
+
+BITSANDBYTES: Final = ("bitsandbytes", "bitsandbytes")
+TORCHAO: Final = ("torchao", "torchao")
+APOLLO: Final = ("apollo_torch", "apollo-torch")
+GALORE: Final = ("galore_torch", "galore-torch")
+LOMO: Final = ("lomo_optim", "lomo-optim")
+SCHEDULE_FREE: Final = ("schedulefree", "schedulefree")
+OPTIMIZERS: Final[Mapping[str, Package]] = {
+    "adamw_bnb_8bit": BITSANDBYTES,
+    "adamw_8bit": BITSANDBYTES,
+    "ademamix": BITSANDBYTES,
+    "ademamix_8bit": BITSANDBYTES,
+    "lion_8bit": BITSANDBYTES,
+    "lion_32bit": BITSANDBYTES,
+    "paged_adamw_32bit": BITSANDBYTES,
+    "paged_adamw_8bit": BITSANDBYTES,
+    "paged_ademamix_32bit": BITSANDBYTES,
+    "paged_ademamix_8bit": BITSANDBYTES,
+    "paged_lion_32bit": BITSANDBYTES,
+    "paged_lion_8bit": BITSANDBYTES,
+    "rmsprop_bnb": BITSANDBYTES,
+    "rmsprop_bnb_8bit": BITSANDBYTES,
+    "rmsprop_bnb_32bit": BITSANDBYTES,
+    "adamw_torch_4bit": TORCHAO,
+    "adamw_torch_8bit": TORCHAO,
+    "adamw_anyprecision": ("torchdistx", "torchdistx"),
+    "adamw_torch_xla": ("torch_xla", "torch_xla"),
+    "adamw_torch_npu_fused": ("torch_npu", "torch_npu"),
+    "galore_adamw": GALORE,
+    "galore_adamw_8bit": GALORE,
+    "galore_adafactor": GALORE,
+    "galore_adamw_layerwise": GALORE,
+    "galore_adamw_8bit_layerwise": GALORE,
+    "galore_adafactor_layerwise": GALORE,
+    "lomo": LOMO,
+    "adalomo": LOMO,
+    "grokadamw": ("grokadamw", "grokadamw"),
+    "schedule_free_radam": SCHEDULE_FREE,
+    "schedule_free_adamw": SCHEDULE_FREE,
+    "schedule_free_sgd": SCHEDULE_FREE,
+    "apollo_adamw": APOLLO,
+    "apollo_adamw_layerwise": APOLLO,
+    "stable_adamw": ("optimi", "torch-optimi"),
+}
+REPORTS: Final[Mapping[str, Package]] = {
+    "azure_ml": ("azureml", "azureml-mlflow"),
+    "comet_ml": ("comet_ml", "comet-ml"),
+    "mlflow": ("mlflow", "mlflow"),
+    "neptune": ("neptune", "neptune"),
+    "tensorboard": ("tensorboard", "tensorboard"),
+    "trackio": ("trackio", "trackio"),
+    "wandb": ("wandb", "wandb"),
+    "codecarbon": ("codecarbon", "codecarbon"),
+    "clearml": ("clearml", "clearml"),
+    "dagshub": ("dagshub", "dagshub mlflow"),
+    "flyte": ("flytekit", "flytekit"),
+    "dvclive": ("dvclive", "dvclive"),
+    "swanlab": ("swanlab", "swanlab"),
+    "kubeflow": ("kubeflow", "kubeflow"),
+}
+SWITCHES: Final[Mapping[str, Package]] = {
+    "use_vllm": ("vllm", "'trl[vllm]'"),
+    "use_liger_kernel": ("liger_kernel", "liger-kernel"),
+    "deepspeed": ("deepspeed", "'trl[deepspeed]'"),
+}
+
+
+def here_problems(program: Program) -> Iterator[Problem]:
+    """What the trainers of ``program`` ask for and this machine lacks."""
+    for step in program.steps:
+        if step.node.family == "trainer":
+            for name, package in _packages(step):
+                if not _is_installed(package[0]):
+                    what = f"{shown(step.given[name])} needs the package {package[0]}, which is not installed here"
+                    yield step.problem(f"{what}; pip install {package[1]}, or clear this.", name)
+            yield from _hub_problems(step)
+
+
+def _packages(step: Step) -> Iterator[tuple[str, Package]]:
+    yield from ((name, package) for name, package in SWITCHES.items() if step.given.get(name))
+    if (optim := step.given.get("optim")) in OPTIMIZERS:
+        yield "optim", OPTIMIZERS[optim]
+    reports = step.given.get("report_to")
+    for report in reports if isinstance(reports, list) else [reports]:
+        if report in REPORTS:
+            yield "report_to", REPORTS[report]
+    if step.given.get("torch_compile_backend") == "tvm":
+        yield "torch_compile_backend", ("tvm", "apache-tvm")
+    if step.given.get("cache_implementation") == "quantized" and not _is_installed("hqq"):
+        yield "cache_implementation", ("optimum.quanto", "optimum-quanto")
+
+
+def _is_installed(module: str) -> bool:
+    package = module.split(".")[0]
+    try:
+        return find_spec(package) is not None and (package == module or find_spec(module) is not None)
+    except (ImportError, ValueError):
+        return False
+
+
+def _hub_problems(step: Step) -> Iterator[Problem]:
+    """What is uploaded needs a network, and somebody who is logged in."""
+    fields: dict[str, Any] = {name: step.given.get(name) for name in ("push_to_hub", "log_completions_hub_repo")}
+    for name, value in fields.items():
+        if value and (reason := _no_hub()):
+            yield step.problem(f"uploads to the Hub, but {reason}, or clear this.", name)
+
+
+def _no_hub() -> str | None:
+    """Why nothing can be uploaded, and what to do."""
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        return "HF_HUB_OFFLINE is set; unset it"
+    from huggingface_hub import get_token
+
+    return None if get_token() else "nobody is logged in here; run `hf auth login`"
