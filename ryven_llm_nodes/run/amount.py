@@ -89,10 +89,10 @@ class Amount:
         )
         numbers += f" x {config.world_size} processes" if config.world_size > 1 else ""
         numbers += f" / num_generations {config.num_generations}" if config.num_generations > 1 else ""
-        name, others = "per_device_train_batch_size", ("generation_batch_size", "steps_per_generation")
+        name = "per_device_train_batch_size"
         lower = f"lower {name} or gradient_accumulation_steps"
-        if set_beside := next((other for other in others if self.step.given.get(other)), ""):
-            name, lower = set_beside, f"lower {set_beside}"
+        if self.step.given.get("generation_batch_size"):
+            name, lower = "generation_batch_size", "lower generation_batch_size"
         return name, f"a rollout takes {self.rows_at_once} prompts ({numbers})", lower
 
     def _whole_batches(self) -> tuple[str, str, str]:
