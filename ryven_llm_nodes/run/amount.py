@@ -91,6 +91,8 @@ class Amount:
         numbers += f" / num_generations {config.num_generations}" if config.num_generations > 1 else ""
         name = "per_device_train_batch_size"
         lower = f"lower {name} or gradient_accumulation_steps"
+        if self.step.given.get("generation_batch_size"):
+            name, lower = "generation_batch_size", "lower generation_batch_size"
         return name, f"a rollout takes {self.rows_at_once} prompts ({numbers})", lower
 
     def _whole_batches(self) -> tuple[str, str, str]:
