@@ -128,19 +128,6 @@ class _Preflight:
             fitting = Fitting(step, config, tokenizer, self._data(step), root, other)
             yield from (step.problem(wrong, name) for name, wrong in fitting.complaints())
 
-    def _read_problems(self, step: Step) -> Iterator[Problem]:
-        """What only the rows, with the columns that it takes, can tell."""
-        without_template = list(self._template_problems(step))
-        yield from without_template
-        yield from self._reward_problems(step)
-        lineage = list(self._lineage(step))
-        base = lineage[-1].name
-        if base in self.tokenizers and not without_template:
-            other = any("chat_template_path" in stage.given for stage in lineage)
-            config, tokenizer, root = self.model_configs[base], self.tokenizers[base], self.program.graph.root
-            fitting = Fitting(step, config, tokenizer, self._data(step), root, other)
-            yield from (step.problem(wrong, name) for name, wrong in fitting.complaints())
-
     def _template_problems(self, step: Step) -> Iterator[Problem]:
         """Conversations need a chat template; without one every method fails, once it has loaded the model."""
         ports = [port for port in DATA_PORTS if port in step.wires]
