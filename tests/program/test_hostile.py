@@ -132,7 +132,8 @@ def literals(text: str) -> list[Any]:
 @lru_cache
 def harmless(kind: type[LLMNode], parameters: tuple[str, ...], root: Path, shape: str = "text") -> str:
     """The script of the same flow with a harmless value in the same places."""
-    values = {name: SHAPES[shape]("harmless") for name in parameters} | (
+    flat = {name for name in parameters if shape == "list" and kind.all_parameters()[name].items}
+    values = {name: SHAPES["flat" if name in flat else shape]("harmless") for name in parameters} | (
         {"function": ""} if "function" in parameters else {}
     )
     return script(flow_with(kind, values), root)
@@ -141,6 +142,7 @@ def harmless(kind: type[LLMNode], parameters: tuple[str, ...], root: Path, shape
 SHAPES = {
     "text": lambda text: text,
     "list": lambda text: [text, [text]],
+    "flat": lambda text: [text],
     "dict": lambda text: {text: {text: [text, None]}},
 }
 PATHS = {"Name.id ROOT", "Name.id Path", "Name.id str", "Name.id __file__", "Attribute.attr expanduser"}
