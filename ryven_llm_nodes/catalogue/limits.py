@@ -70,6 +70,7 @@ EVERY: Final[Mapping[str, Limit | Callable[[], Limit]]] = {
     "max_grad_norm": {"at_least": 0},
     "label_smoothing_factor": SHARE,
     "neftune_noise_alpha": {"at_least": 0, "at_most": 1000},
+    "optim_args": TEXT,
     "optim_target_modules": {"items": (str,)},
     # batches and data
     "gradient_accumulation_steps": COUNT,
@@ -341,7 +342,7 @@ def _optimizer(context: NodeContext) -> Iterator[Complaint]:
     optim = str(context.given.get("optim", ""))
     if optim.startswith(("galore", "apollo")) and not context["optim_target_modules"]:
         yield "optim", f"{shown(optim)} works on some modules; set optim_target_modules, such as all-linear."
-    if context.given.get("optim_target_modules") and not optim.startswith(("galore", "apollo")):
+    if context.given.get("optim_target_modules") is not None and not optim.startswith(("galore", "apollo")):
         yield "optim_target_modules", "works with the galore and apollo optimizers only; set optim, or clear this."
 
 

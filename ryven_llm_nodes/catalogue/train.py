@@ -125,8 +125,9 @@ class Trainer(LLMNode):
     def _missing_files(cls, context: NodeContext) -> Iterator[Complaint]:
         for name in FILE_FIELDS:
             value = context.given.get(name)
-            is_file = isinstance(value, str) and (looks_local(value) or name not in HUB_FIELDS)
-            if is_file and not os.path.exists(resolve(value, context.root)):
+            is_there = os.path.exists if name in HUB_FIELDS else os.path.isfile
+            is_place = isinstance(value, str) and (looks_local(value) or name not in HUB_FIELDS)
+            if is_place and not is_there(resolve(value, context.root)):
                 yield name, f"{shown(value)} does not exist (looked in {context.root}); correct the path."
 
     @classmethod

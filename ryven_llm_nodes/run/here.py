@@ -80,31 +80,34 @@ SWITCHES: Final[Mapping[str, Package]] = {
     "use_liger_kernel": ("liger_kernel", "liger-kernel"),
     "deepspeed": ("deepspeed", "'trl[deepspeed]'"),
 }
+TABLES: Final[Mapping[str, Mapping[str, Package]]] = {
+    "optim": OPTIMIZERS,
+    "report_to": REPORTS,
+    "torch_compile_backend": {"tvm": ("tvm", "apache-tvm")},
+    "cache_implementation": {"quantized": ("optimum.quanto", "optimum-quanto")},
+}
 
 
 def here_problems(program: Program) -> Iterator[Problem]:
     """What the trainers of ``program`` ask for and this machine lacks."""
     for step in program.steps:
         if step.node.family == "trainer":
-            for name, package in _packages(step):
-                if not _is_installed(package[0]):
-                    what = f"{shown(step.given[name])} needs the package {package[0]}, which is not installed here"
-                    yield step.problem(f"{what}; pip install {package[1]}, or clear this.", name)
+            for name, value, (module, requirement) in _packages(step):
+                if not _is_installed(module):
+                    what = f"{shown(value)} needs the package {module}, which is not installed here"
+                    yield step.problem(f"{what}; pip install {requirement}, or clear this.", name)
             yield from _hub_problems(step)
 
 
-def _packages(step: Step) -> Iterator[tuple[str, Package]]:
-    yield from ((name, package) for name, package in SWITCHES.items() if step.given.get(name))
-    if (optim := step.given.get("optim")) in OPTIMIZERS:
-        yield "optim", OPTIMIZERS[optim]
-    reports = step.given.get("report_to")
-    for report in reports if isinstance(reports, list) else [reports]:
-        if report in REPORTS:
-            yield "report_to", REPORTS[report]
-    if step.given.get("torch_compile_backend") == "tvm":
-        yield "torch_compile_backend", ("tvm", "apache-tvm")
-    if step.given.get("cache_implementation") == "quantized" and not _is_installed("hqq"):
-        yield "cache_implementation", ("optimum.quanto", "optimum-quanto")
+def _packages(step: Step) -> Iterator[tuple[str, Any, Package]]:
+    """The fields that ask for a package, and which of their values does."""
+    given = step.given
+    yield from ((name, given[name], package) for name, package in SWITCHES.items() if given.get(name))
+    for name, table in TABLES.items():
+        values = given.get(name)
+        for value in values if isinstance(values, list) else [values]:
+            if value in table:
+                yield name, value, table[value]
 
 
 def _is_installed(module: str) -> bool:
