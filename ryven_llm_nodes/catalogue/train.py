@@ -219,7 +219,14 @@ class DPO(Trainer):
     in_ports = (MODEL, DATASET, REFERENCE, ADAPTER, EVAL)
     parameters = (
         _rate(5e-6, "1e-7 to 5e-6 (LoRA: about ten times that)"),
-        number("beta", 0.1, "How strongly the policy is held to the reference model.", above=0, typical="0.1 to 0.5"),
+        number(
+            "beta",
+            0.1,
+            "How strongly the policy is held to the reference model.",
+            above=0,
+            at_most=1000,
+            typical="0.1 to 0.5",
+        ),
         _batch(8),
     )
 
