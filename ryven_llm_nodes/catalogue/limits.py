@@ -192,6 +192,9 @@ OWN: Final[Mapping[str, Mapping[str, Limit | Callable[[], Limit]]]] = {
             "choices": compared("trl/trainer/dpo_trainer.py", "loss_type"),
         },
         "loss_weights": {"items": (float,)},
+        "train_sampling_strategy": {
+            "choices": ("random", "sequential")
+        },  # the others need the length of one text a row
         "f_divergence_type": _compared("trainer/dpo_trainer", "f_divergence_type"),
         "truncation_mode": _compared("trainer/dpo_trainer", "truncation_mode"),
         "ld_alpha": SHARE,
