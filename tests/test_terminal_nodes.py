@@ -51,7 +51,7 @@ def test_the_list() -> None:
 
 def test_one_parameter_in_full() -> None:
     text = " ".join("\n".join(shown("grpo.beta")).split())
-    assert text.startswith("GRPO > beta type a number default 0.0 help KL coefficient.")
+    assert text.startswith("GRPO > beta type a number default 0.0 range at least 0, at most")
     assert text.endswith(GRPO.all_parameters()["beta"].help.split()[-1])
     assert "range greater than 0, less than 1" in " ".join(" ".join(shown("ppo.epsilon")).split())
     assert "choices 'k1', 'k3'" in " ".join(" ".join(shown("ppo.kl_estimator")).split())

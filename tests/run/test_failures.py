@@ -106,18 +106,19 @@ HANGS = """import os
 import time
 
 def judge(completions, trainer_state=None, **kwargs):
-    while os.path.exists({flag!r}) and trainer_state.global_step == {step}:
+    while os.path.exists({flag!r}[::-1]) and trainer_state.global_step == {step}:
         time.sleep(60)
     return [float(len(set(str(c)))) for c in completions]
 """
 
 
 def judged(workspace: Path, flag: Path, step: int = 2, code: str = HANGS, **params: Any) -> Program:
+    """GRPO on a reward that watches for ``flag``: spelled backwards, as a file that code names is part of its key."""
     drawn = flows.draw(
         "base -> grpo, rows -> grpo, judge -> grpo",
         base=flows.BASE,
         rows=flows.ROWS["grpo"],
-        judge=node(RewardFunction, code=code.format(flag=str(flag), step=step), **params),
+        judge=node(RewardFunction, code=code.format(flag=str(flag)[::-1], step=step), **params),
         grpo=node(GRPO, **{**flows.ROLLOUT, **SAVED}, num_generations=4, reward_threshold=None),
     )
     return flows.program(drawn, workspace)
@@ -279,7 +280,9 @@ class TestNumbersThatAreNotFinite:
         assert not (tmp_path / "out/sft/model.safetensors").exists()
 
     def test_a_gradient_may_also_be_infinite(self, workspace: Path, tmp_path: Path) -> None:
-        outcome = run_program(flows.program(flows.alone("dpo", **SAVED, beta=1e30), workspace), tmp_path)
+        outcome = run_program(
+            flows.program(flows.alone("dpo", **SAVED, loss_type=["sigmoid"], loss_weights=[1e30]), workspace), tmp_path
+        )
         start = "DPO 'dpo': the gradient is infinite at step 1, so training stops before it spoils the weights. "
         assert is_one_line_at(outcome, start) == "There is no checkpoint yet. Lower learning_rate (0.001)."
 
@@ -523,10 +526,12 @@ class TestAFolderThatCannotBeWrittenTo:
 
 class TestMemory:
     def test_that_cannot_be_had(self, workspace: Path, tmp_path: Path) -> None:
-        padded = {"pad_to_multiple_of": 10**13}
-        outcome = run_program(flows.program(flows.alone("sft", **SAVED, **padded), workspace), tmp_path)
+        drawn = flows.alone("sft", lora=True, **SAVED)
+        (lora,) = (n for n in drawn["flows"]["sft"]["nodes"] if n["identifier"].endswith("LoRA"))
+        lora["additional data"]["params"]["r"] = 10**12
+        outcome = run_program(flows.program(drawn, workspace), tmp_path)
         assert str(outcome.error) == (
-            "SFT 'sft': there is no memory left in this machine: 291.0 TiB more were asked for. Lower "
+            "SFT 'sft': there is no memory left in this machine: 116.4 TiB more were asked for. Lower "
             "per_device_train_batch_size (4), wire a LoRA adapter, or close other programs. Then run again: what is "
             "finished is kept."
         )
@@ -563,7 +568,7 @@ class TestMemory:
         gc.collect()
         before = models()
         outcome = run_program(judged(workspace, tmp_path, code=FAILS), tmp_path / "out")
-        assert "ValueError: enough" in is_one_line_at(outcome, "Reward Function 'judge' > code: line 3: ")
+        assert "ValueError: enough" in is_one_line_at(outcome, "Reward Function 'judge' > code: line 4: ")
         assert models() == before
 
 

@@ -12,8 +12,8 @@ import flows
 import pytest
 from flows import node
 
-from ryven_llm_nodes.catalogue import GRPO, PPO, RewardFunction, RewardModel
-from ryven_llm_nodes.run import Event, run_program
+from ryven_llm_nodes.catalogue import PPO, RewardFunction
+from ryven_llm_nodes.run import Event
 from ryven_llm_nodes.run.events import Warned
 from ryven_llm_nodes.run.library_warnings import LIBRARIES, hearing
 
@@ -98,27 +98,3 @@ def test_afterwards_all_is_as_it_was() -> None:
     logging.getLogger("trl.trainer").warning("outside")
     assert [event.text for event in heard] == ["inside"]
     assert (logger.handlers, logger.level, warnings.filters) == (handlers, level, filters)
-
-
-def test_a_score_head_of_random_weights_is_told(work: Path, tmp_path: Path) -> None:
-    """Which a language model gets that is given as a reward model."""
-    drawn = flows.draw(
-        "base -> grpo, rows -> grpo, judge -> grpo",
-        base=flows.BASE,
-        rows=flows.ROWS["grpo"],
-        judge=node(RewardModel, path="judge"),
-        grpo=node(GRPO, **flows.ROLLOUT, num_generations=4),
-    )
-    _language_model_with_one_label(work / "judge")
-    events: list[Event] = []
-    run_program(flows.program(drawn, work), tmp_path / "out", events.append)
-    assert any(step == "grpo" and "score.weight" in text for step, text in warned(events))
-
-
-def _language_model_with_one_label(folder: Path) -> None:
-    from transformers import AutoConfig
-
-    flows.write_model(folder)
-    config = AutoConfig.from_pretrained(folder)
-    config.num_labels = 1
-    config.save_pretrained(folder)
