@@ -29,7 +29,14 @@ class LoRA(LLMNode):
     parameters = (
         whole("r", 8, "Rank of the adapter matrices.", at_least=1, typical="8 to 64"),
         whole("lora_alpha", 16, "Scale of the adapter; it acts as alpha / r.", at_least=1, typical="r to 2 r"),
-        number("lora_dropout", 0.0, "Dropout inside the adapter.", at_least=0, below=1, typical="0 to 0.1"),
+        number(
+            "lora_dropout",
+            0.0,
+            "Dropout inside the adapter; PPO trains without, unless disable_dropout is cleared there.",
+            at_least=0,
+            below=1,
+            typical="0 to 0.1",
+        ),
         Parameter(
             name="target_modules",
             types=(str, list),

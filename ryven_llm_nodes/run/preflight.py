@@ -50,9 +50,12 @@ class _Preflight:
         self.tokenizers: dict[str, Any] = {}
         self.warnings: list[Warned] = []
         self.unreadable: set[str] = set()
+        self.lacking: set[tuple[str, str]] = set()
 
     def problems(self) -> Iterator[Problem]:
-        yield from here_problems(self.program)
+        lacking = list(here_problems(self.program))
+        self.lacking = {(problem.step, problem.parameter) for problem in lacking}
+        yield from lacking
         for step in self.program.steps:
             with about(step):
                 yield from self._step_problems(step)
@@ -70,7 +73,7 @@ class _Preflight:
 
     def _stage_problems(self, step: Step) -> Iterator[Problem]:
         wrong = list(config_problems(self.program, self.loaded, step))
-        yield from wrong
+        yield from (problem for problem in wrong if (problem.step, problem.parameter) not in self.lacking)
         yield from adapter_problems([*self._lineage(step)], self.model_configs)
         data = [*self._data_problems(step), *(() if wrong else self._amount_problems(step))]
         is_readable = not any(wire.step in self.unreadable for wire in step.wires.values())

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from ryven_llm_nodes.catalogue.fields import config_fields
 from ryven_llm_nodes.cli import app
-from ryven_llm_nodes.run import here
+from ryven_llm_nodes.run import here, run_program
 
 CASES = {
     "report_to": ("wandb", "'wandb' needs the package wandb, which is not installed here; pip install wandb, or"),
@@ -67,3 +67,11 @@ def test_what_needs_no_package_is_not_in_the_table() -> None:
     """The optimizers of torch and transformers themselves; a new one has to be put on one side or the other."""
     own = {"adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adagrad", "rmsprop"}
     assert set(config_fields("SFTConfig")["optim"].choices) - set(here.OPTIMIZERS) == own
+
+
+def test_a_run_names_what_lacks_once(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library would refuse it too, when the optimizer is tried."""
+    program = flows.program(flows.alone("sft", optim="lion_8bit"), workspace)
+    monkeypatch.setattr(here, "_is_installed", lambda module: False)
+    (problem,) = run_program(program, tmp_path).error.problems
+    assert str(problem).startswith("SFT 'sft' > optim: 'lion_8bit' needs the package bitsandbytes")
