@@ -38,7 +38,8 @@ from typing import Any, ClassVar
 
 # Read when the libraries below are imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads leave the processor to others
+if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave the processor to others
+    os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
 
 import torch
 from accelerate import PartialState

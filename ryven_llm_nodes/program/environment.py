@@ -1,33 +1,37 @@
-"""What the libraries read from the environment when they are imported: one declaration for runs and scripts."""
+"""What the libraries read from the environment when they are imported, the same for runs and scripts."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-ENVIRONMENT: Final[Mapping[str, tuple[str, str]]] = {
-    "HF_HUB_DISABLE_TELEMETRY": ("1", "no usage pings"),
-    "OMP_WAIT_POLICY": ("passive", "idle threads leave the processor to others"),
-}
-"""A variable, its value unless the user has set one, and why.
+NAMES: Final = ("HF_HUB_DISABLE_TELEMETRY", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+LINES: Final = """\
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
+if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave the processor to others
+    os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))"""
+"""The statements that a script holds before it imports a library.
 
 Threads of OpenMP that wait for work spin by default. Beside another busy process each waits for one that does not get
-a processor, and torch becomes tens of times slower; on a quiet machine a passive wait costs next to nothing.
+a processor, and torch becomes many times slower. To wait without spinning at all costs a quarter of the speed of
+generation on a quiet machine (two threads, SmolLM2-135M), some microseconds of it next to nothing:
+tests/benchmarks/bench_busy.py.
 """
 
 
 def prepare_environment() -> None:
-    """Sets what is not set. Call before torch is imported."""
-    for name, (value, _) in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    """Sets what the user has not set. Call before torch is imported."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
 
 
 @contextmanager
 def prepared_environment() -> Iterator[None]:
     """Inside, what is not set is set; afterwards the environment is as it was."""
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    before = {name: os.environ.get(name) for name in NAMES}
     prepare_environment()
     try:
         yield

@@ -14,7 +14,7 @@ from ryven_llm_nodes.catalogue.cell import Cell, indent, literal
 from ryven_llm_nodes.catalogue.places import ROOT
 from ryven_llm_nodes.errors import LLMNodesError, one_line
 from ryven_llm_nodes.program.carried import flow_comment
-from ryven_llm_nodes.program.environment import ENVIRONMENT
+from ryven_llm_nodes.program.environment import LINES
 from ryven_llm_nodes.program.graph import Graph, Step
 from ryven_llm_nodes.program.imports import Imports
 from ryven_llm_nodes.program.names import identifier
@@ -148,7 +148,7 @@ def _imports(graph: Graph, cells: Mapping[str, Cell], folder: Path, imports: Imp
         imports.standard,
         "",
         "# Read when the libraries below are imported.",
-        *(f"os.environ.setdefault({literal(n)}, {literal(v)})  # {why}" for n, (v, why) in ENVIRONMENT.items()),
+        LINES,
         "",
         imports.others,
     ]

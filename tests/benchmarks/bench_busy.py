@@ -2,8 +2,8 @@
 
 Run by hand: ``python tests/benchmarks/bench_busy.py MODEL``, with a folder of SmolLM2-135M (the demo leaves one in
 ``base-model``). Each measurement is a process of its own that generates 32 tokens for 8 prompts with torch's own
-number of threads; active and passive wait take turns, first on a quiet machine, then beside ``--busy`` processes that
-do nothing but count. Shown are the medians, and the median of the ratios of passive to active, round by round.
+number of threads; the library's own wait and ours take turns, first on a quiet machine, then beside ``--busy``
+processes that do nothing but count. Shown are the medians, and the median of the ratios of ours to the own.
 
 With ``--demo``, the whole of ``ryven-llm demo`` is timed beside the busy processes too.
 """
@@ -22,8 +22,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from ryven_llm_nodes.program.environment import LINES  # noqa: E402
+
 GENERATE = """
-import sys, time
+import os, sys, time
+exec(os.environ["PREPARE"])
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1], padding_side="left")
@@ -54,21 +59,21 @@ def busy(count: int) -> Iterator[None]:
 
 def generation(model: str, wait: str) -> float:
     """Seconds to generate 32 tokens for 8 prompts."""
-    env = {name: value for name, value in os.environ.items() if name not in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")}
-    env |= {"OMP_WAIT_POLICY": wait, "HF_HUB_OFFLINE": "1"}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    env |= {"HF_HUB_OFFLINE": "1", "PREPARE": LINES if wait == "ours" else ""}
     done = subprocess.run([sys.executable, "-c", GENERATE, model], env=env, capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
 def compare(model: str, rounds: int) -> str:
     """Medians of both waits, and of their ratio in pairs."""
-    times: dict[str, list[float]] = {"active": [], "passive": []}
+    times: dict[str, list[float]] = {"own": [], "ours": []}
     for i in range(rounds):
-        for wait in ("active", "passive") if i % 2 else ("passive", "active"):
+        for wait in ("own", "ours") if i % 2 else ("ours", "own"):
             times[wait].append(generation(model, wait))
-    ratio = statistics.median(p / a for p, a in zip(times["passive"], times["active"], strict=True))
+    ratio = statistics.median(p / a for p, a in zip(times["ours"], times["own"], strict=True))
     medians = ", ".join(f"{wait} {statistics.median(found):.2f} s" for wait, found in times.items())
-    return f"{medians}, passive / active {ratio:.3f}"
+    return f"{medians}, ours / own {ratio:.3f}"
 
 
 def demo() -> str:
