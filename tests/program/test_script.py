@@ -19,6 +19,7 @@ from flows import BASE, METHODS, REWARD, ROWS, TRAINERS, alone, chain, draw, nod
 
 from ryven_llm_nodes import __version__, templates
 from ryven_llm_nodes.catalogue import SFT, ExportScript, RewardFunction, RewardModel, SaveModel
+from ryven_llm_nodes.program.environment import LINES
 from ryven_llm_nodes.program.project import graph_of_project
 
 RULES = "E4,E7,E9,F,W,I,B,UP,C4,PIE,PT,RET,SIM,N801,N802"
@@ -32,7 +33,6 @@ FLOWS: dict[str, Callable[[], Any]] = {
     "reward_model": lambda: with_reward_model(),
     **{f"template_{name}": write for name, write in templates.TEMPLATES.items()},
 }
-from ryven_llm_nodes.program.environment import LINES
 
 
 def with_reward_model() -> Any:
