@@ -22,9 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from ryven_llm_nodes.program.environment import LINES  # noqa: E402
+PREPARE = "from ryven_llm_nodes.program.environment import prepare_environment as prepare; prepare()"
 
 GENERATE = """
 import os, sys, time
@@ -60,7 +58,7 @@ def busy(count: int) -> Iterator[None]:
 def generation(model: str, wait: str) -> float:
     """Seconds to generate 32 tokens for 8 prompts."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
-    env |= {"HF_HUB_OFFLINE": "1", "PREPARE": LINES if wait == "ours" else ""}
+    env |= {"HF_HUB_OFFLINE": "1", "PREPARE": PREPARE if wait == "ours" else "", "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", GENERATE, model], env=env, capture_output=True, text=True, check=True)
     return float(done.stdout)
 

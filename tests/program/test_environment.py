@@ -9,8 +9,12 @@ import pytest
 from flows import REWARD, alone, program, script
 
 from ryven_llm_nodes import cli
+from ryven_llm_nodes.program import environment
 from ryven_llm_nodes.program.environment import LINES, NAMES, prepare_environment, prepared_environment
 from ryven_llm_nodes.run import run_program
+
+
+REAL_IS_BUSY = environment.is_busy
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +22,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in NAMES:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
+    monkeypatch.setattr(environment, "is_busy", lambda: False)
 
 
 def test_a_script_sets_it_before_it_imports_torch(data: Path) -> None:
@@ -40,6 +45,31 @@ def test_a_script_sets_what_a_run_sets(given: dict[str, str], monkeypatch: pytes
     assert outcomes[0]["GOMP_SPINCOUNT"] == {"active": None}.get(
         given.get("OMP_WAIT_POLICY", ""), given.get("GOMP_SPINCOUNT", "2500")
     )
+
+
+def test_on_a_busy_machine_waiting_threads_leave_the_processor_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "is_busy", lambda: True)
+    prepare_environment()
+    assert (os.environ["OMP_WAIT_POLICY"], os.environ["GOMP_SPINCOUNT"]) == ("passive", "0")
+
+
+@pytest.mark.parametrize(
+    ("running", "busy"), [([2, 3, 2, 2, 2], True), ([2, 2, 1, 2, 2], False), ([1] * 5, False), ([], False)]
+)
+def test_a_machine_is_busy_where_something_else_runs_at_every_look(
+    running: list[int], busy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter(running)
+
+    class Told:
+        @staticmethod
+        def read_text() -> str:
+            if not running:
+                raise FileNotFoundError
+            return f"0.50 0.20 0.10 {next(looks)}/120 4711\n"
+
+    monkeypatch.setattr(environment, "LOAD", Told)
+    assert REAL_IS_BUSY() is busy
 
 
 def test_every_command_sets_it(monkeypatch: pytest.MonkeyPatch) -> None:
