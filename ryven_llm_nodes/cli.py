@@ -86,7 +86,7 @@ def _options(
 @app.command()
 def check(flow: FlowFile, title: FlowTitle = None, settings: Settings = None, processes: Processes = 1) -> None:
     """Find everything that is wrong with a flow, at once, without running it. Exit status 2 if anything is."""
-    from ryven_llm_nodes.run.here import here_problems
+    from ryven_llm_nodes.run.examine.here import here_problems
 
     with _plain_errors():
         program = _program(flow, title, settings, None, processes)
@@ -108,7 +108,7 @@ def export(
     processes: Processes = 1,
 ) -> None:
     """Write the flow as one plain Python script that needs nothing of this package."""
-    from ryven_llm_nodes.program.files import write_whole
+    from ryven_llm_nodes.system.files import write_whole
 
     with _plain_errors():
         program = _program(flow, title, settings, to, processes)
@@ -144,7 +144,7 @@ def run(
 
 def _allow(graph: Graph, folder: Path, trust: bool) -> None:
     """Asks the user about code in the flow that is new to this machine. Raises FlowError where it may not run."""
-    from ryven_llm_nodes.run.trust import refusal, remember, unseen
+    from ryven_llm_nodes.run.trust.seen import refusal, remember, unseen
     from ryven_llm_nodes.terminal import is_terminal, show_foreign
 
     items = unseen(graph, folder)
@@ -237,8 +237,8 @@ def kept(
     clear: Annotated[bool, typer.Option("--clear", help="Delete what is listed.")] = False,
 ) -> None:
     """List what runs have kept to be used again, with sizes; or clear it."""
-    from ryven_llm_nodes.run.kept import kept_below
-    from ryven_llm_nodes.run.machine import size
+    from ryven_llm_nodes.run.execute.refusals import size
+    from ryven_llm_nodes.run.store.kept import kept_below
 
     with _plain_errors():
         found = list(kept_below(folder))
@@ -265,7 +265,7 @@ def runs(
     delete: Annotated[bool, typer.Option("--delete", help="Delete the record of RUN; its models stay.")] = False,
 ) -> None:
     """List the runs that were, show one, or compare two: what differed, and their curves side by side."""
-    from ryven_llm_nodes.run.history import find_run, past_runs
+    from ryven_llm_nodes.run.records.history import find_run, past_runs
     from ryven_llm_nodes.terminal_runs import show_comparison, show_list, show_run
 
     with _plain_errors():

@@ -20,7 +20,7 @@ from rich.table import Column, Table
 from ryven_llm_nodes.errors import Cancelled
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.run import CancelToken, Outcome, events, run_program
-from ryven_llm_nodes.run.trust import Foreign
+from ryven_llm_nodes.run.trust.seen import Foreign
 
 SHOWN_METRICS: Final = (
     ("loss", "loss"),

@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ryven_llm_nodes.run.compare import Curves, curves, differences
-from ryven_llm_nodes.run.history import PastRun, Points
+from ryven_llm_nodes.run.records.compare import Curves, curves, differences
+from ryven_llm_nodes.run.records.history import PastRun, Points
 from ryven_llm_nodes.terminal import SHOWN_METRICS, metrics_line
 
 BLOCKS: Final = "▁▂▃▄▅▆▇█"

@@ -159,7 +159,7 @@ class Bench:
         """Checks, and trains, and tells."""
         from ryven_llm_nodes.errors import FlowError
         from ryven_llm_nodes.run import run_program
-        from ryven_llm_nodes.run.here import here_problems
+        from ryven_llm_nodes.run.examine.here import here_problems
 
         settings = {**SMALL, **TINY[trial.method], **GROUP.get(trial.method, {})}
         settings |= {**COMPANIONS.get(trial.field, {}), trial.field: trial.value}

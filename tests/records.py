@@ -14,9 +14,9 @@ import flows
 
 from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.run.events import Metrics, Progress, StageFailed, StageFinished, StageStarted
-from ryven_llm_nodes.run.history import PastRun, past_run
-from ryven_llm_nodes.run.kept import FINISHED, RECORD
-from ryven_llm_nodes.run.record import SUMMARY, Record
+from ryven_llm_nodes.run.records.history import PastRun, past_run
+from ryven_llm_nodes.run.records.record import SUMMARY, Record
+from ryven_llm_nodes.run.store.kept import FINISHED, RECORD
 
 
 class Unlucky(LLMNodesError):

@@ -15,7 +15,7 @@ from rich.console import Console
 from ryven_llm_nodes.program.project import project_of, write_project
 from ryven_llm_nodes.run import CancelToken
 from ryven_llm_nodes.run.events import Warned
-from ryven_llm_nodes.run.history import past_run, past_runs
+from ryven_llm_nodes.run.records.history import past_run, past_runs
 from ryven_llm_nodes.terminal import Display, _keys
 from ryven_llm_nodes.terminal_runs import duration, show_comparison, show_list, show_run, sparkline
 

@@ -191,7 +191,7 @@ def run_demo(folder: Path) -> None:
 
 
 def _export(program: Program, folder: Path) -> None:
-    from ryven_llm_nodes.program.files import write_whole
+    from ryven_llm_nodes.system.files import write_whole
 
     write_whole(folder / SCRIPT, program.script_for(folder).text)
 

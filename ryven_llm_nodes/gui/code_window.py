@@ -21,8 +21,8 @@ from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.gui.form_style import PANEL_STYLE
 from ryven_llm_nodes.gui.panels import code_view
 from ryven_llm_nodes.program import Program
-from ryven_llm_nodes.program.files import write_whole
 from ryven_llm_nodes.program.names import identifier
+from ryven_llm_nodes.system.files import write_whole
 
 STYLE = """
 QDialog { background: #12161c }

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from ryven_llm_nodes.run.events import Completions, Event, Listener, Progress, RunStarted, StageReused
-from ryven_llm_nodes.run.history import PastRun, Points, past_run
-from ryven_llm_nodes.run.kept import kept_in
-from ryven_llm_nodes.run.record import RECORDS
+from ryven_llm_nodes.run.records.history import PastRun, Points, past_run
+from ryven_llm_nodes.run.records.record import RECORDS
+from ryven_llm_nodes.run.store.kept import kept_in
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from ryven_llm_nodes.gui.code_window import STYLE
 from ryven_llm_nodes.gui.form_style import GOOD, PANEL_STYLE, WARN
 from ryven_llm_nodes.gui.placeholder import WithPlaceholder
 from ryven_llm_nodes.gui.tables import Cell, Row, Table
-from ryven_llm_nodes.run.alone import is_taken
-from ryven_llm_nodes.run.kept import Kept, delete_all, kept_below
+from ryven_llm_nodes.run.store.alone import is_taken
+from ryven_llm_nodes.run.store.kept import Kept, delete_all, kept_below
 
 TITLES: Final = ("flow", "stage", "state", "kept since", "size")
 EMPTY: Final = "Nothing is kept in {folder} yet: a stage keeps its model when it is trained (F5)."

@@ -24,7 +24,7 @@ from ryven_llm_nodes.host.session import default_output_dir, up_to
 from ryven_llm_nodes.program import Graph, Program, build, read_live_flow
 from ryven_llm_nodes.run import CancelToken, Outcome, run_program
 from ryven_llm_nodes.run.events import Event, RunFinished, StageStarted
-from ryven_llm_nodes.run.trust import Foreign, remember, unseen
+from ryven_llm_nodes.run.trust.seen import Foreign, remember, unseen
 
 SWITCH_SECONDS: Final = 0.001
 NICER: Final = 5

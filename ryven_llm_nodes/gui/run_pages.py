@@ -15,8 +15,8 @@ from ryven_llm_nodes.gui.metrics_names import HELP
 from ryven_llm_nodes.gui.runs_data import RUN_COLOURS, Comparison, StageEnd, StagePlots, Summary, words
 from ryven_llm_nodes.gui.tables import Cell, Row, Table
 from ryven_llm_nodes.gui.trainer_widget import duration
-from ryven_llm_nodes.run.compare import Difference
-from ryven_llm_nodes.run.history import PastRun
+from ryven_llm_nodes.run.records.compare import Difference
+from ryven_llm_nodes.run.records.history import PastRun
 
 COLUMNS: Final = 3
 PLOT_HEIGHT: Final = 128

@@ -12,8 +12,8 @@ from ryven_llm_nodes.gui.curves_data import Series, tidy
 from ryven_llm_nodes.gui.form_style import ACCENT, WARN
 from ryven_llm_nodes.gui.metrics_names import evaluation_of, first_plots, metric_for
 from ryven_llm_nodes.gui.trainer_widget import duration
-from ryven_llm_nodes.run.compare import Difference, differences
-from ryven_llm_nodes.run.history import PastRun, Points, past_runs
+from ryven_llm_nodes.run.records.compare import Difference, differences
+from ryven_llm_nodes.run.records.history import PastRun, Points, past_runs
 
 RUN_COLOURS: Final = (ACCENT, WARN)
 """The first run's, and the second one's."""

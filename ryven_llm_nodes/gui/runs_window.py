@@ -19,8 +19,8 @@ from ryven_llm_nodes.gui.run_pages import ComparisonPage, SummaryPage, status_co
 from ryven_llm_nodes.gui.runs_data import Comparison, Summary, compare, list_runs, summarize, words
 from ryven_llm_nodes.gui.tables import Cell, Row, Table
 from ryven_llm_nodes.gui.trainer_widget import duration
-from ryven_llm_nodes.run.history import PastRun
-from ryven_llm_nodes.run.kept import delete_all
+from ryven_llm_nodes.run.records.history import PastRun
+from ryven_llm_nodes.run.store.kept import delete_all
 
 TITLES: Final = ("run", "flow", "status", "time", "stages")
 EMPTY: Final = "No runs yet: F5 runs the flow."

@@ -11,7 +11,7 @@ from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.gui.code_window import STYLE
 from ryven_llm_nodes.gui.form_style import PANEL_STYLE
 from ryven_llm_nodes.gui.panels import code_view
-from ryven_llm_nodes.run.trust import Foreign
+from ryven_llm_nodes.run.trust.seen import Foreign
 
 QUESTION: Final = (
     "This flow came with what you have not allowed on this machine before: {nodes}.\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ryven_llm_nodes.errors import UsageError
-from ryven_llm_nodes.program.files import write_whole
+from ryven_llm_nodes.system.files import write_whole
 
 PACKAGE: Final = "ryven_llm_nodes"
 MARK: Final = "Shows Ryven the nodes of the installed package ryven_llm_nodes."

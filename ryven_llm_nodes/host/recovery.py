@@ -18,10 +18,10 @@ from typing import Any, Final
 from ryven_llm_nodes.errors import LLMNodesError, one_line
 from ryven_llm_nodes.host.opening import Opened, with_packages
 from ryven_llm_nodes.program.carried import COPY, ROOT
-from ryven_llm_nodes.program.files import sweep, write_whole
 from ryven_llm_nodes.program.flow import read_project, root_of
-from ryven_llm_nodes.program.processes import birth, host
-from ryven_llm_nodes.program.userdirs import state_dir
+from ryven_llm_nodes.system.files import sweep, write_whole
+from ryven_llm_nodes.system.processes import birth, host
+from ryven_llm_nodes.system.userdirs import state_dir
 
 FOLDER: Final = "recovery"
 SINCE: Final = "recovery"

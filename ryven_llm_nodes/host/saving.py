@@ -11,8 +11,8 @@ from typing import Any
 
 from ryven_llm_nodes.errors import LLMNodesError, one_line
 from ryven_llm_nodes.program.carried import ROOT
-from ryven_llm_nodes.program.files import write_whole
 from ryven_llm_nodes.program.project import relative_root
+from ryven_llm_nodes.system.files import write_whole
 
 
 def save_project(window: Any, path: Path, root: Path | None = None) -> None:

@@ -10,7 +10,7 @@ from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
 from ryven_llm_nodes.program import Graph, build, read_flow, read_live_flow
 from ryven_llm_nodes.program.project import project_of
 from ryven_llm_nodes.run import CancelToken, Listener, Outcome, run_program
-from ryven_llm_nodes.run.trust import refusal, unseen
+from ryven_llm_nodes.run.trust.seen import refusal, unseen
 
 
 def new_session() -> Session:

@@ -13,10 +13,10 @@ from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.catalogue.node import PACKAGE
 from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.program.carried import COPY, ROOT
-from ryven_llm_nodes.program.files import write_whole
 from ryven_llm_nodes.program.flow import graph_of
 from ryven_llm_nodes.program.graph import Graph
 from ryven_llm_nodes.program.mending import FORMAT, stored_node
+from ryven_llm_nodes.system.files import write_whole
 
 COLUMN, ROW = 300, 150
 

@@ -9,7 +9,7 @@ import pytest
 
 from ryven_llm_nodes.catalogue import RewardFunction
 from ryven_llm_nodes.catalogue.beside import files_of_code, modules_of
-from ryven_llm_nodes.run.trust import foreign_code
+from ryven_llm_nodes.run.trust.seen import foreign_code
 
 REWARD = "def reward(completions, **kwargs):\n    return [1.0 for _ in completions]\n"
 

@@ -15,8 +15,8 @@ from qtpy.QtWidgets import QMessageBox
 
 from ryven_llm_nodes.gui import kept_window
 from ryven_llm_nodes.gui.kept_window import KeptWindow, human_size
-from ryven_llm_nodes.run.alone import alone_in
-from ryven_llm_nodes.run.kept import Kept, all_kept
+from ryven_llm_nodes.run.store.alone import alone_in
+from ryven_llm_nodes.run.store.kept import Kept, all_kept
 
 
 @pytest.fixture

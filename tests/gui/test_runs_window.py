@@ -26,9 +26,9 @@ from ryven_llm_nodes.gui.runs_window import RunsWindow
 from ryven_llm_nodes.host.opening import open_file
 from ryven_llm_nodes.program import build
 from ryven_llm_nodes.program.project import COLUMN
-from ryven_llm_nodes.run.alone import alone_in
-from ryven_llm_nodes.run.history import PastRun, past_runs
-from ryven_llm_nodes.run.record import Record
+from ryven_llm_nodes.run.records.history import PastRun, past_runs
+from ryven_llm_nodes.run.records.record import Record
+from ryven_llm_nodes.run.store.alone import alone_in
 
 
 @pytest.fixture

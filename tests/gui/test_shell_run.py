@@ -19,7 +19,7 @@ from ryven_llm_nodes.gui.flow_state import flow_state
 from ryven_llm_nodes.gui.trainer_widget import headline
 from ryven_llm_nodes.program import build, read_flow
 from ryven_llm_nodes.run import run_program
-from ryven_llm_nodes.run.kept import kept_in
+from ryven_llm_nodes.run.store.kept import kept_in
 
 LONG = {"max_steps": 4000}
 

@@ -17,8 +17,8 @@ from ryven_llm_nodes.catalogue import LoadModel, RewardFunction, SaveModel
 from ryven_llm_nodes.gui.edits import set_value
 from ryven_llm_nodes.gui.run_controller import NOT_ALLOWED
 from ryven_llm_nodes.gui.trust_dialog import TrustDialog, ask_to_run
-from ryven_llm_nodes.run.foreign import Foreign
-from ryven_llm_nodes.run.trust import STORE
+from ryven_llm_nodes.run.trust.foreign import Foreign
+from ryven_llm_nodes.run.trust.seen import STORE
 
 
 class Asked:

@@ -20,7 +20,7 @@ from ryven_llm_nodes.catalogue import SFT
 from ryven_llm_nodes.host import recovery
 from ryven_llm_nodes.host.opening import open_file
 from ryven_llm_nodes.host.recovery import RecoveryFile, left_behind
-from ryven_llm_nodes.program.userdirs import state_dir
+from ryven_llm_nodes.system.userdirs import state_dir
 
 FLOW = flows.draw(sft=flows.node(SFT, seed=3))
 

@@ -18,10 +18,10 @@ import pytest
 from ryven_llm_nodes.catalogue import SFT
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.host.saving import store_project
-from ryven_llm_nodes.program import processes
 from ryven_llm_nodes.program.carried import ROOT
 from ryven_llm_nodes.program.flow import read_project, root_of
 from ryven_llm_nodes.program.project import Placement, project
+from ryven_llm_nodes.system import processes
 
 KILLS = 100
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has neither fork nor such permissions")

@@ -13,7 +13,6 @@ from ryven_llm_nodes.program import environment
 from ryven_llm_nodes.program.environment import LINES, NAMES, prepare_environment, prepared_environment
 from ryven_llm_nodes.run import run_program
 
-
 REAL_IS_BUSY = environment.is_busy
 
 

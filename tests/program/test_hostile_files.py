@@ -28,7 +28,7 @@ from ryven_llm_nodes.program import Program, build, read_flow
 from ryven_llm_nodes.program.flow import read_project
 from ryven_llm_nodes.program.names import names_of
 from ryven_llm_nodes.program.runtime_source import runtime_names
-from ryven_llm_nodes.run.trust import unseen
+from ryven_llm_nodes.run.trust.seen import unseen
 
 BATCHES, FILES = 12, 180
 LONGEST = 2.0

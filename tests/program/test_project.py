@@ -13,8 +13,8 @@ from flows import BASE, alone, chain, draw, graph, node, save
 from ryven_llm_nodes.catalogue import SFT, LoadModel
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.program import read_flow
-from ryven_llm_nodes.program.files import write_whole
 from ryven_llm_nodes.program.project import Placement, project
+from ryven_llm_nodes.system.files import write_whole
 
 
 @pytest.mark.parametrize("drawn", [alone("sft"), chain(lora=True)], ids=["sft", "chain"])

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import pytest
 from transformers import TrainerCallback
 
-from ryven_llm_nodes.run.callback import FiniteGradients, Quiet, Watch
-from ryven_llm_nodes.run.early_end import EarlyEnd
+from ryven_llm_nodes.run.execute.callback import FiniteGradients, Quiet, Watch
+from ryven_llm_nodes.run.execute.early_end import EarlyEnd
 from ryven_llm_nodes.runtime.checkpoints import WholeCheckpoints
 from ryven_llm_nodes.runtime.ppo import PPOTrainer, ValueHead
 from ryven_llm_nodes.runtime.ppo_config import PPOConfig
@@ -91,8 +91,8 @@ def test_an_accident_would_be_noticed() -> None:
 
 
 def test_every_subclass_of_ours_is_looked_at() -> None:
-    import ryven_llm_nodes.run.callback as callback
-    import ryven_llm_nodes.run.early_end as early_end
+    import ryven_llm_nodes.run.execute.callback as callback
+    import ryven_llm_nodes.run.execute.early_end as early_end
     import ryven_llm_nodes.runtime.checkpoints as checkpoints
     import ryven_llm_nodes.runtime.ppo as ppo
     import ryven_llm_nodes.runtime.ppo_config as ppo_config

@@ -1,0 +1,34 @@
+"""Ends a stage early and keeps its model. Imported only when a run has begun, since it loads transformers."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from ryven_llm_nodes.run.store.kept import note_end
+
+
+class EarlyEnd(TrainerCallback):
+    """Ends training after the step at which it was asked to; the stage then saves the model as it is.
+
+    That it was ended is noted in the stage's folder first: a crash while the model is saved must not leave one that
+    passes for trained in full. ``at`` is the step and how many there were to be, once it has happened.
+    """
+
+    def __init__(self, folder: Path, asked: threading.Event) -> None:
+        self.folder, self.asked = folder, asked
+        self.at: tuple[int, int] | None = None
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any
+    ) -> TrainerControl:
+        if self.asked.is_set() and state.global_step < state.max_steps:
+            self.at = state.global_step, state.max_steps
+            if state.is_world_process_zero:
+                note_end(self.folder, *self.at)
+            control.should_training_stop = True
+            control.should_save = args.save_strategy != "no"  # from which extra_steps go on
+        return control

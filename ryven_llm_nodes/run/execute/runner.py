@@ -1,0 +1,229 @@
+"""Runs a program in this process, step by step, and reports what happens."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ryven_llm_nodes.catalogue import ExportScript, SaveModel
+from ryven_llm_nodes.errors import Cancelled, LLMNodesError
+from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.program.environment import prepared_environment
+from ryven_llm_nodes.run.events import (
+    Event,
+    Listener,
+    Log,
+    RunFinished,
+    RunStarted,
+    StageFailed,
+    StageFinished,
+    StageReused,
+    StageStarted,
+    Warned,
+)
+from ryven_llm_nodes.run.examine.preflight import preflight
+from ryven_llm_nodes.run.execute.failures import forget, stage_error
+from ryven_llm_nodes.run.library_warnings import about, hearing
+from ryven_llm_nodes.run.loaded import LoadedProgram
+from ryven_llm_nodes.run.records.record import Record, carries, carry_flow, forget_flow
+from ryven_llm_nodes.run.rewards.watched import recording
+from ryven_llm_nodes.run.store.alone import alone_in
+from ryven_llm_nodes.run.store.kept import decide, ending, prepare
+from ryven_llm_nodes.run.store.keys import Key, keys_of
+from ryven_llm_nodes.system.files import write_whole
+
+
+class CancelToken:
+    """Asks a run, from any thread, to stop: within one optimizer step, inside generation within one token."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.keep_event = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask to stop. There is no way back: a new run takes a new token."""
+        self.event.set()
+
+    def keep(self) -> None:
+        """Ask the stage that is training to end after this step, and to hand its model as it is to the next one."""
+        self.keep_event.set()
+
+
+@dataclass
+class Outcome:
+    """How a run ended: ``status`` is done, failed or cancelled; ``models`` maps steps to the folders they wrote."""
+
+    status: str = "done"
+    models: dict[str, Path] = field(default_factory=dict)
+    error: LLMNodesError | None = None
+    seconds: float = 0.0
+
+
+def run_program(
+    program: Program,
+    output_dir: Path,
+    listen: Listener = lambda event: None,
+    cancel: CancelToken | None = None,
+    fresh: bool = False,
+) -> Outcome:
+    """Runs ``program``, writing below ``output_dir``; never raises for what a user's flow, data or code did.
+
+    A stage that was finished there and depends on nothing that changed is not run again; one that was stopped goes on
+    from its newest checkpoint. ``fresh`` trains everything anew.
+    What went wrong is in the outcome's ``error``. KeyboardInterrupt and errors of this package itself pass through.
+    """
+    return _Run(program, output_dir.absolute(), listen, cancel or CancelToken(), fresh).execute()
+
+
+class _Run:
+    def __init__(self, program: Program, output_dir: Path, listen: Listener, cancel: CancelToken, fresh: bool) -> None:
+        self.program, self.output_dir, self.listen, self.cancel = program, output_dir, listen, cancel
+        self.fresh = fresh
+        self.outcome = Outcome()
+        self._warned: set[Warned] = set()
+
+    def tell(self, event: Event) -> None:
+        """Reports ``event``, and records it; a warning only once."""
+        if isinstance(event, Warned):
+            if event in self._warned:
+                return
+            self._warned.add(event)
+        self.record.take(event)
+        self.listen(event)
+
+    def execute(self) -> Outcome:
+        started = time.monotonic()
+        stages = tuple(step.name for step in self.program.steps if step.node.family == "trainer")
+        self.listen(RunStarted("", stages, str(self.output_dir)))
+        try:
+            with alone_in(self.output_dir), Record(self.program, self.output_dir, self.listen) as self.record:
+                self._run()
+        except LLMNodesError as error:
+            self.outcome.status, self.outcome.error = "failed", error
+        except Cancelled:
+            self.outcome.status = "cancelled"
+        self.outcome.seconds = time.monotonic() - started
+        models = {name: str(folder) for name, folder in self.outcome.models.items()}
+        self.listen(RunFinished("", self.outcome.status, models, self.outcome.seconds))
+        return self.outcome
+
+    def _run(self) -> None:
+        self.tell(Log("", "loading torch, transformers and TRL"))
+        prepared, hear = prepared_environment(), hearing(self.tell)
+        with prepared, LoadedProgram(self.program, self.output_dir) as loaded, hear:
+            self.record.add_machine()
+            steps = [step for step in self.program.steps if step.name in loaded.script.statements]
+            sources = [step for step in steps if not step.wires]
+            for step in sources:
+                self._step(step, loaded)
+            self.tell(Log("", "checking data, settings and rewards"))
+            for warning in preflight(self.program, loaded, self.cancel.event):
+                self.tell(warning)
+            self._export_scripts()
+            keys = keys_of(self.program)
+            for step in sources:
+                self.record.add_data(step, keys[step.name], loaded.module.__dict__.get(step.name))
+            for step in steps:
+                if step not in sources:
+                    self._step(step, loaded)
+            self._drop_lost()
+
+    def _drop_lost(self) -> None:
+        """A model whose folder somebody has deleted meanwhile is not listed, and said to be gone."""
+        for name, folder in list(self.outcome.models.items()):
+            if not folder.exists():
+                del self.outcome.models[name]
+                self.tell(Log(name, f"{name}: its model is gone, deleted while the run went on: {folder}"))
+
+    def _step(self, step: Step, loaded: LoadedProgram) -> None:
+        """Runs one statement, or uses what an earlier run has made of it."""
+        if self.cancel.event.is_set():
+            raise Cancelled
+        if step.node.family == "trainer" and not self._is_to_train(step):
+            loaded.run(step.name)  # finds its finished folder, and returns it
+            self.outcome.models[step.name] = self.output_dir / step.name
+            return
+        if step.node is SaveModel and self._is_saved(step):
+            self.outcome.models[step.name] = self._target(step)
+            return
+        started = time.monotonic()
+        self.tell(StageStarted(step.name, step.label))
+        value = self._watched(step, loaded)
+        folder = str(value) if step.node.family in ("trainer", "output") else ""
+        if folder:
+            self.outcome.models[step.name] = Path(folder)
+        if step.node is SaveModel:
+            carry_flow(self.program, step, Path(folder), self._key(step))
+        self.tell(StageFinished(step.name, folder, time.monotonic() - started))
+
+    def _watched(self, step: Step, loaded: LoadedProgram) -> Any:
+        """The value of a step's statement; what its trainer does is reported, and a failure names its node."""
+        from ryven_llm_nodes.run.execute.callback import Watch, watching
+        from ryven_llm_nodes.run.execute.early_end import EarlyEnd
+
+        folder = self.output_dir / step.name
+        self.cancel.keep_event.clear()  # what was asked of one stage is not meant for the next
+        stop = self.cancel.event
+        watch = Watch(step.name, folder, self.tell, stop)
+        early_end = EarlyEnd(folder, self.cancel.keep_event)
+        try:
+            with (
+                about(step),
+                watching(watch, early_end),
+                recording(self.program, loaded, step, self.tell, self.cancel.event),
+            ):
+                value = loaded.run(step.name)
+        except Cancelled as cancelled:
+            forget(cancelled)
+            raise
+        except Exception as error:
+            failure = stage_error(error, step, self.program, loaded)
+            self.tell(StageFailed(failure.problem.step, str(failure), traceback.format_exc()))
+            forget(error)
+            raise failure from error
+        if early_end.at:
+            done, total = early_end.at
+            text = f"{step.name}: ended at step {done} of {total} and kept; the exported script trains all {total}"
+            self.tell(Log(step.name, text))
+        return value
+
+    def _key(self, step: Step) -> Key:
+        """What ``step`` depends on, those before it as they have ended by now."""
+        return keys_of(self.program, lambda name, key: ending(self.output_dir / name, key))[step.name]
+
+    def _target(self, step: Step) -> Path:
+        """Where Save Model writes to."""
+        return self.output_dir / Path(step.setting("folder")).expanduser()
+
+    def _is_saved(self, step: Step) -> bool:
+        """Whether what Save Model would write lies there already; says so."""
+        folder = self._target(step)
+        if self.fresh or not carries(folder, self._key(step)):
+            forget_flow(folder)
+            return False
+        self.tell(StageReused(step.name, str(folder), "it is saved there already"))
+        return True
+
+    def _is_to_train(self, step: Step) -> bool:
+        """Decides what to do with a trainer, says so, and makes its folder ready."""
+        folder, key = self.output_dir / step.name, self._key(step)
+        decision = decide(folder, key, self.fresh)
+        if decision.action == "reuse":
+            self.tell(StageReused(step.name, str(folder), decision.reason))
+            return False
+        if decision.reason:
+            self.tell(Log(step.name, f"{step.name}: {decision.reason}"))
+        prepare(folder, key, decision, self.record.folder.name)
+        carry_flow(self.program, step, folder, key)
+        return True
+
+    def _export_scripts(self) -> None:
+        for step in self.program.steps:
+            if step.node is ExportScript:
+                path = self.output_dir / Path(step.setting("path")).expanduser()
+                write_whole(path, self.program.script_for(path.parent).text)
+                self.tell(StageFinished(step.name, str(path)))

@@ -1,0 +1,1 @@
+"""The record that every run leaves of itself: written, read again, and compared."""

@@ -1,0 +1,146 @@
+"""Loads each reward model once before training, lets it score two rows, and gives its memory back."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from math import inf, isfinite
+from typing import Any, Final
+
+from ryven_llm_nodes.catalogue import RewardModel
+from ryven_llm_nodes.catalogue.cell import RewardValue
+from ryven_llm_nodes.errors import Cancelled, Problem, shown
+from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.run.execute.failures import describe, forget
+from ryven_llm_nodes.run.loaded import LoadedProgram
+from ryven_llm_nodes.run.rewards.calls import Caller
+
+SAMPLE_ROWS: Final = 2
+MEASURED_ROWS: Final = 8
+"""Of the prompts with the most characters, how many are counted in tokens."""
+ANSWER: Final = "This is a short answer."
+
+
+def wrong_head(config: Any) -> str | None:
+    """Why a model of this configuration is no reward model, as far as the configuration tells."""
+    if config.num_labels == 1:
+        return None
+    kind = next(iter(config.architectures or ()), "")
+    if kind.endswith(("ForCausalLM", "LMHeadModel")):
+        return f"is a language model ({kind}), with no head that scores; give a sequence classifier with one label."
+    return f"has {config.num_labels} labels; give a sequence classifier with one."
+
+
+def reward_model_problems(
+    program: Program, loaded: LoadedProgram, tokenizers: Mapping[str, Any], cancelled: threading.Event
+) -> Iterator[Problem]:
+    """What is wrong with the reward models of ``program``. Raises Cancelled when asked to stop.
+
+    ``tokenizers`` holds those of the models that could be found; the others are not tried.
+    """
+    for owner in program.steps:
+        if owner.node is RewardModel and owner.name in tokenizers:
+            trainers = [step for step in program.steps if _is_scored_by(program, step, owner, loaded)]
+            fitting = []
+            for trainer in trainers:
+                wrong = _template_problem(owner, trainer, tokenizers[owner.name], loaded)
+                yield from wrong
+                fitting += [] if wrong else [trainer]
+            if fitting:
+                yield from _tried(program, loaded, owner, fitting, cancelled)
+
+
+def _is_scored_by(program: Program, step: Step, owner: Step, loaded: LoadedProgram) -> bool:
+    """Whether ``step`` is a trainer whose completions the reward model ``owner`` scores, and has prompts."""
+    if "reward" not in step.wires or "dataset" not in step.wires:
+        return False
+    wire = step.wires["reward"]
+    value = program.cells[wire.step].values[wire.port]
+    used = {part.expression for part in value.parts} if isinstance(value, RewardValue) else set()
+    return _expression(program, owner) in used and "prompt" in _data(loaded, step).column_names
+
+
+def _expression(program: Program, owner: Step) -> str:
+    value = program.cells[owner.name].values["reward"]
+    assert isinstance(value, RewardValue)
+    return value.parts[0].expression
+
+
+def _data(loaded: LoadedProgram, trainer: Step) -> Any:
+    return loaded.module.__dict__[trainer.wires["dataset"].step]
+
+
+def _template_problem(owner: Step, trainer: Step, tokenizer: Any, loaded: LoadedProgram) -> list[Problem]:
+    if isinstance(_data(loaded, trainer)[0]["prompt"], str) or tokenizer.chat_template is not None:
+        return []
+    message = (
+        f"the prompts of {trainer.label} are conversations, but {shown(owner.given['path'])} has no chat template; "
+        "give a reward model that has one, or plain text as prompts."
+    )
+    return [owner.problem(message, "path")]
+
+
+def _tried(
+    program: Program, loaded: LoadedProgram, owner: Step, trainers: list[Step], cancelled: threading.Event
+) -> Iterator[Problem]:
+    """Lets the reward model of ``owner`` score the longest prompts of each of ``trainers``."""
+    model = eval(_expression(program, owner), dict(loaded.module.__dict__))  # noqa: S307 - our own text
+    trainer = trainers[0]
+    try:
+        with closing(Caller(cancelled)) as caller:
+            for trainer in trainers:
+                prompts = _longest_prompts(_data(loaded, trainer))
+                if model.classifier is None:
+                    caller.call(model.load, inf)
+                if wrong := list(_wrong_lengths(owner, trainer, model, prompts)):
+                    yield from wrong
+                    continue
+                scores = caller.call(lambda prompts=prompts: _scores(model, prompts[:SAMPLE_ROWS]), inf)
+                yield from _wrong_scores(owner, trainer, scores)
+    except Cancelled:
+        raise
+    except Exception as error:  # whatever it is, it is what the stage would fail with
+        yield owner.problem(f"cannot score the prompts of {trainer.label}: {describe(error)}", "path")
+        forget(error)
+    finally:
+        model.classifier = None
+        loaded.module.__dict__["release_memory"]()
+
+
+def _longest_prompts(data: Any) -> list[Any]:
+    """The prompts with the most characters, longest first."""
+    lengths = [len(str(prompt)) for prompt in data["prompt"]]
+    return [data[row]["prompt"] for row in heapq.nlargest(MEASURED_ROWS, range(len(data)), key=lengths.__getitem__)]
+
+
+def _completion(prompt: Any, answer: str) -> Any:
+    return answer if isinstance(prompt, str) else [{"role": "assistant", "content": answer}]
+
+
+def _scores(model: Any, prompts: list[Any]) -> list[float]:
+    return model(prompts=prompts, completions=[_completion(prompt, ANSWER) for prompt in prompts])
+
+
+def _wrong_scores(owner: Step, trainer: Step, scores: list[float]) -> Iterator[Problem]:
+    wrong = [score for score in scores if not isfinite(score)]
+    if wrong:
+        remedy = "Load it in float32 (dtype), or give another model."
+        yield owner.problem(f"scores a prompt of {trainer.label} with {wrong[0]}. {remedy}", "path")
+
+
+def _wrong_lengths(owner: Step, trainer: Step, model: Any, prompts: list[Any]) -> Iterator[Problem]:
+    """A model with a table of positions fails beyond its end; whether texts may be cut, the user decides."""
+    if model.positions is None or owner.setting("max_length") is not None:
+        return
+    texts = [(model.text(prompt, _completion(prompt, "")), isinstance(prompt, str)) for prompt in prompts]
+    longest = max(len(model.tokenizer(text, add_special_tokens=plain)["input_ids"]) for text, plain in texts)
+    most = trainer.setting("max_completion_length") or 0
+    if longest + most > model.positions:
+        yield owner.problem(
+            f"has positions for {model.positions} tokens, but the longest prompt of {trainer.label} takes {longest} "
+            f"and a completion up to {most} (max_completion_length). Shorten these, or set max_length to "
+            f"{model.positions} here: longer texts then lose their beginning.",
+            "max_length",
+        )

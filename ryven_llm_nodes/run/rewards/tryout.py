@@ -1,0 +1,114 @@
+"""Calls each reward function once before training, as TRL would, with two rows of its data set."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from inspect import Parameter, iscoroutinefunction, signature
+from math import isinf
+from typing import Any
+
+from ryven_llm_nodes.catalogue.cell import RewardValue
+from ryven_llm_nodes.catalogue.train import DATA_PORTS
+from ryven_llm_nodes.errors import Cancelled, Explained, Problem, shown
+from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.run.execute.failures import describe, too_long
+from ryven_llm_nodes.run.loaded import LoadedProgram
+from ryven_llm_nodes.run.rewards.calls import Caller, TookTooLong
+
+SAMPLE_ROWS = 2
+VARIED = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+
+
+def reward_problems(
+    program: Program, loaded: LoadedProgram, step: Step, cancelled: threading.Event
+) -> Iterator[Problem]:
+    """What is wrong with the reward functions that the trainer ``step`` calls. Raises Cancelled when asked to stop."""
+    if "reward" not in step.wires:
+        return
+    wire = step.wires["reward"]
+    value = program.cells[wire.step].values[wire.port]
+    names = {part.expression for part in value.parts} if isinstance(value, RewardValue) else set()
+    data = [loaded.module.__dict__[step.wires[port].step] for port in DATA_PORTS if port in step.wires]
+    for owner in program.graph.upstream([wire.step]).steps:
+        cell = program.cells[owner.name]
+        if owner.node.holds_code and names & cell.defines:
+            with closing(Caller(cancelled)) as caller:
+                for sample in map(_sample, data):
+                    yield from _tried(loaded, owner, next(iter(names & cell.defines)), sample, caller)
+
+
+def _sample(data: Any) -> dict[str, list[Any]]:
+    """The keyword arguments that TRL would pass for the first rows, with a short answer as completion."""
+    rows = [data[i] for i in range(min(SAMPLE_ROWS, len(data)))]
+    kept = [name for name in rows[0] if name not in ("prompt", "completion", "completion_ids")]
+    columns = {name: [row[name] for row in rows] for name in kept}
+    answer = "This is a short answer."
+    as_chat = isinstance(rows[0]["prompt"], list)
+    completions = [[{"role": "assistant", "content": answer}] if as_chat else answer for _ in rows]
+    prompts = [row["prompt"] for row in rows]
+    return columns | {"prompts": prompts, "completions": completions, "completion_ids": [[0] for _ in rows]}
+
+
+def _tried(
+    loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]], caller: Caller
+) -> Iterator[Problem]:
+    """Calls the reward function ``name`` of ``owner`` as TRL would."""
+    limit = owner.setting("time_limit")
+    try:
+        rewards = caller.call(lambda: _rewards(loaded, owner, name, sample), limit)
+    except Cancelled:
+        raise
+    except TookTooLong as error:
+        yield too_long(owner, error, loaded, "(tried with two rows of its data set)")
+    except Exception as error:
+        line = loaded.line_in_code(owner, loaded.lines_of(error.__traceback__))
+        where = "" if line is None else f"line {line}: "
+        yield owner.problem(f"{where}{describe(error)} Tried with two rows of its data set.", "code")
+    else:
+        wrong = None if rewards is None else _wrong_rewards(name, rewards[0], len(sample["prompts"]))
+        if wrong:
+            yield owner.problem(wrong, "code")
+
+
+def _rewards(loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]]) -> tuple[Any] | None:
+    """What the function returns, in a tuple of one; None for one that is not called."""
+    from transformers import TrainerState
+
+    helpers = {"trainer_state": TrainerState(), "log_extra": lambda *_: None, "log_metric": lambda *_: None}
+    namespace = dict(loaded.module.__dict__)
+    exec(loaded.definition(owner.name), namespace)
+    _refuse_missing(namespace[name], {**sample, **helpers})
+    if iscoroutinefunction(namespace[name]):
+        return None  # it waits for something, a server perhaps, which a trial should not call
+    return (namespace[name](**sample, **helpers),)
+
+
+def _refuse_missing(function: Any, passed: Mapping[str, Any]) -> None:
+    """Raises Explained where ``function`` demands an argument that nothing is passed for."""
+    demanded = [
+        p.name for p in signature(function).parameters.values() if p.default is p.empty and p.kind not in VARIED
+    ]
+    missing = [name for name in demanded if name not in passed]
+    if missing:
+        names, there = ", ".join(map(repr, missing)), ", ".join(map(repr, passed))
+        remedy = "Add the column to the data set, or give the argument a default."
+        raise Explained(f"{function.__name__}() demands {names}, but is passed only {there}. {remedy}")
+
+
+def _wrong_rewards(name: str, rewards: Any, wanted: int) -> str | None:
+    try:
+        values = list(rewards)
+    except TypeError:
+        return f"{name}() returned {shown(rewards)}; return a list with one number a completion."
+    if len(values) != wanted:
+        return f"{name}() returned {len(values)} rewards for {wanted} completions; return one number for each."
+    for value in values:
+        try:
+            is_wrong = isinf(0 if value is None else value)
+        except (TypeError, ValueError):
+            is_wrong = True
+        if is_wrong:
+            return f"{name}() returned {shown(value)} as a reward; return numbers, or None."
+    return None

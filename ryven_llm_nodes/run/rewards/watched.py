@@ -1,0 +1,146 @@
+"""Stands between a stage and its rewards: reports what was sampled and how it was scored, and keeps their time."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any
+
+from ryven_llm_nodes.catalogue.cell import RewardValue
+from ryven_llm_nodes.errors import Cancelled, StageError
+from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.run.events import Completions, Listener
+from ryven_llm_nodes.run.execute.failures import too_long
+from ryven_llm_nodes.run.loaded import LoadedProgram
+from ryven_llm_nodes.run.rewards.calls import Caller, TookTooLong
+
+
+@contextmanager
+def recording(
+    program: Program, loaded: LoadedProgram, step: Step, listen: Listener, cancelled: threading.Event
+) -> Iterator[None]:
+    """Inside, every reward that ``step`` calls reports what it scored, and ends when it takes too long or is to stop.
+
+    The reward functions are wrapped in the loaded module, where the statement of ``step`` looks them up; their values
+    pass through untouched, so that training is the same.
+    """
+    namespace = loaded.module.__dict__
+    before = {name: namespace[name] for name in _reward_names(program, step) if name in namespace}
+    with closing(Caller(cancelled)) as caller:
+        wrapper = _Wrapper(program, loaded, step, listen, caller)
+        namespace.update({name: wrapper.wrapped(name, reward) for name, reward in before.items()})
+        try:
+            yield
+        finally:
+            namespace.update(before)
+
+
+def _parts(program: Program, step: Step, port: str) -> set[str]:
+    """The global names behind a reward: a function, or the class that scores with a model."""
+    value = program.cells[step.name].values[port]
+    assert isinstance(value, RewardValue)
+    return {part.expression.partition("(")[0] for part in value.parts}
+
+
+def _reward_names(program: Program, step: Step) -> set[str]:
+    wire = step.wires.get("reward")
+    return _parts(program, program.graph.by_name[wire.step], wire.port) if wire else set()
+
+
+class _Wrapper:
+    """Wraps the rewards of one stage."""
+
+    def __init__(self, program: Program, loaded: LoadedProgram, step: Step, listen: Listener, caller: Caller) -> None:
+        self.loaded, self.step, self.listen, self.caller = loaded, step, listen, caller
+        upstream = program.graph.upstream([step.wires["reward"].step]).steps if "reward" in step.wires else ()
+        self.steps = {owner.name: owner for owner in upstream}
+        self.owners = {name: s for s in upstream if s.node.holds_code for name in _parts(program, s, "reward")}
+
+    def wrapped(self, name: str, reward: Any) -> Any:
+        if isinstance(reward, type):
+            return self._class(reward)
+        return (self._later if iscoroutinefunction(reward) else self._now)(reward, self.owners[name])
+
+    def _now(self, reward: Any, owner: Step) -> Any:
+        @wraps(reward)
+        def now(**arguments: Any) -> Any:
+            try:
+                scores = self.caller.call(lambda: reward(**arguments), _seconds(owner))
+            except TookTooLong as error:
+                raise self._too_long(owner, error, arguments) from error
+            return self._report(owner, reward.__name__, arguments, scores)
+
+        return now
+
+    def _later(self, reward: Any, owner: Step) -> Any:
+        @wraps(reward)
+        async def later(**arguments: Any) -> Any:
+            try:
+                scores = await self.caller.wait(reward(**arguments), _seconds(owner))
+            except TookTooLong as error:
+                raise self._too_long(owner, error, arguments) from error
+            return self._report(owner, reward.__name__, arguments, scores)
+
+        return later
+
+    def _class(self, scorer: type) -> type:
+        wrapper = self
+
+        class Recorded(scorer):  # type: ignore[misc, valid-type]
+            def __call__(self, **arguments: Any) -> Any:
+                scores = super().__call__(**arguments)
+                return wrapper._report(wrapper.steps[self.__name__], self.__name__, arguments, scores)
+
+            def scores(self, *batch: Any) -> list[float]:
+                if wrapper.caller.cancelled.is_set():  # between two batches
+                    raise Cancelled
+                return super().scores(*batch)
+
+        return Recorded
+
+    def _report(self, owner: Step, name: str, arguments: dict[str, Any], scores: Any) -> Any:
+        event = _event(self.step.name, name, arguments, scores)
+        self.listen(event)
+        wrong = next((score for score in event.scores if score is not None and math.isinf(score)), None)
+        if wrong is not None:  # its group's mean would be infinite too, and the gradient not a number
+            message = f"returned {wrong} as a reward {self._when(arguments)}; return finite numbers, or None."
+            raise StageError(owner.problem(message, "code" if owner.node.holds_code else ""))
+        return scores
+
+    def _too_long(self, owner: Step, error: TookTooLong, arguments: dict[str, Any]) -> StageError:
+        return StageError(too_long(owner, error, self.loaded, self._when(arguments)))
+
+    def _when(self, arguments: dict[str, Any]) -> str:
+        return f"(while {self.step.label} ran, step {_done(arguments) + 1})"
+
+
+def _seconds(owner: Step) -> int:
+    return int(owner.setting("time_limit"))
+
+
+def _done(arguments: dict[str, Any]) -> int:
+    return getattr(arguments.get("trainer_state"), "global_step", 0)
+
+
+def _event(step: str, name: str, arguments: dict[str, Any], scores: Any) -> Completions:
+    prompts, completions = (tuple(map(_as_text, arguments.get(key, ()))) for key in ("prompts", "completions"))
+    return Completions(step, _done(arguments), name, prompts, completions, tuple(_as_score(score) for score in scores))
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    messages = value if isinstance(value, list) else [value]
+    return "\n".join(f"{m.get('role')}: {m.get('content')}" if isinstance(m, dict) else str(m) for m in messages)
+
+
+def _as_score(score: Any) -> float | None:
+    try:
+        number = float(score)
+    except (TypeError, ValueError):
+        return None
+    return number if number == number else None

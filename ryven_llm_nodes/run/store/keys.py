@@ -1,0 +1,152 @@
+"""What the outcome of a stage depends on, as a key: equal keys, equal weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version_tuple
+from typing import Any, Final
+
+from ryven_llm_nodes.catalogue.cell import AdapterValue, DatasetValue, ModelValue, RewardPart, RewardValue, Value
+from ryven_llm_nodes.catalogue.node import NodeContext
+from ryven_llm_nodes.catalogue.stage import EXTRA_STEPS
+from ryven_llm_nodes.errors import shown
+from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.program.imports import Imports
+from ryven_llm_nodes.program.runtime_source import excerpts
+from ryven_llm_nodes.run.store.inputs import digests_of
+
+PACKAGES: Final = ("torch", "transformers", "trl", "datasets", "accelerate", "peft")
+LENGTH: Final = {"max_steps", "num_train_epochs"}
+"""The settings that say how long to train."""
+PARTS: Final = ("settings", "inputs", "files", "versions")
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a step depends on, in parts that can be named when one differs; its digest stands for the whole.
+
+    ``settings`` are the parameters that are not the defaults, ``text`` the digest of the step's cell with names
+    normalised and of the runtime source that it uses, ``inputs`` the digest of what is wired to each port, ``files``
+    the content of local files, ``versions`` those of Python and the libraries.
+    """
+
+    settings: Mapping[str, Any]
+    text: str
+    inputs: Mapping[str, str]
+    files: Mapping[str, str]
+    versions: Mapping[str, str]
+    first_part: Key | None = None
+    """The key of the same training without ``extra_steps``, where it has some: what is kept of that is gone on from."""
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of all parts."""
+        return _sha(json.dumps(self.parts, sort_keys=True, default=repr))
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The parts as plain data."""
+        return {"text": self.text} | {name: dict(getattr(self, name)) for name in PARTS}
+
+    def differences(self, before: Mapping[str, Any]) -> Iterator[str]:
+        """What is not as it was in ``before`` (the ``parts`` of another key), in words."""
+        for name, now, old in _changes(self.settings, before.get("settings", {})):
+            was, is_now = (shown(value, 40) if value is not None else "the default" for value in (old, now))
+            yield f"{name} was {was}, is {is_now}"
+        for name, now, old in _changes(self.files, before.get("files", {})):
+            yield f"{name} {'has changed' if now and old else 'is new' if now else 'is no longer used'}"
+        yield from (f"the {name} has changed" for name, _, _ in _changes(self.inputs, before.get("inputs", {})))
+        for name, now, old in _changes(self.versions, before.get("versions", {})):
+            yield f"{name} was {old}, is {now}"
+        if self.text != before.get("text") and self.settings == before.get("settings"):
+            yield "its code has changed"
+
+    def why_anew(self, before: Mapping[str, Any]) -> str:
+        """Why a stage is trained anew over one with the parts ``before``, and what else there is for a longer one."""
+        differences = "; ".join(self.differences(before))
+        changed = {name for name, _, _ in _changes(self.settings, before.get("settings", {}))}
+        same = all(self.parts[name] == before.get(name) for name in ("inputs", "files", "versions"))
+        if not same or not changed or not changed <= LENGTH:
+            return differences
+        anew = f"{differences}: trained anew, since its learning-rate schedule is another"
+        return f"{anew}; to go on from the end of a finished stage, keep its length and set {EXTRA_STEPS}"
+
+
+def _changes(now: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for name in sorted({*now, *old}):
+        if now.get(name) != old.get(name):
+            yield name, now.get(name), old.get(name)
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def keys_of(program: Program, endings: Callable[[str, Key], str] = lambda step, key: "") -> dict[str, Key]:
+    """The key of every step of ``program``. Reads local files in full; loads no library.
+
+    ``endings`` says of a step and its key how its training ended, where that was not as its settings say: what depends
+    on that model depends on this as well.
+    """
+    keys: dict[str, Key] = {}
+    outcomes: dict[str, str] = {}
+    for step in program.steps:
+        keys[step.name] = _key(program, step, outcomes)
+        outcomes[step.name] = keys[step.name].digest + endings(step.name, keys[step.name])
+    return keys
+
+
+def _key(program: Program, step: Step, outcomes: Mapping[str, str]) -> Key:
+    defaults = step.node.all_parameters()
+    given = {name: value for name, value in step.given.items() if name != EXTRA_STEPS}
+    shorter = replace(step, given=given) if step.given.get(EXTRA_STEPS) and EXTRA_STEPS in defaults else None
+    settings = {n: v for n, v in step.meaning.items() if n in defaults and v != defaults[n].default}
+    return Key(
+        settings=settings,
+        text=_normal_text(program, step),
+        inputs={port: f"{outcomes[wire.step]}.{wire.port}" for port, wire in step.wires.items()},
+        files=digests_of(step, program.graph.root),
+        versions=versions(),
+        first_part=_key(program, shorter, outcomes) if shorter else None,
+    )
+
+
+def _normal_text(program: Program, step: Step) -> str:
+    """The digest of a cell in which the names that a user gave to nodes do not show."""
+    inputs = {}
+    for port, wire in step.wires.items():
+        value = program.cells[wire.step].values[wire.port]
+        inputs[port] = _nameless(value, f"_{port}")
+    stem = step.node.stem
+    cell = step.node.cell(NodeContext(step.node, stem, step.given, inputs, program.graph.root))
+    runtime = (excerpt.code for excerpt in excerpts(Imports(cell.imports).runtime))
+    return _sha("\n".join((cell.definition, cell.statement, *runtime)))
+
+
+def _nameless(value: Value, name: str) -> Value:
+    """The same value, called after the port that it comes in by; what it depends on counts by its digest."""
+    if isinstance(value, ModelValue):
+        return ModelValue(name, value.init, value.revision, value.trust_remote_code)
+    if isinstance(value, DatasetValue):
+        return DatasetValue(name, value.columns)
+    if isinstance(value, RewardValue):
+        parts = (RewardPart(f"{name}_{i}", p.weight, p.imports, p.is_async) for i, p in enumerate(value.parts))
+        return RewardValue(tuple(parts))
+    return AdapterValue(name, value.keep)
+
+
+@lru_cache
+def versions() -> dict[str, str]:
+    """The versions of Python and of the libraries that train."""
+    found = {"Python": ".".join(python_version_tuple()[:2])}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
