@@ -92,7 +92,7 @@ def check(flow: FlowFile, title: FlowTitle = None, settings: Settings = None, pr
         program = _program(flow, title, settings, None, processes)
         if problems := list(here_problems(program)):
             raise FlowError(problems)
-        stages = [step.label for step in program.steps if step.node.family == "trainer"]
+        stages = [step.label for step in program.steps if step.node.is_stage]
         typer.echo(f"{flow}: no problems; {len(program.steps)} nodes, stages: {', '.join(stages) or 'none'}")
 
 

@@ -96,7 +96,7 @@ class InspectorPanel(QWidget):
 
     def _folder_of_paths(self) -> Path | None:
         # what an output node writes lies under the output folder of the run, which is not known here
-        return None if self.node.family == "output" else self._root().absolute()
+        return None if self.node.writes else self._root().absolute()
 
     # Edits
 

@@ -10,8 +10,7 @@ from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage
 from qtpy.QtWidgets import QGraphicsDropShadowEffect, QInputDialog, QWidget
 from ryven.gui_env import NodeGUI, NodeInspectorWidget, node_gui
 
-from ryven_llm_nodes.catalogue import ExportScript, LLMNode
-from ryven_llm_nodes.catalogue.train import Trainer
+from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
 from ryven_llm_nodes.gui.check_marks import Mark
 from ryven_llm_nodes.gui.edits import changed_signal, rename
 from ryven_llm_nodes.gui.export_widget import ExportWidget
@@ -136,9 +135,8 @@ class _TitleMetrics(QFontMetricsF):
         return ICON_HEIGHT / 0.7  # flows/nodes/NodeItem_TitleLabel.py:41 of ryvencore_qt 0.5.0 takes 0.7 of it
 
 
-@node_gui(Trainer)
-class TrainerGUI(LLMNodeGUI):
-    """A trainer shows how it goes."""
+class StageGUI(LLMNodeGUI):
+    """A stage shows how it goes."""
 
     main_widget_class = TrainerWidget
     main_widget_pos = "below ports"
@@ -168,9 +166,15 @@ def shadow() -> QGraphicsDropShadowEffect:
     return effect
 
 
-@node_gui(ExportScript)
-class ExportGUI(LLMNodeGUI):
-    """Export Script has the button that the toolbar has, too."""
+class DocumentGUI(LLMNodeGUI):
+    """A node that writes a file from the flow alone has the button that the toolbar has, too."""
 
     main_widget_class = ExportWidget
     main_widget_pos = "below ports"
+
+
+for _node in ALL_NODES:
+    if _node.is_stage:
+        node_gui(_node)(StageGUI)
+    elif _node.leaves == "file":
+        node_gui(_node)(DocumentGUI)

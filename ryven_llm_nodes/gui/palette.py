@@ -10,8 +10,8 @@ from qtpy.QtGui import QColor, QFont, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 from ryvencore_qt.src.flows.node_list_widget.NodeWidget import NodeWidget
 
-from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.gui.families import GROUPS, colour_of, glyph_of
+from ryven_llm_nodes.catalogue import ALL_NODES, GROUPS, LLMNode
+from ryven_llm_nodes.gui.families import colour_of, glyph_of
 from ryven_llm_nodes.gui.icons import glyph
 from ryven_llm_nodes.host.node_list import ranked
 
@@ -62,15 +62,14 @@ class Palette(QWidget):
             self._fill_groups()
 
     def _fill_groups(self) -> None:
-        order = {node: i for i, node in enumerate(_catalogue())}
-        for family, title in {**GROUPS, "": OTHERS}.items():
-            members = [n for n in self.nodes if (n.family if issubclass(n, LLMNode) else "") == family]
+        groups = {title: [node for node in nodes if node in self.nodes] for title, nodes in GROUPS.items()}
+        others = sorted(set(self.nodes) - set(ALL_NODES), key=lambda node: node.title)
+        for title, members in {**groups, OTHERS: others}.items():
             if members:
-                members.sort(key=lambda n: (order.get(n, len(order)), n.title))
                 group = _group_item(title)
                 self.tree.addTopLevelItem(group)
                 group.addChildren([_node_item(node) for node in members])
-                group.setExpanded(bool(family))
+                group.setExpanded(title in GROUPS)
 
     def _take(self, item: QTreeWidgetItem) -> None:
         if (node := item.data(0, NODE)) is not None:

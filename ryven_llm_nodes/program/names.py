@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from ryven_llm_nodes.program.runtime_source import runtime_names
 
-DEFINED = frozenset({"main", "output_dir", "resume", "parser", "ROOT"})
-FIXED = DEFINED | {"argparse", "Path", "torch", "os", "set_seed", "sys"}
+DEFINED = frozenset({"main", "output_dir", "pipeline", "resume", "parser", "ROOT"})
+FIXED = DEFINED | {"argparse", "Path", "torch", "os", "partial", "set_seed", "sys"}
 ARGUMENTS = frozenset({"model", "train_dataset", "eval_dataset", "reward_funcs", "reference", "peft_config", "trainer"})
 
 
@@ -47,6 +47,6 @@ class Names:
         return free
 
 
-def names_of(step: str) -> tuple[str, str, str]:
-    """What a script may call after a step: its value, and the functions of a stage."""
-    return step, f"train_{step}", f"{step}_config"
+def names_of(step: str) -> tuple[str, str]:
+    """What a script may call after a step: its value, and the function that configures a stage."""
+    return step, f"{step}_config"

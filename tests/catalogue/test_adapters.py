@@ -54,7 +54,7 @@ def test_ranges(params: dict[str, Any]) -> None:
 def test_each_trainer_makes_a_fresh_one(data: Path) -> None:
     text = script(alone("dpo", lora=True), data)
     assert "peft_config=lora()" in text
-    assert "peft_config=peft_config" in text
+    assert "peft_config=lora()" in text
 
 
 @pytest.mark.parametrize("given", ["lm_head", "q_proj, lm_head", ["lm_head"], ["q_proj", "embed_out"]])

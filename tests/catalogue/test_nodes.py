@@ -14,7 +14,7 @@ from ryven_llm_nodes.catalogue.parameters import UNKNOWN
 from ryven_llm_nodes.program.names import identifier, reserved
 
 KINDS = {"model", "dataset", "reward", "adapter"}
-FAMILIES = {"source", "adapter", "reward", "trainer", "output"}
+LEFT = {"", "model", "report", "file"}
 
 
 @pytest.mark.parametrize("node", ALL_NODES, ids=lambda node: node.__name__)
@@ -23,11 +23,15 @@ class TestEveryNode:
         assert issubclass(node, Node)
         assert inspect.getsource(node)  # which Ryven shows
 
-    def test_title_family_and_tags(self, node: type[LLMNode]) -> None:
+    def test_title_and_tags(self, node: type[LLMNode]) -> None:
         assert node.title
-        assert node.family in FAMILIES
         assert len(node.tags) >= 3
         assert all(tag == tag.lower() for tag in node.tags)
+
+    def test_what_it_leaves_behind_has_a_place(self, node: type[LLMNode]) -> None:
+        assert node.leaves in LEFT
+        assert bool(node.leaves) == (node.is_stage or bool(node.writes))
+        assert not node.writes or node.writes in node.all_parameters()
 
     def test_summary_is_one_sentence_in_one_line(self, node: type[LLMNode]) -> None:
         assert node.summary().endswith(".")
@@ -86,10 +90,10 @@ def test_there_are_these_nodes() -> None:
     assert [node.title for node in ALL_NODES] == [
         "Load Model",
         "Load Dataset",
-        "LoRA",
         "Reward Function",
         "Reward Model",
         "Combine Rewards",
+        "LoRA",
         "SFT",
         "PPO",
         "DPO",

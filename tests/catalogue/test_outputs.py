@@ -17,12 +17,12 @@ def saved(root: Path, **params: Any) -> str:
 
 
 def test_below_the_output_folder(data: Path) -> None:
-    assert saved(data) == 'final = copy_model(base, output_dir / "final-model")'
+    assert saved(data) == 'final = pipeline.copy("final", base, "final-model")'
 
 
 def test_elsewhere(data: Path) -> None:
     assert saved(data, folder="/m", dtype="bfloat16") == (
-        'final = copy_model(base, Path("/m").expanduser(), dtype="bfloat16")'
+        'final = pipeline.copy("final", base, "/m", dtype="bfloat16")'
     )
 
 
@@ -30,7 +30,7 @@ def test_the_revision_of_a_hub_model_comes_along(data: Path) -> None:
     base = node(LoadModel, path="a/b", revision="v1", trust_remote_code=True)
     drawn = draw("base -> final", base=base, final=node(SaveModel))
     statement = program(drawn, data).cells["final"].statement
-    assert statement.endswith('output_dir / "final-model", revision="v1", trust_remote_code=True)')
+    assert statement.endswith('base, "final-model", revision="v1", trust_remote_code=True)')
 
 
 @pytest.mark.parametrize("folder", ["", 3, None])

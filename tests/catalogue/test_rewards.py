@@ -9,7 +9,7 @@ import pytest
 from flows import BASE, REWARD, ROWS, draw, node, problems, program
 
 from ryven_llm_nodes.catalogue import GRPO, PPO, CombineRewards, RewardFunction, RewardModel
-from ryven_llm_nodes.catalogue.cell import RewardValue
+from ryven_llm_nodes.catalogue.values import RewardValue
 
 
 def parts(drawn: Any, name: str, root: Path) -> list[tuple[str, float]]:
@@ -70,7 +70,7 @@ class TestRewardFunction:
         (wrong,) = problems(draw(a=node(RewardFunction, code=code), b=node(RewardFunction, code=code)), Path())
         assert "defines 'helper', a name that Reward Function 'a' uses too; rename it." in wrong
 
-    @pytest.mark.parametrize("line", ["base = 1", "import math as base", "def train_ppo(): ..."])
+    @pytest.mark.parametrize("line", ["base = 1", "import math as base", "def ppo_config(): ..."])
     def test_names_of_other_steps_clash(self, line: str, data: Path) -> None:
         nodes = {
             "base": BASE,

@@ -10,7 +10,7 @@ import pytest
 from flows import draw, node, problems, program
 
 from ryven_llm_nodes.catalogue import LoadDataset, LoadModel
-from ryven_llm_nodes.catalogue.cell import DatasetValue, ModelValue
+from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue
 
 
 def model(root: Path, **params: Any) -> tuple[str, ModelValue]:

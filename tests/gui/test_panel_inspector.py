@@ -62,7 +62,7 @@ def test_nothing_is_built_before_it_is_shown(flow: Any, qtbot: Any) -> None:
 def test_the_code_tab_shows_an_edit(inspect: Any, flow: Any, qtbot: Any) -> None:
     panel = inspect(flow.nodes[2])
     panel.tabs.setCurrentIndex(1)
-    assert "def train_sft(" in panel.code.view.text()
+    assert "def sft_config(" in panel.code.view.text()
     assert "learning_rate=3e-06" not in panel.code.view.text()
     edits.set_value(flow.nodes[2], "learning_rate", 3e-6)
     qtbot.waitUntil(lambda: "learning_rate=3e-06" in panel.code.view.text(), timeout=1000)

@@ -7,9 +7,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from ryven_llm_nodes.system.causes import chain
 
 SPACE_WORDS: Final = ("no space left", "disk quota exceeded", "file too large")
 TORCH_WORDS: Final = ("inline_container.cc", "iostream error", "failed writing file", "file write failed")
@@ -32,18 +33,6 @@ def refusal(error: BaseException, output_dir: Path, batch_size: int | None = Non
     if isinstance(error, MemoryError) or any(words in str(error).lower() for words in MEMORY_WORDS):
         return _no_memory(str(error), batch_size)
     return _no_right(error, output_dir)
-
-
-def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """``error`` and those that led to it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-# Space
 
 
 def _no_space(text: str, output_dir: Path) -> str:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ryven_llm_nodes.catalogue import ExportScript, SaveModel
 from ryven_llm_nodes.errors import Cancelled, LLMNodesError
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.environment import prepared_environment
@@ -26,7 +25,7 @@ from ryven_llm_nodes.run.events import (
     Warned,
 )
 from ryven_llm_nodes.run.examine.preflight import preflight
-from ryven_llm_nodes.run.execute.failures import forget, stage_error
+from ryven_llm_nodes.run.execute.failures import stage_error
 from ryven_llm_nodes.run.library_warnings import about, hearing
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.records.record import Record, carries, carry_flow, forget_flow
@@ -34,6 +33,7 @@ from ryven_llm_nodes.run.rewards.watched import recording
 from ryven_llm_nodes.run.store.alone import alone_in
 from ryven_llm_nodes.run.store.kept import decide, ending, prepare
 from ryven_llm_nodes.run.store.keys import Key, keys_of
+from ryven_llm_nodes.system.causes import forget
 from ryven_llm_nodes.system.files import write_whole
 
 
@@ -97,7 +97,7 @@ class _Run:
 
     def execute(self) -> Outcome:
         started = time.monotonic()
-        stages = tuple(step.name for step in self.program.steps if step.node.family == "trainer")
+        stages = tuple(step.name for step in self.program.steps if step.node.is_stage)
         self.listen(RunStarted("", stages, str(self.output_dir)))
         try:
             with alone_in(self.output_dir), Record(self.program, self.output_dir, self.listen) as self.record:
@@ -123,10 +123,10 @@ class _Run:
             self.tell(Log("", "checking data, settings and rewards"))
             for warning in preflight(self.program, loaded, self.cancel.event):
                 self.tell(warning)
-            self._export_scripts()
+            self._write_documents()
             keys = keys_of(self.program)
             for step in sources:
-                self.record.add_data(step, keys[step.name], loaded.module.__dict__.get(step.name))
+                self.record.add_data(step, keys[step.name], loaded.datasets_of(step))
             for step in steps:
                 if step not in sources:
                     self._step(step, loaded)
@@ -143,20 +143,21 @@ class _Run:
         """Runs one statement, or uses what an earlier run has made of it."""
         if self.cancel.event.is_set():
             raise Cancelled
-        if step.node.family == "trainer" and not self._is_to_train(step):
+        if step.node.is_stage and not self._is_to_train(step):
             loaded.run(step.name)  # finds its finished folder, and returns it
             self.outcome.models[step.name] = self.output_dir / step.name
             return
-        if step.node is SaveModel and self._is_saved(step):
+        is_saved = step.node.leaves == "model" and bool(step.node.writes)
+        if is_saved and self._is_saved(step):
             self.outcome.models[step.name] = self._target(step)
             return
         started = time.monotonic()
         self.tell(StageStarted(step.name, step.label))
         value = self._watched(step, loaded)
-        folder = str(value) if step.node.family in ("trainer", "output") else ""
+        folder = str(value) if step.node.leaves else ""
         if folder:
             self.outcome.models[step.name] = Path(folder)
-        if step.node is SaveModel:
+        if is_saved:
             carry_flow(self.program, step, Path(folder), self._key(step))
         self.tell(StageFinished(step.name, folder, time.monotonic() - started))
 
@@ -196,11 +197,13 @@ class _Run:
         return keys_of(self.program, lambda name, key: ending(self.output_dir / name, key))[step.name]
 
     def _target(self, step: Step) -> Path:
-        """Where Save Model writes to."""
-        return self.output_dir / Path(step.setting("folder")).expanduser()
+        """Where a step writes to that its user chose a place for."""
+        place = step.left_at(self.output_dir)
+        assert place is not None
+        return place
 
     def _is_saved(self, step: Step) -> bool:
-        """Whether what Save Model would write lies there already; says so."""
+        """Whether what ``step`` would write lies there already; says so."""
         folder = self._target(step)
         if self.fresh or not carries(folder, self._key(step)):
             forget_flow(folder)
@@ -221,9 +224,14 @@ class _Run:
         carry_flow(self.program, step, folder, key)
         return True
 
-    def _export_scripts(self) -> None:
+    def _script_for(self, folder: Path, lean: bool) -> str:
+        return self.program.script_for(folder, lean).text
+
+    def _write_documents(self) -> None:
+        """What is made from the flow alone is there before anything trains."""
         for step in self.program.steps:
-            if step.node is ExportScript:
-                path = self.output_dir / Path(step.setting("path")).expanduser()
-                write_whole(path, self.program.script_for(path.parent).text)
-                self.tell(StageFinished(step.name, str(path)))
+            place = step.left_at(self.output_dir)
+            text = step.node.document(self.program.context(step), self._script_for, place) if place else None
+            if place is not None and text is not None:
+                write_whole(place, text)
+                self.tell(StageFinished(step.name, str(place)))

@@ -32,8 +32,8 @@ from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.program.carried import OPENING
 from ryven_llm_nodes.run import CancelToken, Event, Outcome, run_program
 from ryven_llm_nodes.run.events import Log, Metrics, Progress, StageFailed, StageFinished, StageReused
-from ryven_llm_nodes.run.execute.failures import describe
 from ryven_llm_nodes.run.store.keys import keys_of
+from ryven_llm_nodes.system.causes import describe
 
 STEPS = 4
 SAVED: Mapping[str, Any] = {"max_steps": STEPS, "save_strategy": "steps", "save_steps": 1}

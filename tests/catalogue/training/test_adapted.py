@@ -100,6 +100,6 @@ def test_whether_the_adapter_is_kept_is_part_of_the_key(workspace: Path) -> None
 
 def test_the_script_says_that_the_adapter_is_kept(data: Path) -> None:
     text = flows.script(drawn(lora={"keep_adapter": True}), data)
-    assert "return save_merged(trainer, output_dir, keep_adapter=True)" in text
-    assert "return save_merged(trainer, output_dir)\n" in flows.script(drawn(), data)
+    assert "save=partial(save_merged, keep_adapter=True)" in text
+    assert "save=save_merged,\n" in flows.script(drawn(), data)
     assert "save_merged" not in flows.script(flows.alone("sft"), data)

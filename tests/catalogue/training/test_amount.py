@@ -11,9 +11,9 @@ from typing import Any
 import flows
 import pytest
 
+from ryven_llm_nodes.catalogue.training.amount import Amount
 from ryven_llm_nodes.run import Event, Outcome, run_program
 from ryven_llm_nodes.run.events import Progress, Warned
-from ryven_llm_nodes.run.examine.amount import Amount
 from ryven_llm_nodes.run.records.history import past_runs
 
 FEW = {"per_device_train_batch_size": 8, "max_steps": -1, "num_train_epochs": 1}
@@ -85,7 +85,7 @@ def test_enough_rows(
 
 def test_no_step_is_never_done(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where rows are lost only on the way, the stage itself says so."""
-    monkeypatch.setattr(Amount, "problems", lambda self: ())
+    monkeypatch.setattr(Amount, "findings", lambda self: iter(()))
     drawn = with_rows(flows.alone("ppo", **FEW | {"max_steps": 3}), "ppo", 3)
     outcome, _ = run(drawn, workspace, tmp_path)
     assert outcome.status == "failed"
@@ -140,9 +140,10 @@ class TestWarmup:
         from trl import SFTConfig
 
         config = SFTConfig("out", use_cpu=True, bf16=False, **{"max_steps": 5, **params})
-        step = flows.graph(flows.alone("sft"), data).by_name["sft"]
-        (*found,) = Amount(step, config, rows=8).warnings()
-        assert [f"reaches {share} of" in warned.text for warned in found] == ([] if share is None else [True])
+        program = flows.program(flows.alone("sft"), data)
+        found = list(Amount(program.context(program.graph.by_name["sft"]), config, rows=8).findings())
+        assert {finding.weight for finding in found} <= {"warning"}
+        assert [f"reaches {share} of" in finding.message for finding in found] == ([] if share is None else [True])
 
 
 @pytest.mark.parametrize(
@@ -161,5 +162,7 @@ def test_how_many_steps(settings: dict[str, Any], rows: int, total: int | None, 
     """Two epochs of batches of four."""
     base = {"max_steps": -1, "num_train_epochs": 2, "train_batch_size": 4, "world_size": 1}
     base |= {"gradient_accumulation_steps": 1, "dataloader_drop_last": False}
-    step = flows.graph(flows.alone("sft"), data).by_name["sft"]
-    assert Amount(step, SimpleNamespace(**base | settings), rows).total == total
+    program = flows.program(flows.alone("sft"), data)
+    assert (
+        Amount(program.context(program.graph.by_name["sft"]), SimpleNamespace(**base | settings), rows).total == total
+    )

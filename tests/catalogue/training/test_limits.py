@@ -8,13 +8,13 @@ from typing import Any
 
 import flows
 import pytest
-from flows import node
+from flows import CONFIGS, node
 
 from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, SFT
-from ryven_llm_nodes.catalogue.choices import compared, enumerated, keys, source
-from ryven_llm_nodes.catalogue.fields import SOURCES, config_fields
-from ryven_llm_nodes.catalogue.limits import DIVERGENT, EVERY, OWN
+from ryven_llm_nodes.catalogue.methods.dpo import DIVERGENT
 from ryven_llm_nodes.catalogue.parameters import UNKNOWN
+from ryven_llm_nodes.catalogue.training.choices import compared, enumerated, keys, source
+from ryven_llm_nodes.catalogue.training.limits import EVERY
 
 DPO_CONFIG = "trl/trainer/dpo_config.py"
 
@@ -42,7 +42,7 @@ class TestChoices:
 
         path = "transformers/integrations/integration_utils.py"
         assert keys(path, "INTEGRATION_TO_CALLBACK") == tuple(INTEGRATION_TO_CALLBACK)
-        assert set(config_fields("SFTConfig")["log_level"].choices) == set(trainer_log_levels)
+        assert set(CONFIGS["SFTConfig"].fields["log_level"].choices) == set(trainer_log_levels)
 
     @pytest.mark.parametrize(
         ("config", "name", "values"),
@@ -59,10 +59,10 @@ class TestChoices:
     )
     def test_of_what_a_trainer_compares_with(self, config: str, name: str, values: set[Any]) -> None:
         """A new version may add some; what goes or comes is to be looked at."""
-        assert set(config_fields(config)[name].choices) == values
+        assert set(CONFIGS[config].fields[name].choices) == values
 
     def test_of_dpos_losses_are_those_that_its_help_tells(self) -> None:
-        field = config_fields("DPOConfig")["loss_type"]
+        field = CONFIGS["DPOConfig"].fields["loss_type"]
         assert {"sigmoid", "hinge", "ipo", "robust", "apo_zero", "sigmoid_norm", "sft"} <= set(field.choices)
         assert {f"'{choice}'" for choice in field.choices} <= set(re.findall(r"'\w+'", source(DPO_CONFIG)))
 
@@ -76,21 +76,21 @@ class TestChoices:
         assert compared("trl/trainer/dpo_trainer.py", "no_such_field") == ()
 
 
-@pytest.mark.parametrize("config", SOURCES)
+@pytest.mark.parametrize("config", CONFIGS)
 class TestTable:
     def test_names_only_fields_that_there_are(self, config: str) -> None:
-        assert set(OWN[config]) <= set(config_fields(config))
-        assert set(EVERY) <= set().union(*(config_fields(name) for name in SOURCES))
+        assert set(CONFIGS[config].limits) <= set(CONFIGS[config].fields)
+        assert set(EVERY) <= set().union(*(found.fields for found in CONFIGS.values()))
 
     def test_admits_every_default(self, config: str) -> None:
-        for field in config_fields(config).values():
+        for field in CONFIGS[config].fields.values():
             if field.default is not UNKNOWN:
                 assert field.problem(field.default) is None, field.name
 
     def test_choices_that_are_read_are_some(self, config: str) -> None:
         """A library that moved them would leave a field without any."""
-        fields = config_fields(config)
-        for name, limit in {**EVERY, **OWN[config]}.items():
+        fields = CONFIGS[config].fields
+        for name, limit in {**EVERY, **CONFIGS[config].limits}.items():
             if callable(limit) and name in fields:
                 assert len(fields[name].choices) > 1, name
 

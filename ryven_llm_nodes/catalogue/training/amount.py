@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ryven_llm_nodes.catalogue.stage import EXTRA_STEPS
-from ryven_llm_nodes.errors import Problem
-from ryven_llm_nodes.program import Step
-from ryven_llm_nodes.run.events import Warned
+from ryven_llm_nodes.catalogue.findings import Finding
+from ryven_llm_nodes.catalogue.node import NodeContext
+from ryven_llm_nodes.catalogue.training.stage import EXTRA_STEPS
 
 WITHOUT_WARMUP: Final = frozenset({"constant", "reduce_lr_on_plateau", "greedy"})
 """Learning-rate schedules that take no notice of warmup_steps."""
@@ -20,7 +19,7 @@ WITHOUT_WARMUP: Final = frozenset({"constant", "reduce_lr_on_plateau", "greedy"}
 class Amount:
     """What a stage makes of ``rows`` rows with ``config``, the configuration that it trains with."""
 
-    step: Step
+    context: NodeContext
     config: Any
     rows: int
 
@@ -57,19 +56,25 @@ class Amount:
             return self.rows // self.rows_at_once * self.config.num_iterations * self.config.steps_per_generation
         return self.rows // self._batch if self.config.dataloader_drop_last else math.ceil(self.rows / self._batch)
 
-    def problems(self) -> Iterator[Problem]:
+    def findings(self) -> Iterator[Finding]:
+        """What its numbers tell."""
+        yield from self._problems()
+        yield from self._end_problems()
+        yield from self._warnings()
+
+    def _problems(self) -> Iterator[Finding]:
         """Why not one optimizer step would be made."""
         if self.rows == 0:
-            yield self.step.problem("the data set has no rows, so nothing would be learned; give some.", "dataset")
+            yield Finding("dataset", "the data set has no rows, so nothing would be learned; give some.")
         elif self.rows < self.rows_at_once and not getattr(self.config, "packing", False):
             parameter, why, remedy = self._rollout() if self._samples else self._whole_batches()
             numbers = f"{why}, but the data set has {self.rows}: not one optimizer step would be made."
-            yield self.step.problem(f"{numbers} Give more rows, or {remedy}.", parameter)
+            yield Finding(parameter, f"{numbers} Give more rows, or {remedy}.")
 
-    def end_problems(self) -> Iterator[Problem]:
+    def _end_problems(self) -> Iterator[Finding]:
         """Why extra_steps could not go on from the end (runtime/longer.py)."""
         total, config = self.total, self.config
-        if not self._samples or not total or not self.step.setting(EXTRA_STEPS):
+        if not self._samples or not total or not self.context[EXTRA_STEPS]:
             return
         batches, used = total * config.gradient_accumulation_steps, config.steps_per_generation * config.num_iterations
         if batches % used:
@@ -80,7 +85,7 @@ class Amount:
                 f"{config.steps_per_generation} steps_per_generation x {config.num_iterations} num_iterations = {used}"
             )
             message = f"cannot go on amid a rollout: {numbers}, and a rollout is used for {rollout}."
-            yield self.step.problem(f"{message} Set max_steps so that the one is a multiple of the other.", EXTRA_STEPS)
+            yield Finding(EXTRA_STEPS, f"{message} Set max_steps so that the one is a multiple of the other.")
 
     def _rollout(self) -> tuple[str, str, str]:
         config = self.config
@@ -91,7 +96,7 @@ class Amount:
         numbers += f" / num_generations {config.num_generations}" if config.num_generations > 1 else ""
         name = "per_device_train_batch_size"
         lower = f"lower {name} or gradient_accumulation_steps"
-        if self.step.given.get("generation_batch_size"):
+        if self.context.given.get("generation_batch_size"):
             name, lower = "generation_batch_size", "lower generation_batch_size"
         return name, f"a rollout takes {self.rows_at_once} prompts ({numbers})", lower
 
@@ -103,7 +108,7 @@ class Amount:
             f"lower per_device_train_batch_size or clear {name}",
         )
 
-    def warnings(self) -> Iterator[Warned]:
+    def _warnings(self) -> Iterator[Finding]:
         """What is probably not meant: a learning rate that never gets to where it was set."""
         config, total = self.config, self.total
         schedule = str(getattr(config.lr_scheduler_type, "value", config.lr_scheduler_type))
@@ -116,8 +121,7 @@ class Amount:
                 f"{warmup} step{'s' * (warmup > 1)} of warmup, but only {total} step{'s' * (total > 1)} in all: the "
                 f"learning rate reaches {share} of {config.learning_rate:g}. {_remedy(total)}"
             )
-            problem = self.step.problem(text, "warmup_steps")
-            yield Warned(self.step.name, "warmup_steps", str(problem))
+            yield Finding("warmup_steps", text, "warning")
 
 
 def _remedy(total: int) -> str:

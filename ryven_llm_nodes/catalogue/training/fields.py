@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Final
 
-from ryven_llm_nodes.catalogue.choices import source as read
-from ryven_llm_nodes.catalogue.limits import limit
 from ryven_llm_nodes.catalogue.parameters import JSON, UNKNOWN, Parameter
+from ryven_llm_nodes.catalogue.training.choices import source as read
+from ryven_llm_nodes.catalogue.training.limits import EVERY, Limits
 from ryven_llm_nodes.errors import LLMNodesError
 
 TYPES: Final = {"bool": bool, "int": int, "float": float, "str": str, "list": list, "dict": dict, "None": type(None)}
@@ -23,31 +23,42 @@ EVERY_TYPE: Final = tuple(TYPES.values())
 BASE: Final = ("trl/trainer/base_config.py:_BaseConfig", "transformers/training_args.py:TrainingArguments")
 RULES: Final = ("at_least", "above", "at_most", "below", "typical")
 """The entries of a field's metadata that a parameter has by the same name."""
-SOURCES: Final = {
-    "SFTConfig": ("trl/trainer/sft_config.py:SFTConfig", *BASE),
-    "DPOConfig": ("trl/trainer/dpo_config.py:DPOConfig", *BASE),
-    "GRPOConfig": ("trl/trainer/grpo_config.py:GRPOConfig", *BASE),
-    "PPOConfig": ("ryven_llm_nodes/runtime/ppo_config.py:PPOConfig", "trl/trainer/grpo_config.py:GRPOConfig", *BASE),
-}
 
 
-@lru_cache
-def config_fields(config: str) -> dict[str, Parameter]:
-    """The fields of ``config`` (a key of SOURCES) by name, those of the class itself first.
+@dataclass(frozen=True, eq=False)
+class ConfigClass:
+    """A configuration class of a trainer: its name, and the classes whose sources hold its fields, its own first.
 
-    Raises LLMNodesError where the library that holds the class is not installed or has moved it.
+    ``limits`` says of some of its fields what the annotation does not.
     """
-    fields: dict[str, Parameter] = {}
-    for source in SOURCES[config]:
-        for parameter in _class_fields(source):
-            fields.setdefault(parameter.name, parameter)
-    return {name: replace(field, **limit(config, name)) for name, field in fields.items()}
 
+    name: str
+    sources: tuple[str, ...]
+    limits: Limits = field(default_factory=dict)
 
-def own_fields(config: str, names: tuple[str, ...]) -> tuple[Parameter, ...]:
-    """The fields called ``names`` that ``config`` declares itself, whether or not what it is based on is installed."""
-    fields = {field.name: field for field in _class_fields(SOURCES[config][0])}
-    return tuple(replace(fields[name], **limit(config, name)) for name in names)
+    def __str__(self) -> str:
+        return self.name
+
+    @cached_property
+    def fields(self) -> dict[str, Parameter]:
+        """The fields by name, those of the class itself first.
+
+        Raises LLMNodesError where the library that holds the class is not installed or has moved it.
+        """
+        found: dict[str, Parameter] = {}
+        for source in (*self.sources, *BASE):
+            for parameter in _class_fields(source):
+                found.setdefault(parameter.name, parameter)
+        return {name: self._limited(parameter) for name, parameter in found.items()}
+
+    def own(self, *names: str) -> tuple[Parameter, ...]:
+        """The fields called ``names`` that the class declares itself, whether or not its bases are installed."""
+        fields = {parameter.name: parameter for parameter in _class_fields(self.sources[0])}
+        return tuple(self._limited(fields[name]) for name in names)
+
+    def _limited(self, parameter: Parameter) -> Parameter:
+        found = self.limits.get(parameter.name) or EVERY.get(parameter.name, {})
+        return replace(parameter, **(found() if callable(found) else found))
 
 
 @lru_cache

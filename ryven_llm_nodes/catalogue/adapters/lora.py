@@ -1,13 +1,15 @@
-"""Adapters: what is trained in place of all weights."""
+"""LoRA: small matrices that are trained in place of all weights."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-from ryven_llm_nodes.catalogue.cell import AdapterValue, Cell, call, indent, literal
-from ryven_llm_nodes.catalogue.node import Complaint, LLMNode, NodeContext, Port
+from ryven_llm_nodes.catalogue.cell import Cell, call, indent, literal
+from ryven_llm_nodes.catalogue.findings import Complaint
+from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import Parameter, flag, number, whole
+from ryven_llm_nodes.catalogue.values import AdapterValue
 from ryven_llm_nodes.errors import shown
 
 HEADS: Final = ("lm_head", "embed_out")
@@ -22,8 +24,8 @@ class LoRA(LLMNode):
     """
 
     title = "LoRA"
-    family = "adapter"
     stem = "lora"
+    icon = accent = "adapter"
     tags = ["lora", "peft", "adapter", "low-rank", "memory"]
     out_ports = (Port("adapter", "adapter"),)
     parameters = (
@@ -62,11 +64,11 @@ class LoRA(LLMNode):
             task_type='"CAUSAL_LM"',
         )
         definition = f"def {context.name}() -> LoraConfig:\n{indent('return ' + config)}"
-        value = AdapterValue(f"{context.name}()", keep=context["keep_adapter"])
+        value = AdapterValue(expression=f"{context.name}()", keep=context["keep_adapter"])
         return Cell(("from peft import LoraConfig",), definition, values={"adapter": value})
 
     @classmethod
-    def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
+    def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
         given = context["target_modules"]
         names = _modules(given)
         if not names or (isinstance(names, list) and not all(isinstance(n, str) and n.strip() for n in names)):
