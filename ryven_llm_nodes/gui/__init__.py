@@ -4,8 +4,8 @@
 def load() -> None:
     """Registers how the nodes look, mends the host, and adds the shell once Ryven's window is complete."""
     from ryven_llm_nodes.gui import node_gui  # noqa: F401  # registers by being imported
-    from ryven_llm_nodes.gui.shell import install_later
-    from ryven_llm_nodes.gui.theme import kind_colour, paint_pin
+    from ryven_llm_nodes.gui.style.theme import kind_colour, paint_pin
+    from ryven_llm_nodes.gui.window.shell import install_later
     from ryven_llm_nodes.host import canvas, node_list, ports, versions  # noqa: F401  # their workarounds
 
     versions.apply_workarounds()

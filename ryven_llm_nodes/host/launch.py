@@ -57,7 +57,7 @@ def _show(opened: Opened, app: Any) -> Any:
 
 def _recovered(left: list[LeftBehind], app: Any) -> Any | None:
     """A window with what the user chooses of ``left``; None where nothing is chosen, or it cannot be opened."""
-    from ryven_llm_nodes.gui.recovery_question import choose
+    from ryven_llm_nodes.gui.document.recovery_question import choose
 
     if (chosen := choose(left)) is None:
         return None
@@ -123,7 +123,7 @@ def open_window(content: Mapping[str, Any], app: Any, path: Path | None = None) 
             window = _start(file, app)
         except (Exception, SystemExit) as error:
             raise _cannot_open(path, error, printed.getvalue()) from error
-    from ryven_llm_nodes.gui.shell import install_shell
+    from ryven_llm_nodes.gui.window.shell import install_shell
 
     install_shell(window, path)
     return window

@@ -26,7 +26,7 @@ def dress() -> None:
         from qtpy.QtCore import QDir
         from qtpy.QtWidgets import QApplication
 
-        from ryven_llm_nodes.gui.theme import STYLE
+        from ryven_llm_nodes.gui.style.theme import STYLE
 
         theme = original(style)
         QDir.setSearchPaths("icon", [str(grey_icons())])

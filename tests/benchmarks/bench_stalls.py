@@ -85,7 +85,7 @@ def measure(method: str, model: Path, seconds: float) -> dict[str, float]:
     shell.runs.ask = lambda items: True
     app.processEvents()
     assert shell.run()
-    from ryven_llm_nodes.gui.flow_state import flow_state
+    from ryven_llm_nodes.gui.state.flow_state import flow_state
 
     state = flow_state(shell.current_flow())
     deadline = time.monotonic() + 300

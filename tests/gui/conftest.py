@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def collections_as_before() -> Iterator[None]:
     """Windows leave garbage collection to the main thread; other tests have no event loop for it to run in."""
     yield
-    from ryven_llm_nodes.gui.collector import main_collector
+    from ryven_llm_nodes.gui.concurrency.garbage_collection import main_collector
 
     main_collector().stop()
 
@@ -69,7 +69,7 @@ class Editor:
 
     @property
     def state(self) -> Any:
-        from ryven_llm_nodes.gui.flow_state import flow_state
+        from ryven_llm_nodes.gui.state.flow_state import flow_state
 
         return flow_state(self.flow)
 
@@ -79,7 +79,7 @@ class Editor:
 
     def place(self, kind: type, name: str = "", **params: Any) -> Any:
         """Places a node as the palette does."""
-        from ryven_llm_nodes.gui.edits import rename, set_value
+        from ryven_llm_nodes.gui.state.edits import rename, set_value
 
         self.shell.palette.chosen.emit(kind)
         node = self.flow.nodes[-1]

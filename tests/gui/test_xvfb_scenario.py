@@ -126,7 +126,7 @@ def stage(name):
 
 
 def shell_state():
-    from ryven_llm_nodes.gui.flow_state import flow_state
+    from ryven_llm_nodes.gui.state.flow_state import flow_state
     return flow_state(shell.current_flow())
 
 
