@@ -23,7 +23,8 @@ from qtpy.QtCore import QItemSelectionModel
 from ryven_llm_nodes.catalogue import GRPO, LoadDataset, LoadModel, LoRA, RewardFunction
 from ryven_llm_nodes.demo.story import demo_flow, prepare
 from ryven_llm_nodes.gui.history.runs_window import RunsWindow
-from ryven_llm_nodes.host.launch import application, open_window
+from ryven_llm_nodes.host.launch import application
+from ryven_llm_nodes.gui.editor import open_window
 from ryven_llm_nodes.host.session import default_output_dir
 from ryven_llm_nodes.program import build
 from ryven_llm_nodes.program.project import Placement, graph_of_project, project

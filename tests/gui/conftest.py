@@ -128,7 +128,7 @@ def open_editor(
 
     Whatever code came with it may run, unless it is not ``trusted``: then the user is asked, as ever.
     """
-    from ryven_llm_nodes.host.launch import open_window
+    from ryven_llm_nodes.gui.editor import open_window
 
     monkeypatch.chdir(tmp_path)
     windows: list[Any] = []
@@ -163,13 +163,13 @@ def start(qapp: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
     """What ``ryven-llm edit`` does before it waits; returns the shell. The current folder is a fresh one."""
     from qtpy.QtCore import QEvent
 
-    from ryven_llm_nodes.host import launch
+    from ryven_llm_nodes.gui.editor import start as start_editor
 
     monkeypatch.chdir(tmp_path)
     windows: list[Any] = []
 
     def begin(*given: Any) -> Any:
-        windows.append(launch.start(*given))
+        windows.append(start_editor(*given))
         return windows[-1].llm_shell
 
     yield begin

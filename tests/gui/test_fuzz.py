@@ -32,7 +32,8 @@ class Fuzz:
     def __init__(self, seed: int, folder: Path) -> None:
         import flows
 
-        from ryven_llm_nodes.host.launch import application, open_window
+        from ryven_llm_nodes.gui.editor import open_window
+        from ryven_llm_nodes.host.launch import application
 
         self.random = random.Random(seed)
         self.folder = folder

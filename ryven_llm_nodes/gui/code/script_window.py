@@ -18,19 +18,11 @@ from qtpy.QtWidgets import (
 )
 
 from ryven_llm_nodes.errors import LLMNodesError
-from ryven_llm_nodes.gui.style.colours import PANEL_STYLE
+from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 from ryven_llm_nodes.gui.window.panels import code_view
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.program.names import identifier
 from ryven_llm_nodes.system.files import write_whole
-
-STYLE = """
-QDialog { background: #12161c }
-QLabel { color: #98a3b0; font-size: 12px; background: transparent }
-QPushButton { color: #e8edf3; background: #222932; border: 1px solid #313a46; border-radius: 6px; padding: 5px 14px;
-    margin: 0; min-height: 20px; font-size: 12px; font-weight: 600; text-transform: none }
-QPushButton:hover { background: #2d3642; border-color: #448aff }
-"""
 
 
 class CodeWindow(QDialog):
@@ -44,7 +36,7 @@ class CodeWindow(QDialog):
         self.text = program.script.text
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
         self.setWindowTitle(f"{program.graph.title} · Python script")
-        self.setStyleSheet(PANEL_STYLE + STYLE)
+        self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
         self.resize(940, 760)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 12, 12, 12)

@@ -19,7 +19,8 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
 
 from ryven_llm_nodes.gui.code.highlight import PythonHighlighter
-from ryven_llm_nodes.gui.style.colours import BAD, FAINT, MUTED, SURFACE, mono_font
+from ryven_llm_nodes.gui.style.colours import BAD, FAINT, MUTED, SURFACE
+from ryven_llm_nodes.gui.style.fonts import mono_font
 
 INDENT: Final = "    "
 QUIET_MS: Final = 300

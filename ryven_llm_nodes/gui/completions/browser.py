@@ -25,7 +25,8 @@ from ryven_llm_nodes.gui.completions.table_model import CompletionsModel, Index,
 from ryven_llm_nodes.gui.curves.series import tidy
 from ryven_llm_nodes.gui.inspector.editors import Combo
 from ryven_llm_nodes.gui.state.run_model import RunModel
-from ryven_llm_nodes.gui.style.colours import ACCENT, GOOD, MUTED, PANEL_STYLE
+from ryven_llm_nodes.gui.style.colours import ACCENT, GOOD, MUTED
+from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
 from ryven_llm_nodes.gui.widgets.range_slider import RangeSlider
 from ryven_llm_nodes.gui.widgets.tables import Cells
 from ryven_llm_nodes.run.events import Completions

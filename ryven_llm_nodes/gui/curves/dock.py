@@ -25,7 +25,8 @@ from ryven_llm_nodes.gui.curves.metric_names import HELP, evaluation_of, first_p
 from ryven_llm_nodes.gui.curves.plot import Curve, CurvePlot
 from ryven_llm_nodes.gui.curves.series import Series
 from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
-from ryven_llm_nodes.gui.style.colours import PANEL_STYLE, SERIES_COLOURS
+from ryven_llm_nodes.gui.style.colours import SERIES_COLOURS
+from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
 
 REDRAW_MS: Final = 100
 PAINT_MS: Final = 8

@@ -10,9 +10,9 @@ from typing import Any, Final
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
-from ryven_llm_nodes.gui.code.script_window import STYLE
 from ryven_llm_nodes.gui.concurrency.threads import background
-from ryven_llm_nodes.gui.style.colours import GOOD, PANEL_STYLE, WARN
+from ryven_llm_nodes.gui.style.colours import GOOD, WARN
+from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 from ryven_llm_nodes.gui.widgets.placeholder import WithPlaceholder
 from ryven_llm_nodes.gui.widgets.tables import Cell, Row, Table
 from ryven_llm_nodes.run.store.alone import is_taken
@@ -85,7 +85,7 @@ class KeptWindow(QDialog):
         self.found: dict[str, Found] = {}
         self._busy = False
         self.setWindowTitle("Kept models")
-        self.setStyleSheet(PANEL_STYLE + STYLE)
+        self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
         self.resize(780, 420)
         self.table = Table(TITLES, stretch=2, right=(4,))
         self.pages = WithPlaceholder(self.table)

@@ -13,7 +13,8 @@ from ryven_llm_nodes.gui.canvas.trainer_widget import duration
 from ryven_llm_nodes.gui.curves.metric_names import HELP
 from ryven_llm_nodes.gui.curves.plot import CurvePlot
 from ryven_llm_nodes.gui.history.run_summaries import RUN_COLOURS, Comparison, StageEnd, StagePlots, Summary, words
-from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, BRIGHT, GOOD, MUTED, TEXT, WARN, mono_font
+from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, BRIGHT, GOOD, MUTED, TEXT, WARN
+from ryven_llm_nodes.gui.style.fonts import mono_font
 from ryven_llm_nodes.gui.widgets.tables import Cell, Row, Table
 from ryven_llm_nodes.run.records.compare import Difference
 from ryven_llm_nodes.run.records.history import PastRun

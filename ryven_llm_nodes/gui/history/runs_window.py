@@ -11,11 +11,10 @@ from qtpy.QtGui import QDesktopServices, QKeySequence, QShortcut
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.gui.canvas.trainer_widget import duration
-from ryven_llm_nodes.gui.code.script_window import STYLE
 from ryven_llm_nodes.gui.concurrency.threads import background
 from ryven_llm_nodes.gui.history.run_pages import ComparisonPage, SummaryPage, status_colour
 from ryven_llm_nodes.gui.history.run_summaries import Comparison, Summary, compare, list_runs, summarize, words
-from ryven_llm_nodes.gui.style.colours import PANEL_STYLE
+from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 from ryven_llm_nodes.gui.widgets.placeholder import WithPlaceholder
 from ryven_llm_nodes.gui.widgets.tables import Cell, Row, Table
 from ryven_llm_nodes.gui.widgets.weak_calls import weakly
@@ -43,7 +42,7 @@ class RunsWindow(QDialog):
         self._patience = QTimer(self, interval=PATIENCE_MS, singleShot=True)
         self._patience.timeout.connect(self._say_reading)
         self.setWindowTitle("Past runs")
-        self.setStyleSheet(PANEL_STYLE + STYLE)
+        self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
         self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
         self.resize(1060, 800)
         self._build()

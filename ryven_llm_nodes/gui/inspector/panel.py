@@ -18,8 +18,9 @@ from ryven_llm_nodes.gui.inspector.editors import set_property
 from ryven_llm_nodes.gui.inspector.form import ParameterForm
 from ryven_llm_nodes.gui.state import edits
 from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
-from ryven_llm_nodes.gui.style.colours import BAD, MUTED, PANEL_STYLE, STATE_COLOURS
+from ryven_llm_nodes.gui.style.colours import BAD, MUTED, STATE_COLOURS
 from ryven_llm_nodes.gui.style.families import colour_of
+from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
 from ryven_llm_nodes.gui.widgets.weak_calls import weakly
 
 CHECK_MS: Final = 150

@@ -23,7 +23,9 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPush
 
 from ryven_llm_nodes.gui.inspector.panel import duration
 from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
-from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, FAINT, GOOD, PANEL_STYLE, TEXT, WARN, mono_font
+from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, FAINT, GOOD, TEXT, WARN
+from ryven_llm_nodes.gui.style.fonts import mono_font
+from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
 from ryven_llm_nodes.run.events import RunFinished, RunStarted
 
 MOST_LINES: Final = 20_000

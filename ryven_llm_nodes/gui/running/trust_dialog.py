@@ -8,8 +8,7 @@ from typing import Final
 from qtpy.QtWidgets import QApplication, QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.gui.code.script_window import STYLE
-from ryven_llm_nodes.gui.style.colours import PANEL_STYLE
+from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 from ryven_llm_nodes.gui.window.panels import code_view
 from ryven_llm_nodes.run.trust.seen import Foreign
 
@@ -36,7 +35,7 @@ class TrustDialog(QDialog):
     def __init__(self, items: Sequence[Foreign], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Run this flow?")
-        self.setStyleSheet(PANEL_STYLE + STYLE)
+        self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
         self.resize(860, 640)
         self.label = QLabel(QUESTION.format(nodes=", ".join(dict.fromkeys(item.label for item in items))))
         self.label.setWordWrap(True)

@@ -1,4 +1,4 @@
-"""The look of the window and of the canvas."""
+"""The look of the canvas: its theme, and how wires and pins are painted."""
 
 from __future__ import annotations
 
@@ -16,37 +16,6 @@ EDGE: Final = "#38414d"
 TITLE_FONT: Final = ("Poppins", 11)
 LABEL_FONT: Final = ("Poppins", 9)
 RADIUS: Final = 9
-
-STYLE: Final = """
-QMainWindow, QMainWindow::separator { background: #0f1318 }
-QMainWindow::separator { width: 5px; height: 5px }
-QMainWindow::separator:hover { background: #2d3642 }
-QMenuBar { background: #171b21; padding: 2px }
-QToolBar#llm_toolbar { background: #171b21; border: none; border-bottom: 1px solid #2a313b; padding: 6px 8px;
-    spacing: 6px }
-QToolBar#llm_toolbar QToolButton { color: #e8edf3; background: #222932; border: 1px solid #313a46; border-radius: 6px;
-    padding: 3px 12px; margin: 0; height: 24px; font-weight: 600; text-transform: none }
-QToolBar#llm_toolbar QToolButton:hover { background: #2d3642; border-color: #448aff }
-QToolBar#llm_toolbar QToolButton:disabled { color: #5c6775; background: #1b2027; border-color: #272e37 }
-QToolBar#llm_toolbar QToolButton:pressed { background: #1b2027; border-color: #448aff }
-QToolBar#llm_toolbar::separator:horizontal { width: 1px; border: none; background: #313a46; margin: 6px 4px }
-QLabel#llm_status { color: #98a3b0; background: transparent; padding: 0 10px; font-size: 12px }
-QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; font-size: 11px }
-QDockWidget::title { background: #171b21; padding: 5px 8px; text-align: left; text-transform: none }
-QToolTip { background: #222932; color: #d7dde5; border: 1px solid #38414d; padding: 5px; font-size: 12px }
-QTabBar { text-transform: none; border: none; qproperty-drawBase: 0 }
-QTabWidget::tab-bar { border: none }
-QTabBar::tab { padding: 5px 12px; height: 18px; text-transform: none }
-QTabWidget::pane { border: none }
-QTreeWidget#llm_palette { background: #12161c; border: none; outline: none; font-size: 12px; color: #d7dde5 }
-QTreeWidget#llm_palette::item { height: 26px; padding: 0; border: none; border-radius: 5px }
-QTreeWidget#llm_palette::item:hover { background: #222932 }
-QTreeWidget#llm_palette::item:selected { background: #2a3a50; color: #f2f5f9 }
-QTreeWidget#llm_palette::branch { background: transparent; border-image: none; image: none }
-QLineEdit#llm_search { background: #1a2028; border: 1px solid #323b47; border-radius: 6px; padding: 3px 8px; margin: 0;
-    min-height: 20px; height: 22px; font-size: 12px; color: #d7dde5 }
-QLineEdit#llm_search:focus { border-color: #4ea1ff }
-"""
 
 
 class LLMTheme(FlowTheme_PureDark):

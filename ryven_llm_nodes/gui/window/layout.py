@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QStackedWidget, QTabWidget
 from ryven_llm_nodes.gui.canvas.empty_hint import Hint
 from ryven_llm_nodes.gui.canvas.tidy import fit, tidy
 from ryven_llm_nodes.gui.state.run_model import RunModel
-from ryven_llm_nodes.gui.style.theme import STYLE, LLMTheme
+from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
+from ryven_llm_nodes.gui.style.theme import LLMTheme
 from ryven_llm_nodes.gui.window import panels
 from ryven_llm_nodes.program.project import COLUMN
 
@@ -96,8 +97,8 @@ def use_theme(window: Any) -> None:
     if getattr(window.theme, "name", "dark") == "dark":
         design.set_flow_theme(theme=theme)
     app = QApplication.instance()
-    if STYLE not in app.styleSheet():
-        app.setStyleSheet(app.styleSheet() + STYLE)
+    if WINDOW_STYLE not in app.styleSheet():
+        app.setStyleSheet(app.styleSheet() + WINDOW_STYLE)
 
 
 def dress_flow(window: Any, flow_ui: Any, view: Any) -> None:

@@ -198,11 +198,11 @@ def test_the_application_stays_where_a_window_wants_to(tmp_path: Path) -> None:
 from pathlib import Path
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QMessageBox
-from ryven_llm_nodes.host import launch
+from ryven_llm_nodes.gui import editor
 answers = [QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Discard]
 QMessageBox.question = lambda *a: print("asked") or answers.pop(0)
-app = launch.application()
-shell = launch.start().llm_shell
+app = editor.application()
+shell = editor.start().llm_shell
 def change():
     from ryven_llm_nodes.catalogue import SFT
     shell.palette.chosen.emit(SFT)

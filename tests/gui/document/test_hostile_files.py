@@ -12,7 +12,7 @@ from guard import assert_plain, guarded
 from hostile import BASES, CANARY, files
 
 from ryven_llm_nodes.errors import LLMNodesError
-from ryven_llm_nodes.host.launch import open_window
+from ryven_llm_nodes.gui.editor import open_window
 from ryven_llm_nodes.host.opening import open_file
 
 FILES = 20

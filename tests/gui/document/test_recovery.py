@@ -68,8 +68,8 @@ from pathlib import Path
 from qtpy.QtCore import QTimer
 from ryven_llm_nodes.catalogue import SFT
 from ryven_llm_nodes.gui.state.edits import rename, set_value
-from ryven_llm_nodes.host import launch
-shell = launch.start(Path(sys.argv[1])).llm_shell
+from ryven_llm_nodes.gui import editor
+shell = editor.start(Path(sys.argv[1])).llm_shell
 shell.autosave.timer.setInterval(50)
 def change():
     shell.palette.chosen.emit(SFT)
@@ -79,7 +79,7 @@ def change():
     view = shell.current_view()
     view.connect_node_ports__cmd(shell.current_flow().nodes[0].outputs[0], node.inputs[0])
 QTimer.singleShot(100, change)
-launch.application().exec()
+editor.application().exec()
 """
 
 

@@ -142,8 +142,8 @@ def test_templates_open_without_overlaps(open_editor: Any, name: str) -> None:
 
 def test_opening_the_editor_does_not_import_torch() -> None:
     code = (
-        "import sys; from ryven_llm_nodes.host import launch; app = launch.application();"
-        "from ryven_llm_nodes.templates import full; w = launch.open_window(full(), app); app.processEvents();"
+        "import sys; from ryven_llm_nodes.gui import editor; app = editor.application();"
+        "from ryven_llm_nodes.templates import full; w = editor.open_window(full(), app); app.processEvents();"
         "w.llm_shell.check(); import time; t = time.monotonic()\n"
         "while time.monotonic() < t + 1: app.processEvents()\n"
         "print(sorted({'torch', 'transformers', 'trl', 'datasets'} & set(sys.modules)))"
