@@ -237,7 +237,7 @@ def kept(
     clear: Annotated[bool, typer.Option("--clear", help="Delete what is listed.")] = False,
 ) -> None:
     """List what runs have kept to be used again, with sizes; or clear it."""
-    from ryven_llm_nodes.run.execute.refusals import size
+    from ryven_llm_nodes.quantities import size
     from ryven_llm_nodes.run.store.kept import kept_below
 
     with _plain_errors():

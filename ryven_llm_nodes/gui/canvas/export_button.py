@@ -7,6 +7,8 @@ from typing import Any
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from ryven.gui_env import NodeMainWidget
 
+from ryven_llm_nodes.gui.state.flow_state import flow_state
+
 STYLE = """
 QWidget#llm_export { background: transparent }
 QPushButton { color: #e8edf3; background: #2a313b; border: 1px solid #414c5a; border-radius: 6px; padding: 0 10px;
@@ -33,7 +35,4 @@ class ExportWidget(NodeMainWidget, QWidget):
         self.setFixedSize(160, 40)
 
     def _clicked(self) -> None:
-        from ryven_llm_nodes.gui.window.shell import shell_of
-
-        if shell := shell_of(self.node_gui.session_gui):
-            shell.generate(self.node.flow)
+        flow_state(self.node.flow).script_wanted.emit(self.node.flow)

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from ryven_llm_nodes.gui.style.colours import BAD
 from ryven_llm_nodes.gui.style.icons import glyph
+from ryven_llm_nodes.gui.style.rich_text import escape
 
 BADGE: Final = 22.0
 PADDING: Final = 8.0
@@ -35,7 +36,7 @@ class Mark(QGraphicsItem):
         if sentences:
             self.prepareGeometryChange()
             self._lay_out()
-            self.setToolTip("".join(f"<p style='color:{BAD}'>{_escaped(s)}</p>" for s in sentences))
+            self.setToolTip("".join(f"<p style='color:{BAD}'>{escape(s)}</p>" for s in sentences))
         self.setVisible(bool(sentences))
         self.update()
 
@@ -77,7 +78,3 @@ def _font() -> QFont:
 
 def _short(sentence: str) -> str:
     return sentence if len(sentence) <= LONGEST else sentence[: LONGEST - 3] + "..."
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")

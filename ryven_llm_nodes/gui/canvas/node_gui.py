@@ -105,10 +105,7 @@ class LLMNodeGUI(NodeGUI):
 
     def run_to_here(self) -> None:
         """Runs the flow up to this node."""
-        from ryven_llm_nodes.gui.window.shell import shell_of
-
-        if shell := shell_of(self.session_gui):
-            shell.run(self.node.flow, to=self.node)
+        self.state.run_wanted.emit(self.node.flow, self.node)
 
     def ask_name(self) -> None:
         """Asks for a name; variable, function and folder of the step are called after it."""
@@ -152,7 +149,7 @@ class TrainerGUI(LLMNodeGUI):
         if step != self.state.step_of(self.node) or not isalive(self.item):
             return
         stage = self.state.stage(self.node)
-        live = stage is not None and stage.state == "running"
+        live = stage is not None and stage.is_running
         if live and self.item.graphicsEffect() is not None:
             self.item.setGraphicsEffect(None)
         elif not live and self.item.graphicsEffect() is None:

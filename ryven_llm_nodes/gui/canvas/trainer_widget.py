@@ -12,7 +12,10 @@ from ryven.gui_env import NodeMainWidget
 from ryven_llm_nodes.gui.canvas.sparkline import Point, paint_sparkline
 from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.gui.state.run_model import StageRun
-from ryven_llm_nodes.gui.style.colours import ACCENT, BRIGHT, FAINT, MUTED, STATE_COLOURS, TEXT
+from ryven_llm_nodes.gui.style.colours import ACCENT, BRIGHT, FAINT, MUTED, TEXT
+from ryven_llm_nodes.gui.style.states import state_colour
+from ryven_llm_nodes.quantities import duration
+from ryven_llm_nodes.run.states import RunState
 
 WIDTH: Final = 240
 HEIGHT: Final = 112
@@ -21,17 +24,9 @@ REDRAW_MS: Final = 100
 
 CURVES: Final = {"PPO": ("reward", "loss"), "GRPO": ("reward", "loss")}
 """The main curve of a method, by title, best first; of all others it is the loss."""
-
-STATE_WORDS: Final = {
-    "ready": "ready",
-    "stale": "changed since it ran",
-    "running": "running",
-    "done": "done",
-    "reused": "reused",
-    "failed": "failed",
-    "cancelled": "stopped",
-}
-FINISHED: Final = ("done", "reused", "stale")
+FINISHED: Final = (RunState.DONE, RunState.REUSED, RunState.STALE)
+CHANGED: Final = "has changed"
+"""Why a stage needs attention that has run before."""
 
 
 def main_curve(title: str, stage: StageRun) -> tuple[str, list[Point]]:
@@ -41,33 +36,24 @@ def main_curve(title: str, stage: StageRun) -> tuple[str, list[Point]]:
     return name, list(stage.metrics.get(name, ()))
 
 
-def duration(seconds: float) -> str:
-    """``seconds`` as people say it: 42 s, 3 min 5 s, 2 h 10 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def headline(state: str, stage: StageRun | None) -> tuple[str, str]:
+def headline(state: RunState, stage: StageRun | None) -> tuple[str, str]:
     """What stands left and right above the curve: the state and the step; the time to go."""
-    words = STATE_WORDS.get(state, state)
+    if state == RunState.STALE:
+        return state.word, CHANGED
     if stage is None or not stage.total:
-        return words, ""
-    if state == "running":
+        return state.word, ""
+    if state == RunState.RUNNING:
         left = stage.seconds_left
-        return f"{words}  {stage.done} / {stage.total}", f"{duration(left)} left" if left is not None else ""
-    kept = "kept at " if stage.kept_early and state != "stale" else ""
-    return words, f"{kept}{stage.done} / {stage.total} steps"
+        return f"{state.word}  {stage.done} / {stage.total}", f"{duration(left)} left" if left is not None else ""
+    kept = "kept at " if stage.kept_early else ""
+    return state.word, f"{kept}{stage.done} / {stage.total} steps"
 
 
 def status_line(stage: StageRun, ending: bool) -> str:
     """What the toolbar says of a stage that is running, and maybe ``ending`` early."""
     if ending:
         return f"ending {stage.step} at this step ..."
-    left, right = headline("running", stage)
+    left, right = headline(RunState.RUNNING, stage)
     return f"{stage.step}: {left}{f'  ·  {right}' if right else ''}"
 
 
@@ -115,14 +101,14 @@ _LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
-def _paint_headline(painter: QPainter, rect: QRectF, state: str, stage: StageRun | None) -> None:
-    colour = QColor(STATE_COLOURS.get(state, MUTED))
+def _paint_headline(painter: QPainter, rect: QRectF, state: RunState, stage: StageRun | None) -> None:
+    colour = QColor(state_colour(state))
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
     painter.drawEllipse(QPointF(rect.left() + 5, rect.center().y()), 4, 4)
     left, right = headline(state, stage)
     painter.setFont(_font(12))
-    painter.setPen(QColor(TEXT) if state == "ready" else colour)
+    painter.setPen(QColor(TEXT) if state == RunState.READY else colour)
     painter.drawText(rect.adjusted(15, 0, 0, 0), _LEFT, left)
     painter.setFont(_font(11))
     painter.setPen(QColor(MUTED))
@@ -149,7 +135,7 @@ def _paint_curve(painter: QPainter, rect: QRectF, title: str, stage: StageRun | 
         painter.drawText(text, _RIGHT, f"{points[-1][1]:.4g}")
 
 
-def _paint_bar(painter: QPainter, rect: QRectF, state: str, stage: StageRun | None) -> None:
+def _paint_bar(painter: QPainter, rect: QRectF, state: RunState, stage: StageRun | None) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor("#12161c"))
     painter.drawRoundedRect(rect, 3, 3)
@@ -157,5 +143,5 @@ def _paint_bar(painter: QPainter, rect: QRectF, state: str, stage: StageRun | No
     if share > 0:
         filled = QRectF(rect)
         filled.setWidth(max(rect.width() * min(share, 1.0), 6))
-        painter.setBrush(QColor(STATE_COLOURS.get(state, MUTED)))
+        painter.setBrush(QColor(state_colour(state)))
         painter.drawRoundedRect(filled, 3, 3)

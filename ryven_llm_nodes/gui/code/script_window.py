@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 )
 
 from ryven_llm_nodes.errors import LLMNodesError
+from ryven_llm_nodes.gui.code.view import CodeView
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
-from ryven_llm_nodes.gui.window.panels import code_view
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.program.names import identifier
 from ryven_llm_nodes.system.files import write_whole
@@ -40,7 +40,7 @@ class CodeWindow(QDialog):
         self.resize(940, 760)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 12, 12, 12)
-        self.view = code_view(self.text)
+        self.view = CodeView(self.text, read_only=True)
         layout.addWidget(self.view, 1)
         layout.addLayout(self._buttons())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Final
 
 from qtpy.QtCore import QItemSelectionModel, Qt, QTimer
@@ -22,13 +21,14 @@ from qtpy.QtWidgets import (
 )
 
 from ryven_llm_nodes.gui.completions.table_model import CompletionsModel, Index, Sample
-from ryven_llm_nodes.gui.curves.series import tidy
-from ryven_llm_nodes.gui.inspector.editors import Combo
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.gui.style.colours import ACCENT, GOOD, MUTED
+from ryven_llm_nodes.gui.style.rich_text import escape
 from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
+from ryven_llm_nodes.gui.widgets.combo import Combo
 from ryven_llm_nodes.gui.widgets.range_slider import RangeSlider
 from ryven_llm_nodes.gui.widgets.tables import Cells
+from ryven_llm_nodes.quantities import number
 from ryven_llm_nodes.run.events import Completions
 
 REFRESH_MS: Final = 250
@@ -153,7 +153,7 @@ class CompletionsBrowser(QWidget):
             self._pending.append(self.model.stages[step].completions[-1])
         else:
             self._list_stages()
-            if not self.isVisible() or self.model.stages[step].state == "running":
+            if not self.isVisible() or self.model.stages[step].is_running:
                 self.show_stage(step)
         if not self._tick.isActive():
             self._tick.start()
@@ -240,7 +240,7 @@ class CompletionsBrowser(QWidget):
 
 def _page(sample: Sample) -> str:
     scores = " &nbsp; ".join(  # each name stays on one line with its number
-        f"<span style='color:{MUTED}'>{escape(reward)}</span>&nbsp;<b>{'-' if score is None else tidy(score)}</b>"
+        f"<span style='color:{MUTED}'>{escape(reward)}</span>&nbsp;<b>{'-' if score is None else number(score)}</b>"
         for reward, score in sample.scores.items()
     )
     head = f"<p><span style='color:{MUTED}'>step</span>&nbsp;<b>{sample.step}</b> &nbsp; {scores}</p>"

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 from qtpy.QtGui import QColor
 
 from ryven_llm_nodes.errors import one_line
-from ryven_llm_nodes.gui.curves.series import tidy
 from ryven_llm_nodes.gui.style.colours import BAD, GOOD, MUTED, WARN
+from ryven_llm_nodes.gui.widgets.tables import Index
+from ryven_llm_nodes.quantities import number
 from ryven_llm_nodes.run.events import Completions
 
 MOST_ROWS: Final = 20_000
 RECENT: Final = 64
 """Batches among which further rewards of the same samples are looked for."""
-Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass
@@ -199,7 +199,7 @@ class CompletionsModel(QAbstractTableModel):
             return one_line(value[:600])[:300]
         if column == 0:
             return str(value)
-        return "-" if value is None else tidy(value)
+        return "-" if value is None else number(value)
 
     def _colour(self, reward: str, score: float | None) -> QColor:
         """Red for the low third of a reward's range so far, green for the high one."""

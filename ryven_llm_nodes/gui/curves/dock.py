@@ -146,7 +146,7 @@ class MetricsDock(QWidget):
 
     def _on_metrics(self, step: str) -> None:
         """Goes on to a stage once it has something to show: until then the curves of the one before stay."""
-        if self.model.stages[step].state == "running" or not self._followed:
+        if self.model.stages[step].is_running or not self._followed:
             self._follow(step)
         self._later()
 

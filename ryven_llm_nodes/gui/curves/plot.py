@@ -20,8 +20,9 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from ryven_llm_nodes.gui.curves.series import Point, Series, Trace, tidy
+from ryven_llm_nodes.gui.curves.series import Point, Series, Trace
 from ryven_llm_nodes.gui.style.colours import BACKGROUND, BORDER, BRIGHT, FAINT, FIELD, MUTED, TEXT
+from ryven_llm_nodes.quantities import number
 
 HEADER, GUTTER = 20, 44
 WIDE, HIGH = 140, 76
@@ -169,7 +170,7 @@ class CurvePlot(QWidget):
         box = QRectF(9, 2, self.width() - 18, HEADER)
         right = box.right()
         for curve, (_, value) in reversed(self._headline()):
-            text = tidy(value)
+            text = number(value)
             width = painter.fontMetrics().horizontalAdvance(text)
             if right - width < box.left() + 60:
                 break
@@ -274,7 +275,7 @@ class CurvePlot(QWidget):
     def _paint_readings(self, painter: QPainter, frame: _Frame, x: float, readings: list[tuple[Curve, Point]]) -> None:
         _small(painter, 11)
         lines = [(MUTED, f"step {readings[0][1][0]}")]
-        lines += [(curve.colour, f"{curve.label}  {tidy(point[1])}") for curve, point in readings[:6]]
+        lines += [(curve.colour, f"{curve.label}  {number(point[1])}") for curve, point in readings[:6]]
         width = max(painter.fontMetrics().horizontalAdvance(text) for _, text in lines) + 14
         height = 15 * len(lines) + 6
         left = x + 8 if x + 8 + width < frame.box.right() else max(x - 8 - width, 2)

@@ -116,13 +116,3 @@ class Series:
         place = bisect_left(self.points, (step, float("-inf")))
         near = self.points[max(place - 1, 0) : place + 1]
         return min(near, key=lambda point: abs(point[0] - step))
-
-
-def tidy(value: float) -> str:
-    """A value with four digits: ``0.5045``, ``1.2e-5``, ``12340``."""
-    if value == 0:
-        return "0"
-    if not 1e-4 <= abs(value) < 1e6:
-        digits, exponent = f"{value:.2e}".split("e")
-        return f"{digits.rstrip('0').rstrip('.')}e{int(exponent)}"
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:.5g}"

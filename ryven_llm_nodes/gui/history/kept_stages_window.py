@@ -11,10 +11,12 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.gui.concurrency.threads import background
-from ryven_llm_nodes.gui.style.colours import GOOD, WARN
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
+from ryven_llm_nodes.gui.style.states import state_colour
 from ryven_llm_nodes.gui.widgets.placeholder import WithPlaceholder
 from ryven_llm_nodes.gui.widgets.tables import Cell, Row, Table
+from ryven_llm_nodes.quantities import size
+from ryven_llm_nodes.run.states import RunState
 from ryven_llm_nodes.run.store.alone import is_taken
 from ryven_llm_nodes.run.store.kept import Kept, delete_all, kept_below
 
@@ -44,8 +46,9 @@ class Found:
         """How it stands."""
         if self.taken:
             return Cell("in use by a run", "", IN_USE.format(folder=self.output_dir))
-        colour, tip = (GOOD, REUSED) if self.kept.finished else (WARN, RESUMED)
-        return Cell(self.kept.state, WARN if self.kept.ended_at else colour, tip)
+        whole = self.kept.finished and not self.kept.ended_at
+        colour = state_colour(RunState.DONE if whole else RunState.CANCELLED)
+        return Cell(self.kept.state, colour, REUSED if self.kept.finished else RESUMED)
 
 
 def find_kept(outputs: Path) -> list[Found]:
@@ -62,18 +65,10 @@ def _size(kept: Kept) -> int | None:
         return None  # a run has just removed a file
 
 
-def human_size(size: int) -> str:
-    """Bytes as people say them: ``12 kB``, ``350 MB``, ``13.5 GB``."""
-    for unit, one in (("GB", 1e9), ("MB", 1e6)):
-        if size >= one:
-            return f"{size / one:.1f} {unit}" if size < 100 * one else f"{size / one:,.0f} {unit}"
-    return f"{size / 1e3:.0f} kB"
-
-
 def _several(found: Sequence[Found]) -> str:
     """Count and size: ``3 kept models, 1.2 GB``."""
-    size = human_size(sum(one.size or 0 for one in found))
-    return f"{len(found)} kept model{'s' * (len(found) != 1)}, {size}"
+    room = size(sum(one.size or 0 for one in found))
+    return f"{len(found)} kept model{'s' * (len(found) != 1)}, {room}"
 
 
 class KeptWindow(QDialog):
@@ -137,9 +132,9 @@ class KeptWindow(QDialog):
 
     @staticmethod
     def _row(one: Found) -> Row:
-        name, size = one.output_dir.name, "?" if one.size is None else human_size(one.size)
+        name, room = one.output_dir.name, "?" if one.size is None else size(one.size)
         stage = Cell(one.kept.folder.name, "", str(one.kept.folder))
-        return Row((name, stage, one.state, one.kept.since, size), enabled=not one.taken)
+        return Row((name, stage, one.state, one.kept.since, room), enabled=not one.taken)
 
     def _enable(self) -> None:
         self.selected_button.setEnabled(bool(self._selected()) and not self._busy)

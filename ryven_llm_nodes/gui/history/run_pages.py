@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Final
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from ryven_llm_nodes.gui.canvas.trainer_widget import duration
 from ryven_llm_nodes.gui.curves.metric_names import HELP
 from ryven_llm_nodes.gui.curves.plot import CurvePlot
-from ryven_llm_nodes.gui.history.run_summaries import RUN_COLOURS, Comparison, StageEnd, StagePlots, Summary, words
-from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, BRIGHT, GOOD, MUTED, TEXT, WARN
+from ryven_llm_nodes.gui.history.run_summaries import RUN_COLOURS, Comparison, StageEnd, StagePlots, Summary
+from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, GOOD, MUTED, TEXT, WARN
 from ryven_llm_nodes.gui.style.fonts import mono_font
+from ryven_llm_nodes.gui.style.rich_text import bold, coloured, escape
+from ryven_llm_nodes.gui.style.states import state_colour
 from ryven_llm_nodes.gui.widgets.tables import Cell, Row, Table
+from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run.records.compare import Difference
 from ryven_llm_nodes.run.records.history import PastRun
+from ryven_llm_nodes.run.states import in_words
 
 COLUMNS: Final = 3
 PLOT_HEIGHT: Final = 128
-STATUS_COLOURS: Final = {"done": GOOD, "reused": GOOD, "failed": BAD, "killed": BAD, "aborted": BAD, "running": ACCENT}
 DIFF_COLOURS: Final = {"-": BAD, "+": GOOD, "@": ACCENT}
-
-
-def status_colour(status: str) -> str:
-    """The colour of a run's or a stage's status, which may have more words after it."""
-    return STATUS_COLOURS.get(status.split(" ")[0], WARN)
 
 
 class Page(QScrollArea):
@@ -62,9 +58,9 @@ class Page(QScrollArea):
         """The curves of every stage."""
         for stage in stages:
             if stage.same:
-                self.add_text(f"{_bold(stage.stage)}: the same curves in both")
+                self.add_text(f"{bold(stage.stage)}: the same curves in both")
             else:
-                self.add_text(_bold(stage.stage))
+                self.add_text(bold(stage.stage))
                 self.column.addWidget(PlotGrid(stage))
 
 
@@ -97,12 +93,12 @@ class SummaryPage(Page):
     def __init__(self, summary: Summary) -> None:
         super().__init__(summary.run)
         run = summary.run
-        self.add_text(f"{_bold(run.name)} &nbsp; {_status(run)}")
+        self.add_text(f"{bold(run.name)} &nbsp; {_status(run)}")
         self.add_text(escape(f"flow {run.flow!r} · {run.began} · {duration(run.seconds)} · {_versions(run)}"), "muted")
         for line in run.error:
-            self.add_text(f'<span style="color: {BAD}">{escape(line)}</span>')
+            self.add_text(coloured(line, BAD))
         for line in run.warnings:
-            self.add_text(f'<span style="color: {WARN}">{escape(line)}</span>')
+            self.add_text(coloured(line, WARN))
         if summary.stages:
             rows = [_stage_row(end) for end in summary.stages]
             self.add_table(("stage", "state", "time", "at its end", "model"), rows, stretch=3)
@@ -125,14 +121,14 @@ class ComparisonPage(Page):
             self.add_text("Same flow, data and versions.")
         for one in found:
             if one.details:
-                self.add_text(_bold(one.where))
+                self.add_text(bold(one.where))
                 self.add_text(_diff(one.details)).setFont(mono_font(11))
         self.add_plots(comparison.plots)
         self.column.addStretch(1)
 
 
 def _stage_row(end: StageEnd) -> Row:
-    state, folder = Cell(words(end.state), status_colour(end.state)), Cell(end.folder, MUTED, end.folder)
+    state, folder = Cell(in_words(end.state), state_colour(end.state)), Cell(end.folder, MUTED, end.folder)
     return Row((end.stage, state, end.took, end.metrics, folder))
 
 
@@ -142,15 +138,11 @@ def _difference_row(one: Difference) -> Row:
 
 
 def _legend(run: PastRun, colour: str) -> str:
-    return f'<span style="color: {colour}">●</span> {_bold(run.name)} {_status(run)}'
-
-
-def _bold(text: str) -> str:
-    return f'<b style="color: {BRIGHT}">{escape(text)}</b>'
+    return f"{coloured('●', colour)} {bold(run.name)} {_status(run)}"
 
 
 def _status(run: PastRun) -> str:
-    return f'<span style="color: {status_colour(run.status)}">{escape(words(run.status))}</span>'
+    return coloured(in_words(run.status), state_colour(run.status))
 
 
 def _versions(run: PastRun) -> str:
@@ -159,5 +151,5 @@ def _versions(run: PastRun) -> str:
 
 def _diff(lines: Sequence[str]) -> str:
     """A unified diff in colour."""
-    coloured = (f'<span style="color: {DIFF_COLOURS.get(line[:1], TEXT)}">{escape(line)}</span>' for line in lines)
-    return f'<div style="white-space: pre-wrap">{"<br>".join(coloured)}</div>'
+    shown = (coloured(line, DIFF_COLOURS.get(line[:1], TEXT)) for line in lines)
+    return f'<div style="white-space: pre-wrap">{"<br>".join(shown)}</div>'

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ryven_llm_nodes.gui.canvas.trainer_widget import duration
 from ryven_llm_nodes.gui.curves.metric_names import evaluation_of, first_plots, metric_for
 from ryven_llm_nodes.gui.curves.plot import Curve
-from ryven_llm_nodes.gui.curves.series import Series, tidy
+from ryven_llm_nodes.gui.curves.series import Series
 from ryven_llm_nodes.gui.style.colours import ACCENT, WARN
+from ryven_llm_nodes.quantities import duration, number
 from ryven_llm_nodes.run.records.compare import Difference, differences
 from ryven_llm_nodes.run.records.history import PastRun, Points, past_runs
 
@@ -62,11 +62,6 @@ class Comparison:
     plots: Sequence[StagePlots]
 
 
-def words(status: str) -> str:
-    """A status as the nodes on the canvas say it."""
-    return status.replace("cancelled", "stopped")
-
-
 def list_runs(outputs: Path) -> list[PastRun]:
     """The runs into ``outputs``, newest first, with their status, for which a lock is looked at."""
     runs = past_runs(outputs)
@@ -96,7 +91,7 @@ def _end(run: PastRun, stage: str, about: Mapping[str, Any], metrics: Metrics) -
     seconds, folder = about.get("seconds"), about.get("folder")
     took = duration(seconds) if isinstance(seconds, (int, float)) else ""
     shown = [(plot, metric_for(plot, metrics)) for plot in first_plots(metrics) if plot not in SETTINGS]
-    last = ", ".join(f"{plot} {tidy(metrics[metric][-1][1])}" for plot, metric in shown if metric)
+    last = ", ".join(f"{plot} {number(metrics[metric][-1][1])}" for plot, metric in shown if metric)
     return StageEnd(stage, run.state(stage), took, last, str(run.output_dir / str(folder)) if folder else "")
 
 

@@ -10,15 +10,17 @@ from qtpy.QtCore import QEvent, Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices, QKeySequence, QShortcut
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QSplitter, QVBoxLayout, QWidget
 
-from ryven_llm_nodes.gui.canvas.trainer_widget import duration
 from ryven_llm_nodes.gui.concurrency.threads import background
-from ryven_llm_nodes.gui.history.run_pages import ComparisonPage, SummaryPage, status_colour
-from ryven_llm_nodes.gui.history.run_summaries import Comparison, Summary, compare, list_runs, summarize, words
+from ryven_llm_nodes.gui.history.run_pages import ComparisonPage, SummaryPage
+from ryven_llm_nodes.gui.history.run_summaries import Comparison, Summary, compare, list_runs, summarize
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
+from ryven_llm_nodes.gui.style.states import state_colour
 from ryven_llm_nodes.gui.widgets.placeholder import WithPlaceholder
 from ryven_llm_nodes.gui.widgets.tables import Cell, Row, Table
 from ryven_llm_nodes.gui.widgets.weak_calls import weakly
+from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run.records.history import PastRun
+from ryven_llm_nodes.run.states import RunState, in_words
 from ryven_llm_nodes.run.store.kept import delete_all
 
 TITLES: Final = ("run", "flow", "status", "time", "stages")
@@ -194,10 +196,10 @@ class RunsWindow(QDialog):
 
 
 def _deletable(runs: Sequence[PastRun]) -> list[PastRun]:
-    return [run for run in runs if run.status != "running"]
+    return [run for run in runs if run.status != RunState.RUNNING]
 
 
 def _row(run: PastRun) -> Row:
-    stages = ", ".join(f"{name} {words(run.state(name))}" for name in run.stages)
-    status = Cell(words(run.status), status_colour(run.status), "\n".join(run.error))
+    stages = ", ".join(f"{name} {in_words(run.state(name))}" for name in run.stages)
+    status = Cell(in_words(run.status), state_colour(run.status), "\n".join(run.error))
     return Row((Cell(run.name, "", str(run.folder)), run.flow, status, duration(run.seconds), Cell(stages, "", stages)))

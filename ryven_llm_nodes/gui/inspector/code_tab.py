@@ -14,6 +14,7 @@ from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem
 from ryven_llm_nodes.gui.code.view import CodeView
 from ryven_llm_nodes.gui.style.colours import BAD, MUTED
+from ryven_llm_nodes.gui.style.rich_text import escape
 from ryven_llm_nodes.program import Graph, build, read_live_flow
 
 
@@ -90,12 +91,12 @@ class CodeTab(QWidget):
 
 def _note(text: NodeText) -> str:
     if text.text:
-        return _grey(f"{_escape(text.step)}: its part of the script")
+        return _grey(f"{escape(text.step)}: its part of the script")
     if not (text.problems or text.elsewhere):
         return _grey("This node adds no text of its own to the script." if text.step else "")
     own = "".join(f"<p style='margin:0 0 7px 0'>{_line(problem, text.step)}</p>" for problem in text.problems)
     others = len(text.elsewhere)
-    rest = f"{_count(others)} elsewhere in the flow: {_escape(str(text.elsewhere[0]))}" if others else ""
+    rest = f"{_count(others)} elsewhere in the flow: {escape(str(text.elsewhere[0]))}" if others else ""
     end = "The code appears when " + ("this is" if len(text.problems) + others == 1 else "these are") + " mended."
     return f"{own}<p>{_grey(rest)}</p><p>{_grey(end)}</p>"
 
@@ -111,12 +112,8 @@ def _grey(text: str) -> str:
 def _line(problem: Problem, step: str) -> str:
     """A problem of the node that is looked at; a parameter is a link to its field."""
     if not step:
-        return _escape(str(problem))
-    place = _escape(problem.parameter)
+        return escape(str(problem))
+    place = escape(problem.parameter)
     if re.fullmatch(r"\w+", place):
         place = f"<a href='{place}' style='color:{BAD}'>{place}</a>"
-    return f"<b style='color:{BAD}'>{place}</b> {_escape(problem.message)}"
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
+    return f"<b style='color:{BAD}'>{place}</b> {escape(problem.message)}"

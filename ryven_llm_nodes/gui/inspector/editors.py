@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QColor, QKeySequence, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
+from qtpy.QtGui import QColor, QKeySequence, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
@@ -26,6 +25,7 @@ from ryven_llm_nodes.catalogue.parameters import JSON, UNKNOWN, Parameter
 from ryven_llm_nodes.gui.code.view import CodeView
 from ryven_llm_nodes.gui.inspector.field_values import as_text, choices, default_text, from_text, same, shown_choice
 from ryven_llm_nodes.gui.style.colours import ACCENT, BORDER, BRIGHT, FIELD, MUTED
+from ryven_llm_nodes.gui.widgets.combo import Combo
 
 PAUSE_MS: Final = 500
 CODE_HEIGHT: Final = 180
@@ -244,28 +244,6 @@ class ChoiceEditor(Editor):
     def _on_chosen(self, index: int) -> None:
         if self._values[index] is not UNKNOWN:
             self.edited.emit(self._values[index])
-
-
-class Combo(QComboBox):
-    """A combo box that the wheel changes only while it has the focus, and that paints its own arrow."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumContentsLength(4)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        event.ignore()  # scrolls the form; a value is never changed by accident
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(QColor(MUTED), 1.6))
-        x, y = self.width() - 17, self.height() / 2 - 2
-        painter.drawPolyline(QPolygonF([QPointF(x, y), QPointF(x + 4, y + 4), QPointF(x + 8, y)]))
-        painter.end()
 
 
 class CodeEditor(Editor):

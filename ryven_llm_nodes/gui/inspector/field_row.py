@@ -15,6 +15,7 @@ from ryven_llm_nodes.errors import one_line
 from ryven_llm_nodes.gui.inspector.editors import CodeEditor, Editor, FlagEditor, make_editor
 from ryven_llm_nodes.gui.inspector.field_values import default_text, editor_kind
 from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, FAINT
+from ryven_llm_nodes.gui.style.rich_text import escape
 
 BAR = 3
 Root = Callable[[], Path | None]
@@ -59,9 +60,9 @@ class FieldRow(QWidget):
         return f"usually {self.parameter.typical}" if self.parameter.typical else ""
 
     def _tooltip(self) -> str:
-        usual = f"<br>Usually {_escape(self.parameter.typical)}." if self.parameter.typical else ""
-        help_text = _escape(plain_help(self.parameter.help))
-        return f"<p><b>{self.parameter.name}</b><br>{help_text}{usual}<br>Default: {_escape(self._default())}</p>"
+        usual = f"<br>Usually {escape(self.parameter.typical)}." if self.parameter.typical else ""
+        help_text = escape(plain_help(self.parameter.help))
+        return f"<p><b>{self.parameter.name}</b><br>{help_text}{usual}<br>Default: {escape(self._default())}</p>"
 
     def _default(self) -> str:
         text = one_line(default_text(self.parameter))
@@ -256,7 +257,3 @@ def first_sentences(text: str, limit: int = 170) -> str:
         return words
     end = words.rfind(". ", 0, limit)
     return words[: end + 1] if end > 40 else words[: limit - 1].rsplit(" ", 1)[0] + "…"
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -18,10 +18,14 @@ from ryven_llm_nodes.gui.inspector.editors import set_property
 from ryven_llm_nodes.gui.inspector.form import ParameterForm
 from ryven_llm_nodes.gui.state import edits
 from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
-from ryven_llm_nodes.gui.style.colours import BAD, MUTED, STATE_COLOURS
+from ryven_llm_nodes.gui.style.colours import BAD
 from ryven_llm_nodes.gui.style.families import colour_of
+from ryven_llm_nodes.gui.style.rich_text import coloured
 from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
+from ryven_llm_nodes.gui.style.states import state_colour
 from ryven_llm_nodes.gui.widgets.weak_calls import weakly
+from ryven_llm_nodes.quantities import duration
+from ryven_llm_nodes.run.states import RunState
 
 CHECK_MS: Final = 150
 
@@ -69,7 +73,7 @@ class InspectorPanel(QWidget):
     def _make_header(self) -> QWidget:
         header = QWidget()
         colour = colour_of(type(self.node))
-        self.title = QLabel(f"<span style='color:{colour}'>{self.node.title}</span>")
+        self.title = QLabel(coloured(self.node.title, colour))
         self.title.setProperty("role", "title")
         self.state = QLabel()
         self.state.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -83,6 +87,7 @@ class InspectorPanel(QWidget):
         for row in ((self.title, self.state), (self.summary,), (_muted("name"), self.name)):
             column.addLayout(_row(*row))
         self.failure = _muted("")
+        self.failure.setTextFormat(Qt.TextFormat.PlainText)  # it may quote what looks like a tag
         self.failure.setProperty("role", "bad")
         self.failure.hide()
         column.addWidget(self.failure)
@@ -163,9 +168,8 @@ class InspectorPanel(QWidget):
             self._show_stage(self.model.stages.get(step))
 
     def _show_stage(self, stage: StageRun | None) -> None:
-        colour = STATE_COLOURS.get(stage.state, MUTED) if stage else MUTED
-        self.state.setText(f"<span style='color:{colour}'>{stage_words(stage)}</span>" if stage else "")
-        message = stage.message if stage and stage.state == "failed" else ""
+        self.state.setText(coloured(stage_words(stage), state_colour(stage.state)) if stage else "")
+        message = stage.message if stage and stage.state == RunState.FAILED else ""
         self.failure.setText(message)
         self.failure.setVisible(bool(message))
 
@@ -182,18 +186,10 @@ class InspectorPanel(QWidget):
 
 def stage_words(stage: StageRun) -> str:
     """The state of a stage in a few words: ``running 12 / 500, 3 min left``."""
-    if stage.state != "running" or not stage.total:
-        return stage.state
+    if not stage.is_running or not stage.total:
+        return stage.state.word
     left = stage.seconds_left
-    return f"running {stage.done} / {stage.total}" + (f", {duration(left)} left" if left is not None else "")
-
-
-def duration(seconds: float) -> str:
-    """A time span as people say it: ``40 s``, ``3 min``, ``2 h 5 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+    return f"{stage.state.word} {stage.done} / {stage.total}" + (f", {duration(left)} left" if left is not None else "")
 
 
 def _dot(colour: str) -> QIcon:

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import QLabel, QStackedWidget, QWidget
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.gui.state.flow_state import flow_state
-from ryven_llm_nodes.gui.window.panels import inspector_panel
 
 NOTHING = "Select a node to see and change its settings,\nand the Python that it stands for."
 
@@ -57,7 +56,9 @@ class InspectorStack(QStackedWidget):
     def panel(self, node: LLMNode) -> Any:
         """The panel of ``node``, made when it is first asked for."""
         if node not in self._panels:
-            self._panels[node] = inspector_panel(node, flow_state(node.flow).model, self._root)
+            from ryven_llm_nodes.gui.inspector.panel import InspectorPanel  # the window is there sooner
+
+            self._panels[node] = InspectorPanel(node, flow_state(node.flow).model, self._root)
             self.addWidget(self._panels[node])
         return self._panels[node]
 

@@ -21,20 +21,21 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QTextEdit, QVBoxLayout, QWidget
 
-from ryven_llm_nodes.gui.inspector.panel import duration
 from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
-from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, FAINT, GOOD, TEXT, WARN
+from ryven_llm_nodes.gui.style.colours import FAINT, TEXT
 from ryven_llm_nodes.gui.style.fonts import mono_font
 from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
+from ryven_llm_nodes.gui.style.states import TONES
+from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run.events import RunFinished, RunStarted
+from ryven_llm_nodes.run.states import RunState, in_words, tone_of
 
 MOST_LINES: Final = 20_000
 FLUSH_MS: Final = 100
 AT_ONCE: Final = 1_000
 MOST_MATCHES: Final = 1_000
 TRACEBACK: Final = "Traceback (most recent call last)"
-COLOURS: Final = {"plain": TEXT, "stage": ACCENT, "good": GOOD, "warn": WARN, "error": BAD, "trace": "#b98a93"}
-ENDS: Final = {"done": ("✓", "good"), "reused": ("✓", "good"), "failed": ("✗", "error"), "cancelled": ("■", "warn")}
+COLOURS: Final = {**TONES, "plain": TEXT, "trace": "#b98a93"}
 FOLDED: Final = "▸"
 UNFOLDED: Final = "▾"
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
@@ -124,13 +125,14 @@ class LogView(QWidget):
 
     def _add_error(self, text: str) -> None:
         """One red line that says what is wrong, then the traceback, folded."""
-        failed = [stage for stage in self.model.stages.values() if stage.state == "failed" and not self._is_told(stage)]
+        stages = self.model.stages.values()
+        failed = [stage for stage in stages if stage.state == RunState.FAILED and not self._is_told(stage)]
         lines = _clean(text)
         if failed:
             self._tell(failed[-1])
-            self.add(f"✗ {_named(failed[-1].step, failed[-1].message or lines[-1])}", "error")
+            self.add(f"{RunState.FAILED.mark} {_named(failed[-1].step, failed[-1].message or lines[-1])}", "bad")
         else:
-            self.add(f"✗ {lines[-1]}", "error")
+            self.add(f"{RunState.FAILED.mark} {lines[-1]}", "bad")
         count = f"{len(lines)} line{'s' if len(lines) > 1 else ''} of traceback"
         self._waiting.append(Line("", f"{FOLDED} {count}", "trace"))
         self._waiting += [Line("", f"    {line}", "trace") for line in lines]
@@ -138,23 +140,22 @@ class LogView(QWidget):
 
     def _on_run_started(self, event: RunStarted) -> None:
         stages = " → ".join(event.stages) or "no training"
-        self.add(f"── run: {stages}", "stage")
+        self.add(f"── run: {stages}", "active")
 
     def _on_run_finished(self, event: RunFinished) -> None:
-        kind = ENDS.get(event.status, ("", "plain"))[1]
-        self.add(f"── {event.status} after {duration(event.seconds)}", kind)
+        self.add(f"── {in_words(event.status)} after {duration(event.seconds)}", tone_of(event.status))
 
     def _on_stage(self, step: str) -> None:
         stage = self.model.stages[step]
-        if stage.state in ("ready", "stale") or self._is_told(stage):
+        state = stage.state
+        if state == RunState.READY or self._is_told(stage):
             return
         self._tell(stage)
-        if stage.state == "running":
-            self.add(f"▶ {step}", "stage")
-        elif stage.state in ENDS:
-            mark, kind = ENDS[stage.state]
-            what = stage.message if stage.state == "failed" else f"→ {stage.folder}" if stage.folder else ""
-            self.add(f"{mark} {_named(step, stage.state)} {what}".rstrip(), kind)
+        if state == RunState.RUNNING:
+            self.add(f"{state.mark} {step}", state.tone)
+        elif state.is_end:
+            what = stage.message if state == RunState.FAILED else f"→ {stage.folder}" if stage.folder else ""
+            self.add(f"{state.mark} {_named(step, state.word)} {what}".rstrip(), state.tone)
 
     def _is_told(self, stage: StageRun) -> bool:
         run, state = self._told.get(stage.step, (None, ""))

@@ -24,6 +24,7 @@ from ryven_llm_nodes.host.session import default_output_dir, up_to
 from ryven_llm_nodes.program import Graph, Program, build, read_live_flow
 from ryven_llm_nodes.run import CancelToken, Outcome, run_program
 from ryven_llm_nodes.run.events import Event, RunFinished, StageStarted
+from ryven_llm_nodes.run.states import RunState
 from ryven_llm_nodes.run.trust.seen import Foreign, remember, unseen
 
 SWITCH_SECONDS: Final = 0.001
@@ -66,7 +67,7 @@ class RunController(QObject):
     def training(self) -> str:
         """The stage that has done a step and has more to do; empty where none has."""
         stages = self.state.model.stages.values() if self.state else ()
-        return next((stage.step for stage in stages if stage.state == "running" and 0 < stage.done < stage.total), "")
+        return next((stage.step for stage in stages if stage.is_running and 0 < stage.done < stage.total), "")
 
     @property
     def ending(self) -> str:
@@ -190,7 +191,7 @@ class RunController(QObject):
         self.state = self._cancel = None
         error = result.error if isinstance(result, Outcome) else result
         if not isinstance(result, Outcome):
-            state.model.post(RunFinished("", "failed"))
+            state.model.post(RunFinished("", RunState.FAILED))
         if error is not None:
             self._show(state, _problems(error), graph)
         self.running_changed.emit(False)

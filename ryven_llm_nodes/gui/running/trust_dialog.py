@@ -9,7 +9,6 @@ from qtpy.QtWidgets import QApplication, QDialog, QDialogButtonBox, QLabel, QPla
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
-from ryven_llm_nodes.gui.window.panels import code_view
 from ryven_llm_nodes.run.trust.seen import Foreign
 
 QUESTION: Final = (
@@ -33,13 +32,15 @@ class TrustDialog(QDialog):
     """All that is new in one read-only view; Cancel unless Run is chosen."""
 
     def __init__(self, items: Sequence[Foreign], parent: QWidget | None = None) -> None:
+        from ryven_llm_nodes.gui.code.view import CodeView  # when it is first wanted: the window is there sooner
+
         super().__init__(parent)
         self.setWindowTitle("Run this flow?")
         self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
         self.resize(860, 640)
         self.label = QLabel(QUESTION.format(nodes=", ".join(dict.fromkeys(item.label for item in items))))
         self.label.setWordWrap(True)
-        self.view = code_view("\n\n".join(map(_section, items)))
+        self.view = CodeView("\n\n".join(map(_section, items)), read_only=True)
         self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)  # nothing hides far to the right
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 12, 12, 12)

@@ -13,8 +13,15 @@ from ryven_llm_nodes.errors import FlowError, Problem
 from ryven_llm_nodes.gui.state.edits import changed_signal
 from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
 from ryven_llm_nodes.program import Graph, read_live_flow
+from ryven_llm_nodes.run.states import RunState
 
 SETTLE_MS: Final = 150
+CHANGED: Final = {
+    RunState.DONE: RunState.STALE,
+    RunState.REUSED: RunState.STALE,
+    RunState.FAILED: RunState.READY,
+}
+"""What becomes of a state when its node changes."""
 
 
 class FlowState(QObject):
@@ -26,6 +33,10 @@ class FlowState(QObject):
 
     changed = Signal()
     """A node may have to be shown differently."""
+    run_wanted = Signal(object, object)
+    """The flow is to be run up to a node, from the canvas."""
+    script_wanted = Signal(object)
+    """The script of the flow is to be shown."""
 
     def __init__(self, flow: Any) -> None:
         super().__init__()
@@ -65,14 +76,14 @@ class FlowState(QObject):
         """The last run of ``node``."""
         return self.model.stages.get(self.step_of(node) or "")
 
-    def state(self, node: LLMNode) -> str:
-        """ready, stale, running, done, reused, failed or cancelled."""
+    def state(self, node: LLMNode) -> RunState:
+        """How ``node`` stands."""
         stage = self.stage(node)
         if stage is None:
-            return "ready"
+            return RunState.WRONG if node in self.problems else RunState.READY
         if self._now.get(node) == self._ran[node][1]:
             return stage.state
-        return {"done": "stale", "reused": "stale", "failed": "ready"}.get(stage.state, stage.state)
+        return CHANGED.get(stage.state, stage.state)
 
     # What makes results stale
 

@@ -23,6 +23,7 @@ from ryven_llm_nodes.run.events import (
     StageStarted,
     Warned,
 )
+from ryven_llm_nodes.run.states import RunState
 
 KEPT_COMPLETIONS: Final = 2000
 
@@ -31,13 +32,13 @@ KEPT_COMPLETIONS: Final = 2000
 class StageRun:
     """One run of one stage.
 
-    ``state`` is ready, running, done, reused, failed or cancelled. ``metrics`` maps a metric's name to its points
+    ``metrics`` maps a metric's name to its points
     (optimizer step, value), those of ``resumed_at`` steps from before this run; ``completions`` are the latest samples,
     oldest first.
     """
 
     step: str
-    state: str = "ready"
+    state: RunState = RunState.READY
     done: int = 0
     total: int = 0
     resumed_at: int = 0
@@ -48,17 +49,22 @@ class StageRun:
     completions: list[Completions] = field(default_factory=list)
 
     @property
+    def is_running(self) -> bool:
+        """Whether it is being trained just now."""
+        return self.state == RunState.RUNNING
+
+    @property
     def seconds_left(self) -> float | None:
         """The time to go at the pace so far, or None before the first step."""
         own = self.done - self.resumed_at
-        if own <= 0 or not self.total or self.state != "running":
+        if own <= 0 or not self.total or not self.is_running:
             return None
         return (time.monotonic() - self.started) / own * (self.total - self.done)
 
     @property
     def kept_early(self) -> bool:
         """Whether its model was kept before the last step."""
-        return self.state in ("done", "reused") and self.done < self.total
+        return self.state in (RunState.DONE, RunState.REUSED) and self.done < self.total
 
 
 class RunModel(QObject):
@@ -96,7 +102,7 @@ class RunModel(QObject):
     def _on_RunStarted(self, event: RunStarted) -> None:
         self.running = True
         for step in event.stages:
-            if step in self.stages and self.stages[step].state != "ready":
+            if step in self.stages and self.stages[step].state != RunState.READY:
                 self.earlier.setdefault(step, []).append(self.stages[step])
             self.stages[step] = StageRun(step)
             self.stage_changed.emit(step)
@@ -104,7 +110,7 @@ class RunModel(QObject):
 
     def _on_StageStarted(self, event: StageStarted) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))
-        stage.state, stage.started = "running", time.monotonic()
+        stage.state, stage.started = RunState.RUNNING, time.monotonic()
         self.stage_changed.emit(event.step)
 
     def _on_Progress(self, event: Progress) -> None:
@@ -127,13 +133,13 @@ class RunModel(QObject):
 
     def _on_StageFinished(self, event: StageFinished) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))
-        stage.state, stage.folder = "done", event.folder
+        stage.state, stage.folder = RunState.DONE, event.folder
         self.stage_changed.emit(event.step)
 
     def _on_StageReused(self, event: StageReused) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))
-        stage.state, stage.folder, stage.message = "reused", event.folder, event.reason
-        self.logged.emit(f"{event.step}: reused: {event.reason}")
+        stage.state, stage.folder, stage.message = RunState.REUSED, event.folder, event.reason
+        self.logged.emit(f"{event.step}: {RunState.REUSED.word}: {event.reason}")
         self.stage_changed.emit(event.step)
 
     def _on_KeptCurves(self, event: KeptCurves) -> None:
@@ -141,7 +147,7 @@ class RunModel(QObject):
         stage.metrics = {name: list(points) for name, points in event.curves.items()}
         stage.completions = list(event.completions[-KEPT_COMPLETIONS:])
         stage.done, stage.total = event.done, event.total
-        stage.resumed_at = event.done if stage.state == "running" else 0
+        stage.resumed_at = event.done if stage.is_running else 0
         earlier = self.earlier.get(event.step, [])
         if earlier and earlier[-1].metrics == stage.metrics:
             earlier.pop()  # it is the same run, which would be drawn twice
@@ -152,7 +158,7 @@ class RunModel(QObject):
 
     def _on_StageFailed(self, event: StageFailed) -> None:
         stage = self.stages.setdefault(event.step, StageRun(event.step))
-        stage.state, stage.message = "failed", event.message
+        stage.state, stage.message = RunState.FAILED, event.message
         self.logged.emit(event.details)
         self.stage_changed.emit(event.step)
 
@@ -165,7 +171,8 @@ class RunModel(QObject):
     def _on_RunFinished(self, event: RunFinished) -> None:
         self.running = False
         for stage in self.stages.values():
-            if stage.state == "running":
-                stage.state = "cancelled" if event.status == "cancelled" else "failed"
+            if stage.is_running:
+                stopped = event.status == RunState.CANCELLED
+                stage.state = RunState.CANCELLED if stopped else RunState.FAILED
                 self.stage_changed.emit(stage.step)
         self.run_finished.emit(event)

@@ -25,13 +25,4 @@ FAMILY_COLOURS: Final = {
     "trainer": "#f06292",
     "output": "#ff7a90",
 }
-STATE_COLOURS: Final = {
-    "ready": MUTED,
-    "stale": WARN,
-    "running": ACCENT,
-    "done": GOOD,
-    "reused": GOOD,
-    "failed": BAD,
-    "cancelled": WARN,
-}
 SERIES_COLOURS: Final = (ACCENT, GOOD, WARN, VIOLET, "#ff7a90", "#4fd1c5", "#e6d35a", "#9aa8ff")

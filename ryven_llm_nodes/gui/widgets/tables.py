@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -17,9 +17,9 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
 )
 
-from ryven_llm_nodes.gui.completions.table_model import Index
 from ryven_llm_nodes.gui.style.colours import BRIGHT, FAINT, TEXT
 
+Index = QModelIndex | QPersistentModelIndex
 HEADER_HEIGHT, ROW_HEIGHT = 26, 25
 _KEY = Qt.ItemDataRole.UserRole
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)

@@ -1,21 +1,10 @@
-"""Where the shell takes its panels from: each is imported when it is first shown."""
+"""The panels of the docks: each is imported when it is first shown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 from qtpy.QtWidgets import QWidget
 
-from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.gui.state.run_model import RunModel
-
-
-def inspector_panel(node: LLMNode, model: RunModel, root: Callable[[], Path]) -> QWidget:
-    """The form and the code of ``node``; relative paths are looked up in the folder that ``root`` gives."""
-    from ryven_llm_nodes.gui.inspector.panel import InspectorPanel
-
-    return InspectorPanel(node, model, root)
 
 
 def metrics_dock(model: RunModel) -> QWidget:
@@ -37,10 +26,3 @@ def log_view(model: RunModel) -> QWidget:
     from ryven_llm_nodes.gui.log.view import LogView
 
     return LogView(model)
-
-
-def code_view(text: str) -> QWidget:
-    """A read-only view of Python code."""
-    from ryven_llm_nodes.gui.code.view import CodeView
-
-    return CodeView(text, True)

@@ -14,7 +14,6 @@ from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.gui.canvas.tidy import fit, tidy
 from ryven_llm_nodes.gui.canvas.trainer_widget import status_line
-from ryven_llm_nodes.gui.code.script_window import CodeWindow
 from ryven_llm_nodes.gui.document.autosave import Autosave
 from ryven_llm_nodes.gui.document.file_menu import ProjectMenu, ask_for_place, ask_to_save, may_write_over, stamp
 from ryven_llm_nodes.gui.history.history_menu import RecordWindows
@@ -29,7 +28,9 @@ from ryven_llm_nodes.host.canvas import late_view, place_node
 from ryven_llm_nodes.host.ports import refused_signal
 from ryven_llm_nodes.host.saving import save_project, take_over_saving
 from ryven_llm_nodes.program import Program
+from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run import Outcome
+from ryven_llm_nodes.run.states import RunState, in_words
 
 TITLE: Final = "Ryven · LLM post-training"
 TIP_MS: Final = 6000
@@ -41,7 +42,7 @@ class Shell(QObject):
     def __init__(self, window: Any, path: Path | None = None) -> None:
         super().__init__(window)
         self.window = window
-        self.code_window: CodeWindow | None = None
+        self.code_window: Any = None
         self.path: Path | None = None
         self.origin: Path | None = None
         """What the project is a copy of."""
@@ -128,6 +129,8 @@ class Shell(QObject):
         view._undo_stack.cleanChanged.connect(lambda _: self._show_modified())
         state = flow_state(flow)
         state.model.stage_changed.connect(lambda step: self._stage_changed(state, step))
+        state.run_wanted.connect(self.run)
+        state.script_wanted.connect(self.generate)
         self._show_tab()
 
     def _flow_deleted(self, flow: Any) -> None:
@@ -197,6 +200,8 @@ class Shell(QObject):
     def _generated(self, state: FlowState, program: Program | None) -> None:
         self._show_problem_count(state)
         if program is not None:
+            from ryven_llm_nodes.gui.code.script_window import CodeWindow  # the window is there sooner
+
             self.code_window = CodeWindow(program, self.window)
             self.code_window.saved.connect(lambda path: self.say(f"✓ wrote {path}", state))
             self.code_window.show()
@@ -225,14 +230,13 @@ class Shell(QObject):
             return  # a run that is being stopped outlives its window by a step
         stage: StageRun = state.model.stages[step]
         self.toolbar.show_running(self.runs.running, bool(self.runs.training) and not self.runs.ending)
-        if stage.state == "running":
+        if stage.is_running:
             self.toolbar.status.setText(status_line(stage, self.runs.ending == step))
 
     def _finished(self, state: FlowState, result: Outcome | LLMNodesError) -> None:
-        status = result.status if isinstance(result, Outcome) else "failed"
-        words = {"done": "done", "failed": "failed", "cancelled": "stopped"}[status]
-        seconds = f" after {result.seconds:.1f} s" if isinstance(result, Outcome) else ""
-        self.toolbar.status.setText(words + seconds)
+        ran = isinstance(result, Outcome)
+        after = f" after {duration(result.seconds)}" if ran else ""
+        self.toolbar.status.setText(in_words(result.status if ran else RunState.FAILED) + after)
 
     # The project
 
@@ -353,11 +357,6 @@ def main_window() -> Any | None:
     app = QApplication.instance()
     windows = [w for w in (app.topLevelWidgets() if app else []) if isinstance(w, MainWindow)]
     return next((window for window in windows if hasattr(window, "nodes_list_widget")), None)
-
-
-def shell_of(session_gui: Any) -> Shell | None:
-    """The shell of the window that ``session_gui`` belongs to."""
-    return getattr(session_gui.gui_parent, "llm_shell", None)
 
 
 def install_shell(window: Any, path: Path | None = None) -> Shell:

@@ -18,7 +18,7 @@ from ryven_llm_nodes.gui.canvas.trainer_widget import headline
 from ryven_llm_nodes.gui.curves.dock import MetricsDock
 from ryven_llm_nodes.gui.curves.metric_names import first_plots, metric_for, plots
 from ryven_llm_nodes.gui.curves.plot import Curve, CurvePlot
-from ryven_llm_nodes.gui.curves.series import Series, Trace, tidy
+from ryven_llm_nodes.gui.curves.series import Series, Trace
 from ryven_llm_nodes.gui.state.earlier_curves import KeptCurves
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.run.events import (
@@ -30,6 +30,7 @@ from ryven_llm_nodes.run.events import (
     StageReused,
     StageStarted,
 )
+from ryven_llm_nodes.run.states import RunState
 
 # Thinning
 
@@ -93,13 +94,6 @@ def test_the_average_lies_between_and_begins_at_the_first_value() -> None:
 @pytest.mark.parametrize(("step", "point"), [(0, (1, 3.0)), (5, (4, 2.0)), (8, (9, 1.0)), (99, (9, 1.0))])
 def test_the_nearest_point_is_read(step: int, point: Any) -> None:
     assert Series([(1, 3.0), (4, 2.0), (9, 1.0)]).nearest(step) == point
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.50449, "0.5045"), (1.2e-5, "1.2e-5"), (0, "0"), (12340.4, "12340"), (1e-5, "1e-5")]
-)
-def test_values_are_short(value: float, text: str) -> None:
-    assert tidy(value) == text
 
 
 # Names
@@ -262,7 +256,7 @@ def test_kept_curves_are_shown(dock: MetricsDock, model: RunModel, log: Any, qtb
     (curve,) = dock.plots["loss"].curves
     assert not curve.earlier
     assert curve.series.points == [(1, 3.0), (2, 2.0)]
-    assert headline("reused", model.stages["sft"]) == ("reused", "2 / 2 steps")
+    assert headline(RunState.REUSED, model.stages["sft"]) == ("reused", "2 / 2 steps")
 
 
 def test_a_resumed_stage_goes_on_where_its_curve_ends(dock: MetricsDock, model: RunModel, qtbot: Any) -> None:

@@ -76,7 +76,7 @@ def test_a_bad_flow_does_not_run(editor: Any) -> None:
     node = editor.place(SFT)
     assert editor.run().problems
     assert node.gui.mark.isVisible()
-    assert editor.state.state(node) == "ready"
+    assert editor.state.state(node).word == "needs attention"
     assert not editor.shell.runs.running
 
 

@@ -14,7 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
 from ryven_llm_nodes.gui.history import kept_stages_window as kept_window
-from ryven_llm_nodes.gui.history.kept_stages_window import KeptWindow, human_size
+from ryven_llm_nodes.gui.history.kept_stages_window import KeptWindow
 from ryven_llm_nodes.run.store.alone import alone_in
 from ryven_llm_nodes.run.store.kept import Kept, all_kept
 
@@ -160,21 +160,6 @@ def test_a_folder_that_changes_while_it_is_measured(
 
     monkeypatch.setattr(Kept, "size", property(vanish))
     assert rows(show())[0][4] == "?"
-
-
-@pytest.mark.parametrize(
-    ("size", "words"),
-    [
-        (0, "0 kB"),
-        (12_400, "12 kB"),
-        (3_450_000, "3.5 MB"),
-        (350e6, "350 MB"),
-        (13.46e9, "13.5 GB"),
-        (2e12, "2,000 GB"),
-    ],
-)
-def test_sizes_as_people_say_them(size: int, words: str) -> None:
-    assert human_size(size) == words
 
 
 def test_the_menu_shows_the_window(open_editor: Callable[..., Any], qtbot: Any) -> None:

@@ -214,7 +214,7 @@ def test_a_run_that_goes_on_is_not_deleted(
         window.ask_delete()
     assert asked == []
     window.refresh()
-    qtbot.waitUntil(lambda: cells(window, 0)[2] == "killed")
+    qtbot.waitUntil(lambda: cells(window, 0)[2] == "failed: killed")
     assert window.chosen()[0].folder == run.folder, "what was chosen stays so"
 
 

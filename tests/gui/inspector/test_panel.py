@@ -13,7 +13,7 @@ import shiboken6
 from qtpy.QtGui import QGuiApplication
 
 from ryven_llm_nodes.catalogue import GRPO, SFT, CombineRewards, LoadDataset, LoadModel
-from ryven_llm_nodes.gui.inspector.panel import InspectorPanel, duration
+from ryven_llm_nodes.gui.inspector.panel import InspectorPanel
 from ryven_llm_nodes.gui.state import edits
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.host.session import new_session
@@ -202,8 +202,3 @@ def test_paths_of_sources_are_relative_to_the_flow_and_others_are_not(flow: Any,
     grpo = InspectorPanel(flow.create_node(GRPO), RunModel(), lambda: tmp_path)
     qtbot.addWidget(grpo)
     assert grpo._folder_of_paths() == tmp_path
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (42, "42 s"), (200, "3 min"), (7500, "2 h 5 min")])
-def test_durations(seconds: float, words: str) -> None:
-    assert duration(seconds) == words

@@ -70,7 +70,13 @@ def char_colour(block: QTextBlock) -> QColor:
 def test_a_run_is_told_from_start_to_end(view: LogView, post: Any) -> None:
     post(RunStarted("", ("sft", "dpo")), Log("", "loading torch"), StageStarted("sft"), StageStarted("sft"))
     post(StageFinished("sft", "out/sft", 12.0), RunFinished("", "done", {}, 75.0))
-    assert lines(view) == ["── run: sft → dpo", "loading torch", "▶ sft", "✓ sft: done → out/sft", "── done after 75 s"]
+    assert lines(view) == [
+        "── run: sft → dpo",
+        "loading torch",
+        "▶ sft",
+        "✓ sft: done → out/sft",
+        "── done after 1 min 15 s",
+    ]
     first = view.text().split("\n")[0]
     assert (first[2], first[5], first[8:10]) == (":", ":", "  ")
 

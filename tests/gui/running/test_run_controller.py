@@ -19,6 +19,7 @@ from ryven_llm_nodes.gui.state.edits import set_value
 from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.program import build, read_flow
 from ryven_llm_nodes.run import run_program
+from ryven_llm_nodes.run.states import RunState
 from ryven_llm_nodes.run.store.kept import kept_in
 
 LONG = {"max_steps": 4000}
@@ -115,11 +116,11 @@ def test_stop_and_keep_hands_the_model_on(open_flow: Callable[..., Any], work: P
     assert not bar.keep.isEnabled()
     done = stages["sft"].done
     assert 3 <= done < 4000
-    assert headline("done", stages["sft"]) == ("done", f"kept at {done} / 4000 steps")
-    assert headline("done", stages["dpo"]) == ("done", "2 / 2 steps")
+    assert headline(RunState.DONE, stages["sft"]) == ("done", f"kept at {done} / 4000 steps")
+    assert headline(RunState.DONE, stages["dpo"]) == ("done", "2 / 2 steps")
     assert kept_in(work / "outputs" / "two" / "sft").ended_at == (done, 4000)
     assert editor.run().status == "done"
-    assert headline("reused", stages["sft"]) == ("reused", f"kept at {done} / 4000 steps")
+    assert headline(RunState.REUSED, stages["sft"]) == ("reused", f"kept at {done} / 4000 steps")
 
 
 def test_nothing_is_kept_where_nothing_trains(open_flow: Callable[..., Any]) -> None:
