@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +99,8 @@ class _Run:
 
     def execute(self) -> Outcome:
         started = time.monotonic()
-        stages = tuple(step.name for step in self.program.steps if step.node.family == "trainer")
-        self.listen(RunStarted("", stages, str(self.output_dir)))
         try:
-            with alone_in(self.output_dir), Record(self.program, self.output_dir, self.listen) as self.record:
+            with self._recorded():
                 self._run()
         except LLMNodesError as error:
             self.outcome.status, self.outcome.error = "failed", error
@@ -110,6 +110,20 @@ class _Run:
         models = {name: str(folder) for name, folder in self.outcome.models.items()}
         self.listen(RunFinished("", self.outcome.status, models, self.outcome.seconds))
         return self.outcome
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """Inside, this run has its folder alone, and a record; says that it has begun, also where it cannot."""
+        stages = tuple(step.name for step in self.program.steps if step.node.family == "trainer")
+        began = RunStarted("", stages, str(self.output_dir))
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(alone_in(self.output_dir))
+                self.record = stack.enter_context(Record(self.program, self.output_dir, self.listen))
+                began = replace(began, record=str(self.record.folder))
+            finally:
+                self.listen(began)
+            yield
 
     def _run(self) -> None:
         self.tell(Log("", "loading torch, transformers and TRL"))
