@@ -75,7 +75,7 @@ def test_only_what_is_chosen_is_deleted(
     for stage in ("sft", "ppo", "dpo"):
         records.keep(outputs / "one", stage, 1_000_000)
     window = show()
-    window.table.choose(str(outputs / "one" / "sft"), str(outputs / "one" / "dpo"))
+    window.table.choose(*(str(outputs / "one" / "store" / stage) for stage in ("sft", "dpo")))
     assert window.selected_button.isEnabled()
     qtbot.keyClick(window.table, Qt.Key.Key_Delete)
     assert asked[0].startswith("Delete 2 kept models, 2.0 MB?")
@@ -104,7 +104,7 @@ def test_what_a_run_is_using_stays(outputs: Path, show: Callable[[], KeptWindow]
         assert rows(window)[0][:3] == ["busy", "sft", "in use by a run"]
         assert str(outputs / "busy") in window.note.text()
         window.table.selectAll()
-        assert window.table.chosen_keys() == [str(outputs / "free" / "dpo")]
+        assert window.table.chosen_keys() == [str(outputs / "free" / "store" / "dpo")]
         window.all_button.click()
         assert asked[0].startswith("Delete 1 kept model,")
         qtbot.waitUntil(lambda: left(outputs) == ["sft"])

@@ -14,7 +14,7 @@ from ryven_llm_nodes.run.examine.broken_data import broken_data
 from ryven_llm_nodes.run.execute.refusals import chain, refusal
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.rewards.calls import TookTooLong
-from ryven_llm_nodes.run.store.kept import newest_step
+from ryven_llm_nodes.run.store.kept import lacks, newest_step
 
 HINTS: Final = (
     ("out of memory", "Lower per_device_train_batch_size, wire a LoRA adapter, or set gradient_checkpointing."),
@@ -67,8 +67,8 @@ def _gone(step: Step, program: Program, output_dir: Path) -> str | None:
     names = [step.name, *(wire.step for wire in step.wires.values())]
     for owner in (program.graph.by_name[name] for name in names):
         folder = output_dir / owner.name
-        kept = folder.is_dir() if owner is step else any(folder.glob("*.safetensors"))
-        if owner.node.family == "trainer" and not kept:
+        gone = not folder.is_dir() if owner is step else lacks(folder)
+        if owner.node.family == "trainer" and gone:
             whose = "its folder" if owner is step else f"the model of {owner.label}"
             return f"{whose} is gone, deleted while this ran: {folder}."
     return None

@@ -34,8 +34,8 @@ from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.records.record import Record, carries, carry_flow, forget_flow
 from ryven_llm_nodes.run.rewards.watched import recording
 from ryven_llm_nodes.run.store.alone import alone_in
-from ryven_llm_nodes.run.store.kept import decide, ending, prepare
 from ryven_llm_nodes.run.store.keys import Key, keys_of
+from ryven_llm_nodes.run.store.output import Output
 from ryven_llm_nodes.system.files import write_whole
 
 
@@ -126,6 +126,7 @@ class _Run:
             yield
 
     def _run(self) -> None:
+        self.store = Output(self.output_dir, lambda text: self.tell(Log("", text)))
         self.tell(Log("", "loading torch, transformers and TRL"))
         prepared, hear = prepared_environment(), hearing(self.tell)
         with prepared, LoadedProgram(self.program, self.output_dir) as loaded, hear:
@@ -191,6 +192,8 @@ class _Run:
                 recording(self.program, loaded, step, self.tell, self.cancel.event),
             ):
                 value = loaded.run(step.name)
+            if step.node.family == "trainer":
+                self.store.finish(step.name)
         except Cancelled as cancelled:
             forget(cancelled)
             raise
@@ -207,7 +210,7 @@ class _Run:
 
     def _key(self, step: Step) -> Key:
         """What ``step`` depends on, those before it as they have ended by now."""
-        return keys_of(self.program, lambda name, key: ending(self.output_dir / name, key))[step.name]
+        return keys_of(self.program, self.store.ending)[step.name]
 
     def _target(self, step: Step) -> Path:
         """Where Save Model writes to."""
@@ -217,6 +220,7 @@ class _Run:
         """Whether what Save Model would write lies there already; says so."""
         folder = self._target(step)
         if self.fresh or not carries(folder, self._key(step)):
+            self.store.free(folder)
             forget_flow(folder)
             return False
         self.tell(StageReused(step.name, str(folder), "it is saved there already"))
@@ -225,13 +229,14 @@ class _Run:
     def _is_to_train(self, step: Step) -> bool:
         """Decides what to do with a trainer, says so, and makes its folder ready."""
         folder, key = self.output_dir / step.name, self._key(step)
-        decision = decide(folder, key, self.fresh)
+        decision = self.store.decide(step.name, key, self.fresh)
+        if decision.action != "reuse" and decision.reason:
+            self.tell(Log(step.name, f"{step.name}: {decision.reason}"))
+        self.store.begin(step.name, key, decision, self.record.folder.name)
+        self.record.add_key(step, key)
         if decision.action == "reuse":
             self.tell(StageReused(step.name, str(folder), decision.reason))
             return False
-        if decision.reason:
-            self.tell(Log(step.name, f"{step.name}: {decision.reason}"))
-        prepare(folder, key, decision, self.record.folder.name)
         carry_flow(self.program, step, folder, key)
         return True
 

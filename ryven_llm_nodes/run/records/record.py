@@ -111,6 +111,10 @@ class Record:
             noted["files"] |= _hub_files(loaded)
         self.summary["data"][step.name] = noted
 
+    def add_key(self, step: Step, key: Key) -> None:
+        """Notes what a stage is kept by: its folder is ``store/`` and the first 16 digits, wherever its name leads."""
+        self._safely(lambda: self._note(step.name, digest=key.digest))
+
     def take(self, event: Event) -> None:
         """Writes what an event says."""
         handler = getattr(self, f"_on_{type(event).__name__}", None)
