@@ -61,6 +61,16 @@ def test_states_and_sizes(outputs: Path, show: Callable[[], KeptWindow]) -> None
     assert window.all_button.isEnabled()
 
 
+def test_of_earlier_settings_there_is_the_name_that_it_had(outputs: Path, show: Callable[[], KeptWindow]) -> None:
+    records.keep(outputs / "one", "older", names=["sft"])
+    records.keep(outputs / "one", "newer", names=["sft"])
+    (outputs / "one/older").unlink()
+    (outputs / "one/newer").rename(outputs / "one/sft")
+    window = show()
+    assert [row[1] for row in rows(window)] == ["sft", "sft (earlier)"]
+    assert "Run with those uses it again" in window.table.item(1, 1).toolTip()
+
+
 def test_where_nothing_is_kept_it_says_so(outputs: Path, qtbot: Any) -> None:
     window = KeptWindow(outputs)
     qtbot.addWidget(window)

@@ -101,6 +101,8 @@ def test_the_record_tells_what_each_stage_is_kept_by(workspace: Path, tmp_path: 
     digests = [past.stages["sft"]["digest"] for past in (first, later)]
     assert digests[0][:16] != digests[1][:16] == entry_name(tmp_path / "sft")
     assert all((tmp_path / "store" / digest[:16] / "model.safetensors").is_file() for digest in digests)
+    folders = [past.folder_of("sft") for past in (first, later)]
+    assert folders == [str(tmp_path / "store" / digests[0][:16]), str(tmp_path / "sft")]
     began = events[0]
     assert isinstance(began, RunStarted)
     assert began.record == str(later.folder)

@@ -31,7 +31,8 @@ from ryven_llm_nodes.run.examine.preflight import preflight
 from ryven_llm_nodes.run.execute.failures import forget, stage_error
 from ryven_llm_nodes.run.library_warnings import about, hearing
 from ryven_llm_nodes.run.loaded import LoadedProgram
-from ryven_llm_nodes.run.records.record import Record, carries, carry_flow, forget_flow
+from ryven_llm_nodes.run.records.carrying import carries, carry_flow, forget_flow
+from ryven_llm_nodes.run.records.record import Record
 from ryven_llm_nodes.run.rewards.watched import recording
 from ryven_llm_nodes.run.store.alone import alone_in
 from ryven_llm_nodes.run.store.keys import Key, keys_of
@@ -172,7 +173,7 @@ class _Run:
         if folder:
             self.outcome.models[step.name] = Path(folder)
         if step.node is SaveModel:
-            carry_flow(self.program, step, Path(folder), self._key(step))
+            carry_flow(self.program, step, Path(folder), self._key(step), is_saved=True)
         self.tell(StageFinished(step.name, folder, time.monotonic() - started))
 
     def _watched(self, step: Step, loaded: LoadedProgram) -> Any:

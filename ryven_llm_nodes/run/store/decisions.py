@@ -49,8 +49,9 @@ def decide(folder: Path, key: Key, fresh: bool, before: Kept | None = None, firs
     same = kept is not None and kept.digest == key.digest
     if kept is not None and same and kept.finished:
         return Decision("reuse", _why(kept))
-    if same and has_checkpoints(folder, key.digest):
-        return Decision("resume", "goes on where it was stopped")
+    if kept is not None and same and has_checkpoints(folder, key.digest):
+        damaged = f"{kept.damage}, so it goes on from its newest checkpoint"
+        return Decision("resume", damaged if kept.damage else "goes on where it was stopped")
     source = first_part or folder
     if key.first_part is not None and has_checkpoints(source, key.first_part.digest):
         other = source if source != folder else None

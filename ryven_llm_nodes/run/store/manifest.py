@@ -38,6 +38,12 @@ def manifest_of(folder: Path, with_digests: bool = True) -> dict[str, FileState]
     return {name: _state(file, with_digests) for name, file in _left_in(folder)}
 
 
+def manifest_beside(folder: Path) -> dict[str, FileState]:
+    """The files that lie in a ``folder`` of the user's, without those in its folders; reads none."""
+    files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))
+    return {file.name: _state(file, False) for file in files if file.name not in NOT_OF_A_STAGE}
+
+
 def _left_in(folder: Path) -> Iterator[tuple[str, Path]]:
     for file in files_below(folder):
         name = file.relative_to(folder)

@@ -143,6 +143,15 @@ class TestKilled:
         assert os.path.lexists(tmp_path / "mine"), "that is none of ours"
 
 
+def test_what_is_damaged_is_made_up_for_from_its_checkpoints(keys: list[Key], tmp_path: Path) -> None:
+    train(tmp_path, "sft", keys[0])
+    (tmp_path / "sft/model.safetensors").write_text("damaged")
+    output, _ = opened(tmp_path)
+    decision = output.decide("sft", keys[0], False)
+    why = "model.safetensors is not as it was saved, so it goes on from its newest checkpoint"
+    assert (decision.action, decision.reason) == ("resume", why)
+
+
 class TestAScriptInTheFolderOfARun:
     def test_that_makes_the_same_leaves_all_as_it_was(self, keys: list[Key], tmp_path: Path) -> None:
         train(tmp_path, "sft", keys[0])
