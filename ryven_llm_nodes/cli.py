@@ -244,7 +244,7 @@ def kept(
         found = list(kept_below(folder))
         table = Table("stage", "state", "since", "size")
         for stage in found:
-            table.add_row(str(stage.folder), stage.state, stage.since, size(stage.size))
+            table.add_row(str(stage.output_dir / stage.title), stage.state, stage.since, size(stage.size))
             if clear:
                 stage.delete()
         Console(soft_wrap=True).print(table if found else f"nothing is kept in {folder}")

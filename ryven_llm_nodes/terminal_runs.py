@@ -44,8 +44,7 @@ def show_run(run: PastRun, console: Console) -> None:
     table = Table("stage", "state", "time", "metrics at its end", "model", box=None, pad_edge=False)
     for name, about in run.stages.items():
         last = {metric: points[-1][1] for metric, points in run.metrics(name).items()}
-        folder = str(run.output_dir / about["folder"]) if about.get("folder") else ""
-        table.add_row(name, in_words(run.state(name)), _time(about), metrics_line(last), escape(folder))
+        table.add_row(name, in_words(run.state(name)), _time(about), metrics_line(last), escape(run.folder_of(name)))
     console.print(table)
     console.print(f"record: {run.folder}", markup=False, highlight=False)
 

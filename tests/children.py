@@ -28,6 +28,17 @@ def run_saving_every_step(workspace: Path, output_dir: Path, method: str, lora: 
     os._exit(0 if outcome.status == "done" else 1)
 
 
+def run_to_the_end(workspace: Path, output_dir: Path, drawn: flows.Project) -> None:
+    """Runs a flow, and ends the process."""
+    import torch
+
+    from ryven_llm_nodes.run import run_program
+
+    torch.set_num_threads(1)
+    outcome = run_program(flows.program(drawn, workspace), output_dir)
+    os._exit(0 if outcome.status == "done" else 1)
+
+
 def run_with_little_memory(workspace: Path, output_dir: Path, settings: dict[str, Any], sender: Connection) -> None:
     """Runs SFT, which after three steps is given hardly more memory; sends what the run says, and ends."""
     import torch

@@ -16,7 +16,9 @@ from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.run.events import Metrics, Progress, StageFailed, StageFinished, StageStarted
 from ryven_llm_nodes.run.records.history import PastRun, past_run
 from ryven_llm_nodes.run.records.record import SUMMARY, Record
-from ryven_llm_nodes.run.store.kept import FINISHED, RECORD
+from ryven_llm_nodes.run.store.decisions import finish
+from ryven_llm_nodes.run.store.kept import FINISHED, write_record
+from ryven_llm_nodes.run.store.links import entry_of, lead
 
 
 class Unlucky(LLMNodesError):
@@ -60,13 +62,15 @@ def train(written: Record, stage: str, slope: float, fails: bool, steps: int = 2
 
 
 def keep(output_dir: Path, stage: str, size: int = 1000, finished: bool = True, **more: Any) -> Path:
-    """The folder of a stage that was kept, with ``size`` bytes of weights."""
-    folder = output_dir / stage
+    """The folder of a stage that was kept, with ``size`` bytes of weights; its digest is its name."""
+    folder = entry_of(output_dir, stage)
     folder.mkdir(parents=True)
-    about: Mapping[str, Any] = {"digest": stage, "since": "2026-01-02 03:04", "parts": {}, **more}
-    (folder / RECORD).write_text(json.dumps(about))
+    about: Mapping[str, Any] = {"digest": stage, "since": "2026-01-02 03:04", "parts": {}, "names": [stage], **more}
+    write_record(folder, about)
     (folder / "config.json").write_text("")
     (folder / "model.safetensors").write_bytes(os.urandom(size))
     if finished:
         (folder / FINISHED).write_text("")
+        finish(folder)
+    lead(output_dir, stage, stage)
     return folder

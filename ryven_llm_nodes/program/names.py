@@ -11,6 +11,8 @@ from functools import lru_cache
 
 from ryven_llm_nodes.program.runtime_source import runtime_names
 
+TAKEN = frozenset({"store"})
+"""Folders in an output folder that are no stage's; all others have a name that no step can have."""
 DEFINED = frozenset({"main", "output_dir", "pipeline", "resume", "parser", "ROOT"})
 FIXED = DEFINED | {"argparse", "Path", "torch", "os", "partial", "set_seed", "sys"}
 ARGUMENTS = frozenset({"model", "train_dataset", "eval_dataset", "reward_funcs", "reference", "peft_config", "trainer"})
@@ -20,7 +22,8 @@ ARGUMENTS = frozenset({"model", "train_dataset", "eval_dataset", "reward_funcs",
 def reserved() -> frozenset[str]:
     """The names that a script uses for itself."""
     imported = {"load_dataset", "LoraConfig", "AutoModelForCausalLM", "Dataset", "Callable"}
-    return frozenset(dir(builtins)) | frozenset(keyword.kwlist) | FIXED | ARGUMENTS | imported | runtime_names()
+    names = FIXED | ARGUMENTS | TAKEN | imported | runtime_names()
+    return frozenset(dir(builtins)) | frozenset(keyword.kwlist) | names
 
 
 def identifier(text: str, stem: str) -> str:

@@ -22,10 +22,14 @@ class Event:
 
 @dataclass(frozen=True)
 class RunStarted(Event):
-    """A run begins; ``stages`` are the names of the trainers in the order in which they will run."""
+    """A run begins; ``stages`` are the names of the trainers in the order in which they will run.
+
+    ``record`` is the folder of its record, empty where it has none, since it cannot run.
+    """
 
     stages: tuple[str, ...] = ()
     output_dir: str = ""
+    record: str = ""
 
 
 @dataclass(frozen=True)

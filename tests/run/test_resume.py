@@ -102,7 +102,7 @@ def test_a_checkpoint_of_which_an_end_is_missing_is_not_used(
     keep: float, file: str, stopped: Path, workspace: Path, tmp_path: Path
 ) -> None:
     """A disk that failed, or a copy that was broken off, leaves a file short: the checkpoint before it is used."""
-    shutil.copytree(stopped / "torn", tmp_path / "torn")
+    shutil.copytree(stopped / "torn", tmp_path / "torn", symlinks=True)
     checkpoints = tmp_path / "torn/sft/checkpoints"
     assert sorted(path.name for path in checkpoints.glob("checkpoint-*")) == [f"checkpoint-{n}" for n in (1, 2, 3, 4)]
     torn = checkpoints / "checkpoint-4" / file

@@ -24,6 +24,7 @@ TITLES: Final = ("flow", "stage", "state", "kept since", "size")
 EMPTY: Final = "Nothing is kept in {folder} yet: a stage keeps its model when it is trained (F5)."
 LOOKING: Final = "Measuring what is kept in {folder} ..."
 REUSED: Final = "Run uses it again as long as nothing it depends on changes."
+UNNAMED: Final = "Of other settings than its name leads to now; Run with those uses it again."
 RESUMED: Final = "Run goes on from its newest checkpoint, if it has one."
 IN_USE: Final = "A run is writing to {folder}; what it keeps can be deleted once it has ended"
 
@@ -39,7 +40,7 @@ class Found:
     @property
     def output_dir(self) -> Path:
         """The output folder that it lies in."""
-        return self.kept.folder.parent
+        return self.kept.output_dir
 
     @property
     def state(self) -> Cell:
@@ -54,8 +55,8 @@ class Found:
 def find_kept(outputs: Path) -> list[Found]:
     """Everything that is kept in ``outputs`` or an output folder in it."""
     stages = list(kept_below(outputs))
-    taken = {folder: is_taken(folder) for folder in {kept.folder.parent for kept in stages}}
-    return [Found(kept, _size(kept), taken[kept.folder.parent]) for kept in stages]
+    taken = {folder: is_taken(folder) for folder in {kept.output_dir for kept in stages}}
+    return [Found(kept, _size(kept), taken[kept.output_dir]) for kept in stages]
 
 
 def _size(kept: Kept) -> int | None:
@@ -133,7 +134,7 @@ class KeptWindow(QDialog):
     @staticmethod
     def _row(one: Found) -> Row:
         name, room = one.output_dir.name, "?" if one.size is None else size(one.size)
-        stage = Cell(one.kept.folder.name, "", str(one.kept.folder))
+        stage = Cell(one.kept.title, "", str(one.kept.folder) if one.kept.leading else f"{UNNAMED}\n{one.kept.folder}")
         return Row((name, stage, one.state, one.kept.since, room), enabled=not one.taken)
 
     def _enable(self) -> None:

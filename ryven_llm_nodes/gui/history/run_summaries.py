@@ -88,11 +88,11 @@ def compare(first: PastRun, second: PastRun) -> Comparison:
 
 
 def _end(run: PastRun, stage: str, about: Mapping[str, Any], metrics: Metrics) -> StageEnd:
-    seconds, folder = about.get("seconds"), about.get("folder")
+    seconds = about.get("seconds")
     took = duration(seconds) if isinstance(seconds, (int, float)) else ""
     shown = [(plot, metric_for(plot, metrics)) for plot in first_plots(metrics) if plot not in SETTINGS]
     last = ", ".join(f"{plot} {number(metrics[metric][-1][1])}" for plot, metric in shown if metric)
-    return StageEnd(stage, run.state(stage), took, last, str(run.output_dir / str(folder)) if folder else "")
+    return StageEnd(stage, run.state(stage), took, last, run.folder_of(stage))
 
 
 def _plots(stage: str, logged: Sequence[tuple[PastRun, Metrics]]) -> StagePlots:

@@ -11,7 +11,6 @@ from typing import Final
 
 from ryven_llm_nodes.run.events import Completions, Event, Listener, Progress, RunStarted, StageReused
 from ryven_llm_nodes.run.records.history import PastRun, Points, past_run
-from ryven_llm_nodes.run.records.record import RECORDS
 from ryven_llm_nodes.run.store.kept import kept_in
 
 
@@ -36,14 +35,14 @@ class WithKeptCurves:
 
     def __init__(self, listen: Listener) -> None:
         self.listen = listen
-        self._output_dir = Path()
+        self._output_dir, self._record_folder = Path(), ""
         self._begun: set[str] = set()
 
     def __call__(self, event: Event) -> None:
         """Takes an event."""
         self.listen(event)
         if isinstance(event, RunStarted):
-            self._output_dir = Path(event.output_dir)
+            self._output_dir, self._record_folder = Path(event.output_dir), event.record
         elif isinstance(event, StageReused):
             self._tell_reused(event.step)
         elif isinstance(event, Progress) and event.step not in self._begun:
@@ -59,9 +58,7 @@ class WithKeptCurves:
             self.listen(_kept(record, step, *((kept and kept.ended_at) or (last, last))))
 
     def _record(self) -> PastRun | None:
-        # by its own time, not by its name, which is older than the one before when clocks are put back
-        newest = max(self._output_dir.glob(f"{RECORDS}/*/"), key=lambda folder: folder.stat().st_ctime, default=None)
-        return past_run(newest) if newest else None
+        return past_run(Path(self._record_folder)) if self._record_folder else None
 
 
 def _kept(record: PastRun, step: str, done: int, total: int) -> KeptCurves:

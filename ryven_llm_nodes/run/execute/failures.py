@@ -9,7 +9,7 @@ from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.examine.broken_data import broken_data
 from ryven_llm_nodes.run.execute.refusals import refusal
 from ryven_llm_nodes.run.loaded import LoadedProgram
-from ryven_llm_nodes.run.store.kept import newest_step
+from ryven_llm_nodes.run.store.kept import lacks, newest_step
 from ryven_llm_nodes.system.causes import describe
 
 
@@ -45,8 +45,8 @@ def _gone(step: Step, program: Program, output_dir: Path) -> str | None:
     names = [step.name, *(wire.step for wire in step.wires.values())]
     for owner in (program.graph.by_name[name] for name in names):
         folder = output_dir / owner.name
-        kept = folder.is_dir() if owner is step else any(folder.glob("*.safetensors"))
-        if owner.node.is_stage and not kept:
+        gone = not folder.is_dir() if owner is step else lacks(folder)
+        if owner.node.is_stage and gone:
             whose = "its folder" if owner is step else f"the model of {owner.label}"
             return f"{whose} is gone, deleted while this ran: {folder}."
     return None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,12 @@ from ryven_llm_nodes.run.examine.preflight import preflight
 from ryven_llm_nodes.run.execute.failures import stage_error
 from ryven_llm_nodes.run.library_warnings import about, hearing
 from ryven_llm_nodes.run.loaded import LoadedProgram
-from ryven_llm_nodes.run.records.record import Record, carries, carry_flow, forget_flow
+from ryven_llm_nodes.run.records.carrying import carries, carry_flow, forget_flow
+from ryven_llm_nodes.run.records.record import Record
 from ryven_llm_nodes.run.rewards.watched import recording
 from ryven_llm_nodes.run.store.alone import alone_in
-from ryven_llm_nodes.run.store.kept import decide, ending, prepare
 from ryven_llm_nodes.run.store.keys import Key, keys_of
+from ryven_llm_nodes.run.store.output import Output
 from ryven_llm_nodes.system.causes import forget
 from ryven_llm_nodes.system.files import write_whole
 
@@ -97,10 +100,8 @@ class _Run:
 
     def execute(self) -> Outcome:
         started = time.monotonic()
-        stages = tuple(step.name for step in self.program.steps if step.node.is_stage)
-        self.listen(RunStarted("", stages, str(self.output_dir)))
         try:
-            with alone_in(self.output_dir), Record(self.program, self.output_dir, self.listen) as self.record:
+            with self._recorded():
                 self._run()
         except LLMNodesError as error:
             self.outcome.status, self.outcome.error = "failed", error
@@ -111,7 +112,22 @@ class _Run:
         self.listen(RunFinished("", self.outcome.status, models, self.outcome.seconds))
         return self.outcome
 
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """Inside, this run has its folder alone, and a record; says that it has begun, also where it cannot."""
+        stages = tuple(step.name for step in self.program.steps if step.node.is_stage)
+        began = RunStarted("", stages, str(self.output_dir))
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(alone_in(self.output_dir))
+                self.record = stack.enter_context(Record(self.program, self.output_dir, self.listen))
+                began = replace(began, record=str(self.record.folder))
+            finally:
+                self.listen(began)
+            yield
+
     def _run(self) -> None:
+        self.store = Output(self.output_dir, lambda text: self.tell(Log("", text)))
         self.tell(Log("", "loading torch, transformers and TRL"))
         prepared, hear = prepared_environment(), hearing(self.tell)
         with prepared, LoadedProgram(self.program, self.output_dir) as loaded, hear:
@@ -158,7 +174,7 @@ class _Run:
         if folder:
             self.outcome.models[step.name] = Path(folder)
         if is_saved:
-            carry_flow(self.program, step, Path(folder), self._key(step))
+            carry_flow(self.program, step, Path(folder), self._key(step), is_saved=True)
         self.tell(StageFinished(step.name, folder, time.monotonic() - started))
 
     def _watched(self, step: Step, loaded: LoadedProgram) -> Any:
@@ -178,6 +194,8 @@ class _Run:
                 recording(self.program, loaded, step, self.tell, self.cancel.event),
             ):
                 value = loaded.run(step.name)
+            if step.node.is_stage:
+                self.store.finish(step.name)
         except Cancelled as cancelled:
             forget(cancelled)
             raise
@@ -194,7 +212,7 @@ class _Run:
 
     def _key(self, step: Step) -> Key:
         """What ``step`` depends on, those before it as they have ended by now."""
-        return keys_of(self.program, lambda name, key: ending(self.output_dir / name, key))[step.name]
+        return keys_of(self.program, self.store.ending)[step.name]
 
     def _target(self, step: Step) -> Path:
         """Where a step writes to that its user chose a place for."""
@@ -206,6 +224,7 @@ class _Run:
         """Whether what ``step`` would write lies there already; says so."""
         folder = self._target(step)
         if self.fresh or not carries(folder, self._key(step)):
+            self.store.free(folder)
             forget_flow(folder)
             return False
         self.tell(StageReused(step.name, str(folder), "it is saved there already"))
@@ -214,13 +233,14 @@ class _Run:
     def _is_to_train(self, step: Step) -> bool:
         """Decides what to do with a trainer, says so, and makes its folder ready."""
         folder, key = self.output_dir / step.name, self._key(step)
-        decision = decide(folder, key, self.fresh)
+        decision = self.store.decide(step.name, key, self.fresh)
+        if decision.action != "reuse" and decision.reason:
+            self.tell(Log(step.name, f"{step.name}: {decision.reason}"))
+        self.store.begin(step.name, key, decision, self.record.folder.name)
+        self.record.add_key(step, key)
         if decision.action == "reuse":
             self.tell(StageReused(step.name, str(folder), decision.reason))
             return False
-        if decision.reason:
-            self.tell(Log(step.name, f"{step.name}: {decision.reason}"))
-        prepare(folder, key, decision, self.record.folder.name)
         carry_flow(self.program, step, folder, key)
         return True
 

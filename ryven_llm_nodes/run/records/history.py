@@ -14,6 +14,7 @@ from ryven_llm_nodes.errors import UsageError, shown, suggestion
 from ryven_llm_nodes.program import Graph, read_flow
 from ryven_llm_nodes.run.records.record import RECORDS, SUMMARY, read_lines
 from ryven_llm_nodes.run.store.alone import is_taken
+from ryven_llm_nodes.run.store.links import entry_name, entry_of
 
 Points: TypeAlias = list[tuple[int, float]]
 """A curve: optimizer steps and values."""
@@ -81,6 +82,15 @@ class PastRun:
         state = self.status if state == "running" else state
         done, total = _number(about.get("done")), _number(about.get("total"))
         return f"{state} ({done:.0f} of {total:.0f})" if done is not None and total and done < total else state
+
+    def folder_of(self, stage: str) -> str:
+        """Where the model of a stage lies: under its name, or under its key where that leads to another one by now."""
+        about = self.stages.get(stage, {})
+        if not about.get("folder"):
+            return ""
+        named, digest = self.output_dir / str(about["folder"]), str(about.get("digest", ""))
+        entry = entry_of(self.output_dir, digest)
+        return str(entry if digest and entry_name(named) != entry.name and entry.is_dir() else named)
 
     @property
     def machine(self) -> dict[str, str]:

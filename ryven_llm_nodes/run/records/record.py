@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ryven_llm_nodes.errors import Cancelled, LLMNodesError, UsageError, one_line
 from ryven_llm_nodes.program import Program, Step
-from ryven_llm_nodes.program.carried import CARRIED_FILE, COPY
+from ryven_llm_nodes.program.carried import CARRIED_FILE
 from ryven_llm_nodes.program.project import project_of, write_project
 from ryven_llm_nodes.run.events import (
     Completions,
@@ -42,9 +42,6 @@ RECORDS: Final = "run-records"
 
 SUMMARY: Final = "run.json"
 SCRIPT: Final = "script.py"
-MADE_WITH: Final = "key"
-"""Where the flow that a model carries tells the key of the step that saved it."""
-
 LARGEST_FILE: Final = 256 * 2**20
 """Bytes of samples that are kept of one stage."""
 
@@ -110,6 +107,10 @@ class Record:
             noted |= {"rows": len(data), "columns": list(data.column_names)}
             noted["files"] |= _hub_files(data)
         self.summary["data"][step.name] = noted
+
+    def add_key(self, step: Step, key: Key) -> None:
+        """Notes what a stage is kept by: its folder is ``store/`` and the first 16 digits, wherever its name leads."""
+        self._safely(lambda: self._note(step.name, digest=key.digest))
 
     def take(self, event: Event) -> None:
         """Writes what an event says."""
@@ -236,33 +237,6 @@ def in_batches(lines: Iterable[dict[str, Any]], size: int = 1000) -> Iterator[li
 
 def _step(line: Mapping[str, Any]) -> int:
     return line["step"] if isinstance(line.get("step"), int) else 0
-
-
-def carry_flow(program: Program, step: Step, folder: Path, key: Key) -> None:
-    """Writes the flow that makes the model of ``step``, which has ``key``, into its ``folder``. Raises UsageError."""
-    if (folder / CARRIED_FILE).exists() and _carried(folder).get(COPY) is not True:
-        return  # somebody's own work, beside which the model is saved
-    flow = project_of(program.graph.upstream([step.name]), folder)
-    write_project({**flow, MADE_WITH: key.digest}, folder / CARRIED_FILE)
-
-
-def carries(folder: Path, key: Key) -> bool:
-    """Whether ``folder`` holds a model that was saved there by a step of ``key``."""
-    return _carried(folder).get(MADE_WITH) == key.digest and (folder / "config.json").is_file()
-
-
-def forget_flow(folder: Path) -> None:
-    """Removes the flow of the model in ``folder``, which is about to be written over."""
-    if MADE_WITH in _carried(folder):
-        (folder / CARRIED_FILE).unlink()
-
-
-def _carried(folder: Path) -> Mapping[str, Any]:
-    try:
-        flow = json.loads((folder / CARRIED_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return flow if isinstance(flow, dict) else {}
 
 
 def _now() -> datetime:

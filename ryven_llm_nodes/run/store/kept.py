@@ -1,4 +1,4 @@
-"""What earlier runs have left in an output folder, and whether it can be used again."""
+"""What earlier runs have left in an output folder: each stage in a folder of its own, with a record that says whose."""
 
 from __future__ import annotations
 
@@ -7,39 +7,77 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.run.store.alone import is_taken
-from ryven_llm_nodes.run.store.inputs import FINISHED, RECORD
+from ryven_llm_nodes.run.store.inputs import CHECKPOINTS, FINISHED, RECORD
 from ryven_llm_nodes.run.store.keys import Key
+from ryven_llm_nodes.run.store.links import LENGTH, STORE, entry_name, names_in
+from ryven_llm_nodes.run.store.manifest import Manifest, damage_to, from_json, missing_from, to_json
 from ryven_llm_nodes.system.files import write_whole
 
 __all__ = ["FINISHED", "RECORD"]
 
+UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
+"""What reading a record raises where there is none, or a damaged one."""
+
 
 @dataclass(frozen=True)
 class Kept:
-    """A stage's folder as it was left: the parts of its key, when it was begun, and whether it was finished."""
+    """A stage's folder as it was left: the parts of its key, when it was begun, and the files that make it whole."""
 
     folder: Path
     parts: Mapping[str, Any]
     digest: str
     since: str
-    finished: bool
+    manifest: Manifest | None = None
+    """What the stage has left, once it was finished."""
+    damage: str = ""
+    """What of that is not as it was left, in words."""
     ended_at: tuple[int, int] | None = None
     """The step at which training was ended early and the model kept, and how many there were to be."""
     records: tuple[str, ...] = ()
     """The records of the runs that trained it, newest last: several where it went on."""
+    names: tuple[str, ...] = ()
+    """What the stage was called, newest last; none where a version before the store has kept it."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether all that the stage makes is there, as it was left."""
+        return bool(self.manifest) and not self.damage
 
     @property
     def state(self) -> str:
-        """In words: finished, stopped, or ended early and kept."""
-        if not self.finished:
+        """In words: finished, stopped, damaged, or ended early and kept."""
+        if not self.manifest:
             return "stopped"
+        if self.damage:
+            return "damaged"
         return f"ended at step {self.ended_at[0]} of {self.ended_at[1]}" if self.ended_at else "finished"
+
+    @property
+    def is_in_store(self) -> bool:
+        """Whether it lies under its key, and not under its name, as where there are no symbolic links."""
+        return self.folder.parent.name == STORE and self.folder.name == self.digest[:LENGTH]
+
+    @property
+    def output_dir(self) -> Path:
+        """The output folder that it lies in."""
+        return self.folder.parent.parent if self.is_in_store else self.folder.parent
+
+    @property
+    def leading(self) -> list[str]:
+        """The names in the output folder that lead to it."""
+        if not self.is_in_store:
+            return [self.folder.name]
+        return [name for name, entry in names_in(self.output_dir) if entry == self.folder.name]
+
+    @property
+    def title(self) -> str:
+        """The names that lead to it; where none does any more, the one that it had: ``sft (earlier)``."""
+        return ", ".join(self.leading) or f"{self.names[-1] if self.names else self.folder.name} (earlier)"
 
     @property
     def size(self) -> int:
@@ -51,12 +89,16 @@ class Kept:
         return total
 
     def delete(self) -> None:
-        """Removes the stage's folder with all that it holds. Raises UsageError where that cannot be."""
-        if is_taken(self.folder.parent):
-            what = f"a run is writing to {self.folder.parent} just now"
-            raise UsageError(f"{what}; delete {self.folder.name} after its end.")
+        """Removes the stage's folder with all that it holds, and its names. Raises UsageError where that cannot be."""
+        if is_taken(self.output_dir):
+            what = f"a run is writing to {self.output_dir} just now"
+            raise UsageError(f"{what}; delete {self.title} after its end.")
         try:
-            shutil.rmtree(self.folder)
+            for name in self.leading if self.is_in_store else ():
+                (self.output_dir / name).unlink()
+            shutil.rmtree(self.folder.resolve(strict=True))
+            if self.folder.is_symlink():
+                self.folder.unlink()
         except OSError as error:
             raise UsageError(f"cannot delete {self.folder}: {error.strerror}.") from error
 
@@ -64,22 +106,72 @@ class Kept:
 def kept_in(folder: Path) -> Kept | None:
     """What is recorded in a stage's ``folder``, or None where nothing is, or nothing readable."""
     try:
-        record = dict(json.loads((folder / RECORD).read_text(encoding="utf-8")))
-        finished = (folder / FINISHED).is_file() and any(folder.glob("*.safetensors"))
+        record = read_record(folder)
         early = record.get("ended at")
-        ended_at = (int(early[0]), int(early[1])) if early else None
-        records = tuple(map(str, record.get("records", ())))
-        parts, digest, since = dict(record["parts"]), str(record["digest"]), str(record["since"])
-        return Kept(folder, parts, digest, since, finished, ended_at, records)
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        manifest = from_json(record["files"]) if "files" in record else None
+        return Kept(
+            folder,
+            dict(record["parts"]),
+            str(record["digest"]),
+            str(record["since"]),
+            manifest,
+            damage_to(folder, manifest) if manifest else "",
+            (int(early[0]), int(early[1])) if early else None,
+            *(tuple(map(str, record.get(name, ()))) for name in ("records", "names")),
+        )
+    except UNREADABLE:
         return None
 
 
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record in a stage's ``folder``. Raises OSError, ValueError or TypeError where there is none to be read."""
+    return dict(json.loads((folder / RECORD).read_text(encoding="utf-8")))
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Writes the record of a stage into its ``folder``. Raises UsageError where it cannot be written."""
+    write_whole(folder / RECORD, json.dumps(record, indent=2, sort_keys=True, default=repr) + "\n")
+
+
+def note_manifest(folder: Path, manifest: Manifest) -> None:
+    """Notes what the stage in ``folder`` has left: from here on it is finished."""
+    write_record(folder, read_record(folder) | {"files": to_json(manifest)})
+
+
+def note_end(folder: Path, step: int, total: int) -> None:
+    """Notes in ``folder`` that its stage is ended early, at ``step`` of ``total``, before its model is saved."""
+    write_record(folder, read_record(folder) | {"ended at": [step, total]})
+
+
+def ending(folder: Path, key: Key) -> str:
+    """How the training of ``key`` ended in ``folder``, where it was ended early; else nothing."""
+    kept = kept_in(folder)
+    return f"@{kept.ended_at[0]}" if kept and kept.ended_at and kept.digest == key.digest else ""
+
+
+def newest_step(folder: Path) -> int:
+    """The step of the newest checkpoint in a stage's ``folder``; 0 where there is none."""
+    names = (path.name.partition("-")[2] for path in (folder / CHECKPOINTS).glob("checkpoint-*"))
+    return max((int(number) for number in names if number.isdecimal()), default=0)
+
+
+def lacks(folder: Path) -> bool:
+    """Whether something of a finished stage's ``folder`` is gone. Reads nothing but its record."""
+    try:
+        return bool(missing_from(folder, from_json(read_record(folder)["files"])))
+    except UNREADABLE:
+        return True
+
+
+# All that is kept
+
+
 def all_kept(output_dir: Path) -> Iterator[Kept]:
-    """Every stage that is kept below ``output_dir``."""
-    for record in sorted(output_dir.glob(f"*/{RECORD}")):
-        if (kept := kept_in(record.parent)) is not None:
-            yield kept
+    """Every stage that is kept in ``output_dir``, under its key or under its name, by name and age."""
+    records = [*output_dir.glob(f"{STORE}/*/{RECORD}"), *output_dir.glob(f"*/{RECORD}")]
+    folders = [record.parent for record in records if not entry_name(record.parent)]
+    found = [kept for folder in folders if (kept := kept_in(folder)) is not None and kept.output_dir == output_dir]
+    yield from sorted(found, key=lambda kept: (kept.title, kept.since))
 
 
 def kept_below(folder: Path) -> Iterator[Kept]:
@@ -97,74 +189,3 @@ def delete_all(items: Iterable[Any]) -> list[str]:
         except UsageError as error:
             failures.append(str(error))
     return failures
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What to do with a stage: ``reuse`` its folder, ``resume`` from its newest checkpoint, or ``train`` it anew.
-
-    ``reason`` says why, in words for the user; it is empty for a stage that is simply new.
-    """
-
-    action: str
-    reason: str = ""
-
-
-def decide(folder: Path, key: Key, fresh: bool) -> Decision:
-    """What to do with the stage of ``key`` in ``folder``."""
-    kept = None if fresh else kept_in(folder)
-    if kept is None:
-        return Decision("train")
-    if kept.digest == key.digest:
-        if kept.finished:
-            return Decision("reuse", _why(kept))
-        return Decision("resume", "goes on where it was stopped") if newest_step(folder) else Decision("train")
-    if key.first_part is not None and key.first_part.digest == kept.digest and newest_step(folder):
-        return Decision("resume", "goes on from what is kept of it without extra_steps")
-    return Decision("train", key.why_anew(kept.parts))
-
-
-def _why(kept: Kept) -> str:
-    if kept.ended_at is None:
-        return f"nothing it depends on changed since {kept.since}"
-    step, total = kept.ended_at
-    early = f"kept on {kept.since}, when it was ended at step {step} of {total}"
-    return f"{early}; --fresh, or Run Afresh, trains it in full"
-
-
-def ending(folder: Path, key: Key) -> str:
-    """How the training of ``key`` ended in ``folder``, where it was ended early; else nothing."""
-    kept = kept_in(folder)
-    return f"@{kept.ended_at[0]}" if kept and kept.ended_at and kept.digest == key.digest else ""
-
-
-def note_end(folder: Path, step: int, total: int) -> None:
-    """Notes in ``folder`` that its stage is ended early, at ``step`` of ``total``, before its model is saved."""
-    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    _write_record(folder, record | {"ended at": [step, total]})
-
-
-def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    write_whole(folder / RECORD, json.dumps(record, indent=2, sort_keys=True, default=repr) + "\n")
-
-
-def newest_step(folder: Path) -> int:
-    """The step of the newest checkpoint in a stage's ``folder``; 0 where there is none."""
-    names = (path.name.partition("-")[2] for path in (folder / "checkpoints").glob("checkpoint-*"))
-    return max((int(number) for number in names if number.isdecimal()), default=0)
-
-
-def prepare(folder: Path, key: Key, decision: Decision, record: str = "") -> None:
-    """Makes ``folder`` ready for what was decided, and notes the key that it will belong to, and the run's ``record``.
-
-    Raises UsageError where the folder cannot be written.
-    """
-    if decision.action == "reuse":
-        return
-    (folder / FINISHED).unlink(missing_ok=True)
-    if decision.action == "train":
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
-    before = kept_in(folder) if decision.action == "resume" else None
-    records = [*(before.records if before else ()), *([record] if record else [])]
-    _write_record(folder, {"digest": key.digest, "since": since, "parts": key.parts, "records": records})

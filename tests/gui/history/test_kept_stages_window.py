@@ -61,6 +61,16 @@ def test_states_and_sizes(outputs: Path, show: Callable[[], KeptWindow]) -> None
     assert window.all_button.isEnabled()
 
 
+def test_of_earlier_settings_there_is_the_name_that_it_had(outputs: Path, show: Callable[[], KeptWindow]) -> None:
+    records.keep(outputs / "one", "older", names=["sft"])
+    records.keep(outputs / "one", "newer", names=["sft"])
+    (outputs / "one/older").unlink()
+    (outputs / "one/newer").rename(outputs / "one/sft")
+    window = show()
+    assert [row[1] for row in rows(window)] == ["sft", "sft (earlier)"]
+    assert "Run with those uses it again" in window.table.item(1, 1).toolTip()
+
+
 def test_where_nothing_is_kept_it_says_so(outputs: Path, qtbot: Any) -> None:
     window = KeptWindow(outputs)
     qtbot.addWidget(window)
@@ -75,7 +85,7 @@ def test_only_what_is_chosen_is_deleted(
     for stage in ("sft", "ppo", "dpo"):
         records.keep(outputs / "one", stage, 1_000_000)
     window = show()
-    window.table.choose(str(outputs / "one" / "sft"), str(outputs / "one" / "dpo"))
+    window.table.choose(*(str(outputs / "one" / "store" / stage) for stage in ("sft", "dpo")))
     assert window.selected_button.isEnabled()
     qtbot.keyClick(window.table, Qt.Key.Key_Delete)
     assert asked[0].startswith("Delete 2 kept models, 2.0 MB?")
@@ -104,7 +114,7 @@ def test_what_a_run_is_using_stays(outputs: Path, show: Callable[[], KeptWindow]
         assert rows(window)[0][:3] == ["busy", "sft", "in use by a run"]
         assert str(outputs / "busy") in window.note.text()
         window.table.selectAll()
-        assert window.table.chosen_keys() == [str(outputs / "free" / "dpo")]
+        assert window.table.chosen_keys() == [str(outputs / "free" / "store" / "dpo")]
         window.all_button.click()
         assert asked[0].startswith("Delete 1 kept model,")
         qtbot.waitUntil(lambda: left(outputs) == ["sft"])

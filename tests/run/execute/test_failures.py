@@ -630,12 +630,14 @@ class TestAFolderThatIsDeletedAmidARun:
         )
         assert goes_on(pair, tmp_path / "out", "dpo", whole_pair) == 0
 
-    @pytest.mark.parametrize("name", ["sft", "sft/model.safetensors"])
-    def test_the_model_of_the_stage_before(self, name: str, pair: Program, whole_pair: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("what", ["its name", "its folder", "its weights"])
+    def test_the_model_of_the_stage_before(self, what: str, pair: Program, whole_pair: Path, tmp_path: Path) -> None:
         def delete(event: Event) -> None:
             if isinstance(event, StageFinished) and event.step == "sft":
-                path = tmp_path / name
-                path.unlink() if path.is_file() else shutil.rmtree(path)
+                if what == "its folder":
+                    shutil.rmtree((tmp_path / "sft").resolve())
+                else:
+                    (tmp_path / ("sft" if what == "its name" else "sft/model.safetensors")).unlink()
 
         outcome = run_program(pair, tmp_path, delete)
         assert str(outcome.error) == (
@@ -647,7 +649,7 @@ class TestAFolderThatIsDeletedAmidARun:
 
     def test_a_model_that_nobody_needs_any_more_is_said_to_be_gone(self, pair: Program, tmp_path: Path) -> None:
         events: list[Event] = []
-        delete = at("dpo", 1, lambda: shutil.rmtree(tmp_path / "sft"))
+        delete = at("dpo", 1, lambda: shutil.rmtree((tmp_path / "sft").resolve()))
         outcome = run_program(pair, tmp_path, lambda event: (events.append(event), delete(event)))
         assert list(outcome.models) == ["dpo"]
         lost = [event.text for event in events if isinstance(event, Log) and event.step == "sft"]
@@ -655,7 +657,7 @@ class TestAFolderThatIsDeletedAmidARun:
 
     def test_a_finished_stage_between_two_runs(self, pair: Program, whole_pair: Path, tmp_path: Path) -> None:
         assert run_program(pair, tmp_path).error is None
-        shutil.rmtree(tmp_path / "sft")
+        shutil.rmtree((tmp_path / "sft").resolve())
         events: list[Event] = []
         assert run_program(pair, tmp_path, events.append).error is None
         assert [event.step for event in events if isinstance(event, StageReused)] == ["dpo"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -109,6 +110,24 @@ class TestSaveModel:
         (model / "flow.json").unlink()
         assert self.folder_of(work, tmp_path, model) == ["sft"]
         assert read_flow(model).steps
+
+    def test_what_is_not_as_it_was_saved_is_saved_again(self, work: Path, tmp_path: Path) -> None:
+        model = tmp_path / "model"
+        self.folder_of(work, tmp_path, model)
+        before = (model / "model.safetensors").read_bytes()
+        (model / "model.safetensors").unlink()
+        assert self.folder_of(work, tmp_path, model) == ["sft"]
+        assert (model / "model.safetensors").read_bytes() == before
+        (model / "notes.md").write_text("good")
+        assert self.folder_of(work, tmp_path, model) == ["sft", "final"]
+
+    def test_what_an_earlier_version_has_saved_is_not_saved_again(self, work: Path, tmp_path: Path) -> None:
+        model = tmp_path / "model"
+        self.folder_of(work, tmp_path, model)
+        flow = json.loads((model / "flow.json").read_text())
+        del flow["files"]
+        (model / "flow.json").write_text(json.dumps(flow))
+        assert self.folder_of(work, tmp_path, model) == ["sft", "final"]
 
     def test_a_flow_of_ones_own_beside_it_is_not_touched(self, work: Path, tmp_path: Path) -> None:
         mine = flows.save(flows.chain(), work / "flow.json").read_bytes()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import flows
 import pytest
+import records
 from typer.testing import CliRunner
 
 from ryven_llm_nodes.cli import app
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.run import run_program
 from ryven_llm_nodes.run.store.alone import alone_in
-from ryven_llm_nodes.run.store.kept import Decision, Kept, all_kept, decide, ending, kept_in, note_end, prepare
+from ryven_llm_nodes.run.store.decisions import Decision, decide, prepare
+from ryven_llm_nodes.run.store.decisions import finish as note_finished
+from ryven_llm_nodes.run.store.kept import Kept, all_kept, ending, kept_in, note_end
 from ryven_llm_nodes.run.store.keys import Key, keys_of
+from ryven_llm_nodes.run.store.links import lead
 
 
 @pytest.fixture
@@ -25,8 +30,9 @@ def key(data: Path) -> Key:
 def finish(folder: Path, key: Key) -> None:
     """What a stage of ``key`` leaves when it is done."""
     prepare(folder, key, Decision("train"))
-    for name in ("finished", "model.safetensors"):
+    for name in ("finished", "model.safetensors", "config.json"):
         (folder / name).write_text("{}")
+    note_finished(folder)
 
 
 def only(folder: Path) -> Kept:
@@ -44,15 +50,46 @@ class TestDeciding:
         assert decide(tmp_path, key, fresh=False).action == "reuse"
         assert decide(tmp_path, key, fresh=True) == Decision("train")
 
-    @pytest.mark.parametrize("missing", ["finished", "model.safetensors"])
-    def test_a_model_that_is_not_whole_is_not_used(self, missing: str, key: Key, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+    def test_a_model_that_is_not_whole_is_not_used(self, name: str, key: Key, tmp_path: Path) -> None:
         finish(tmp_path, key)
-        (tmp_path / missing).unlink()
+        (tmp_path / name).write_text("[]")
+        assert decide(tmp_path, key, fresh=False) == Decision("train", f"{name} is not as it was saved")
+        assert only(tmp_path).state == "damaged"
+        (tmp_path / name).write_text("{} ")
         assert decide(tmp_path, key, fresh=False).action == "train"
+        (tmp_path / name).unlink()
+        assert decide(tmp_path, key, fresh=False) == Decision("train", f"{name} is missing")
+
+    def test_what_is_as_it_was_is_used_whenever_it_was_written(self, key: Key, tmp_path: Path) -> None:
+        finish(tmp_path, key)
+        os.utime(tmp_path / "model.safetensors", (1, 1))
+        assert decide(tmp_path, key, fresh=False).action == "reuse"
+        prepare(tmp_path, key, Decision("reuse"))
+        manifest = only(tmp_path).manifest
+        assert manifest is not None
+        assert manifest["model.safetensors"].changed == 10**9, "next time it need not be read"
+
+    def test_whatever_it_leaves_is_its_own(self, key: Key, tmp_path: Path) -> None:
+        """A stage may leave a report, and no weights; and somebody may put something beside."""
+        prepare(tmp_path, key, Decision("train"))
+        (tmp_path / "report.json").write_text("{}")
+        assert not only(tmp_path).finished
+        note_finished(tmp_path)
+        (tmp_path / "notes.md").write_text("good")
+        assert only(tmp_path).state == "finished"
+        assert list(only(tmp_path).manifest or {}) == ["report.json"]
+
+    def test_the_marker_of_the_text_follows_the_manifest(self, key: Key, tmp_path: Path) -> None:
+        finish(tmp_path, key)
+        (tmp_path / "finished").unlink()
+        assert decide(tmp_path, key, fresh=False).action == "reuse"
+        prepare(tmp_path, key, Decision("reuse"))
+        assert (tmp_path / "finished").is_file()
 
     def test_stopped_with_a_checkpoint(self, key: Key, tmp_path: Path) -> None:
         prepare(tmp_path, key, Decision("train"))
-        (tmp_path / "checkpoints/checkpoint-3").mkdir(parents=True)
+        (tmp_path / "checkpoints/checkpoint-3").mkdir()
         assert decide(tmp_path, key, fresh=False) == Decision("resume", "goes on where it was stopped")
 
     def test_something_else_was_trained_here(self, key: Key, data: Path, tmp_path: Path) -> None:
@@ -102,10 +139,9 @@ class TestEndedEarly:
 
 class TestTheCommand:
     @pytest.fixture
-    def outputs(self, key: Key, tmp_path: Path) -> Path:
+    def outputs(self, tmp_path: Path) -> Path:
         for stage in ("sft", "dpo"):
-            finish(tmp_path / "outputs" / "flow" / stage, key)
-        (tmp_path / "outputs/flow/dpo/finished").unlink()
+            records.keep(tmp_path / "outputs" / "flow", stage, finished=stage == "sft")
         (tmp_path / "outputs/flow/final-model").mkdir()
         (tmp_path / "outputs/flow/final-model/config.json").write_text("{}")
         return tmp_path / "outputs"
@@ -121,7 +157,20 @@ class TestTheCommand:
     def test_clears_stages_and_nothing_else(self, outputs: Path) -> None:
         done = CliRunner().invoke(app, ["kept", str(outputs), "--clear"])
         assert "deleted 2 stages" in done.stdout
-        assert [path.name for path in (outputs / "flow").iterdir()] == ["final-model"]
+        assert sorted(path.name for path in (outputs / "flow").rglob("*")) == ["config.json", "final-model", "store"]
+
+    def test_what_no_name_leads_to_has_the_one_that_it_had(
+        self, outputs: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(outputs.parent)
+        (outputs / "flow/sft").unlink()
+        lead(outputs / "flow", "second", "dpo")
+        lines = CliRunner().invoke(app, ["kept", "outputs"]).stdout
+        assert "outputs/flow/dpo, second " in lines
+        assert "outputs/flow/sft (earlier) " in lines
+        CliRunner().invoke(app, ["kept", str(outputs), "--clear"])
+        assert list((outputs / "flow/store").iterdir()) == []
+        assert not os.path.lexists(outputs / "flow/second")
 
     def test_not_while_a_run_writes_there(self, outputs: Path) -> None:
         with alone_in(outputs / "flow"):
@@ -136,6 +185,6 @@ class TestTheCommand:
         assert kept.state == "finished"
         assert kept.size > (tmp_path / "sft/model.safetensors").stat().st_size
         kept.delete()
-        assert not (tmp_path / "sft").exists()
+        assert not os.path.lexists(tmp_path / "sft")
         with pytest.raises(UsageError, match="cannot delete"):
             kept.delete()

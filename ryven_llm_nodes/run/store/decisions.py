@@ -1,0 +1,164 @@
+"""What to do with a stage: use what is kept of it, go on from a checkpoint, or train it anew."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from ryven_llm_nodes.run.store.inputs import CHECKPOINTS, FINISHED
+from ryven_llm_nodes.run.store.kept import Kept, kept_in, newest_step, note_manifest, read_record, write_record
+from ryven_llm_nodes.run.store.keys import Key
+from ryven_llm_nodes.run.store.manifest import manifest_of, with_times_of
+from ryven_llm_nodes.system.files import write_whole
+
+OWNER: Final = ".key"
+"""Among the checkpoints: the digest of the key that they belong to.
+
+A script that is run into the folder of a run removes the checkpoints before it begins, and this with them: what it then
+writes is not taken for what the key says. Run with ``--resume`` it goes on from them, and leaves this.
+"""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do with a stage: ``reuse`` its folder, ``resume`` from its newest checkpoint, or ``train`` it anew.
+
+    ``reason`` says why, in words for the user; it is empty for a stage that is simply new. ``source`` is the folder
+    whose checkpoints are gone on from, where that is another one.
+    """
+
+    action: str
+    reason: str = ""
+    source: Path | None = None
+
+
+def decide(folder: Path, key: Key, fresh: bool, before: Kept | None = None, first_part: Path | None = None) -> Decision:
+    """What to do with the stage of ``key`` in ``folder``.
+
+    ``before`` is what its name has led to until now; ``first_part`` the folder of the same training without extra
+    steps. Without them, both are what is in ``folder``.
+    """
+    if fresh:
+        return Decision("train")
+    kept = kept_in(folder)
+    same = kept is not None and kept.digest == key.digest
+    if kept is not None and same and kept.finished:
+        return Decision("reuse", _why(kept))
+    if kept is not None and same and has_checkpoints(folder, key.digest):
+        damaged = f"{kept.damage}, so it goes on from its newest checkpoint"
+        return Decision("resume", damaged if kept.damage else "goes on where it was stopped")
+    source = first_part or folder
+    if key.first_part is not None and has_checkpoints(source, key.first_part.digest):
+        other = source if source != folder else None
+        return Decision("resume", "goes on from what is kept of it without extra_steps", other)
+    if kept is not None and same:
+        return Decision("train", kept.damage)
+    before = before or kept
+    return Decision("train", key.why_anew(before.parts) if before else "")
+
+
+def _why(kept: Kept) -> str:
+    if kept.ended_at is None:
+        return f"nothing it depends on changed since {kept.since}"
+    step, total = kept.ended_at
+    early = f"kept on {kept.since}, when it was ended at step {step} of {total}"
+    return f"{early}; --fresh, or Run Afresh, trains it in full"
+
+
+def has_checkpoints(folder: Path, digest: str) -> bool:
+    """Whether there are checkpoints in ``folder`` of the stage whose key has ``digest``."""
+    return newest_step(folder) > 0 and owner_of(folder) == digest
+
+
+def owner_of(folder: Path) -> str:
+    """The digest of the key that the checkpoints in ``folder`` belong to; empty where nobody knows."""
+    try:
+        return (folder / CHECKPOINTS / OWNER).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def own(folder: Path, digest: str) -> None:
+    """Notes that the checkpoints in ``folder`` belong to the key with ``digest``. Raises UsageError."""
+    write_whole(folder / CHECKPOINTS / OWNER, f"{digest}\n")
+
+
+def prepare(folder: Path, key: Key, decision: Decision, record: str = "", name: str = "") -> None:
+    """Makes ``folder`` ready for what was decided, and notes the key that it will belong to, and the run's ``record``.
+
+    ``name`` is what the stage is called. Raises UsageError where the folder cannot be written.
+    """
+    if decision.action == "reuse":
+        _confirm(folder, name)
+        return
+    before = kept_in(decision.source or folder)
+    (folder / FINISHED).unlink(missing_ok=True)
+    if decision.action == "train":
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+    earlier = before.records if before and decision.action == "resume" else ()
+    records, names = [*earlier, *([record] if record else [])], _named(kept_in(folder), name)
+    about = {"digest": key.digest, "since": since, "parts": key.parts, "records": records, "names": names}
+    write_record(folder, about)
+    if decision.source:
+        _take_over(decision.source, folder)
+    own(folder, key.digest)
+
+
+def _named(kept: Kept | None, name: str) -> list[str]:
+    """What a stage was called and now is; the newest last."""
+    return [*(old for old in (kept.names if kept else ()) if old != name), *([name] if name else [])]
+
+
+def _confirm(folder: Path, name: str) -> None:
+    """Makes what is finished be so for the text as well, and for a copy of the folder in which times have changed."""
+    kept = kept_in(folder)
+    if kept is None or not kept.manifest:
+        return
+    (folder / FINISHED).touch()
+    if (now := with_times_of(folder, kept.manifest)) != kept.manifest:
+        note_manifest(folder, now)
+    if name and kept.names[-1:] != (name,):
+        write_record(folder, read_record(folder) | {"names": _named(kept, name)})
+
+
+def _take_over(source: Path, folder: Path) -> None:
+    """Gives ``folder`` the checkpoints and the metrics in ``source``, which keeps them; all of them or none."""
+    unfinished = folder / f"{CHECKPOINTS}.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.copytree(source / CHECKPOINTS, unfinished, copy_function=_link_or_copy, symlinks=True)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    os.replace(unfinished, folder / CHECKPOINTS)
+    with suppress(FileNotFoundError):
+        shutil.copyfile(source / "metrics.jsonl", folder / "metrics.jsonl")
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """A file of a checkpoint is never written to again, so a second name for it will do, where that can be had."""
+    if Path(source).parent.name.startswith("checkpoint-"):
+        with suppress(OSError):
+            os.link(source, target)
+            return
+    shutil.copy2(source, target)
+
+
+def finish(folder: Path) -> None:
+    """Notes what the stage in ``folder`` has left, all of which is on the disk: from here on it is finished."""
+    note_manifest(folder, manifest_of(folder))
+
+
+def finish_late(folder: Path, key: Key) -> None:
+    """Finishes a stage of ``key`` that has saved all it makes, when nobody was left to note it.
+
+    So it is where a run was killed right after, or a script with ``--resume`` has made up for the rest.
+    """
+    kept = kept_in(folder)
+    if kept is None or kept.digest != key.digest or kept.manifest is not None:
+        return
+    if (folder / FINISHED).is_file() and owner_of(folder) == key.digest:
+        finish(folder)

@@ -1,0 +1,78 @@
+"""The stages of one output folder, for the run that has it alone: where each lies, and what becomes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ryven_llm_nodes.errors import UsageError
+from ryven_llm_nodes.run.store.decisions import Decision, decide, finish, finish_late, prepare
+from ryven_llm_nodes.run.store.kept import ending, kept_in
+from ryven_llm_nodes.run.store.keys import Key
+from ryven_llm_nodes.run.store.links import entry_name, entry_of, lead, mend_names, why_no_links
+from ryven_llm_nodes.run.store.migration import Say, adopt_all, migrate
+
+
+class Output:
+    """Keeps each stage under its key, in ``store``; its name is a link there, to which its text writes.
+
+    Where no links can be made, a stage lies under its name, and what was there before is written over.
+    """
+
+    def __init__(self, output_dir: Path, say: Say) -> None:
+        self.folder, self.say = output_dir, say
+        self._trained: set[str] = set()
+        try:
+            self.has_links = self._is_linked()
+            if self.has_links:
+                mend_names(output_dir)
+                migrate(output_dir, say)
+            else:
+                adopt_all(output_dir)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _is_linked(self) -> bool:
+        if reason := why_no_links(self.folder):
+            text = "so each stage's folder holds its latest model alone, and another setting is trained over it"
+            self.say(f"{self.folder} takes no symbolic links ({reason}), {text}")
+        return not reason
+
+    def _unwritable(self, error: OSError) -> UsageError:
+        place = error.filename or self.folder
+        return UsageError(f"cannot write to {place}: {error.strerror}; choose another --output-dir.")
+
+    def place_of(self, step: str, key: Key) -> Path:
+        """The folder of the stage ``step`` that has ``key``."""
+        return entry_of(self.folder, key.digest) if self.has_links else self.folder / step
+
+    def ending(self, step: str, key: Key) -> str:
+        """How the training of ``key`` ended, where it was ended early; else nothing."""
+        return ending(self.place_of(step, key), key)
+
+    def decide(self, step: str, key: Key, fresh: bool) -> Decision:
+        """What to do with the stage ``step``. What this run has trained already is trained once, ``fresh`` or not."""
+        place = self.place_of(step, key)
+        finish_late(place, key)
+        first_part = self.place_of(step, key.first_part) if key.first_part else None
+        is_fresh = fresh and key.digest not in self._trained
+        return decide(place, key, is_fresh, kept_in(self.folder / step), first_part)
+
+    def begin(self, step: str, key: Key, decision: Decision, record: str) -> None:
+        """Makes the stage's folder ready for what was decided, and its name lead there. Raises UsageError."""
+        place = self.place_of(step, key)
+        try:
+            prepare(place, key, decision, record, step)
+            if self.has_links and (moved := lead(self.folder, step, key.digest)):
+                self.say(f"{step}: what had this name in {self.folder}, and no run has kept, is now {moved.name}")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._trained.add(key.digest)
+
+    def finish(self, step: str) -> None:
+        """Notes that the stage ``step`` is finished."""
+        finish(self.folder / step)
+
+    def free(self, place: Path) -> None:
+        """Takes a name from the store that something else is about to be written to, as Save Model does."""
+        if place.parent == self.folder and entry_name(place):
+            place.unlink()
