@@ -1,6 +1,8 @@
 """Runs the stages of a pipeline, each in a folder of its own, and goes on where an earlier run stopped."""
 
 import argparse
+import ast
+import dataclasses
 import typing
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -8,7 +10,7 @@ from pathlib import Path
 
 from accelerate import PartialState
 from accelerate.utils import set_seed
-from transformers import HfArgumentParser, Trainer, TrainingArguments
+from transformers import Trainer, TrainingArguments
 
 from .checkpoints import WholeCheckpoints, finish_stage, is_finished, newest_checkpoint, start_over
 from .stages import copy_model, release_memory, save_policy
@@ -96,24 +98,27 @@ class Pipeline:
         parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
         parser.add_argument("--stage", choices=stages, help="run this stage alone, from what those before it left")
         options, rest = parser.parse_known_args()
-        settings = {stage: changed_fields(stage, configure, rest) for stage, configure in stages.items()}
-        if rest:
-            parser.error(f"unknown: {' '.join(rest)}")
+        settings = read_settings(parser, rest, stages)
         if not options.resume:
             start_over(options.output_dir, options.stage)
         return cls(options.output_dir, options.stage, settings)
 
 
-def changed_fields(stage: str, configure: Callable[..., TrainingArguments], rest: list[str]) -> dict:
-    """Take the fields of `stage` out of the arguments `rest`, and read them as TRL's command line would."""
-    given: list[str] = []
-    mine = False
-    for word in rest[:]:
-        mine = word.startswith(f"--{stage}.") or (mine and not word.startswith("--"))
-        if mine:
-            rest.remove(word)
-            given.append(word.replace(f"--{stage}.", "--", 1) if word.startswith(f"--{stage}.") else word)
-    parser = HfArgumentParser(typing.get_type_hints(configure)["return"], prog=f"fields of {stage}")
-    read = vars(parser.parse_args(given))
-    names = {word.removeprefix("--").split("=")[0] for word in given if word.startswith("--")}
-    return {name: read[name] for name in read if name in names}
+def read_settings(parser: argparse.ArgumentParser, words: list[str], stages: Mapping[str, Callable]) -> dict[str, dict]:
+    """Read `--STAGE.FIELD VALUE` or `--STAGE.FIELD=VALUE`, Python literals or text; exit where there is no such field."""
+    settings: dict[str, dict] = {stage: {} for stage in stages}
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    for name, text in zip(words[::2], words[1::2] + [""] * (len(words) % 2), strict=True):
+        stage, _, field = name.removeprefix("--").partition(".")
+        configuration = typing.get_type_hints(stages[stage])["return"] if stage in stages else None
+        if configuration is None or field not in {known.name for known in dataclasses.fields(configuration)}:
+            parser.error(f"{name}: there is no such setting")
+        try:
+            value = ast.literal_eval({"true": "True", "false": "False", "null": "None"}.get(text, text))
+        except (ValueError, SyntaxError):
+            value = text
+        settings[stage][field] = value
+    for stage, changed in settings.items():
+        if changed:  # a value that the configuration refuses is found before anything trains
+            stages[stage](Path(), **changed)
+    return settings

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from ryven_llm_nodes.run.store.inputs import CHECKPOINTS, FINISHED
+from ryven_llm_nodes.catalogue.files import CHECKPOINTS, FINISHED
 from ryven_llm_nodes.run.store.kept import Kept, kept_in, newest_step, note_manifest, read_record, write_record
 from ryven_llm_nodes.run.store.keys import Key
 from ryven_llm_nodes.run.store.manifest import manifest_of, with_times_of

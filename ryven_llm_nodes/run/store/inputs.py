@@ -8,9 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from ryven_llm_nodes.catalogue.files import FINISHED, RECORD, File
-
-__all__ = ["FINISHED", "RECORD", "digest_of", "digests_of"]
+from ryven_llm_nodes.catalogue.files import File
 
 SETTLED_NS: Final = 2_000_000_000
 """After this time without a change, a file that changes again has another time of change, on any file system."""
