@@ -203,7 +203,7 @@ def edit(
 ) -> None:
     """Open the editor: with a flow, with a template (sft, dpo, grpo, full), or with the demo's pipeline."""
     from ryven_llm_nodes.demo.story import editor_flow
-    from ryven_llm_nodes.host.launch import edit as open_editor
+    from ryven_llm_nodes.gui.editor import edit as open_editor
 
     with _plain_errors():
         if flow is not None and template is not None:
@@ -237,7 +237,7 @@ def kept(
     clear: Annotated[bool, typer.Option("--clear", help="Delete what is listed.")] = False,
 ) -> None:
     """List what runs have kept to be used again, with sizes; or clear it."""
-    from ryven_llm_nodes.run.execute.refusals import size
+    from ryven_llm_nodes.quantities import size
     from ryven_llm_nodes.run.store.kept import kept_below
 
     with _plain_errors():
@@ -274,7 +274,7 @@ def runs(
             raise UsageError("give one RUN to look at, to open with --edit or to --delete, or two to compare.")
         console = Console(soft_wrap=True)
         if open_flow:
-            from ryven_llm_nodes.host.launch import edit as open_editor
+            from ryven_llm_nodes.gui.editor import edit as open_editor
 
             raise typer.Exit(open_editor(found[0].folder))
         if delete:

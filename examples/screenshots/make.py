@@ -22,13 +22,15 @@ from qtpy.QtCore import QItemSelectionModel
 
 from ryven_llm_nodes.catalogue import GRPO, LoadDataset, LoadModel, LoRA, RewardFunction
 from ryven_llm_nodes.demo.story import demo_flow, prepare
-from ryven_llm_nodes.gui.runs_window import RunsWindow
-from ryven_llm_nodes.host.launch import application, open_window
+from ryven_llm_nodes.gui.history.runs_window import RunsWindow
+from ryven_llm_nodes.host.launch import application
+from ryven_llm_nodes.gui.editor import open_window
 from ryven_llm_nodes.host.session import default_output_dir
 from ryven_llm_nodes.program import build
 from ryven_llm_nodes.program.project import Placement, graph_of_project, project
 from ryven_llm_nodes.run import run_program
-from ryven_llm_nodes.run.trust import foreign_code, remember
+from ryven_llm_nodes.run.trust.foreign import foreign_code
+from ryven_llm_nodes.run.trust.seen import remember
 
 Flag = QItemSelectionModel.SelectionFlag
 HERE = Path(__file__).resolve().parent
@@ -146,7 +148,7 @@ def running(folder: Path) -> None:
 
 
 def _steps(shell: Any, name: str) -> int:
-    from ryven_llm_nodes.gui.flow_state import flow_state
+    from ryven_llm_nodes.gui.state.flow_state import flow_state
 
     stage = flow_state(shell.current_flow()).model.stages.get(name)
     return stage.done if stage else 0

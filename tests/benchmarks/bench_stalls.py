@@ -77,7 +77,8 @@ def pipeline(method: str, model: Path) -> dict[str, Any]:
 
 def measure(method: str, model: Path, seconds: float) -> dict[str, float]:
     """Opens the editor, runs, and returns what the timer saw."""
-    from ryven_llm_nodes.host.launch import application, open_window
+    from ryven_llm_nodes.gui.editor import open_window
+    from ryven_llm_nodes.host.launch import application
 
     app = application()
     window = open_window(pipeline(method, model), app)
@@ -85,7 +86,7 @@ def measure(method: str, model: Path, seconds: float) -> dict[str, float]:
     shell.runs.ask = lambda items: True
     app.processEvents()
     assert shell.run()
-    from ryven_llm_nodes.gui.flow_state import flow_state
+    from ryven_llm_nodes.gui.state.flow_state import flow_state
 
     state = flow_state(shell.current_flow())
     deadline = time.monotonic() + 300

@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def collections_as_before() -> Iterator[None]:
     """Windows leave garbage collection to the main thread; other tests have no event loop for it to run in."""
     yield
-    from ryven_llm_nodes.gui.collector import main_collector
+    from ryven_llm_nodes.gui.concurrency.garbage_collection import main_collector
 
     main_collector().stop()
 
@@ -69,7 +69,7 @@ class Editor:
 
     @property
     def state(self) -> Any:
-        from ryven_llm_nodes.gui.flow_state import flow_state
+        from ryven_llm_nodes.gui.state.flow_state import flow_state
 
         return flow_state(self.flow)
 
@@ -79,7 +79,7 @@ class Editor:
 
     def place(self, kind: type, name: str = "", **params: Any) -> Any:
         """Places a node as the palette does."""
-        from ryven_llm_nodes.gui.edits import rename, set_value
+        from ryven_llm_nodes.gui.state.edits import rename, set_value
 
         self.shell.palette.chosen.emit(kind)
         node = self.flow.nodes[-1]
@@ -128,7 +128,7 @@ def open_editor(
 
     Whatever code came with it may run, unless it is not ``trusted``: then the user is asked, as ever.
     """
-    from ryven_llm_nodes.host.launch import open_window
+    from ryven_llm_nodes.gui.editor import open_window
 
     monkeypatch.chdir(tmp_path)
     windows: list[Any] = []
@@ -163,13 +163,13 @@ def start(qapp: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
     """What ``ryven-llm edit`` does before it waits; returns the shell. The current folder is a fresh one."""
     from qtpy.QtCore import QEvent
 
-    from ryven_llm_nodes.host import launch
+    from ryven_llm_nodes.gui.editor import start as start_editor
 
     monkeypatch.chdir(tmp_path)
     windows: list[Any] = []
 
     def begin(*given: Any) -> Any:
-        windows.append(launch.start(*given))
+        windows.append(start_editor(*given))
         return windows[-1].llm_shell
 
     yield begin

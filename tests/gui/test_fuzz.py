@@ -32,7 +32,8 @@ class Fuzz:
     def __init__(self, seed: int, folder: Path) -> None:
         import flows
 
-        from ryven_llm_nodes.host.launch import application, open_window
+        from ryven_llm_nodes.gui.editor import open_window
+        from ryven_llm_nodes.host.launch import application
 
         self.random = random.Random(seed)
         self.folder = folder
@@ -122,7 +123,7 @@ class Fuzz:
             self.view.connect_node_ports__cmd(self.random.choice(outs), self.random.choice(ins))
 
     def edit(self) -> None:
-        from ryven_llm_nodes.gui.edits import set_value
+        from ryven_llm_nodes.gui.state.edits import set_value
 
         if node := self.node():
             name = self.random.choice(list(node.all_parameters()))
@@ -131,13 +132,13 @@ class Fuzz:
             set_value(node, name, self.random.choice(values))
 
     def reset(self) -> None:
-        from ryven_llm_nodes.gui.edits import reset_value
+        from ryven_llm_nodes.gui.state.edits import reset_value
 
         if (node := self.node()) and node.params:
             reset_value(node, self.random.choice(list(node.params)))
 
     def rename(self) -> None:
-        from ryven_llm_nodes.gui.edits import rename
+        from ryven_llm_nodes.gui.state.edits import rename
 
         if node := self.node():
             rename(node, self.random.choice(["", "one", "two", "model", "ü b", f"n{self.random.randrange(99)}"]))

@@ -35,7 +35,8 @@ EDITOR = '''
 import faulthandler, json, os, signal, sys, threading
 from pathlib import Path
 from PySide6.QtCore import QObject, Qt, Signal
-from ryven_llm_nodes.host import launch, opening
+from ryven_llm_nodes.gui import editor
+from ryven_llm_nodes.host import opening
 
 faulthandler.register(signal.SIGUSR1, all_threads=True)
 path = Path(sys.argv[1])
@@ -46,9 +47,9 @@ def say(answer):
     os.write(1, f"\\n{json.dumps(answer)}\\n".encode())
 
 
-app = launch.application()
+app = editor.application()
 content = (opening.open_file(path) if path.exists() else opening.open_new()).content
-window = launch.open_window(content, app, path)
+window = editor.open_window(content, app, path)
 window.setWindowFlag(Qt.WindowType.FramelessWindowHint)
 window.setGeometry(0, 0, 1500, 860)
 window.show()
@@ -126,7 +127,7 @@ def stage(name):
 
 
 def shell_state():
-    from ryven_llm_nodes.gui.flow_state import flow_state
+    from ryven_llm_nodes.gui.state.flow_state import flow_state
     return flow_state(shell.current_flow())
 
 

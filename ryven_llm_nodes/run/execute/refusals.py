@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from ryven_llm_nodes.quantities import size
+
 SPACE_WORDS: Final = ("no space left", "disk quota exceeded", "file too large")
 TORCH_WORDS: Final = ("inline_container.cc", "iostream error", "failed writing file", "file write failed")
 """What torch.save says of a file that it could not write; the reason is lost in it."""
@@ -93,15 +95,6 @@ def _no_memory(text: str, batch_size: int | None) -> str:
 
 def _amount(number: str, unit: str) -> str:
     return size(int(number)) if unit == "bytes" else f"{number} {unit}"
-
-
-def size(count: float) -> str:
-    """``count`` bytes as people read them."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"
 
 
 # Rights
