@@ -23,7 +23,7 @@ def load() -> None:
     """
     from ryven_llm_nodes.gui.canvas import node_gui  # noqa: F401  # registers by being imported
     from ryven_llm_nodes.gui.style.theme import kind_colour, paint_pin
-    from ryven_llm_nodes.gui.window.shell import install_later
+    from ryven_llm_nodes.gui.window.install import install_later
     from ryven_llm_nodes.host import canvas, node_list, ports, versions  # noqa: F401  # their workarounds
 
     versions.apply_workarounds()
@@ -60,7 +60,7 @@ def _given(flow: Path | None, template: str | None, project: Mapping[str, Any] |
 
 def _show(opened: Opened, app: Any) -> Any:
     window = open_window(opened.content, app, opened.path)
-    window.llm_shell.set_path(opened.path, opened.root, opened.origin)
+    window.llm_shell.document.place(opened.path, opened.root, opened.origin)
     return window
 
 
@@ -87,7 +87,7 @@ def open_window(content: Mapping[str, Any], app: Any, path: Path | None = None) 
     from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
 
     window = open_ryven(content, app, path, WINDOW_STYLE)
-    from ryven_llm_nodes.gui.window.shell import install_shell  # imports Ryven, whose workarounds are applied by now
+    from ryven_llm_nodes.gui.window.install import install_shell  # imports Ryven, whose workarounds are applied by now
 
     install_shell(window, path)
     return window

@@ -18,7 +18,7 @@ _added: Final[list[str]] = []
 
 def add_style(text: str) -> None:
     """Has ``text`` added to the style sheet of every window that Ryven makes from now on."""
-    if text not in _added:
+    if text and text not in _added:
         _added.append(text)
 
 

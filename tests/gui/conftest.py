@@ -61,11 +61,11 @@ class Editor:
 
     @property
     def flow(self) -> Any:
-        return self.shell.current_flow()
+        return self.shell.flows.current_flow()
 
     @property
     def view(self) -> Any:
-        return self.shell.current_view()
+        return self.shell.flows.current_view()
 
     @property
     def state(self) -> Any:
@@ -107,7 +107,7 @@ class Editor:
     def run(self, to: Any = None, timeout: int = 120_000) -> Any:
         """Runs the flow and waits for its end; returns the outcome."""
         with self.qtbot.waitSignal(self.shell.runs.finished, timeout=timeout) as blocker:
-            assert self.shell.run(to=to)
+            assert self.shell.commands.run(to=to)
         return blocker.args[1]
 
     def wait_for_step(self, name: str, step: int = 1, timeout: int = 120_000) -> None:

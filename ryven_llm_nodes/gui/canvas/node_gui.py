@@ -25,7 +25,7 @@ ICON_HEIGHT: Final = 20
 
 
 class NoInspector(NodeInspectorWidget, QWidget):
-    """What Ryven puts into its own inspector view, which nobody sees: see :mod:`.inspector_stack`."""
+    """What Ryven puts into its own inspector view, which nobody sees: see ``gui/inspector/stack.py``."""
 
     def __init__(self, params: Any) -> None:
         QWidget.__init__(self)

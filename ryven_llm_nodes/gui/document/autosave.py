@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ryven_llm_nodes.errors import one_line
 from ryven_llm_nodes.gui.concurrency.garbage_collection import main_collector
+from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.host.recovery import RecoveryFile
 from ryven_llm_nodes.host.saving import contents
 
@@ -17,7 +17,7 @@ INTERVAL_MS: Final = 20_000
 
 
 class Autosave(QObject):
-    """Writes the recovery file of ``shell``'s window while its project is modified, and removes it when it is not.
+    """Writes the recovery file of ``document`` while it is modified, and removes it when it is not.
 
     What is typed reaches the project within a second, so that nothing has to be taken out of a field here.
     """
@@ -25,9 +25,9 @@ class Autosave(QObject):
     failed = Signal(str)
     """Why the changes cannot be kept, once for each reason."""
 
-    def __init__(self, shell: Any) -> None:
-        super().__init__(shell)
-        self._shell = shell
+    def __init__(self, document: Document, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._document = document
         self._kept: Any = None
         self._said: set[str] = set()
         self.file = RecoveryFile(self._tell)
@@ -43,15 +43,14 @@ class Autosave(QObject):
 
     def _take(self) -> bool:
         """Hands what has changed to the recovery file; whether anything has."""
-        if not self._shell.modified:
+        if not self._document.modified:
             self.forget()
         elif (project := self._project()) is not None and project["flows"]:
             if project["flows"] == self._kept:
                 self.file.touch()
                 return False
             self._kept = project["flows"]
-            shell = self._shell
-            self.file.hold(project, shell.path, shell.runs.root or Path.cwd(), shell.origin)
+            self.file.hold(project, self._document.path, self._document.folder, self._document.origin)
             return True
         return False
 
@@ -67,7 +66,7 @@ class Autosave(QObject):
 
     def _project(self) -> dict[str, Any] | None:
         try:
-            return contents(self._shell.window)
+            return contents(self._document.window)
         except Exception as error:  # whatever a node raises while it describes itself; saving will say so, too
             self._tell(one_line(f"✗ the changes cannot be kept for a crash: {type(error).__name__}: {error}"))
             return None

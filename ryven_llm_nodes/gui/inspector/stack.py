@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ class InspectorStack(QStackedWidget):
 
     ryvencore's own view takes the old panel out of the window and puts the new one in (flows/nodes/NodeInspector.py:49,
     58 of 0.5.0), after which Qt styles everything in it anew: a tenth of a second at every click. It stays for the
-    nodes of other packages.
+    nodes of other packages. ``folder`` gives the one that relative paths are looked up in.
     """
 
-    def __init__(self, view: Any, stock: Any, shell: Any) -> None:
+    def __init__(self, view: Any, stock: Any, folder: Callable[[], Path]) -> None:
         super().__init__()
-        self._shell = shell
+        self._folder = folder
         self._panels: dict[LLMNode, QWidget] = {}
         self._node: Any = None
         self._stock = stock
@@ -69,7 +70,7 @@ class InspectorStack(QStackedWidget):
                 panel.flush()
 
     def _root(self) -> Path:
-        return self._shell.runs.root or Path.cwd()
+        return self._folder()
 
 
 def _words(text: str) -> QLabel:

@@ -18,6 +18,7 @@ from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem
 from ryven_llm_nodes.gui.concurrency.garbage_collection import main_collector
 from ryven_llm_nodes.gui.concurrency.threads import background
 from ryven_llm_nodes.gui.running.trust_dialog import ask_to_run, typed_here
+from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.earlier_curves import WithKeptCurves
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.host.session import default_output_dir, up_to
@@ -34,7 +35,7 @@ NOT_ALLOWED: Final = "Not run: the flow holds code that you have not allowed."
 
 
 class RunController(QObject):
-    """Starts and stops runs. All methods belong to the main thread; so do all signals."""
+    """Starts and stops runs of the flows of ``document``. All methods belong to the main thread; so do all signals."""
 
     running_changed = Signal(bool)
     finished = Signal(object, object)
@@ -43,11 +44,9 @@ class RunController(QObject):
     """A line for the log of a flow, given by its state."""
     _came = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, document: Document, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.root: Path | None = None
-        """The folder that relative paths are looked up in; None: the current one."""
-        self.source = ""
+        self._document = document
         self.state: FlowState | None = None
         """The flow that is running."""
         self.ask: Callable[[Sequence[Foreign]], bool] = ask_to_run
@@ -79,7 +78,7 @@ class RunController(QObject):
     def snapshot(self, flow: Any, to: LLMNode | None = None) -> Graph | None:
         """The graph of ``flow`` as it is now, up to ``to``; None where it cannot be read, which is then shown."""
         try:
-            graph = read_live_flow(flow, self.root or Path.cwd(), self.source, places=True)
+            graph = read_live_flow(flow, self._document.folder, self._document.source, places=True)
             return up_to(graph, flow, to)
         except FlowError as error:
             self._show(flow_state(flow), error.problems, None)

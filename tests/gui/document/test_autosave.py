@@ -49,7 +49,7 @@ def test_changes_are_kept_until_they_are_saved(editor: Any, kept: Path, tmp_path
     assert editor.shell.autosave.keep_now()
     (file,) = files(kept)
     assert flow_of(file)[0] == [{"name": "mine", "params": {"seed": 7}}]
-    assert editor.shell.save_to(tmp_path / "flow.json")
+    assert editor.shell.saving.save_to(tmp_path / "flow.json")
     assert files(kept) == []
     editor.place(LoadModel)
     assert editor.shell.autosave.keep_now()
@@ -83,7 +83,7 @@ def test_undo_back_to_what_was_saved_leaves_nothing(editor: Any, kept: Path) -> 
     editor.place(SFT)
     assert editor.shell.autosave.keep_now()
     editor.view._undo_stack.undo()
-    assert not editor.shell.modified
+    assert not editor.shell.document.modified
     assert files(kept) == []
     editor.view._undo_stack.redo()
     assert editor.shell.autosave.keep_now()
@@ -103,12 +103,12 @@ def test_what_has_no_undo_is_a_change_too(editor: Any, tmp_path: Path) -> None:
         lambda: session.rename_flow(session.flows[-1], "third"),
         lambda: session.delete_flow(session.flows[-1]),
     ):
-        assert not editor.shell.modified
+        assert not editor.shell.document.modified
         change()
         editor.settle(50)
-        assert editor.shell.modified
+        assert editor.shell.document.modified
         assert editor.window.isWindowModified()
-        assert editor.shell.save_to(tmp_path / "flow.json")
+        assert editor.shell.saving.save_to(tmp_path / "flow.json")
 
 
 def test_a_node_that_cannot_be_kept_is_told_once(editor: Any, monkeypatch: pytest.MonkeyPatch, kept: Path) -> None:
@@ -166,7 +166,7 @@ def test_closing_asks(
     editor.place(SFT)
     assert editor.shell.autosave.keep_now()
     if way == "menu":
-        editor.shell.project_menu.quit.trigger()
+        editor.shell.actions["quit"].trigger()
         assert editor.window.isVisible() == (button == "Cancel")
     else:
         event = ByUser()
@@ -179,7 +179,7 @@ def test_closing_asks(
 
 def test_nothing_is_asked_where_nothing_was_changed(editor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     questions = answer(monkeypatch, "Cancel")
-    editor.shell.project_menu.quit.trigger()
+    editor.shell.actions["quit"].trigger()
     assert questions == []
     assert not editor.window.isVisible()
 

@@ -23,16 +23,16 @@ from ryven_llm_nodes.program.carried import OPENING
 def check(editor: Any) -> None:
     """Presses F6 and waits for the answer."""
     editor.shell.toolbar.status.setText("")
-    editor.shell.toolbar.check.trigger()
+    editor.shell.actions["check"].trigger()
     editor.qtbot.waitUntil(lambda: "problem" in editor.shell.toolbar.status.text(), timeout=10_000)
 
 
 def generate(editor: Any) -> Any:
     """Presses F7 and waits for the window with the script."""
-    editor.shell.code_window = None
-    editor.shell.toolbar.generate.trigger()
-    editor.qtbot.waitUntil(lambda: editor.shell.code_window is not None, timeout=10_000)
-    return editor.shell.code_window
+    editor.shell.commands.code_window = None
+    editor.shell.actions["generate"].trigger()
+    editor.qtbot.waitUntil(lambda: editor.shell.commands.code_window is not None, timeout=10_000)
+    return editor.shell.commands.code_window
 
 
 # Check
@@ -69,7 +69,7 @@ def test_two_nodes_of_one_name_are_marked(editor: Any) -> None:
     editor.place(LoadModel, "twin", path="a/c")
     check(editor)
     assert any(node.gui.mark.isVisible() for node in editor.flow.nodes)
-    assert not editor.shell.run()
+    assert not editor.shell.commands.run()
 
 
 def test_a_bad_flow_does_not_run(editor: Any) -> None:
@@ -124,18 +124,18 @@ def test_saved_code_leads_to_the_files_beside_the_flow(
 
 def test_a_bad_flow_gives_no_code(editor: Any) -> None:
     editor.place(SFT)
-    editor.shell.toolbar.generate.trigger()
+    editor.shell.actions["generate"].trigger()
     editor.qtbot.waitUntil(lambda: "problem" in editor.shell.toolbar.status.text(), timeout=10_000)
-    assert editor.shell.code_window is None
+    assert editor.shell.commands.code_window is None
 
 
 def test_export_script_has_the_button_too(open_editor: Callable[..., Any]) -> None:
     drawn = flows.draw("base -> script", base=flows.node(LoadModel, path="a/b"), script=flows.node(ExportScript))
     editor = open_editor(drawn)
     editor.node("script").gui.main_widget().button.click()
-    editor.qtbot.waitUntil(lambda: editor.shell.code_window is not None, timeout=10_000)
-    assert "AutoModel" in editor.shell.code_window.text or "import" in editor.shell.code_window.text
-    editor.shell.code_window.close()
+    editor.qtbot.waitUntil(lambda: editor.shell.commands.code_window is not None, timeout=10_000)
+    assert "AutoModel" in editor.shell.commands.code_window.text or "import" in editor.shell.commands.code_window.text
+    editor.shell.commands.code_window.close()
 
 
 # Saving and opening
@@ -155,25 +155,25 @@ def test_what_is_saved_opens_as_it_was(open_editor: Callable[..., Any], tmp_path
     set_value(editor.node("variety"), "code", 'def variety(completions, **kwargs):\n    return ["ü\\n\'\\""]\n')
     rename(editor.node("ppo"), "pölicy 2")
     set_value(editor.node("dpo"), "beta", "wrong")
-    assert editor.shell.modified
-    assert editor.shell.save_to(tmp_path / "mine.json")
-    assert not editor.shell.modified
+    assert editor.shell.document.modified
+    assert editor.shell.saving.save_to(tmp_path / "mine.json")
+    assert not editor.shell.document.modified
     before = contents(editor)
     again = open_editor(json.loads((tmp_path / "mine.json").read_text()), tmp_path / "mine.json")
     again.settle(300)
     assert contents(again) == before
-    assert again.shell.path == tmp_path / "mine.json"
+    assert again.shell.document.path == tmp_path / "mine.json"
     assert read_flow(tmp_path / "mine.json").steps == before[0]
 
 
 def test_a_save_that_fails_leaves_the_file(editor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     node = editor.place(SFT)
-    assert editor.shell.save_to(tmp_path / "flow.json")
+    assert editor.shell.saving.save_to(tmp_path / "flow.json")
     before = (tmp_path / "flow.json").read_bytes()
     monkeypatch.setattr(type(node), "additional_data", lambda self: {"params": object()})
     shown: list[str] = []
     monkeypatch.setattr(QMessageBox, "warning", lambda *a: shown.append(a[2]))
-    assert not editor.shell.save()
+    assert not editor.shell.saving.save()
     assert "as it was" in shown[0]
     assert (tmp_path / "flow.json").read_bytes() == before
     assert sorted(os.listdir(tmp_path)) == ["flow.json"]
@@ -204,10 +204,10 @@ def test_save_as_asks_before_it_replaces(editor: Any, tmp_path: Path, monkeypatc
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(tmp_path / "taken"), ""))
     monkeypatch.setattr(QMessageBox, "question", lambda *a: asked.append(a[2]) or answers.pop(0))
     answers = [buttons.No, buttons.Yes]
-    editor.shell.project_menu.save_as.trigger()
+    editor.shell.actions["save_as"].trigger()
     assert (tmp_path / "taken.json").read_text() == "dear"
-    editor.shell.project_menu.save_as.trigger()
-    assert editor.shell.path == tmp_path / "taken.json"
+    editor.shell.actions["save_as"].trigger()
+    assert editor.shell.document.path == tmp_path / "taken.json"
     assert (tmp_path / "taken.json.bak").read_text() == "dear"
     assert asked == ["taken.json already exists. Do you want to replace it?"] * 2
 
@@ -220,20 +220,20 @@ def test_save_asks_before_it_goes_over_the_work_of_another_editor(
     monkeypatch.setattr(QMessageBox, "question", lambda *a: asked.append(a[2]) or answers.pop(0))
     editor.place(SFT)
     path = tmp_path / "flow.json"
-    assert editor.shell.save_to(path)
-    assert editor.shell.save(), "what was saved here needs no question"
+    assert editor.shell.saving.save_to(path)
+    assert editor.shell.saving.save(), "what was saved here needs no question"
     path.write_text("of another editor")
     editor.place(DPO)
-    assert not editor.shell.save()
+    assert not editor.shell.saving.save()
     assert path.read_text() == "of another editor"
-    assert editor.shell.modified
-    assert editor.shell.save()
+    assert editor.shell.document.modified
+    assert editor.shell.saving.save()
     assert (tmp_path / "flow.json.bak").read_text() == "of another editor"
     assert len(read_flow(path).steps) == 2
     assert asked[0].startswith("flow.json was changed by another program since it was opened here. Save over it?")
     path.unlink()
     editor.place(LoadModel)
-    assert editor.shell.save(), "where nothing is, nothing can be lost"
+    assert editor.shell.saving.save(), "where nothing is, nothing can be lost"
 
 
 def test_it_loads_into_a_stock_ryven(tmp_path: Path) -> None:
@@ -253,12 +253,12 @@ from ryven_llm_nodes.catalogue import SFT, LoadDataset, LoadModel
 for kind in (LoadDataset, SFT, LoadModel):
     shell.palette.chosen.emit(kind)
 rows, sft, model = window.core_session.flows[0].nodes
-view = shell.current_view()
+view = shell.flows.current_view()
 view.connect_node_ports__cmd(rows.outputs[0], sft.inputs[0])
 assert not view.connection_items, "a data set was taken for a model"
 view.connect_node_ports__cmd(rows.outputs[0], sft.inputs[1])
 assert len(view.connection_items) == 1
-shell.save_to(__import__("pathlib").Path({str(tmp_path)!r}, "stock.json"))
+shell.saving.save_to(__import__("pathlib").Path({str(tmp_path)!r}, "stock.json"))
 window.close()
 print("fine")
 """

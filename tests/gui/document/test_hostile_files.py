@@ -32,10 +32,10 @@ def look(qapp: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         shell = window.llm_shell
         shell.runs.ask = lambda items: False
         qtbot.wait(20)
-        if (view := shell.current_view()) is not None:
+        if (view := shell.flows.current_view()) is not None:
             for node in view.flow.nodes[:8]:
                 view.select_items([node.gui.item])
-            shell.check()
+            shell.commands.check()
             qtbot.wait(100)
         shell.runs.shut_down()
         window.close()

@@ -37,13 +37,13 @@ def test_a_flow_that_is_saved_elsewhere_reads_the_same_files(open_editor: Callab
     path = flows.save(DATA, tmp_path / "old" / "flow.json")
     editor = open_editor(DATA, path)
     for place in (tmp_path / "new" / "flow.json", tmp_path / "flow.json", path):
-        assert editor.shell.save_to(place)
-        assert editor.shell.runs.root == path.parent
+        assert editor.shell.saving.save_to(place)
+        assert editor.shell.document.root == path.parent
         assert data_file(place) == path.parent / "data.jsonl"
     assert ROOT not in read_project(path)
     again = open_editor(*opening(tmp_path / "new" / "flow.json"))
-    again.shell.set_path(tmp_path / "new" / "flow.json", path.parent)
-    assert again.shell.save()
+    again.shell.document.place(tmp_path / "new" / "flow.json", path.parent)
+    assert again.shell.saving.save()
     assert data_file(tmp_path / "new" / "flow.json") == path.parent / "data.jsonl"
 
 
@@ -55,7 +55,7 @@ def opening(path: Path) -> tuple[Any, Path]:
 def test_a_new_flow_reads_what_it_read_before_it_was_saved(editor: Any, tmp_path: Path) -> None:
     (tmp_path / "data.jsonl").write_text("{}")
     editor.place(LoadDataset, path="data.jsonl")
-    assert editor.shell.save_to(tmp_path / "flows" / "flow.json")
+    assert editor.shell.saving.save_to(tmp_path / "flows" / "flow.json")
     assert data_file(tmp_path / "flows" / "flow.json") == tmp_path / "data.jsonl"
 
 
@@ -88,16 +88,16 @@ def test_a_copy_opens_unsaved(
 ) -> None:
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
     shell = start(carried[kind])
-    assert shell.path is None
-    assert shell.runs.root == tmp_path
+    assert shell.document.path is None
+    assert shell.document.root == tmp_path
     assert shell.window.windowTitle().startswith(f"copy of {name}[*]")
-    assert not shell.modified
+    assert not shell.document.modified
     assert not shell.pristine
-    assert shell.runs.snapshot(shell.current_flow()).root == tmp_path
+    assert shell.runs.snapshot(shell.flows.current_flow()).root == tmp_path
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(tmp_path / "new" / "mine.json"), ""))
     (tmp_path / "new").mkdir()
-    assert shell.save()
+    assert shell.saving.save()
     assert shell.window.windowTitle().startswith("mine.json[*]")
     assert data_file(tmp_path / "new" / "mine.json") == tmp_path / "data.jsonl"
     assert COPY not in read_project(tmp_path / "new" / "mine.json")
@@ -107,8 +107,8 @@ def test_a_copy_opens_unsaved(
 def test_a_project_that_says_where_its_files_are(start: Callable[..., Any], tmp_path: Path) -> None:
     path = flows.save({**DATA, ROOT: "../data"}, tmp_path / "flows" / "flow.json")
     shell = start(path)
-    assert (shell.path, shell.runs.root) == (path, tmp_path / "data")
-    assert shell.save()
+    assert (shell.document.path, shell.document.root) == (path, tmp_path / "data")
+    assert shell.saving.save()
     assert data_file(path) == tmp_path / "data" / "data.jsonl"
 
 
@@ -131,7 +131,7 @@ def test_open_starts_another_editor(
 ) -> None:
     editor.place(SFT)
     choose(carried[kind], monkeypatch)
-    action = editor.shell.project_menu.open
+    action = editor.shell.actions["open"]
     assert action in editor.window.ui.menuFile.actions()
     assert action.shortcut().toString() == "Ctrl+O"
     action.trigger()
@@ -143,7 +143,7 @@ def test_a_window_where_nothing_was_done_makes_room(
     editor: Any, carried: dict[str, Path], started: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose(carried["file"], monkeypatch)
-    editor.shell.project_menu.open.trigger()
+    editor.shell.actions["open"].trigger()
     assert len(started) == 1
     assert not editor.window.isVisible()
 
@@ -179,7 +179,7 @@ def test_open_refuses_what_cannot_be_opened(
     shown: list[str] = []
     monkeypatch.setattr(QMessageBox, "warning", lambda *a: shown.append(a[2]))
     choose(path, monkeypatch)
-    editor.shell.project_menu.open.trigger()
+    editor.shell.actions["open"].trigger()
     assert reason in shown[0]
     assert shown[0].count("\n") <= 10
     assert str(path) in shown[0]
@@ -190,7 +190,7 @@ def test_open_refuses_what_cannot_be_opened(
 
 def test_cancelling_open_does_nothing(editor: Any, started: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: ("", ""))
-    editor.shell.project_menu.open.trigger()
+    editor.shell.actions["open"].trigger()
     assert started == []
     assert editor.window.isVisible()
 

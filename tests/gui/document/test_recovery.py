@@ -73,11 +73,11 @@ shell = editor.start(Path(sys.argv[1])).llm_shell
 shell.autosave.timer.setInterval(50)
 def change():
     shell.palette.chosen.emit(SFT)
-    node = shell.current_flow().nodes[-1]
+    node = shell.flows.current_flow().nodes[-1]
     rename(node, "ünsaved")
     set_value(node, "seed", 11)
-    view = shell.current_view()
-    view.connect_node_ports__cmd(shell.current_flow().nodes[0].outputs[0], node.inputs[0])
+    view = shell.flows.current_view()
+    view.connect_node_ports__cmd(shell.flows.current_flow().nodes[0].outputs[0], node.inputs[0])
 QTimer.singleShot(100, change)
 editor.application().exec()
 """
@@ -117,16 +117,16 @@ def test_a_crash_loses_nothing(start: Callable[..., Any], asked: list[str], kept
     shell = start(path)
     assert asked == []
     assert flow_of_window(shell) == lost
-    assert shell.path == path
-    assert shell.runs.root == path.parent
-    assert shell.modified
+    assert shell.document.path == path
+    assert shell.document.root == path.parent
+    assert shell.document.modified
     assert shell.window.windowTitle().startswith("flow.json[*]")
     assert shell.window.isWindowModified()
     (own,) = files(kept)  # it survives the next crash, too
     assert own != left
     assert flow_of(own) == lost
-    assert shell.save()
-    assert not shell.modified
+    assert shell.saving.save()
+    assert not shell.document.modified
     assert flow_of(path) == lost
     assert path.with_name("flow.json.bak").read_bytes() == before
     assert files(kept) == []
@@ -147,8 +147,8 @@ def test_undo_does_not_undo_a_recovery(start: Callable[..., Any], asked: list[st
     asked += ["Recover"]
     shell = start(tmp_path / "flow.json")
     shell.palette.chosen.emit(SFT)
-    shell.current_view()._undo_stack.undo()
-    assert shell.modified
+    shell.flows.current_view()._undo_stack.undo()
+    assert shell.document.modified
     assert len(files(kept)) == 1
 
 
@@ -159,7 +159,7 @@ def test_not_now_asks_again(start: Callable[..., Any], asked: list[str], kept: P
     for remaining in ([left], []):
         shell = start(path)
         assert flow_of_window(shell) == flow_of(path)
-        assert not shell.modified
+        assert not shell.document.modified
         assert files(kept) == remaining
     start(path)  # and asks nothing
     assert asked == []
@@ -189,7 +189,7 @@ def test_a_flow_that_is_gone_comes_back(
 ) -> None:
     leave(kept, MINE, tmp_path / "flow.json")
     asked += ["Recover"]
-    assert start(tmp_path / "flow.json").path == tmp_path / "flow.json"
+    assert start(tmp_path / "flow.json").document.path == tmp_path / "flow.json"
     leave(kept, MINE, tmp_path / "flow.json")
     asked += ["Discard"]
     with pytest.raises(FlowError, match="does not exist"):
@@ -202,9 +202,9 @@ def test_a_new_project_is_still_without_a_name(
     leave(kept, MINE, None, tmp_path / "script.py")
     asked += ["Recover"]
     shell = start()
-    assert shell.path is None
+    assert shell.document.path is None
     assert shell.window.windowTitle().startswith("copy of script.py[*]")
-    assert shell.runs.root == kept.resolve()
+    assert shell.document.root == kept.resolve()
 
 
 def test_a_broken_file_does_not_hinder(
@@ -213,7 +213,7 @@ def test_a_broken_file_does_not_hinder(
     kept.mkdir(parents=True)
     (kept / "x.json").write_text("{")
     shell = start(None, None, project("p", [], []))
-    assert shell.path is None
+    assert shell.document.path is None
     assert [file.name for file in files(kept)] == ["x.json.broken"]
     assert "cannot recover" in capsys.readouterr().err
 

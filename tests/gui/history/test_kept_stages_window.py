@@ -165,9 +165,9 @@ def test_a_folder_that_changes_while_it_is_measured(
 def test_the_menu_shows_the_window(open_editor: Callable[..., Any], qtbot: Any) -> None:
     editor = open_editor(flows.alone("sft"))
     records.keep(Path.cwd() / "outputs" / "sft", "sft")
-    editor.shell.records.kept_action.trigger()
-    window = editor.shell.records.kept
+    editor.shell.actions["kept"].trigger()
+    window = editor.shell.history.kept
     qtbot.waitUntil(lambda: len(rows(window)) == 1)
-    editor.shell.records.kept_action.trigger()
-    assert editor.shell.records.kept is window
+    editor.shell.actions["kept"].trigger()
+    assert editor.shell.history.kept is window
     window.close()

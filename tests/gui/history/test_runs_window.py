@@ -287,16 +287,16 @@ def test_the_flow_of_a_run_lies_as_it_was_drawn(open_editor: Callable[..., Any],
 def test_the_menu_shows_the_window(open_editor: Callable[..., Any], data: Path, monkeypatch: Any, qtbot: Any) -> None:
     editor = open_editor(flows.alone("sft"))
     opened: list[Path] = []
-    monkeypatch.setattr("ryven_llm_nodes.gui.document.file_menu.start_another", opened.append)
+    monkeypatch.setattr("ryven_llm_nodes.gui.document.opening.start_another", opened.append)
     run = records.record(data, Path.cwd() / "outputs", flows.alone("sft"))
-    editor.shell.records.runs_action.trigger()
-    window = editor.shell.records.runs
+    editor.shell.actions["runs"].trigger()
+    window = editor.shell.history.runs
     qtbot.waitUntil(lambda: len(window.runs) == 1)
     choose(window, qtbot, run)
     window.flow_button.click()
     assert opened == [run.folder]
     records.record(data, Path.cwd() / "outputs", flows.alone("sft"))
-    editor.shell.records.refresh()
+    editor.shell.history.refresh()
     qtbot.waitUntil(lambda: len(window.runs) == 2)
     assert window.chosen() == [run]
     window.close()

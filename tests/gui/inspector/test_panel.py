@@ -99,7 +99,7 @@ def test_problems_stand_where_the_code_would(inspect: Any, flow: Any, qtbot: Any
     edits.set_value(flow.nodes[1], "path", "")
     qtbot.waitUntil(lambda: panel.code.view.text() == "", timeout=1000)
     note = panel.code.note.text()
-    assert "must be a number, got &#39;fast&#39;." in note
+    assert "must be a number, got &#x27;fast&#x27;." in note
     assert "1 problem elsewhere" in note
     assert "The code appears when these are mended." in note
     assert not panel.tabs.tabIcon(1).isNull()

@@ -85,14 +85,14 @@ def test_the_trainer_shows_how_it_goes(open_flow: Callable[..., Any]) -> None:
 def test_a_second_run_is_refused_with_a_word(open_flow: Callable[..., Any]) -> None:
     editor = open_flow(flows.alone("sft", **LONG))
     lines = editor.log()
-    assert editor.shell.run()
-    assert not editor.shell.run()
+    assert editor.shell.commands.run()
+    assert not editor.shell.commands.run()
     assert "already" in lines[-1]
-    assert not editor.shell.toolbar.run.isEnabled()
-    assert editor.shell.toolbar.stop.isEnabled()
+    assert not editor.shell.actions["run"].isEnabled()
+    assert editor.shell.actions["stop"].isEnabled()
     with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=60_000):
-        editor.shell.stop()
-    assert editor.shell.toolbar.run.isEnabled()
+        editor.shell.commands.stop()
+    assert editor.shell.actions["run"].isEnabled()
     assert not editor.shell.runs.running
 
 
@@ -102,18 +102,18 @@ def test_stop_and_keep_hands_the_model_on(open_flow: Callable[..., Any], work: P
         pairs=flows.ROWS["dpo"], sft=flows.node(SFT, **flows.FAST | LONG), dpo=flows.TRAINERS["dpo"],
     )  # fmt: skip
     editor = open_flow(drawn)
-    bar, stages = editor.shell.toolbar, editor.state.model.stages
-    assert not bar.keep.isEnabled()
-    assert editor.shell.run()
-    assert not bar.keep.isEnabled(), "nothing trains yet"
+    keep, stages = editor.shell.actions["keep"], editor.state.model.stages
+    assert not keep.isEnabled()
+    assert editor.shell.commands.run()
+    assert not keep.isEnabled(), "nothing trains yet"
     editor.wait_for_step("sft", 3)
-    assert bar.keep.isEnabled()
+    assert keep.isEnabled()
     with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=60_000) as blocker:
-        bar.keep.trigger()
-        assert bar.status.text() == "ending sft at this step ..."
-        assert not bar.keep.isEnabled(), "once is enough"
+        keep.trigger()
+        assert editor.shell.toolbar.status.text() == "ending sft at this step ..."
+        assert not keep.isEnabled(), "once is enough"
     assert blocker.args[1].status == "done"
-    assert not bar.keep.isEnabled()
+    assert not keep.isEnabled()
     done = stages["sft"].done
     assert 3 <= done < 4000
     assert headline(RunState.DONE, stages["sft"]) == ("done", f"kept at {done} / 4000 steps")
@@ -134,12 +134,12 @@ def test_nothing_is_kept_where_nothing_trains(open_flow: Callable[..., Any]) -> 
 def test_keep_is_never_meant_for_the_next_stage(open_flow: Callable[..., Any]) -> None:
     """The worker has begun another stage, while the window still shows the one before."""
     editor = open_flow(flows.alone("sft", **LONG))
-    assert editor.shell.run()
+    assert editor.shell.commands.run()
     editor.wait_for_step("sft", 2)
     editor.shell.runs._begun = "dpo"
     assert editor.shell.runs.keep() == ""
     with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=60_000) as blocker:
-        editor.shell.stop()
+        editor.shell.commands.stop()
     assert blocker.args[1].status == "cancelled"
 
 
@@ -151,8 +151,8 @@ def test_run_afresh_uses_nothing_that_is_kept(open_flow: Callable[..., Any], wor
     assert editor.run().status == "done"
     assert editor.state.state(sft) == "reused"
     with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=60_000) as blocker:
-        editor.shell.toolbar.afresh.trigger()
-        assert not editor.shell.toolbar.afresh.isEnabled()
+        editor.shell.actions["run_afresh"].trigger()
+        assert not editor.shell.actions["run_afresh"].isEnabled()
     assert blocker.args[1].status == "done"
     assert editor.state.state(sft) == "done"
     assert weights(work / "outputs" / "sft" / "sft") == before
@@ -193,10 +193,10 @@ def test_a_reused_stage_shows_its_completions(open_flow: Callable[..., Any]) -> 
 def test_a_resumed_stage_shows_the_steps_before(open_flow: Callable[..., Any]) -> None:
     saved = {"max_steps": 400, "save_strategy": "steps", "save_steps": 5}
     editor = open_flow(flows.alone("sft", **saved))
-    assert editor.shell.run()
+    assert editor.shell.commands.run()
     editor.wait_for_step("sft", 12)
     with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=60_000):
-        editor.shell.stop()
+        editor.shell.commands.stop()
     stopped = list(editor.state.stage(editor.node("sft")).metrics["loss"])
     assert editor.run().status == "done"
     stage = editor.state.stage(editor.node("sft"))
@@ -208,11 +208,11 @@ def test_a_resumed_stage_shows_the_steps_before(open_flow: Callable[..., Any]) -
 @pytest.mark.parametrize("method", ["sft", "grpo"])
 def test_stop_ends_within_a_step(open_flow: Callable[..., Any], method: str) -> None:
     editor = open_flow(flows.alone(method, **LONG))
-    assert editor.shell.run()
+    assert editor.shell.commands.run()
     editor.wait_for_step(method, 3)
     done = editor.state.model.stages[method].done
     with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=30_000) as blocker:
-        editor.shell.stop()
+        editor.shell.commands.stop()
     assert blocker.args[1].status == "cancelled"
     stage = editor.state.stage(editor.node(method))
     assert stage.state == "cancelled"
@@ -281,7 +281,7 @@ def test_a_failure_shows_on_its_node_and_in_the_log(open_flow: Callable[..., Any
 def test_editing_while_it_trains_changes_nothing_of_the_run(open_flow: Callable[..., Any], work: Path) -> None:
     editor = open_flow(flows.alone("sft", max_steps=40))
     sft = editor.node("sft")
-    assert editor.shell.run()
+    assert editor.shell.commands.run()
     editor.wait_for_step("sft", 2)
     set_value(sft, "learning_rate", 0.5)
     editor.select(sft, editor.node("rows"))
@@ -307,15 +307,15 @@ def test_editing_while_it_trains_changes_nothing_of_the_run(open_flow: Callable[
 def test_deleting_the_flow_stops_its_run(open_flow: Callable[..., Any]) -> None:
     editor = open_flow(flows.alone("sft", **LONG))
     flow = editor.flow
-    assert editor.shell.run()
+    assert editor.shell.commands.run()
     editor.wait_for_step("sft")
     with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=60_000) as blocker:
         editor.window.core_session.delete_flow(flow)
     assert blocker.args[1].status == "cancelled"
-    assert editor.shell.current_flow() is None
-    assert not editor.shell.run()
-    editor.shell.check()
-    editor.shell.generate()
+    assert editor.shell.flows.current_flow() is None
+    assert not editor.shell.commands.run()
+    editor.shell.commands.check()
+    editor.shell.commands.generate()
     editor.window.core_session.create_flow("another")
     editor.settle(50)
     editor.place(SFT)
@@ -324,7 +324,7 @@ def test_deleting_the_flow_stops_its_run(open_flow: Callable[..., Any]) -> None:
 
 def test_closing_the_window_stops_the_run(open_flow: Callable[..., Any]) -> None:
     editor = open_flow(flows.alone("grpo", **LONG))
-    assert editor.shell.run()
+    assert editor.shell.commands.run()
     editor.wait_for_step("grpo")
     editor.window.close()
     editor.qtbot.waitUntil(lambda: not workers(), timeout=20_000)

@@ -63,7 +63,7 @@ def test_cancel_runs_nothing(open_flow: Callable[..., Any], drawn: Project, mark
     editor = open_flow(drawn)
     asked = editor.shell.runs.ask = Asked(False)
     lines = editor.log()
-    assert not editor.shell.run()
+    assert not editor.shell.commands.run()
     assert [(item.step, item.parameter) for item in asked.items] == [("score", "code")]
     assert lines == [NOT_ALLOWED]
     assert not editor.shell.runs.running
@@ -90,9 +90,9 @@ def test_opening_checking_and_generating_ask_nothing(
     editor = open_flow(drawn)
     asked = editor.shell.runs.ask = Asked(False)
     editor.select(editor.node("score"))
-    editor.shell.check()
-    editor.shell.generate()
-    editor.qtbot.waitUntil(lambda: editor.shell.code_window is not None, timeout=20_000)
+    editor.shell.commands.check()
+    editor.shell.commands.generate()
+    editor.qtbot.waitUntil(lambda: editor.shell.commands.code_window is not None, timeout=20_000)
     assert "no problem" in editor.shell.toolbar.status.text()
     assert asked.items == []
     assert not marker.exists()
@@ -113,7 +113,7 @@ def test_undoing_an_edit_brings_the_question_back(open_flow: Callable[..., Any],
     asked = editor.shell.runs.ask = Asked(False)
     set_value(editor.node("score"), "code", REWARD)
     editor.view._undo_stack.undo()
-    assert not editor.shell.run()
+    assert not editor.shell.commands.run()
     assert len(asked.items) == 1
 
 
@@ -122,7 +122,7 @@ def test_another_edit_of_the_node_is_no_answer(open_flow: Callable[..., Any]) ->
     editor = open_flow(draw(base=node(LoadModel, path="./other", trust_remote_code=True)))
     asked = editor.shell.runs.ask = Asked(False)
     set_value(editor.node("base"), "path", "./model")
-    assert not editor.shell.run()
+    assert not editor.shell.commands.run()
     assert [item.parameter for item in asked.items] == ["trust_remote_code"]
 
 
@@ -136,7 +136,7 @@ def test_pasted_nodes_are_somebody_elses(open_flow: Callable[..., Any], drawn: P
     editor.view._paste()
     set_value(editor.node("score"), "code", REWARD)
     asked = editor.shell.runs.ask = Asked(False)
-    assert not editor.shell.run()
+    assert not editor.shell.commands.run()
     assert [item.step for item in asked.items] == ["pasted"]
 
 
@@ -144,7 +144,7 @@ def test_a_place_to_write_to_is_asked_about(open_flow: Callable[..., Any], tmp_p
     outside = tmp_path / "outside"
     editor = open_flow(draw("base -> final", base=BASE, final=node(SaveModel, folder=str(outside))))
     asked = editor.shell.runs.ask = Asked(False)
-    assert not editor.shell.run()
+    assert not editor.shell.commands.run()
     assert [item.parameter for item in asked.items] == ["folder"]
     assert not outside.exists()
 

@@ -71,15 +71,15 @@ def test_a_node_that_is_dragged_onto_the_canvas_lands_under_the_pointer(editor: 
 
 
 def test_toolbar_and_menu_offer_the_same_with_shortcuts(editor: Any) -> None:
-    keys = {action.text(): action.shortcut().toString() for action in editor.shell.toolbar.actions()}
+    bar = [action for action in editor.shell.toolbar.bar.actions() if action.text()]
+    keys = {action.text(): action.shortcut().toString() for action in bar}
     kept = {"Stop and Keep": "Ctrl+Shift+F5"}
     assert keys == {"Run": "F5", "Stop": "Shift+F5", **kept, "Check": "F6", "Generate Code": "F7"}
     menu = next(a.menu() for a in editor.window.menuBar().actions() if a.text() == "LLM")
-    bar = editor.shell.toolbar.actions()
     assert [action for action in menu.actions() if action in bar] == bar
     others = [action.text() for action in menu.actions() if action not in bar]
-    assert others == ["Run Afresh", "", "Past Runs...", "Kept Models..."]
-    assert not editor.shell.toolbar.stop.isEnabled()
+    assert others == ["Run Afresh", "", "", "Past Runs...", "Kept Models..."]
+    assert not editor.shell.actions["stop"].isEnabled()
 
 
 def test_docks_lie_around_a_dominant_canvas(editor: Any) -> None:
@@ -136,15 +136,15 @@ def test_templates_open_without_overlaps(open_editor: Any, name: str) -> None:
     rects = [node.gui.item.sceneBoundingRect() for node in editor.flow.nodes]
     assert rects
     assert all(not a.intersects(b) for i, a in enumerate(rects) for b in rects[i + 1 :])
-    assert editor.shell.path is None
-    assert not editor.shell.modified
+    assert editor.shell.document.path is None
+    assert not editor.shell.document.modified
 
 
 def test_opening_the_editor_does_not_import_torch() -> None:
     code = (
         "import sys; from ryven_llm_nodes.gui import editor; app = editor.application();"
         "from ryven_llm_nodes.templates import full; w = editor.open_window(full(), app); app.processEvents();"
-        "w.llm_shell.check(); import time; t = time.monotonic()\n"
+        "w.llm_shell.commands.check(); import time; t = time.monotonic()\n"
         "while time.monotonic() < t + 1: app.processEvents()\n"
         "print(sorted({'torch', 'transformers', 'trl', 'datasets'} & set(sys.modules)))"
     )

@@ -1,42 +1,36 @@
-"""What the LLM menu shows of runs that were: their records, and the models that they have kept."""
+"""The windows that show what earlier runs have left: their records, and the models that they have kept."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QDialog
+from qtpy.QtWidgets import QDialog, QWidget
 
 from ryven_llm_nodes.gui.history.kept_stages_window import KeptWindow
 from ryven_llm_nodes.gui.history.runs_window import RunsWindow
 from ryven_llm_nodes.host.session import default_output_dir
 
 
-class RecordWindows:
-    """Adds its actions to the menu of ``shell``; each window is made when it is first shown."""
+class HistoryWindows:
+    """Each window is made when it is first shown; ``open_path`` opens the flow of a run."""
 
-    def __init__(self, shell: Any) -> None:
-        self._shell = shell
+    def __init__(self, window: QWidget, open_path: Callable[[Path], Any]) -> None:
+        self._window, self._open_path = window, open_path
         self.runs: RunsWindow | None = None
         self.kept: KeptWindow | None = None
-        menu = shell.toolbar.menu
-        menu.addSeparator()
-        self.runs_action = menu.addAction("Past Runs...", lambda: self.show_runs())
-        self.runs_action.setToolTip("Look at runs that were, compare two, open the flow of one")
-        self.kept_action = menu.addAction("Kept Models...", lambda: self.show_kept())
-        self.kept_action.setToolTip("What runs have kept to be used again, and how much of the disk it takes")
-        shell.runs.finished.connect(lambda *_: self.refresh())
 
     def show_runs(self) -> None:
         """Shows the runs that were."""
         if self.runs is None:
-            self.runs = RunsWindow(_outputs(), self._shell.project_menu.open_path, self._shell.window)
+            self.runs = RunsWindow(_outputs(), self._open_path, self._window)
         _to_front(self.runs)
 
     def show_kept(self) -> None:
         """Shows what is kept."""
         if self.kept is None:
-            self.kept = KeptWindow(_outputs(), self._shell.window)
+            self.kept = KeptWindow(_outputs(), self._window)
         _to_front(self.kept)
 
     def refresh(self) -> None:
