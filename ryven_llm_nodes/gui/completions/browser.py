@@ -89,10 +89,13 @@ class CompletionsBrowser(QWidget):
         self.steps = RangeSlider()
         self.count = QLabel()
         self.count.setProperty("role", "muted")
-        label = QLabel("steps")
-        label.setProperty("role", "muted")
-        for widget, stretch in ((self.stage_box, 0), (self.search, 3), (label, 0), (self.steps, 2), (self.count, 0)):
-            row.addWidget(widget, stretch)
+        self.steps_text = QLabel()
+        self.steps_text.setProperty("role", "muted")
+        row.addWidget(self.stage_box)
+        row.addWidget(self.search, 3)
+        row.addWidget(self.steps_text)
+        row.addWidget(self.steps, 2)
+        row.addWidget(self.count)
         return bar
 
     def _make_table(self) -> QTableView:
@@ -121,7 +124,7 @@ class CompletionsBrowser(QWidget):
         self.model.run_started.connect(self._on_run_started)
         self.stage_box.textActivated.connect(self.show_stage)
         self.search.textChanged.connect(self._filter)
-        self.steps.changed.connect(self._filter)
+        self.steps.valueChanged.connect(self._filter)
         self.table_model.modelReset.connect(self._after_reset)
         self.table.selectionModel().currentRowChanged.connect(self._choose)
 
@@ -184,7 +187,7 @@ class CompletionsBrowser(QWidget):
     # Filters
 
     def _filter(self, *_: object) -> None:
-        steps = None if self.steps.is_whole else self.steps.chosen
+        steps = None if self.steps.is_whole else self.steps.value()
         self.table_model.set_filter(self.search.text(), steps)
         self._say_count()
 
@@ -198,6 +201,7 @@ class CompletionsBrowser(QWidget):
             self._show_detail(self._chosen)
 
     def _say_count(self) -> None:
+        self.steps_text.setText("steps {} to {}".format(*self.steps.value()))
         shown, there = len(self.table_model.rows), len(self.table_model.store.samples)
         self.count.setText(f"{shown}" if shown == there else f"{shown} of {there}")
 

@@ -23,14 +23,17 @@ def kinds(line: str, state: int = 0) -> dict[str, str]:
         ("x = 'a # b'  # c", "'a # b'", "string"),
         ("x = 'a # b'  # c", "# c", "comment"),
         ("def reward(x):", "reward", "definition"),
-        ("def reward(x):", "def ", "keyword"),
-        ("@torch.no_grad()", "@torch.no_grad", "decorator"),
+        ("def reward(x):", "def", "keyword"),
+        ("@torch.no_grad()", "@torch", "decorator"),
         ("lr = 1e-5", "1e-5", "number"),
         ("n = 0xFF", "0xFF", "number"),
         ("return len(x)", "return", "keyword"),
         ("return len(x)", "len", "builtin"),
         ("call(size=3)", "size", "argument"),
-        ('text = f"{a}"', 'f"{a}"', "string"),
+        ('text = f"{a!r:>4}"', 'f"{', "string"),
+        ("match value:", "match", "keyword"),
+        ("x = a and not None", "and", "keyword"),
+        ("class Mine(Base):", "Mine", "definition"),
         ("x = 'don\\'t'", "'don\\'t'", "string"),
         ("self.x", "self", "self"),
     ],
@@ -46,14 +49,39 @@ def test_what_only_looks_like_something_is_left_alone() -> None:
     assert "argument" not in kinds("a == b").values()
 
 
-def test_a_long_string_goes_on_over_lines() -> None:
-    found, state = spans('x = """first')
-    assert (found, state) == ([(4, 8, "string")], 2)
-    assert spans("def no(): # comment", 2) == ([(0, 19, "string")], 2)
-    found, state = spans('end""" + 1', 2)
-    assert (found[0], state) == ((0, 6, "string"), 0)
-    assert found[1] == (9, 1, "number")
-    assert spans("'''a''' + '''b")[1] == 1
+def test_values_inside_a_string_are_no_string() -> None:
+    assert kinds('text = f"{self.x} = {1}"')["self"] == "self"
+    assert kinds('text = "{self.x}"') == {'"{self.x}"': "string"}
+
+
+@pytest.mark.parametrize("quotes", ['"""', "'''"])
+def test_a_long_string_goes_on_over_lines(quotes: str) -> None:
+    found, inside = spans(f"x = {quotes}first")
+    assert found == [(4, 8, "string")]
+    assert inside != 0
+    assert spans("def no(): # comment", inside) == ([(0, 19, "string")], inside)
+    found, state = spans(f"end{quotes} + 1", inside)
+    assert (found, state) == ([(0, 6, "string"), (9, 1, "number")], 0)
+    assert spans(f"{quotes}a{quotes} + {quotes}b")[1] == inside
+
+
+def test_a_string_that_is_not_closed_ends_with_its_line(qtbot: Any) -> None:
+    assert spans("x = 'not closed")[1] == 0
+
+
+def test_closing_a_string_colours_what_follows(qtbot: Any) -> None:
+    view = CodeView("x = '''\nreturn\n", read_only=False)
+    qtbot.addWidget(view)
+    assert colours(view, 1) == [COLOURS["string"]]
+    cursor = view.textCursor()
+    cursor.setPosition(7)
+    cursor.insertText("'''")
+    assert colours(view, 1) == [COLOURS["keyword"]]
+
+
+def colours(view: CodeView, line: int) -> list[str]:
+    formats = view.document().findBlockByNumber(line).layout().formats()
+    return [found.format.foreground().color().name() for found in formats]
 
 
 def test_colours_reach_the_text(qtbot: Any) -> None:

@@ -1,0 +1,1 @@
+dataset_2 = load_dataset("parquet", data_files=str(ROOT / "rows.parquet"), split="train")

@@ -1,0 +1,7 @@
+saved_model = copy_model(
+    its_model,
+    output_dir / "final-model",
+    dtype="bfloat16",
+    revision='it\'s "odd" \\ {x} %s \u2028 é 😀',
+    trust_remote_code=True,
+)
