@@ -403,7 +403,7 @@ class Pipeline:
 
 
 def read_settings(parser: argparse.ArgumentParser, words: list[str], stages: Mapping[str, Callable]) -> dict[str, dict]:
-    """Read `--STAGE.FIELD VALUE` or `--STAGE.FIELD=VALUE`, Python literals or text; exit where there is no such field."""
+    """Read `--STAGE.FIELD VALUE` or `--STAGE.FIELD=VALUE`, literals or text; exit where there is no such field."""
     settings: dict[str, dict] = {stage: {} for stage in stages}
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     for name, text in zip(words[::2], words[1::2] + [""] * (len(words) % 2), strict=True):

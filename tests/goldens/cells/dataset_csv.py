@@ -1,1 +1,1 @@
-dataset_2 = load_dataset("csv", data_files=str(ROOT / "./rows.csv"), split="train")
+dataset = load_dataset("csv", data_files=str(ROOT / "./rows.csv"), split="train")

@@ -1,1 +1,1 @@
-dataset_2 = load_dataset("owner/name", split="train")
+dataset = load_dataset("owner/name", split="train")

@@ -1,1 +1,1 @@
-dataset_2 = load_dataset(str(ROOT / "./folder"), split="train")
+dataset = load_dataset(str(ROOT / "./folder"), split="train")

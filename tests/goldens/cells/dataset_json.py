@@ -1,1 +1,1 @@
-dataset_2 = load_dataset("json", data_files=str(ROOT / "rows.json"), split="train")
+dataset = load_dataset("json", data_files=str(ROOT / "rows.json"), split="train")

@@ -1,1 +1,1 @@
-dataset_2 = load_dataset("json", data_files=str(ROOT / "s*.jsonl"), split="train")
+dataset = load_dataset("json", data_files=str(ROOT / "s*.jsonl"), split="train")

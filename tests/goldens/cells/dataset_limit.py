@@ -1,2 +1,2 @@
-dataset_2 = load_dataset("owner/name", split="train")
-dataset_2 = dataset_2.select(range(min(1, len(dataset_2))))
+dataset = load_dataset("owner/name", split="train")
+dataset = dataset.select(range(min(1, len(dataset))))

@@ -1,4 +1,4 @@
-dataset_2 = load_dataset(
+dataset = load_dataset(
     "owner/name",
     'it\'s "odd" \\ {x} %s \u2028 é 😀',
     split='it\'s "odd" \\ {x} %s \u2028 é 😀\n',

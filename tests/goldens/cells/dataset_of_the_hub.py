@@ -1,1 +1,1 @@
-dataset_2 = load_dataset("owner/name", "main", split="train[:1000]", revision="v1.0")
+dataset = load_dataset("owner/name", "main", split="train[:1000]", revision="v1.0")

@@ -1,1 +1,1 @@
-dataset_2 = load_dataset("parquet", data_files=str(ROOT / "rows.parquet"), split="train")
+dataset = load_dataset("parquet", data_files=str(ROOT / "rows.parquet"), split="train")

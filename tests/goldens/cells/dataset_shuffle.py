@@ -1,2 +1,2 @@
-dataset_2 = load_dataset("owner/name", split="train")
-dataset_2 = dataset_2.shuffle(seed=42)
+dataset = load_dataset("owner/name", split="train")
+dataset = dataset.shuffle(seed=42)

@@ -1,3 +1,3 @@
-dataset_2 = load_dataset("owner/name", split="train")
-dataset_2 = dataset_2.shuffle(seed=7)
-dataset_2 = dataset_2.select(range(min(100, len(dataset_2))))
+dataset = load_dataset("owner/name", split="train")
+dataset = dataset.shuffle(seed=7)
+dataset = dataset.select(range(min(100, len(dataset))))

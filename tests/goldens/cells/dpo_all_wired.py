@@ -1,43 +1,21 @@
 # %% DPO 'dpo'
-def dpo_config(output_dir: Path) -> DPOConfig:
-    return DPOConfig(
-        output_dir=str(output_dir / "checkpoints" / "unfinished"),
-        learning_rate=5e-06,
+def dpo_config(output_dir: Path, **changes) -> DPOConfig:
+    settings = dict(
+        learning_rate=5e-6,
+        beta=0.1,
+        per_device_train_batch_size=8,
         eval_strategy="epoch",
-        **DEVICE,
     )
+    return DPOConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
 
-
-def train_dpo(
-    model: str,
-    train_dataset: Dataset,
-    eval_dataset: Dataset,
-    reference: str,
-    peft_config: LoraConfig,
-    output_dir: Path,
-) -> str:
-    """Direct preference optimization (arXiv 2305.18290): learns from pairs of a chosen and a rejected completion."""
-    if is_finished(output_dir):
-        return str(output_dir)
-    release_memory()
-    trainer = DPOTrainer(
-        model=model,
-        ref_model=AutoModelForCausalLM.from_pretrained(reference, dtype="float32"),
-        args=dpo_config(output_dir),
-        train_dataset=train_dataset,
-        eval_dataset=eval_dataset,
-        peft_config=peft_config,
-        callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
-    )
-    set_seed(trainer.args.seed)
-    trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
-    return save_merged(trainer, output_dir)
-
-dpo = train_dpo(
+pipeline.train(
+    "dpo",
+    DPOTrainer,
+    dpo_config,
     model=its_model,
+    ref_model=partial(AutoModelForCausalLM.from_pretrained, its_reference, dtype="float32"),
     train_dataset=its_dataset,
     eval_dataset=its_eval_dataset,
-    reference=its_reference,
     peft_config=its_adapter(),
-    output_dir=output_dir / "dpo",
+    save=save_merged,
 )

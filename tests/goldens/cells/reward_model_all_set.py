@@ -1,35 +1,22 @@
 # %% PPO 'ppo'
-def ppo_config(output_dir: Path) -> "PPOConfig":
-    return PPOConfig(
-        output_dir=str(output_dir / "checkpoints" / "unfinished"),
-        **DEVICE,
+def ppo_config(output_dir: Path, **changes) -> "PPOConfig":
+    settings = dict(
+        learning_rate=1e-5,
+        epsilon=0.2,
+        vf_coef=0.1,
+        entropy_coef=0.01,
+        gamma=0.99,
+        lam=0.95,
+        kl_coef=0.05,
+        per_device_train_batch_size=8,
     )
+    return PPOConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
 
-
-def train_ppo(
-    model: str,
-    train_dataset: Dataset,
-    reward_funcs: list[Callable],
-    output_dir: Path,
-) -> str:
-    """Proximal policy optimization (arXiv 1707.06347): raises the reward of sampled completions, near the reference."""
-    if is_finished(output_dir):
-        return str(output_dir)
-    release_memory()
-    trainer = PPOTrainer(
-        model=model,
-        reward_funcs=reward_funcs,
-        args=ppo_config(output_dir),
-        train_dataset=train_dataset,
-        callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
-    )
-    set_seed(trainer.args.seed, device_specific=True)
-    trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
-    return save_policy(trainer, output_dir)
-
-ppo = train_ppo(
+pipeline.train(
+    "ppo",
+    PPOTrainer,
+    ppo_config,
     model=its_model,
-    train_dataset=its_dataset,
     reward_funcs=[
         RewardModel(
             "owner/judge",
@@ -42,5 +29,5 @@ ppo = train_ppo(
             trust_remote_code=True,
         ),
     ],
-    output_dir=output_dir / "ppo",
+    train_dataset=its_dataset,
 )

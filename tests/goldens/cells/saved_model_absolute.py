@@ -1,1 +1,1 @@
-saved_model = copy_model(its_model, Path("/models/final").expanduser())
+pipeline.copy("saved_model", its_model, "/models/final")

@@ -1,6 +1,7 @@
-saved_model = copy_model(
+pipeline.copy(
+    "saved_model",
     its_model,
-    output_dir / "final-model",
+    "final-model",
     dtype="bfloat16",
     revision='it\'s "odd" \\ {x} %s \u2028 é 😀',
     trust_remote_code=True,

@@ -1,1 +1,1 @@
-saved_model = copy_model(its_model, output_dir / "final-model")
+pipeline.copy("saved_model", its_model, "final-model")

@@ -1,1 +1,1 @@
-saved_model = copy_model(its_model, output_dir / 'a \'b\' "c" \\ 😀')
+pipeline.copy("saved_model", its_model, 'a \'b\' "c" \\ 😀')

@@ -1,38 +1,20 @@
 # %% SFT 'sft'
-def sft_config(output_dir: Path) -> SFTConfig:
-    return SFTConfig(
-        output_dir=str(output_dir / "checkpoints" / "unfinished"),
-        learning_rate=5e-05,
+def sft_config(output_dir: Path, **changes) -> SFTConfig:
+    settings = dict(
+        learning_rate=5e-5,
+        per_device_train_batch_size=8,
+        num_train_epochs=3.0,
         weight_decay=0.01,
         warmup_steps=500,
-        **DEVICE,
     )
+    return SFTConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
 
-
-def train_sft(
-    model: str,
-    train_dataset: Dataset,
-    peft_config: LoraConfig,
-    output_dir: Path,
-) -> str:
-    """Supervised fine-tuning: the model learns to continue prompts as the data set does."""
-    if is_finished(output_dir):
-        return str(output_dir)
-    release_memory()
-    trainer = SFTTrainer(
-        model=model,
-        args=sft_config(output_dir),
-        train_dataset=train_dataset,
-        peft_config=peft_config,
-        callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
-    )
-    set_seed(trainer.args.seed)
-    trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
-    return save_merged(trainer, output_dir)
-
-sft = train_sft(
+pipeline.train(
+    "sft",
+    SFTTrainer,
+    sft_config,
     model=its_model,
     train_dataset=its_dataset,
     peft_config=its_adapter(),
-    output_dir=output_dir / "sft",
+    save=save_merged,
 )
