@@ -62,6 +62,7 @@ class DPO(Trainer):
     tags = ["dpo", "preference", "direct", "chosen", "rejected", "pairs", "train"]
     config = ConfigClass("DPOConfig", ("trl/trainer/dpo_config.py:DPOConfig",), LIMITS)
     trainer = "DPOTrainer"
+    curves = ("loss",)
     imports = ("from trl import DPOConfig, DPOTrainer",)
     columns = (("prompt", "chosen", "rejected"), ("chosen", "rejected"))
     in_ports = (MODEL, DATASET, REFERENCE, ADAPTER, EVAL)

@@ -31,6 +31,7 @@ class GRPO(SamplingTrainer):
     tags = ["grpo", "group", "relative", "policy", "reward", "threshold", "penalized", "rlvr", "train", "rl"]
     config = ConfigClass("GRPOConfig", ("trl/trainer/grpo_config.py:GRPOConfig",), SAMPLING)
     trainer = "GRPOTrainer"
+    curves = ("reward", "loss")
     imports = ("from trl import GRPOConfig, GRPOTrainer",)
     parameters = (
         learning_rate(2e-6, "1e-7 to 2e-6 (LoRA: about ten times that)"),

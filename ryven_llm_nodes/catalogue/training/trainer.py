@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 from ryven_llm_nodes.catalogue.cell import Cell
 from ryven_llm_nodes.catalogue.columns import missing_columns
-from ryven_llm_nodes.catalogue.files import File, files_named_by
+from ryven_llm_nodes.catalogue.files import FILE_FIELDS, HUB_FIELDS, File, files_named_by
 from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
@@ -20,8 +20,6 @@ from ryven_llm_nodes.catalogue.training.fitting import Fitting
 from ryven_llm_nodes.catalogue.training.limits import RULES
 from ryven_llm_nodes.catalogue.training.stage import (
     EXTRA_STEPS,
-    FILE_FIELDS,
-    HUB_FIELDS,
     Part,
     Stage,
     adapter_part,
@@ -73,8 +71,6 @@ class Trainer(LLMNode):
     leaves = "model"
     config: ClassVar[ConfigClass]
     trainer: ClassVar[str] = ""
-    samples: ClassVar[bool] = False
-    """Whether completions are sampled while it trains."""
     imports: ClassVar[tuple[str, ...]] = ()
     columns: ClassVar[tuple[tuple[str, ...], ...]] = ()
     withheld: ClassVar[Mapping[str, str]] = WITHHELD
