@@ -28,6 +28,7 @@ ACROSS = {
     "run/test_resume.py": "runs that go on where they stopped",
     "run/test_store.py": "flows, settings and branches that share an output folder",
     "runtime/test_overrides.py": "what subclasses take from their libraries",
+    "test_asking_by_class.py": "that no part asks a node for its class, which says what it is",
     "test_cli_trust.py": "what the terminal asks before it runs code of others",
     "test_imports.py": "what importing each part loads",
     "test_mirror.py": "this file",
