@@ -49,6 +49,7 @@ ELSEWHERE = {
     "catalogue/rewards/reward_model.py": "catalogue/rewards/test_reward_function.py",
     "catalogue/sources/load_model.py": "catalogue/sources/test_load_dataset.py",
     "catalogue/training/choices.py": "catalogue/training/test_limits.py",
+    "catalogue/training/references.py": "catalogue/training/test_trainer.py",
     "catalogue/training/sampling.py": "catalogue/training/test_limits.py",
     "catalogue/values.py": "catalogue/test_cell.py",
     "catalogue/scopes.py": "program/test_names.py",

@@ -21,7 +21,8 @@ PIPELINE = f"from {RUNTIME}.pipeline import Pipeline"
 class Cell:
     """The text of one node.
 
-    ``imports`` are import statements; those from ``ryven_llm_nodes.runtime`` are replaced by the source itself.
+    ``imports`` are import statements; those from this package (``ryven_llm_nodes.runtime``, or the file of the node
+    itself) are replaced by the source.
     ``definition`` stands at module level, ``statement`` in ``main()``. ``values`` are what the outputs stand for.
     ``config`` names the function that makes a trainer's configuration, so that it can be tried before it is needed,
     and ``config_class`` what that returns.

@@ -196,18 +196,6 @@ def _missing_files(context: NodeContext) -> Iterator[Complaint]:
             yield name, f"{shown(value)} does not exist (looked in {context.root}); correct the path."
 
 
-def reference_complaints(context: NodeContext) -> Iterator[Complaint]:
-    """What is wrong with a reference that follows the policy."""
-    if context.given.get("sync_ref_model"):
-        remedy = "or clear it"
-        if context.given.get("precompute_ref_log_probs"):
-            yield "sync_ref_model", f"changes the reference, so precompute_ref_log_probs must be off, {remedy}."
-        if "adapter" in context.inputs:
-            yield "sync_ref_model", f"needs a reference of its own, which LoRA does without; remove the LoRA, {remedy}."
-        elif "beta" in context.node.all_parameters() and not context["beta"]:
-            yield "sync_ref_model", f"needs a reference model, which there is only where beta is above 0, {remedy}."
-
-
 # Parameters that several methods have
 
 
