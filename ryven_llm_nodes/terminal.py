@@ -173,8 +173,8 @@ def show_run(program: Program, output_dir: Path, fresh: bool = False) -> Outcome
     if outcome.error:
         raise outcome.error
     title = f"{in_words(outcome.status)} in {duration(outcome.seconds)}"
-    table = Table("node", "model", title=title, title_justify="left")
-    for step, folder in outcome.models.items():
+    table = Table("node", "folder" if outcome.reports else "model", title=title, title_justify="left")
+    for step, folder in {**outcome.models, **outcome.reports}.items():
         table.add_row(step, str(folder))
     Console(soft_wrap=True).print(table)
     if outcome.status == RunState.CANCELLED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ryven_llm_nodes.catalogue.parameters import JSON
@@ -40,6 +40,17 @@ class Cell:
     modules: tuple[str, ...] = ()
     defines: frozenset[str] = frozenset()
     borrows: frozenset[str] = frozenset()
+
+
+def report_cell(name: str, make: Callable[..., object], **inputs: str) -> Cell:
+    """The cell of a stage that leaves a report: what the function ``make`` returns, of what JSON can hold.
+
+    ``make`` stands in the file of the node, and its source goes into the script with all that it uses there; what it
+    needs of torch and the like it imports inside. ``inputs`` are its arguments, as Python text.
+    """
+    made = call("make_report", "pipeline", literal(name), make.__name__, **inputs)
+    imports = (PIPELINE, f"from {RUNTIME}.reports import make_report", f"from {make.__module__} import {make.__name__}")
+    return Cell(imports, statement=f"{name} = {made}")
 
 
 def literal(value: JSON) -> str:

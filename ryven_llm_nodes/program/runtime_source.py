@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -114,8 +115,8 @@ def runtime_names() -> frozenset[str]:
 def _public_functions(path: Path) -> Iterator[tuple[str, str]]:
     """The functions in the file of a node that its cells may import."""
     module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-    names = (name for piece in runtime_module(module).pieces if piece.text.startswith("def ") for name in piece.names)
-    return ((module, name) for name in names if not name.startswith("_"))
+    pieces = (piece for piece in runtime_module(module).pieces if re.search(r"(?m)^def ", piece.text))
+    return ((module, name) for piece in pieces for name in piece.names if not name.startswith("_"))
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,14 @@ class Excerpt:
     title: str
     code: str
     imports: tuple[str, ...]
+
+    @property
+    def packages(self) -> set[str]:
+        """The top-level packages that its functions import when they are called."""
+        nodes = list(ast.walk(ast.parse(self.code)))
+        modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+        modules += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+        return {module.split(".")[0] for module in modules}
 
 
 def excerpts(wanted: Iterable[tuple[str, str]]) -> list[Excerpt]:
