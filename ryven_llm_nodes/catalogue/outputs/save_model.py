@@ -43,9 +43,7 @@ class SaveModel(LLMNode):
             options["revision"] = literal(model.revision)
         if model.trust_remote_code:
             options["trust_remote_code"] = "True"
-        copy = call(
-            "pipeline.copy", literal(context.name), model.expression, literal(context["folder"]), **options
-        )
+        copy = call("pipeline.copy", literal(context.name), model.expression, literal(context["folder"]), **options)
         return Cell((PIPELINE,), statement=f"{context.name} = {copy}")
 
     @classmethod
