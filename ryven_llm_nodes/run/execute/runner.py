@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -197,7 +197,7 @@ class _Run:
 
     def _watched(self, step: Step, loaded: LoadedProgram) -> Any:
         """The value of a step's statement; what its trainer does is reported, and a failure names its node."""
-        from ryven_llm_nodes.run.execute.callback import Watch, watching
+        from ryven_llm_nodes.run.execute.callback import Watch, stopping_models, watching
         from ryven_llm_nodes.run.execute.early_end import EarlyEnd
 
         folder = self.output_dir / step.name
@@ -208,6 +208,7 @@ class _Run:
         try:
             with (
                 about(step),
+                nullcontext() if self.program.cells[step.name].config else stopping_models(stop),
                 watching(watch, early_end),
                 recording(self.program, loaded, step, self.tell, self.cancel.event),
             ):
