@@ -87,6 +87,8 @@ class LLMNode(Node):
     """What is there after a run: a ``model``, a ``report`` or a ``file``; nothing where it only makes a value."""
     writes: ClassVar[str] = ""
     """The parameter that says where to, where its user chooses the place."""
+    curves: ClassVar[tuple[str, ...]] = ()
+    """The metrics that tell how it goes while it runs, the most telling first; where one is not logged, the next."""
     in_ports: ClassVar[tuple[Port, ...]] = ()
     out_ports: ClassVar[tuple[Port, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()
