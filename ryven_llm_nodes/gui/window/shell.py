@@ -47,7 +47,7 @@ class Shell(QObject):
         self.history = HistoryWindows(window, self.opening.open_path)
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
-        self.palette = Palette(_sorted_nodes(window), window)
+        self.palette = Palette(window.core_session.nodes, window)
         self.docks = Docks(window, self.palette)
         self.autosave = Autosave(self.document, self)
         self._connect()
@@ -148,7 +148,3 @@ class Shell(QObject):
     def may_close(self) -> bool:
         """Asks what is to become of changes that are not saved, where there are any."""
         return self._closed or self.saving.may_close()
-
-
-def _sorted_nodes(window: Any) -> list[Any]:
-    return sorted(window.core_session.nodes, key=lambda node: node.title)
