@@ -137,11 +137,13 @@ def test_a_script_in_the_folder_of_a_run(saved: dict[str, Any], workspace: Path,
     run_script(same, workspace, tmp_path, tmp_path / "out")
     assert run(same, workspace, tmp_path / "out")[0] == []
     run_script(other, workspace, tmp_path, tmp_path / "out")
-    assert weights(tmp_path / "out/sft") != before
+    of_script = weights(tmp_path / "out/sft")
+    assert of_script != before
     trained, events = run(same, workspace, tmp_path / "out")
     assert trained == ["sft"]
     assert "sft: model.safetensors is not as it was saved" in [e.text for e in events if isinstance(e, Log)]
     assert weights(tmp_path / "out/sft") == before
+    assert weights(tmp_path / "out/sft-before") == of_script, "which somebody may want"
 
 
 def test_longer_training_leaves_the_shorter_one(workspace: Path, tmp_path: Path) -> None:
