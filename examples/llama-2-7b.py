@@ -21,17 +21,21 @@ writes its model to a folder of its own under --output-dir, and the next stage s
 
 # %% Imports
 import argparse
+import ast
 import copy
+import dataclasses
 import gc
 import inspect
 import json
 import os
 import re
 import shutil
+import typing
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from operator import ge, gt, le, lt
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,7 +48,7 @@ if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave
 import torch
 from accelerate import PartialState
 from accelerate.utils import set_seed
-from datasets import Dataset, load_dataset
+from datasets import load_dataset
 from peft import LoraConfig, PeftModel
 from peft.tuners.lora import LoraLayer
 from torch import nn
@@ -84,9 +88,8 @@ def lora() -> LoraConfig:
 
 
 # %% SFT 'sft'
-def sft_config(output_dir: Path) -> SFTConfig:
-    return SFTConfig(
-        output_dir=str(output_dir / "checkpoints" / "unfinished"),
+def sft_config(output_dir: Path, **changes) -> SFTConfig:
+    settings = dict(
         learning_rate=0.0005,
         per_device_train_batch_size=4,
         num_train_epochs=1.0,
@@ -94,105 +97,40 @@ def sft_config(output_dir: Path) -> SFTConfig:
         warmup_steps=100,
         gradient_accumulation_steps=4,
         model_init_kwargs={"dtype": "bfloat16"},
-        **DEVICE,
     )
-
-
-def train_sft(
-    model: str,
-    train_dataset: Dataset,
-    peft_config: LoraConfig,
-    output_dir: Path,
-) -> str:
-    """Supervised fine-tuning: the model learns to continue prompts as the data set does."""
-    if is_finished(output_dir):
-        return str(output_dir)
-    release_memory()
-    trainer = SFTTrainer(
-        model=model,
-        args=sft_config(output_dir),
-        train_dataset=train_dataset,
-        peft_config=peft_config,
-        callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
-    )
-    set_seed(trainer.args.seed)
-    trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
-    return save_merged(trainer, output_dir)
+    return SFTConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
 
 
 # %% PPO 'ppo'
-def ppo_config(output_dir: Path) -> "PPOConfig":
-    return PPOConfig(
-        output_dir=str(output_dir / "checkpoints" / "unfinished"),
+def ppo_config(output_dir: Path, **changes) -> "PPOConfig":
+    settings = dict(
         learning_rate=0.0001,
+        epsilon=0.2,
+        vf_coef=0.1,
+        entropy_coef=0.01,
+        gamma=0.99,
+        lam=0.95,
+        kl_coef=0.05,
         per_device_train_batch_size=4,
         max_completion_length=64,
         num_train_epochs=1.0,
         gradient_accumulation_steps=4,
         model_init_kwargs={"dtype": "bfloat16"},
-        **DEVICE,
     )
-
-
-def train_ppo(
-    model: str,
-    train_dataset: Dataset,
-    reward_funcs: list[Callable],
-    peft_config: LoraConfig,
-    output_dir: Path,
-) -> str:
-    """Proximal policy optimization (arXiv 1707.06347): raises the reward of sampled completions, near the reference."""
-    if is_finished(output_dir):
-        return str(output_dir)
-    release_memory()
-    trainer = PPOTrainer(
-        model=model,
-        reward_funcs=reward_funcs,
-        args=ppo_config(output_dir),
-        train_dataset=train_dataset,
-        peft_config=peft_config,
-        callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
-    )
-    set_seed(trainer.args.seed, device_specific=True)
-    trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
-    return save_merged(trainer, output_dir)
+    return PPOConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
 
 
 # %% DPO 'dpo'
-def dpo_config(output_dir: Path) -> DPOConfig:
-    return DPOConfig(
-        output_dir=str(output_dir / "checkpoints" / "unfinished"),
-        learning_rate=5e-05,
+def dpo_config(output_dir: Path, **changes) -> DPOConfig:
+    settings = dict(
+        learning_rate=5e-5,
+        beta=0.1,
         per_device_train_batch_size=4,
         num_train_epochs=1.0,
         gradient_accumulation_steps=4,
         model_init_kwargs={"dtype": "bfloat16"},
-        **DEVICE,
     )
-
-
-def train_dpo(
-    model: str,
-    train_dataset: Dataset,
-    reference: str,
-    peft_config: LoraConfig,
-    output_dir: Path,
-) -> str:
-    """Direct preference optimization (arXiv 2305.18290): learns from pairs of a chosen and a rejected completion."""
-    if is_finished(output_dir):
-        return str(output_dir)
-    release_memory()
-    trainer = DPOTrainer(
-        model=model,
-        ref_model=AutoModelForCausalLM.from_pretrained(reference, dtype="bfloat16"),
-        args=dpo_config(output_dir),
-        train_dataset=train_dataset,
-        peft_config=peft_config,
-        callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
-    )
-    set_seed(trainer.args.seed)
-    trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
-    return save_merged(trainer, output_dir)
+    return DPOConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
 
 
 # %% Reward Function 'brief_and_finished'
@@ -207,64 +145,40 @@ def brief_and_finished(completions, **kwargs):
 
 
 # %% GRPO 'grpo'
-def grpo_config(output_dir: Path) -> GRPOConfig:
-    return GRPOConfig(
-        output_dir=str(output_dir / "checkpoints" / "unfinished"),
-        learning_rate=2e-05,
+def grpo_config(output_dir: Path, **changes) -> GRPOConfig:
+    settings = dict(
+        learning_rate=2e-5,
         epsilon=0.1,
+        per_device_train_batch_size=8,
+        num_generations=8,
         max_completion_length=64,
         num_train_epochs=1.0,
         gradient_accumulation_steps=4,
         model_init_kwargs={"dtype": "bfloat16"},
-        **DEVICE,
     )
-
-
-def train_grpo(
-    model: str,
-    train_dataset: Dataset,
-    reward_funcs: list[Callable],
-    peft_config: LoraConfig,
-    output_dir: Path,
-) -> str:
-    """Group relative policy optimization (arXiv 2402.03300), with a threshold its reward-penalized form."""
-    if is_finished(output_dir):
-        return str(output_dir)
-    release_memory()
-    trainer = GRPOTrainer(
-        model=model,
-        reward_funcs=penalize_shortfall(reward_funcs, threshold=0.7),
-        args=grpo_config(output_dir),
-        train_dataset=train_dataset,
-        peft_config=peft_config,
-        callbacks=[WholeCheckpoints(output_dir / "checkpoints")],
-    )
-    set_seed(trainer.args.seed, device_specific=True)
-    trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir / "checkpoints"))
-    return save_merged(trainer, output_dir)
+    return GRPOConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
 
 
 # %% The pipeline
-def main(output_dir: Path, resume: bool = False) -> None:
-    """Run every stage, each from the folder that the one before has written.
-
-    With `resume`, go on where an earlier run into `output_dir` stopped: finished stages are kept as they are, and the
-    one that was under way continues from its newest checkpoint.
-    """
-    if not resume:
-        start_over(output_dir)
+def main(pipeline: "Pipeline") -> None:
+    """Run every stage, each from the folder that the one before has written."""
     base = "meta-llama/Llama-2-7b-hf"
     summaries = load_dataset("trl-lib/tldr", split="train[:20000]")
-    sft = train_sft(
+    sft = pipeline.train(
+        "sft",
+        SFTTrainer,
+        sft_config,
         model=base,
         train_dataset=summaries,
         peft_config=lora(),
-        output_dir=output_dir / "sft",
+        save=save_merged,
     )
     posts = load_dataset("trl-lib/tldr", split="train[20000:24000]")
-    ppo = train_ppo(
+    ppo = pipeline.train(
+        "ppo",
+        PPOTrainer,
+        ppo_config,
         model=sft,
-        train_dataset=posts,
         reward_funcs=[
             RewardModel(
                 "cleanrl/EleutherAI_pythia-1b-deduped__reward__tldr",
@@ -272,31 +186,33 @@ def main(output_dir: Path, resume: bool = False) -> None:
                 dtype="bfloat16",
             ),
         ],
+        train_dataset=posts,
         peft_config=lora(),
-        output_dir=output_dir / "ppo",
+        save=save_merged,
     )
     pairs = load_dataset("trl-lib/tldr-preference", split="train")
     pairs = pairs.select(range(min(10000, len(pairs))))
-    dpo = train_dpo(
+    dpo = pipeline.train(
+        "dpo",
+        DPOTrainer,
+        dpo_config,
         model=ppo,
+        ref_model=partial(AutoModelForCausalLM.from_pretrained, sft, dtype="bfloat16"),
         train_dataset=pairs,
-        reference=sft,
         peft_config=lora(),
-        output_dir=output_dir / "dpo",
+        save=save_merged,
     )
-    grpo = train_grpo(
+    grpo = pipeline.train(
+        "grpo",
+        GRPOTrainer,
+        grpo_config,
         model=dpo,
+        reward_funcs=penalize_shortfall([brief_and_finished], threshold=0.7),
         train_dataset=posts,
-        reward_funcs=[brief_and_finished],
         peft_config=lora(),
-        output_dir=output_dir / "grpo",
+        save=save_merged,
     )
-    final = copy_model(grpo, output_dir / "final-model", dtype="bfloat16")
-    print(f"sft: {sft}")
-    print(f"ppo: {ppo}")
-    print(f"dpo: {dpo}")
-    print(f"grpo: {grpo}")
-    print(f"final: {final}")
+    pipeline.copy("final", grpo, "final-model", dtype="bfloat16")
 
 
 # %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
@@ -338,33 +254,30 @@ def refuse_untrained(trainer: Trainer) -> None:
     )
 
 
-def finish_stage(trainer: Trainer, folder: Path) -> str:
-    """Mark a stage as finished, once all of its folder has reached the disk; return the folder."""
-    if trainer.accelerator.is_main_process:
-        flush(folder)
-    trainer.accelerator.wait_for_everyone()
-    (folder / FINISHED).touch()
-    return str(folder)
+def save_policy(trainer: Trainer, folder: Path) -> None:
+    """Write the trained policy and its tokenizer."""
+    refuse_untrained(trainer)
+    trainer.save_model(str(folder))
 
 
 def copy_model(
     model: str, folder: Path, dtype: str = "auto", revision: str | None = None, trust_remote_code: bool = False
-) -> str:
+) -> Path:
     """Write the model at a Hub id or folder, and its tokenizer, to another folder, in precision ``dtype``."""
     where = {"revision": revision, "trust_remote_code": trust_remote_code}
     with PartialState().local_main_process_first():
         if PartialState().is_main_process:
             AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **where).save_pretrained(folder)
             AutoTokenizer.from_pretrained(model, **where).save_pretrained(folder)
-    return str(folder)
+    return folder
 
 
 # %% Support: Saving what a LoRA adapter has learned: merged into its model, opened again, and compared
 ADAPTER_FOLDER = "adapter"  # the folder in a stage's own that holds the adapter alone
 
 
-def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> str:
-    """Write the trained policy, its LoRA adapter merged into it, and its tokenizer; return the folder.
+def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> None:
+    """Write the trained policy, its LoRA adapter merged into it, and its tokenizer.
 
     The stage is finished only if the model, opened from the folder again, gives the logits that base model and adapter
     gave together. With `keep_adapter`, `folder / "adapter"` holds the adapter for PeftModel.from_pretrained.
@@ -380,7 +293,6 @@ def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> s
         require_same_logits(merged, folder, expected)
         if not keep_adapter:
             shutil.rmtree(folder / ADAPTER_FOLDER)
-    return finish_stage(trainer, folder)
 
 
 @torch.no_grad()
@@ -565,14 +477,131 @@ def is_finished(output_dir: Path) -> bool:
     return (output_dir / FINISHED).is_file()
 
 
-def start_over(output_dir: Path) -> None:
-    """Forget the finished stages and the checkpoints of an earlier run into `output_dir`."""
+def finish_stage(folder: Path) -> None:
+    """Mark a stage as finished, once all of its folder has reached the disk."""
     if PartialState().is_main_process:
-        for path in output_dir.glob(f"*/{FINISHED}"):
+        flush(folder)
+    PartialState().wait_for_everyone()
+    (folder / FINISHED).touch()
+
+
+def start_over(output_dir: Path, stage: str | None = None) -> None:
+    """Forget the finished stages and the checkpoints of an earlier run into `output_dir`, or those of one `stage`."""
+    if PartialState().is_main_process:
+        for path in output_dir.glob(f"{stage or '*'}/{FINISHED}"):
             path.unlink()
-        for path in output_dir.glob("*/checkpoints"):
+        for path in output_dir.glob(f"{stage or '*'}/checkpoints"):
             shutil.rmtree(path)
     PartialState().wait_for_everyone()
+
+
+# %% Support: Runs the stages of a pipeline, each in a folder of its own, and goes on where an earlier run stopped
+def train_once(train: Callable[..., Trainer], configure: Callable[[], TrainingArguments], checkpoints: Path) -> Trainer:
+    """Train as configured."""
+    return train(configure())
+
+
+class Pipeline:
+    """Stages write to `output_dir / stage`. `settings` replaces fields of stages, `only` names the one to run."""
+
+    def __init__(
+        self,
+        output_dir: Path,
+        only: str | None = None,
+        settings: Mapping[str, dict] | None = None,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.output_dir, self.only, self.settings, self.say = output_dir, only, settings or {}, say
+
+    def train(
+        self,
+        stage: str,
+        trainer_class: type[Trainer],
+        configure: Callable[..., TrainingArguments],
+        fit: Callable[..., Trainer] = train_once,
+        save: Callable[[Trainer, Path], None] = save_policy,
+        **inputs: object,
+    ) -> str:
+        """Train a stage, unless it is finished; return the folder of its model.
+
+        `inputs` go to the trainer; a `partial` among them is called when the stage begins. Processes that sample
+        completions draw each for itself; the order of rows is one for all.
+        """
+        folder = self.output_dir / stage
+        if is_finished(folder) or self.only not in (None, stage):
+            return str(folder)
+        self.require_finished(stage, inputs)
+        release_memory()
+        checkpoints = folder / "checkpoints"
+
+        def train(args: TrainingArguments, *callbacks: object) -> Trainer:
+            made = {name: value() if isinstance(value, partial) else value for name, value in inputs.items()}
+            trainer = trainer_class(args=args, callbacks=[WholeCheckpoints(checkpoints), *callbacks], **made)
+            set_seed(args.seed, device_specific=hasattr(args, "num_generations"))
+            trainer.train(resume_from_checkpoint=newest_checkpoint(checkpoints))
+            return trainer
+
+        changed = partial(configure, checkpoints / "unfinished", **self.settings.get(stage, {}))
+        save(fit(train, changed, checkpoints), folder)
+        finish_stage(folder)
+        return self.made(stage, folder)
+
+    def copy(self, name: str, model: str, folder: str, **options: object) -> str:
+        """Write a model and its tokenizer to a folder of its own; a relative one lies in `output_dir`."""
+        place = self.output_dir / Path(folder).expanduser()
+        if self.only in (None, name):
+            self.made(name, copy_model(model, place, **options))
+        return str(place)
+
+    def made(self, name: str, folder: Path) -> str:
+        """Tell what was made, from one process."""
+        if PartialState().is_main_process:
+            self.say(f"{name}: {folder}")
+        return str(folder)
+
+    def require_finished(self, stage: str, inputs: Mapping[str, object]) -> None:
+        """Exit where a stage is to run alone and what it reads is not there."""
+        before = {Path(value) for value in inputs.values() if isinstance(value, str)}
+        for folder in before:
+            if self.only and folder.parent == self.output_dir and not is_finished(folder):
+                raise SystemExit(f"stage {stage} needs {folder.name}, which is not finished: run --stage {folder.name}")
+
+    @classmethod
+    def from_command_line(cls, about: str, output_dir: str, **stages: Callable[..., TrainingArguments]) -> "Pipeline":
+        """Read where to write, what to run, and fields of stages (`--sft.learning_rate 1e-5`); `stages` configure."""
+        parser = argparse.ArgumentParser(
+            description=about,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog="Any field of a stage can be set: --STAGE.FIELD VALUE, such as --sft.learning_rate 1e-5.",
+        )
+        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="where models go (%(default)s)")
+        parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
+        parser.add_argument("--stage", choices=stages, help="run this stage alone, from what those before it left")
+        options, rest = parser.parse_known_args()
+        settings = read_settings(parser, rest, stages)
+        if not options.resume:
+            start_over(options.output_dir, options.stage)
+        return cls(options.output_dir, options.stage, settings)
+
+
+def read_settings(parser: argparse.ArgumentParser, words: list[str], stages: Mapping[str, Callable]) -> dict[str, dict]:
+    """Read `--STAGE.FIELD VALUE` or `--STAGE.FIELD=VALUE`, literals or text; exit where there is no such field."""
+    settings: dict[str, dict] = {stage: {} for stage in stages}
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    for name, text in zip(words[::2], words[1::2] + [""] * (len(words) % 2), strict=True):
+        stage, _, field = name.removeprefix("--").partition(".")
+        configuration = typing.get_type_hints(stages[stage])["return"] if stage in stages else None
+        if configuration is None or field not in {known.name for known in dataclasses.fields(configuration)}:
+            parser.error(f"{name}: there is no such setting")
+        try:
+            value = ast.literal_eval({"true": "True", "false": "False", "null": "None"}.get(text, text))
+        except (ValueError, SyntaxError):
+            value = text
+        settings[stage][field] = value
+    for stage, changed in settings.items():
+        if changed:  # a value that the configuration refuses is found before anything trains
+            stages[stage](Path(), **changed)
+    return settings
 
 
 # %% Support: The configuration of PPO: the fields of GRPOConfig that act in it, and its own
@@ -1286,14 +1315,14 @@ def penalize_shortfall(rewards: list[Callable], threshold: float, weights: list[
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--output-dir", type=Path, default=Path("outputs/llama_2_7b"), help="where models go (%(default)s)"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
-    main(**vars(parser.parse_args()))
+    main(Pipeline.from_command_line(
+        __doc__,
+        "outputs/llama_2_7b",
+        sft=sft_config,
+        ppo=ppo_config,
+        dpo=dpo_config,
+        grpo=grpo_config,
+    ))
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)

@@ -92,7 +92,7 @@ def check(flow: FlowFile, title: FlowTitle = None, settings: Settings = None, pr
         program = _program(flow, title, settings, None, processes)
         if problems := list(here_problems(program)):
             raise FlowError(problems)
-        stages = [step.label for step in program.steps if step.node.family == "trainer"]
+        stages = [step.label for step in program.steps if step.node.is_stage]
         typer.echo(f"{flow}: no problems; {len(program.steps)} nodes, stages: {', '.join(stages) or 'none'}")
 
 
@@ -106,6 +106,7 @@ def export(
     to: Target = None,
     settings: Settings = None,
     processes: Processes = 1,
+    lean: Annotated[bool, typer.Option("--lean", help="Leave out what guards against crashes, and resuming.")] = False,
 ) -> None:
     """Write the flow as one plain Python script that needs nothing of this package."""
     from ryven_llm_nodes.system.files import write_whole
@@ -113,11 +114,11 @@ def export(
     with _plain_errors():
         program = _program(flow, title, settings, to, processes)
         if output is None:
-            sys.stdout.write(program.script.text)
+            sys.stdout.write(program.script_for(program.graph.root, lean).text)
             return
         if output.resolve() == flow.resolve():
             raise UsageError(f"{output} is the flow itself; choose another file.")
-        write_whole(output, program.script_for(output.absolute().parent).text)
+        write_whole(output, program.script_for(output.absolute().parent, lean).text)
         Console(stderr=True, soft_wrap=True).print(f"wrote {output}", highlight=False, markup=False)
 
 
@@ -203,7 +204,7 @@ def edit(
 ) -> None:
     """Open the editor: with a flow, with a template (sft, dpo, grpo, full), or with the demo's pipeline."""
     from ryven_llm_nodes.demo.story import editor_flow
-    from ryven_llm_nodes.host.launch import edit as open_editor
+    from ryven_llm_nodes.gui.editor import edit as open_editor
 
     with _plain_errors():
         if flow is not None and template is not None:
@@ -237,7 +238,7 @@ def kept(
     clear: Annotated[bool, typer.Option("--clear", help="Delete what is listed.")] = False,
 ) -> None:
     """List what runs have kept to be used again, with sizes; or clear it."""
-    from ryven_llm_nodes.run.execute.refusals import size
+    from ryven_llm_nodes.quantities import size
     from ryven_llm_nodes.run.store.kept import kept_below
 
     with _plain_errors():
@@ -274,7 +275,7 @@ def runs(
             raise UsageError("give one RUN to look at, to open with --edit or to --delete, or two to compare.")
         console = Console(soft_wrap=True)
         if open_flow:
-            from ryven_llm_nodes.host.launch import edit as open_editor
+            from ryven_llm_nodes.gui.editor import edit as open_editor
 
             raise typer.Exit(open_editor(found[0].folder))
         if delete:

@@ -25,6 +25,6 @@ export_nodes(list(ALL_NODES))
 @on_gui_load
 def load_gui() -> None:
     """Registers how the nodes look and adds the editor's shell to Ryven's window. Called in the editor only."""
-    from ryven_llm_nodes import gui
+    from ryven_llm_nodes.gui.editor import load
 
-    gui.load()
+    load()

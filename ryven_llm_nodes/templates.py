@@ -22,7 +22,7 @@ from ryven_llm_nodes.catalogue import (
     RewardModel,
     SaveModel,
 )
-from ryven_llm_nodes.catalogue.train import WITH_LORA
+from ryven_llm_nodes.catalogue.training.trainer import WITH_LORA
 from ryven_llm_nodes.program.project import Placement, project
 
 SMALL: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"

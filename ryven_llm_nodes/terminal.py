@@ -19,7 +19,9 @@ from rich.table import Column, Table
 
 from ryven_llm_nodes.errors import Cancelled
 from ryven_llm_nodes.program import Program
+from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run import CancelToken, Outcome, events, run_program
+from ryven_llm_nodes.run.states import RunState, in_words
 from ryven_llm_nodes.run.trust.seen import Foreign
 
 SHOWN_METRICS: Final = (
@@ -37,6 +39,8 @@ SHOWN_METRICS: Final = (
     ("learning_rate", "lr"),
 )
 MOST_METRICS: Final = 5
+TONES: Final = {"quiet": "", "active": "cyan", "good": "green", "warn": "yellow", "bad": "red"}
+"""The colours of states (run/states.py)."""
 LINE_SECONDS: Final = 15.0
 
 
@@ -132,11 +136,11 @@ class Display:
             self._say(f"{event.label} ...")
 
     def _show_StageReused(self, event: events.StageReused) -> None:
-        self._say(f"{event.step}: reused: {event.reason}")
+        self._say(f"{event.step}: {RunState.REUSED.word}: {event.reason}")
 
     def _show_StageFinished(self, event: events.StageFinished) -> None:
         if event.folder and event.seconds:
-            self._say(f"{event.step}: done in {event.seconds:.0f} s")
+            self._say(f"{event.step}: {RunState.DONE.word} in {duration(event.seconds)}")
 
 
 def is_terminal() -> bool:
@@ -164,11 +168,12 @@ def show_run(program: Program, output_dir: Path, fresh: bool = False) -> Outcome
         outcome = run_program(program, output_dir, display, token, fresh)
     if outcome.error:
         raise outcome.error
-    table = Table("node", "model", title=f"{outcome.status} in {outcome.seconds:.0f} s", title_justify="left")
+    title = f"{in_words(outcome.status)} in {duration(outcome.seconds)}"
+    table = Table("node", "model", title=title, title_justify="left")
     for step, folder in outcome.models.items():
         table.add_row(step, str(folder))
     Console(soft_wrap=True).print(table)
-    if outcome.status == "cancelled":
+    if outcome.status == RunState.CANCELLED:
         raise Cancelled
     return outcome
 

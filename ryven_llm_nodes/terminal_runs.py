@@ -11,33 +11,27 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run.records.compare import Curves, curves, differences
 from ryven_llm_nodes.run.records.history import PastRun, Points
-from ryven_llm_nodes.terminal import SHOWN_METRICS, metrics_line
+from ryven_llm_nodes.run.states import in_words, tone_of
+from ryven_llm_nodes.terminal import SHOWN_METRICS, TONES, metrics_line
 
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 WIDTH: Final = 24
-COLOURS: Final = {"done": "green", "failed": "red", "killed": "red", "aborted": "red", "running": "cyan"}
 
 
 def show_list(runs: Sequence[PastRun], console: Console) -> None:
     """A line a run, newest first, with the number by which it can be named."""
     table = Table("#", "run", "flow", "status", "time", "stages", box=None, pad_edge=False)
     for number, run in enumerate(runs, 1):
-        stages = ", ".join(f"{name} {run.state(name)}" for name in run.stages)
+        stages = ", ".join(f"{name} {in_words(run.state(name))}" for name in run.stages)
         table.add_row(str(number), run.name, escape(run.flow), _status(run), duration(run.seconds), stages)
     console.print(table)
 
 
 def _status(run: PastRun) -> Text:
-    return Text(run.status, COLOURS.get(run.status, "yellow"))
-
-
-def duration(seconds: float) -> str:
-    """``seconds`` in the unit that suits them."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return Text(in_words(run.status), TONES[tone_of(run.status)])
 
 
 def show_run(run: PastRun, console: Console) -> None:
@@ -50,7 +44,7 @@ def show_run(run: PastRun, console: Console) -> None:
     table = Table("stage", "state", "time", "metrics at its end", "model", box=None, pad_edge=False)
     for name, about in run.stages.items():
         last = {metric: points[-1][1] for metric, points in run.metrics(name).items()}
-        table.add_row(name, run.state(name), _time(about), metrics_line(last), escape(run.folder_of(name)))
+        table.add_row(name, in_words(run.state(name)), _time(about), metrics_line(last), escape(run.folder_of(name)))
     console.print(table)
     console.print(f"record: {run.folder}", markup=False, highlight=False)
 
@@ -62,7 +56,7 @@ def _time(about: Mapping[str, Any]) -> str:
 def show_comparison(first: PastRun, second: PastRun, console: Console) -> None:
     """What differs between two runs, then their curves side by side on one scale."""
     found = differences(first, second)
-    names = [f"{run.name} ({run.status})" for run in (first, second)]
+    names = [f"{run.name} ({in_words(run.status)})" for run in (first, second)]
     table = Table("what differs", *names, box=None, pad_edge=False)
     for difference in found:
         table.add_row(escape(difference.where), escape(difference.first), escape(difference.second))

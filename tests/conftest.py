@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -15,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # so that tests can say `from fl
 
 import flows
 import pytest
+
+from ryven_llm_nodes.run import Event, Outcome, run_program
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,6 +51,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     flows.write_data(folder)
     flows.write_hollow_model(folder / "model")
     return folder
+
+
+@pytest.fixture
+def run(workspace: Path, tmp_path: Path) -> Callable[..., tuple[Outcome, list[Event]]]:
+    """Runs a drawn flow into ``tmp_path / 'out'`` and gives the outcome and all events."""
+
+    def run_drawn(drawn: flows.Project, **options: Any) -> tuple[Outcome, list[Event]]:
+        events: list[Event] = []
+        outcome = run_program(flows.program(drawn, workspace), tmp_path / "out", events.append, **options)
+        return outcome, events
+
+    return run_drawn
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

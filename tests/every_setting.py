@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import flows
 
 from ryven_llm_nodes.catalogue.parameters import UNKNOWN, Parameter
-from ryven_llm_nodes.catalogue.train import Trainer
+from ryven_llm_nodes.catalogue.training.trainer import Trainer
 
 DONE, CHECK, BEFORE, OTHER = "done", "refused by the check", "refused before training", "other"
 STOPPED, GUARD = "stopped before weights were spoilt", "not a number (NaN) at step"

@@ -99,8 +99,8 @@ def script(drawn: Project, root: Path) -> str:
 def settings(drawn: Project, root: Path, stage: str) -> dict[str, Any]:
     """The fields that the configuration of ``stage`` spells out in the script, and their values."""
     tree = ast.parse(program(drawn, root).cells[stage].definition)
-    (made,) = (node.value for node in tree.body[0].body if isinstance(node, ast.Return))
-    fields = {keyword.arg: keyword.value for keyword in made.keywords if keyword.arg not in (None, "output_dir")}
+    (made,) = (node.value for node in tree.body[0].body if isinstance(node, ast.Assign))
+    fields = {keyword.arg: keyword.value for keyword in made.keywords}
     return {name: ast.literal_eval(value) for name, value in fields.items()}
 
 
@@ -135,6 +135,8 @@ TRAINERS = {
     "grpo": node(GRPO, **ROLLOUT, num_generations=4, reward_threshold=0.5),
 }
 METHODS = tuple(TRAINERS)
+CONFIGS = {kind.config.name: kind.config for kind, _ in TRAINERS.values()}
+"""The configuration classes by name."""
 
 
 def alone(method: str, lora: bool = False, **params: Any) -> Project:

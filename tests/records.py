@@ -33,7 +33,7 @@ def record(
     try:
         with Record(program, outputs / program.graph.title, lambda event: None) as written:
             for step in program.steps:
-                if step.node.family == "trainer":
+                if step.node.is_stage:
                     train(written, step.name, slope.get(step.name, 1.0), step.name == fails)
     except Unlucky:
         pass

@@ -218,10 +218,10 @@ class TestExport:
     def test_a_part(self, data: Path) -> None:
         flow = save(chain(), data / "chain.json")
         output = ryven_llm("export", flow, "--to", "ppo", "--set", "ppo.seed=7")[1]
-        assert "def train_ppo(" in output
+        assert "def ppo_config(" in output
         assert "seed=7," in output
-        assert "train_dpo" not in output
-        assert "train_grpo" not in output
+        assert "dpo_config" not in output
+        assert "grpo_config" not in output
 
     def test_where_nothing_can_be_written(self, data: Path) -> None:
         flow = save(alone("sft"), data / "flow.json")
@@ -242,7 +242,7 @@ class TestExport:
         both["flows"] |= alone("dpo")["flows"]
         flow = save(both, data / "both.json")
         assert ryven_llm("export", flow)[2] == f"error: {flow}: holds 2 flows ('sft', 'dpo'); choose one with --flow.\n"
-        assert "def train_dpo(" in ryven_llm("export", flow, "--flow", "dpo")[1]
+        assert "def dpo_config(" in ryven_llm("export", flow, "--flow", "dpo")[1]
 
 
 class TestUsage:

@@ -112,10 +112,10 @@ print(len(made), sorted(node.identifier for node in nodes)[0])
     assert names.split() == [
         "LoadModel",
         "LoadDataset",
-        "LoRA",
         "RewardFunction",
         "RewardModel",
         "CombineRewards",
+        "LoRA",
         "SFT",
         "PPO",
         "DPO",

@@ -51,7 +51,7 @@ class TestEveryTemplate:
 def test_the_default_flow() -> None:
     """Llama-2-7b, SFT, PPO with a reward model, DPO against the SFT model, GRPO with a threshold."""
     full = graph(templates.full(), Path())
-    assert [step.node for step in full.order if step.node.family == "trainer"] == [SFT, PPO, DPO, GRPO]
+    assert [step.node for step in full.order if step.node.is_stage] == [SFT, PPO, DPO, GRPO]
     by_name = full.by_name
     assert by_name["base"].node is LoadModel
     assert by_name["base"].given["path"] == "meta-llama/Llama-2-7b-hf"
@@ -64,7 +64,7 @@ def test_the_default_flow() -> None:
 @pytest.mark.parametrize("name", templates.TEMPLATES)
 def test_an_adapter_trains_at_a_rate_for_adapters(name: str) -> None:
     """Ten times the rate for all weights, as the help says."""
-    steps = [step for step in graph(templates.TEMPLATES[name](), Path()).steps if step.node.family == "trainer"]
+    steps = [step for step in graph(templates.TEMPLATES[name](), Path()).steps if step.node.is_stage]
     for step in steps:
         parameter = step.node.all_parameters()["learning_rate"]
         factor = 10 if "adapter" in step.wires else 1

@@ -17,7 +17,7 @@ from ryven_llm_nodes.run import CancelToken
 from ryven_llm_nodes.run.events import Warned
 from ryven_llm_nodes.run.records.history import past_run, past_runs
 from ryven_llm_nodes.terminal import Display, _keys
-from ryven_llm_nodes.terminal_runs import duration, show_comparison, show_list, show_run, sparkline
+from ryven_llm_nodes.terminal_runs import show_comparison, show_list, show_run, sparkline
 
 
 class TestKeys:
@@ -76,12 +76,12 @@ def shown(show: object, *what: object) -> str:
 class TestRuns:
     def test_a_list(self, outputs: Path) -> None:
         _, second, first = (" ".join(line.split()) for line in shown(show_list, past_runs(outputs)).splitlines())
-        assert second == "1 flow/2026-01-02-120000 [flow] failed 1 min sft failed (4 of 9)"
-        assert first == "2 flow/2026-01-01-120000 [flow] done 1 min sft done"
+        assert second == "1 flow/2026-01-02-120000 [flow] failed 1 min 15 s sft failed (4 of 9)"
+        assert first == "2 flow/2026-01-01-120000 [flow] done 1 min 15 s sft done"
 
     def test_one(self, outputs: Path) -> None:
         text = shown(show_run, past_runs(outputs)[0])
-        assert "flow/2026-01-02-120000: flow '[flow]', 2026-01-02 12:00, 1 min, failed" in text
+        assert "flow/2026-01-02-120000: flow '[flow]', 2026-01-02 12:00, 1 min 15 s, failed" in text
         assert "SFT 'sft': [bold]" in text
         assert "warning: [too] long" in text
         assert "loss 2.000" in text
@@ -110,7 +110,3 @@ def test_curves_of_any_length_fit() -> None:
     assert sparkline([(1, 3.0)], 3, 3) == "▁"
     assert len(sparkline([(i, i) for i in range(1000)], 0, 999)) == 24
     assert sparkline([], 0, 1) == ""
-
-
-def test_durations() -> None:
-    assert [duration(s) for s in (0.4, 59.4, 75, 7200)] == ["0 s", "59 s", "1 min", "2.0 h"]

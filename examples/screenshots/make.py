@@ -22,13 +22,15 @@ from qtpy.QtCore import QItemSelectionModel
 
 from ryven_llm_nodes.catalogue import GRPO, LoadDataset, LoadModel, LoRA, RewardFunction
 from ryven_llm_nodes.demo.story import demo_flow, prepare
-from ryven_llm_nodes.gui.runs_window import RunsWindow
-from ryven_llm_nodes.host.launch import application, open_window
+from ryven_llm_nodes.gui.history.runs_window import RunsWindow
+from ryven_llm_nodes.host.launch import application
+from ryven_llm_nodes.gui.editor import open_window
 from ryven_llm_nodes.host.session import default_output_dir
 from ryven_llm_nodes.program import build
 from ryven_llm_nodes.program.project import Placement, graph_of_project, project
 from ryven_llm_nodes.run import run_program
-from ryven_llm_nodes.run.trust import foreign_code, remember
+from ryven_llm_nodes.run.trust.foreign import foreign_code
+from ryven_llm_nodes.run.trust.seen import remember
 
 Flag = QItemSelectionModel.SelectionFlag
 HERE = Path(__file__).resolve().parent
@@ -69,19 +71,19 @@ def opened(content: dict[str, Any], folder: Path) -> Any:
     window = open_window(content, application(), folder / "flow.json")
     window.resize(*SIZE)
     settle()
-    window.llm_shell.show_all()
+    window.llm_shell.flows.show_all()
     settle()
     return window
 
 
 def node(window: Any, name: str) -> Any:
     """The node called ``name``."""
-    return next(n for n in window.llm_shell.current_flow().nodes if n.name == name)
+    return next(n for n in window.llm_shell.flows.current_flow().nodes if n.name == name)
 
 
 def select(window: Any, *names: str) -> None:
     """Selects nodes by name."""
-    window.llm_shell.current_view().select_items([node(window, name).gui.item for name in names])
+    window.llm_shell.flows.current_view().select_items([node(window, name).gui.item for name in names])
     settle()
 
 
@@ -102,9 +104,9 @@ def empty(folder: Path) -> None:
 def code(folder: Path) -> None:
     """The script of the demo's flow."""
     window = opened(demo_flow(), folder)
-    window.llm_shell.generate()
-    wait(lambda: window.llm_shell.code_window is not None, 1)
-    view = window.llm_shell.code_window
+    window.llm_shell.commands.generate()
+    wait(lambda: window.llm_shell.commands.code_window is not None, 1)
+    view = window.llm_shell.commands.code_window
     view.resize(1000, 780)
     grab(view, "code")
     view.close()
@@ -122,7 +124,7 @@ def failed(folder: Path) -> None:
     wires = ["base.model -> grpo.model", "questions.dataset -> grpo.dataset", "has_a_full_stop.reward -> grpo.reward"]
     window = opened(project("stops", nodes, wires), folder)
     shell = window.llm_shell
-    shell.run()
+    shell.commands.run()
     wait(lambda: not shell.runs.running, 10)
     select(window, "has_a_full_stop")
     grab(window, "failed")
@@ -133,7 +135,7 @@ def running(folder: Path) -> None:
     """The demo's flow at its second stage, and what PPO's policy writes."""
     window = opened(demo_flow(), folder)
     shell = window.llm_shell
-    shell.run()
+    shell.commands.run()
     wait(lambda: _steps(shell, "ppo") >= 12 or not shell.runs.running)
     select(window, "ppo")
     grab(window, "running")
@@ -146,9 +148,9 @@ def running(folder: Path) -> None:
 
 
 def _steps(shell: Any, name: str) -> int:
-    from ryven_llm_nodes.gui.flow_state import flow_state
+    from ryven_llm_nodes.gui.state.flow_state import flow_state
 
-    stage = flow_state(shell.current_flow()).model.stages.get(name)
+    stage = flow_state(shell.flows.current_flow()).model.stages.get(name)
     return stage.done if stage else 0
 
 

@@ -3,72 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from ryven_llm_nodes.catalogue.parameters import JSON
+from ryven_llm_nodes.catalogue.values import Value
 
 WIDTH = 100
 INDENT = "    "
-
-
-@dataclass(frozen=True)
-class ModelValue:
-    """A model on a wire: a Python expression for its location, and how it is to be loaded from there.
-
-    ``init`` holds keyword arguments of ``from_pretrained`` that differ from TRL's own (dtype float32, ...).
-    ``revision`` belongs to the location itself, so a model that a stage has written has none.
-    """
-
-    expression: str
-    init: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))
-    revision: str | None = None
-    trust_remote_code: bool = False
-
-    @property
-    def init_kwargs(self) -> dict[str, JSON]:
-        """Every keyword argument of ``from_pretrained`` but ``trust_remote_code``."""
-        return {**self.init, **({"revision": self.revision} if self.revision else {})}
-
-
-@dataclass(frozen=True)
-class DatasetValue:
-    """A data set on a wire; ``columns`` as far as they are known before it is loaded."""
-
-    expression: str
-    columns: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class RewardPart:
-    """One reward: an expression for a function with TRL's signature, its weight, and where it comes from."""
-
-    expression: str
-    weight: float = 1.0
-    imports: tuple[str, ...] = ()
-    is_async: bool = False
-
-
-@dataclass(frozen=True)
-class RewardValue:
-    """One or several weighted rewards on a wire."""
-
-    parts: tuple[RewardPart, ...]
-
-
-@dataclass(frozen=True)
-class AdapterValue:
-    """A LoRA configuration on a wire: an expression that makes a fresh one each time it is evaluated.
-
-    ``keep`` is whether a stage leaves the adapter beside the model that it was merged into.
-    """
-
-    expression: str
-    keep: bool = False
-
-
-Value = ModelValue | DatasetValue | RewardValue | AdapterValue
+RUNTIME = "ryven_llm_nodes.runtime"
+PIPELINE = f"from {RUNTIME}.pipeline import Pipeline"
+"""The import of what runs the stages of a script."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +23,8 @@ class Cell:
 
     ``imports`` are import statements; those from ``ryven_llm_nodes.runtime`` are replaced by the source itself.
     ``definition`` stands at module level, ``statement`` in ``main()``. ``values`` are what the outputs stand for.
-    ``config`` names the function that makes a trainer's configuration, so that it can be tried before it is needed.
+    ``config`` names the function that makes a trainer's configuration, so that it can be tried before it is needed,
+    and ``config_class`` what that returns.
     ``modules`` are those beside the flow that code of the user's own imports.
     ``defines`` and ``borrows`` are the names that code of the user's own defines and imports at module level, beside
     everybody else's.
@@ -88,6 +35,7 @@ class Cell:
     statement: str = ""
     values: Mapping[str, Value] = field(default_factory=dict)
     config: str = ""
+    config_class: str = ""
     modules: tuple[str, ...] = ()
     defines: frozenset[str] = frozenset()
     borrows: frozenset[str] = frozenset()
@@ -107,6 +55,8 @@ def _literal(value: JSON) -> str:
     if isinstance(value, dict):
         return layout("{", (f"{_literal(key)}: {_literal(item)}" for key, item in value.items()), "}")
     text = repr(value)
+    if isinstance(value, float):
+        return re.sub(r"e([+-]?)0+(?=\d)", r"e\1", text)  # 5e-5, as people write it
     return f'"{text[1:-1]}"' if text[:1] == "'" and '"' not in text and "\\'" not in text else text
 
 

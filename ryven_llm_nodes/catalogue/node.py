@@ -10,9 +10,11 @@ from typing import Any, ClassVar
 
 from ryvencore import Node, NodeInputType, NodeOutputType
 
-from ryven_llm_nodes.catalogue.cell import Cell, Value
+from ryven_llm_nodes.catalogue.cell import Cell
+from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Pretrained, Seen
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.catalogue.secrets import secret_complaint
+from ryven_llm_nodes.catalogue.values import Value
 from ryven_llm_nodes.errors import one_line, shown, suggestion
 
 PACKAGE = "ryven_llm_nodes"
@@ -38,7 +40,7 @@ class NodeContext:
     """What a node knows when it makes its cell: its name, its parameters, and what is wired to its inputs.
 
     ``given`` holds the values that were set; ``inputs`` a value for every input that is wired; ``root`` is the folder
-    that relative paths are looked up in; ``processes`` the number of processes that share a step.
+    that relative paths are looked up in; ``processes`` the number of processes that share an optimizer step.
     """
 
     node: type[LLMNode]
@@ -53,14 +55,14 @@ class NodeContext:
             return self.given[parameter]
         return self.node.all_parameters()[parameter].default
 
+    def has(self, parameter: str) -> bool:
+        """Whether the node has such a parameter."""
+        return parameter in self.node.all_parameters()
+
     @cached_property
     def label(self) -> str:
         """The node as messages name it: ``DPO 'align'``."""
         return f"{self.node.title} {self.name!r}"
-
-
-Complaint = tuple[str, str]
-"""A parameter or port, and what is wrong with it."""
 
 
 class LLMNode(Node):
@@ -72,8 +74,19 @@ class LLMNode(Node):
     """
 
     version = "v1"
-    family: ClassVar[str] = ""
+    position: ClassVar[int] = 100
+    """The place among the nodes of its group: those of equal position follow each other by title."""
     stem: ClassVar[str] = "node"
+    """What a step without a name of its own is called."""
+    icon: ClassVar[str] = "code"
+    accent: ClassVar[str] = ""
+    """The kind of value, or the role, whose colour the editor gives to the node."""
+    is_stage: ClassVar[bool] = False
+    """Whether it has a folder of its own in the output folder, which is kept, reused, resumed and recorded."""
+    leaves: ClassVar[str] = ""
+    """What is there after a run: a ``model``, a ``report`` or a ``file``; nothing where it only makes a value."""
+    writes: ClassVar[str] = ""
+    """The parameter that says where to, where its user chooses the place."""
     in_ports: ClassVar[tuple[Port, ...]] = ()
     out_ports: ClassVar[tuple[Port, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()
@@ -130,12 +143,69 @@ class LLMNode(Node):
 
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:
-        """The text of this node. Called only where :meth:`complaints` has none."""
+        """The text of this node. Called only where :meth:`drawn` finds nothing."""
         raise NotImplementedError
 
     @classmethod
-    def complaints(cls, context: NodeContext) -> Iterator[Complaint]:
-        """What is wrong beyond types and ranges: missing files, columns, ... Cheap, and offline."""
+    def own_name(cls, given: Mapping[str, JSON]) -> str:
+        """What a step with the values ``given`` is called where its user gave it no name."""
+        return cls.stem
+
+    # What it depends on beside its text
+
+    @classmethod
+    def fingerprint(cls, context: NodeContext) -> Iterator[tuple[str, Path]]:
+        """The local files that it reads by itself, each with a name that does not move with the flow.
+
+        Rather one too many than one too few: a stage whose inputs changed must not be reused.
+        """
+        yield from ()
+
+    @classmethod
+    def first_part(cls, given: Mapping[str, JSON]) -> Mapping[str, JSON] | None:
+        """The values of a shorter training that one with ``given`` goes on from, where it is kept; None for none."""
+        return None
+
+    @classmethod
+    def data_files(cls, context: NodeContext) -> list[Path]:
+        """Those of them that hold the rows of a dataset, in which a reader may find something broken."""
+        return []
+
+    @classmethod
+    def pretrained(cls, context: NodeContext) -> Pretrained | None:
+        """The model that it loads from the Hub or from a folder, if it does."""
+        return None
+
+    # What it leaves behind
+
+    @classmethod
+    def document(cls, context: NodeContext, script_for: Callable[[Path, bool], str], place: Path) -> str | None:
+        """The text of the file at ``place`` that is made from the flow alone, before anything trains.
+
+        ``script_for`` gives the script of the flow as it is written into a folder, in full or lean.
+        """
+        return None
+
+    @classmethod
+    def is_others(cls, place: Path) -> bool:
+        """Whether something lies at ``place`` that no run has made, and that one would write over."""
+        return False
+
+    # What can be found wrong with it
+
+    @classmethod
+    def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
+        """As it is drawn, beyond types and ranges: missing files, columns, ... Cheap, and offline."""
+        yield from ()
+
+    @classmethod
+    def read(cls, context: NodeContext, seen: Seen) -> Iterator[Finding]:
+        """Once its rows and the tokenizer and configuration of its model have been read, and no weights yet."""
+        yield from ()
+
+    @classmethod
+    def ready(cls, context: NodeContext, seen: Seen) -> Iterator[Finding]:
+        """Just before it runs, when also the configuration of its trainer (``seen.settings``) has been made."""
         yield from ()
 
     @classmethod

@@ -62,11 +62,6 @@ def location_expression(location: str, root: Path) -> str:
     return path_expression(location) if is_local(location, root) else literal(location)
 
 
-def output_expression(location: str) -> str:
-    """A Python expression for a path to write to; a relative one lies under the output folder."""
-    return f"Path({literal(location)}).expanduser()" if _starts_anew(location) else f"output_dir / {literal(location)}"
-
-
 def _starts_anew(location: str) -> bool:
     return location.startswith("~") or Path(location).is_absolute()
 
@@ -74,3 +69,14 @@ def _starts_anew(location: str) -> bool:
 def leaves(location: str) -> bool:
     """Whether what is written to ``location`` may come to lie outside the output folder of the run."""
     return _starts_anew(location) or bool(Path(location).anchor) or os.pardir in Path(location).parts
+
+
+def lacks(file: Path, mark: str) -> bool:
+    """Whether ``file`` is there, and ``mark`` does not stand in its first megabyte."""
+    if "\0" in str(file) or not os.path.isfile(file):
+        return False
+    try:
+        with file.open("rb") as data:
+            return mark.encode() not in data.read(min(file.stat().st_size, 2**20))
+    except OSError:
+        return True

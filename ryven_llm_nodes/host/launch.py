@@ -1,4 +1,4 @@
-"""Starts the editor: Ryven, with the nodes of this package and its shell."""
+"""Starts Ryven with the nodes of this package, in this process or another; the editor is built on its window."""
 
 from __future__ import annotations
 
@@ -14,60 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from ryven_llm_nodes.errors import LLMNodesError, one_line
-from ryven_llm_nodes.host.opening import PACKAGE_FOLDER, Opened, open_file, open_new
-from ryven_llm_nodes.host.recovery import LeftBehind, left_behind
+from ryven_llm_nodes.host.opening import PACKAGE_FOLDER
 from ryven_llm_nodes.program.mending import mended
 
 DEBIAN: Final = "libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libxcb-cursor0 libxkbcommon-x11-0"
 """What PySide6 needs of a Debian or Ubuntu that has no desktop."""
-
-
-def edit(flow: Path | None = None, template: str | None = None, project: Mapping[str, Any] | None = None) -> int:
-    """Opens the editor, and returns its exit status once its window is closed.
-
-    It shows the project at ``flow``, or a new one: from ``template`` (a key of TEMPLATES), as given by ``project``, or
-    empty; or what an editor that ended without a word has left of it, if the user wants that. Raises LLMNodesError for
-    what cannot be opened, and where there is no display.
-    """
-    window = start(flow, template, project)
-    status = application().exec()
-    window.llm_shell.runs.shut_down()
-    return int(status)
-
-
-def start(flow: Path | None = None, template: str | None = None, project: Mapping[str, Any] | None = None) -> Any:
-    """The main window that :func:`edit` shows."""
-    left = left_behind(flow)
-    opened = None if left else _given(flow, template, project)  # without a display, too, a bad flow is named
-    app = application()
-    if left and (window := _recovered(left, app)) is not None:
-        return window
-    return _show(opened or _given(flow, template, project), app)
-
-
-def _given(flow: Path | None, template: str | None, project: Mapping[str, Any] | None) -> Opened:
-    return open_file(flow) if flow is not None else open_new(template, project)
-
-
-def _show(opened: Opened, app: Any) -> Any:
-    window = open_window(opened.content, app, opened.path)
-    window.llm_shell.set_path(opened.path, opened.root, opened.origin)
-    return window
-
-
-def _recovered(left: list[LeftBehind], app: Any) -> Any | None:
-    """A window with what the user chooses of ``left``; None where nothing is chosen, or it cannot be opened."""
-    from ryven_llm_nodes.gui.recovery_question import choose
-
-    if (chosen := choose(left)) is None:
-        return None
-    try:
-        window = _show(chosen.opened(), app)
-    except LLMNodesError as error:
-        print(f"cannot recover {chosen.file}: {one_line(str(error))}", file=sys.stderr)
-        return None
-    window.llm_shell.take_over(chosen.file)
-    return window
 
 
 def start_another(path: Path) -> None:
@@ -104,15 +55,16 @@ def application() -> Any:
     return Application.instance() or Application(["ryven-llm"])
 
 
-def open_window(content: Mapping[str, Any], app: Any, path: Path | None = None) -> Any:
-    """A main window of Ryven that shows the project ``content`` and has the shell; it is saved to ``path``.
+def open_ryven(content: Mapping[str, Any], app: Any, path: Path | None = None, style: str = "") -> Any:
+    """A main window of Ryven that shows the project ``content``, ``style`` added to its style sheet.
 
-    Raises LLMNodesError where Ryven cannot open the project.
+    Raises LLMNodesError where Ryven cannot open the project, which ``path`` names.
     """
     from ryven.main import config
 
     from ryven_llm_nodes.host import packages, versions, window_style  # noqa: F401  # their workarounds
 
+    window_style.add_style(style)
     versions.apply_workarounds()  # before Ryven is imported
     from ryven_llm_nodes.host import canvas, node_list, ports  # noqa: F401
 
@@ -120,13 +72,9 @@ def open_window(content: Mapping[str, Any], app: Any, path: Path | None = None) 
     config.instance = None  # main/config.py:63 of ryven 3.5.0: a second window in one process is refused
     with _file(content) as file, _quiet() as printed:
         try:
-            window = _start(file, app)
+            return _start(file, app)
         except (Exception, SystemExit) as error:
             raise _cannot_open(path, error, printed.getvalue()) from error
-    from ryven_llm_nodes.gui.shell import install_shell
-
-    install_shell(window, path)
-    return window
 
 
 def _start(file: Path, app: Any) -> Any:

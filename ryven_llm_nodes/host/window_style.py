@@ -13,6 +13,13 @@ from typing import Any, Final
 from ryven_llm_nodes.host.versions import RYVEN, workaround
 
 ICON_COLOUR: Final = "#8fa3b8"
+_added: Final[list[str]] = []
+
+
+def add_style(text: str) -> None:
+    """Has ``text`` added to the style sheet of every window that Ryven makes from now on."""
+    if text and text not in _added:
+        _added.append(text)
 
 
 @workaround(RYVEN)
@@ -26,12 +33,10 @@ def dress() -> None:
         from qtpy.QtCore import QDir
         from qtpy.QtWidgets import QApplication
 
-        from ryven_llm_nodes.gui.theme import STYLE
-
         theme = original(style)
         QDir.setSearchPaths("icon", [str(grey_icons())])
         app = QApplication.instance()
-        app.setStyleSheet(app.styleSheet() + STYLE)
+        app.setStyleSheet(app.styleSheet() + "".join(_added))
         return theme
 
     window_theme.apply_stylesheet = apply_stylesheet

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from ryven_llm_nodes.catalogue import SaveModel
-from ryven_llm_nodes.catalogue.cell import Cell, Value
+from ryven_llm_nodes.catalogue.cell import Cell
 from ryven_llm_nodes.catalogue.node import NodeContext
+from ryven_llm_nodes.catalogue.values import RewardPart, Value
 from ryven_llm_nodes.errors import FlowError, Problem, shown
 from ryven_llm_nodes.program.clashes import clashes
 from ryven_llm_nodes.program.graph import Graph, Step
@@ -29,14 +29,32 @@ class Program:
         """The steps in the order in which they run."""
         return self.graph.order
 
+    def value(self, step: Step, port: str) -> Value:
+        """What comes in at an input that is wired."""
+        wire = step.wires[port]
+        return self.cells[wire.step].values[wire.port]
+
+    def rewards(self, step: Step) -> tuple[RewardPart, ...]:
+        """The reward callables that ``step`` scores completions with."""
+        values = (self.value(step, port) for port in step.wired("reward"))
+        return tuple(part for value in values for part in value.parts)  # type: ignore[attr-defined]
+
+    def context(self, step: Step) -> NodeContext:
+        """What the node of ``step`` knows, with a value for each input that is wired."""
+        inputs = {port: self.value(step, port) for port in step.wires}
+        return NodeContext(step.node, step.name, step.given, inputs, self.graph.root, self.graph.processes)
+
     @cached_property
     def script(self) -> Script:
         """The script as it stands beside the flow."""
         return self.script_for(self.graph.root)
 
-    def script_for(self, folder: Path) -> Script:
-        """The script as it is written into ``folder``: relative paths still lead to files beside the flow."""
-        return write_script(self.graph, self.cells, folder)
+    def script_for(self, folder: Path, lean: bool = False) -> Script:
+        """The script as it is written into ``folder``: relative paths still lead to files beside the flow.
+
+        ``lean`` leaves out what guards against crashes, and resuming.
+        """
+        return write_script(self.graph, self.cells, folder, lean)
 
 
 def build(graph: Graph) -> Program:
@@ -76,7 +94,7 @@ class _Builder:
         bad = {problem.parameter for problem in own}
         if not bad & set(step.node.all_parameters()):
             context = NodeContext(step.node, step.name, step.given, inputs, self.graph.root, self.graph.processes)
-            own += [step.problem(message, place) for place, message in step.node.complaints(context)]
+            own += [step.problem(message, place) for place, message in step.node.drawn(context)]
             if not own and len(inputs) == len(step.wires):
                 self.cells[step.name] = step.node.cell(context)
         self.problems += own
@@ -106,11 +124,12 @@ def _clashes(graph: Graph, cells: Mapping[str, Cell]) -> Iterator[Problem]:
 
 def _overwritten(graph: Graph) -> Iterator[Problem]:
     """Models that are saved over each other."""
-    owners = {step.name: step.label for step in graph.steps if step.node.family == "trainer"}
+    owners = {step.name: step.label for step in graph.steps if step.node.is_stage}
     for step in graph.steps:
-        folder = step.setting("folder") if step.node is SaveModel else None
+        parameter = step.node.writes if step.node.leaves == "model" else ""
+        folder = step.setting(parameter) if parameter else None
         if isinstance(folder, str):
             place = os.path.normpath(folder)
             if place in owners:
-                yield step.problem(f"{owners[place]} writes to {shown(folder)} too; choose another folder.", "folder")
+                yield step.problem(f"{owners[place]} writes to {shown(folder)} too; choose another folder.", parameter)
             owners.setdefault(place, step.label)

@@ -10,7 +10,9 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-CARRIED_FILE: Final = "flow.json"
+from ryven_llm_nodes.catalogue.files import CARRIED
+
+CARRIED_FILE: Final = CARRIED
 """What the flow is called in the folder of a model or of a run."""
 
 ROOT: Final = "paths from"

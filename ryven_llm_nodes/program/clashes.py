@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ryven_llm_nodes.catalogue.cell import Cell, RewardValue
+from ryven_llm_nodes.catalogue.cell import Cell
 from ryven_llm_nodes.catalogue.scopes import Scope, scope_of
 from ryven_llm_nodes.errors import Problem
 from ryven_llm_nodes.program.graph import Graph, Step
@@ -98,8 +98,7 @@ def _code(script: Script, step: Step) -> str:
 
 def _offered(cell: Cell) -> frozenset[str]:
     """The names that the rest of the script takes from the user's code on purpose: those of reward functions."""
-    rewards = (value for value in cell.values.values() if isinstance(value, RewardValue))
-    return frozenset(part.expression for value in rewards for part in value.parts) - BUILTINS
+    return frozenset(name for value in cell.values.values() for name in value.taken_names) - BUILTINS
 
 
 def _shared(step: Step, own: Scope, offered: frozenset[str], others: list[_Part]) -> Iterator[Problem]:

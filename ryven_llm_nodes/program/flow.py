@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
 from ryven_llm_nodes.catalogue.node import stored
-from ryven_llm_nodes.catalogue.usercode import CodeError, read_code
 from ryven_llm_nodes.errors import FlowError, Problem, one_line, shown, suggestion
 from ryven_llm_nodes.program.carried import CARRIED_FILE, ROOT, flow_in_script
 from ryven_llm_nodes.program.graph import Graph, Step, Wire
@@ -161,17 +160,8 @@ def _named(placed: list[_Placed], problems: list[Problem]) -> Iterator[tuple[int
                 Problem(f"has the same name as a {explicit[node.name]}; rename one of them.", label, "name")
             )
         explicit.setdefault(node.name, node.node.title)
-        yield node.index, names.claim(identifier(node.name, node.node.stem) if node.name else _own_name(node))
-
-
-def _own_name(node: _Placed) -> str:
-    """What a nameless node is called: a node with code after its function, any other after its kind."""
-    if node.node.holds_code:
-        try:
-            return read_code(str(node.given.get("code", node.node.parameters[0].default))).function.name
-        except CodeError:
-            pass  # the check reports it; any name will do
-    return node.node.stem
+        own = identifier(node.name, node.node.stem) if node.name else node.node.own_name(node.given)
+        yield node.index, names.claim(own)
 
 
 def _connect(

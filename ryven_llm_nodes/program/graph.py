@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -48,6 +49,16 @@ class Step:
     def setting(self, parameter: str) -> JSON:
         """The value of ``parameter``: as it was set, else its default."""
         return self.given.get(parameter, self.node.all_parameters()[parameter].default)
+
+    def left_at(self, output_dir: Path) -> Path | None:
+        """Where below ``output_dir``, or elsewhere if its user said so, it leaves what it makes; None for a value."""
+        if self.node.writes:
+            return output_dir / os.path.expanduser(str(self.setting(self.node.writes)))
+        return output_dir / self.name if self.node.is_stage else None
+
+    def wired(self, kind: str) -> tuple[str, ...]:
+        """The inputs for values of ``kind`` that something is wired to, in the order of the node."""
+        return tuple(port.name for port in self.node.in_ports if port.kind == kind and port.name in self.wires)
 
     @property
     def meaning(self) -> dict[str, JSON]:

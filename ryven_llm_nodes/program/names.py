@@ -13,8 +13,8 @@ from ryven_llm_nodes.program.runtime_source import runtime_names
 
 TAKEN = frozenset({"store"})
 """Folders in an output folder that are no stage's; all others have a name that no step can have."""
-DEFINED = frozenset({"main", "output_dir", "resume", "parser", "ROOT"})
-FIXED = DEFINED | {"argparse", "Path", "torch", "os", "set_seed", "sys"}
+DEFINED = frozenset({"main", "output_dir", "pipeline", "resume", "parser", "ROOT"})
+FIXED = DEFINED | {"argparse", "Path", "torch", "os", "partial", "set_seed", "sys"}
 ARGUMENTS = frozenset({"model", "train_dataset", "eval_dataset", "reward_funcs", "reference", "peft_config", "trainer"})
 
 
@@ -50,6 +50,6 @@ class Names:
         return free
 
 
-def names_of(step: str) -> tuple[str, str, str]:
-    """What a script may call after a step: its value, and the functions of a stage."""
-    return step, f"train_{step}", f"{step}_config"
+def names_of(step: str) -> tuple[str, str]:
+    """What a script may call after a step: its value, and the function that configures a stage."""
+    return step, f"{step}_config"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from platform import python_version
 from typing import Final
 
 from ryven_llm_nodes import __version__
-from ryven_llm_nodes.catalogue.cell import Cell, indent, literal
+from ryven_llm_nodes.catalogue.cell import PIPELINE, Cell, call, indent, literal
 from ryven_llm_nodes.catalogue.places import ROOT
 from ryven_llm_nodes.errors import LLMNodesError, one_line
 from ryven_llm_nodes.program.carried import flow_comment
@@ -22,16 +22,9 @@ from ryven_llm_nodes.program.project import project_of
 from ryven_llm_nodes.program.requirements import LIBRARIES, installed, oldest_python, requirement
 from ryven_llm_nodes.program.runtime_source import excerpts
 
-START_OVER: Final = "from ryven_llm_nodes.runtime.checkpoints import start_over"
 MAIN_OPENING: Final = '''# %% The pipeline
-def main(output_dir: Path, resume: bool = False) -> None:
-    """Run every stage, each from the folder that the one before has written.
-
-    With `resume`, go on where an earlier run into `output_dir` stopped: finished stages are kept as they are, and the
-    one that was under way continues from its newest checkpoint.
-    """
-    if not resume:
-        start_over(output_dir)'''
+def main(pipeline: "Pipeline") -> None:
+    """Run every stage, each from the folder that the one before has written."""'''
 
 
 @dataclass(frozen=True)
@@ -78,12 +71,18 @@ class _Text:
         return len(self.lines) - text.count("\n"), len(self.lines)
 
 
-def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path) -> Script:
+LEAN: Final = {("pipeline", "Pipeline"): ("lean", "Pipeline"), ("adapters", "save_merged"): ("lean", "save_merged")}
+"""What a lean script holds in place of the names that cells import from the runtime."""
+
+
+def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bool = False) -> Script:
     """The script of ``cells`` for a file in ``folder``. Raises LLMNodesError where the text would not compile."""
     imports = Imports(line for step in graph.order for line in cells[step.name].imports)
-    imports.add(("import argparse", "import os", "from pathlib import Path", START_OVER))
+    imports.add(("import os", "from pathlib import Path", PIPELINE))
     imports.add(("import sys",) if _has_modules(cells) else ())
-    support = excerpts(imports.runtime)
+    goes_on = any(module == "longer" for module, _ in imports.runtime)  # from a checkpoint, which a lean one has not
+    is_lean = lean and not goes_on
+    support = excerpts(LEAN.get(wanted, wanted) if is_lean else wanted for wanted in imports.runtime)
     imports.add(line for excerpt in support for line in excerpt.imports)
     text = _Text()
     text.add(_header(graph, imports))
@@ -96,7 +95,7 @@ def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path) -> Scrip
     statements = _main(text, graph, cells)
     for excerpt in support:
         text.add(f"# %% Support: {excerpt.title}\n{excerpt.code}", blank=2)
-    text.add(_guard(graph), blank=2)
+    text.add(_guard(graph, cells), blank=2)
     text.add(flow_comment(project_of(graph, folder)), blank=2)
     script = Script("\n".join(text.lines) + "\n", definitions, statements)
     _compile(script)
@@ -139,7 +138,7 @@ def _plain(text: str) -> str:
 
 
 def _methods(graph: Graph) -> Iterator[str]:
-    return (step.node.title for step in graph.order if step.node.family == "trainer")
+    return (step.node.title for step in graph.order if step.node.is_stage)
 
 
 def _imports(graph: Graph, cells: Mapping[str, Cell], folder: Path, imports: Imports) -> str:
@@ -175,25 +174,18 @@ def _has_modules(cells: Mapping[str, Cell]) -> bool:
 def _main(text: _Text, graph: Graph, cells: Mapping[str, Cell]) -> dict[str, tuple[int, int]]:
     text.add(MAIN_OPENING, blank=2)
     steps = [step for step in graph.order if cells[step.name].statement]
-    spans = {step.name: text.add(indent(cells[step.name].statement)) for step in steps}
-    for step in _results(graph, cells):
-        text.add(indent(f'print(f"{step.name}: {{{step.name}}}")'))
-    return spans
+    read = {wire.step for step in graph.steps for wire in step.wires.values()}
+    return {step.name: text.add(indent(_statement(step, cells[step.name], step.name in read))) for step in steps}
 
 
-def _results(graph: Graph, cells: Mapping[str, Cell]) -> Iterable[Step]:
-    """The steps that leave a folder behind."""
-    return (s for s in graph.order if cells[s.name].statement and s.node.family in ("trainer", "output"))
+def _statement(step: Step, cell: Cell, is_read: bool) -> str:
+    """The statement of ``step``; what it leaves behind needs no name where nothing goes on from there."""
+    return cell.statement if is_read or not step.node.leaves else cell.statement.removeprefix(f"{step.name} = ")
 
 
-def _guard(graph: Graph) -> str:
+def _guard(graph: Graph, cells: Mapping[str, Cell]) -> str:
+    configured = ((step.name, cells[step.name].config) for step in graph.order)
+    stages = {name: config for name, config in configured if config}
     folder = literal(f"outputs/{identifier(graph.title, 'flow')}")
-    return f"""if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--output-dir", type=Path, default=Path({folder}), help="where models go (%(default)s)"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
-    main(**vars(parser.parse_args()))"""
+    made = call("Pipeline.from_command_line", "__doc__", folder, **stages)
+    return f'if __name__ == "__main__":\n{indent(f"main({made})")}'

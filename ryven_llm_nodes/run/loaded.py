@@ -14,7 +14,6 @@ from typing import Any
 
 from ryven_llm_nodes.catalogue.usercode import blank_lines
 from ryven_llm_nodes.program import Program, Step
-from ryven_llm_nodes.program.script import Script
 
 _numbers = count(1)
 
@@ -27,13 +26,14 @@ class LoadedProgram:
     """
 
     def __init__(self, program: Program, output_dir: Path) -> None:
-        self.script: Script = program.script
+        self.program, self.script = program, program.script
         self.name = f"ryven_llm_flow_{next(_numbers)}"
         self.file = str(program.graph.root / f"<{self.name}>")
         self._tree = ast.parse(self.script.text, self.file)
         self._beside = {name for cell in program.cells.values() for name in cell.modules}
         self.module = ModuleType(self.name)
-        self.module.__dict__.update(__file__=self.file, output_dir=output_dir)
+        self.module.__dict__.update(__file__=self.file)
+        self.output_dir = output_dir
 
     def __enter__(self) -> LoadedProgram:
         """Runs the definitions; the libraries are imported here, which takes seconds."""
@@ -43,6 +43,8 @@ class LoadedProgram:
         self._forget_modules()
         try:
             exec(self._code(self._tree.body), self.module.__dict__)
+            pipeline = self.module.Pipeline(self.output_dir, say=lambda text: None)  # events tell it
+            self.module.__dict__["pipeline"] = pipeline  # what main() is called with
         except BaseException:
             self.__exit__()
             raise
@@ -66,8 +68,28 @@ class LoadedProgram:
         """Runs what ``main`` holds of ``step``; returns the value that it assigned to the step's name."""
         first, last = self.script.statements[step]
         main = next(node for node in self._tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
-        exec(self._code([node for node in main.body if first <= node.lineno <= last]), self.module.__dict__)
-        return self.module.__dict__.get(step)
+        *statements, end = [node for node in main.body if first <= node.lineno <= last]
+        if isinstance(end, ast.Expr):  # what it leaves behind, nothing goes on from
+            end = ast.copy_location(ast.Assign([ast.Name(step, ast.Store())], end.value), end)
+        exec(self._code([*statements, ast.fix_missing_locations(end)]), self.module.__dict__)
+        return self.module.__dict__[step]
+
+    def evaluated(self, expression: str) -> Any:
+        """What an expression of the script's own text stands for, once the statements before it have been run."""
+        return eval(expression, dict(self.module.__dict__))  # noqa: S307 - our own text
+
+    def input(self, step: Step, port: str) -> Any:
+        """What comes in at a wired input of ``step``."""
+        return self.evaluated(self.program.value(step, port).expression)
+
+    def rows(self, step: Step) -> dict[str, Any]:
+        """The datasets that are wired to ``step``, by its ports."""
+        return {port: self.input(step, port) for port in step.wired("dataset")}
+
+    def datasets_of(self, step: Step) -> list[Any]:
+        """The datasets that ``step`` has loaded."""
+        ports = (port.name for port in step.node.out_ports if port.kind == "dataset")
+        return [self.evaluated(self.program.cells[step.name].values[port].expression) for port in ports]
 
     def definition(self, step: str) -> CodeType:
         """What the script defines for ``step``, compiled again, to be run in a namespace apart."""

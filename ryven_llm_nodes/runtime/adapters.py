@@ -10,13 +10,13 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 from transformers import PreTrainedModel, Trainer
 
-from .stages import finish_stage, refuse_untrained, release_memory
+from .stages import refuse_untrained, release_memory
 
 ADAPTER_FOLDER = "adapter"  # the folder in a stage's own that holds the adapter alone
 
 
-def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> str:
-    """Write the trained policy, its LoRA adapter merged into it, and its tokenizer; return the folder.
+def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> None:
+    """Write the trained policy, its LoRA adapter merged into it, and its tokenizer.
 
     The stage is finished only if the model, opened from the folder again, gives the logits that base model and adapter
     gave together. With `keep_adapter`, `folder / "adapter"` holds the adapter for PeftModel.from_pretrained.
@@ -32,7 +32,6 @@ def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> s
         require_same_logits(merged, folder, expected)
         if not keep_adapter:
             shutil.rmtree(folder / ADAPTER_FOLDER)
-    return finish_stage(trainer, folder)
 
 
 @torch.no_grad()

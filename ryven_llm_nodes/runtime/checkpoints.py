@@ -137,11 +137,19 @@ def is_finished(output_dir: Path) -> bool:
     return (output_dir / FINISHED).is_file()
 
 
-def start_over(output_dir: Path) -> None:
-    """Forget the finished stages and the checkpoints of an earlier run into `output_dir`."""
+def finish_stage(folder: Path) -> None:
+    """Mark a stage as finished, once all of its folder has reached the disk."""
     if PartialState().is_main_process:
-        for path in output_dir.glob(f"*/{FINISHED}"):
+        flush(folder)
+    PartialState().wait_for_everyone()
+    (folder / FINISHED).touch()
+
+
+def start_over(output_dir: Path, stage: str | None = None) -> None:
+    """Forget the finished stages and the checkpoints of an earlier run into `output_dir`, or those of one `stage`."""
+    if PartialState().is_main_process:
+        for path in output_dir.glob(f"{stage or '*'}/{FINISHED}"):
             path.unlink()
-        for path in output_dir.glob("*/checkpoints"):
+        for path in output_dir.glob(f"{stage or '*'}/checkpoints"):
             shutil.rmtree(path)
     PartialState().wait_for_everyone()

@@ -50,26 +50,22 @@ class SecondPart(TrainerCallback):
 
 
 def train_longer(
-    train: Callable[[TrainingArguments, TrainerCallback], Trainer],
-    configure: Callable[[Path], TrainingArguments],
-    output_dir: Path,
-    extra_steps: int,
+    train: Callable[..., Trainer], configure: Callable[[], TrainingArguments], checkpoints: Path, extra_steps: int
 ) -> Trainer:
     """Train as configured, then `extra_steps` more from the checkpoint at its end; return the last trainer.
 
     Weights, optimizer, random numbers and the order of the rows go on, so it makes no difference whether the first
-    part was trained just now, or by a stage without extra steps whose checkpoints lie in `output_dir`.
+    part was trained just now, or by a stage without extra steps whose `checkpoints` these are.
     """
-    checkpoints = output_dir / "checkpoints"
     steps = steps_of_first_part(checkpoints)
     if steps is None:
-        trainer = train(configure(output_dir), FirstPart())
+        trainer = train(configure(), FirstPart())
         steps = trainer.state.global_step
         if steps < trainer.state.max_steps:  # ended early, to be kept as it is
             return trainer
         del trainer  # and its memory, before the next one takes as much
         note_first_part(checkpoints, steps)
-    args = configure(output_dir)
+    args = configure()
     args.max_steps = steps + extra_steps
     return train(args, SecondPart())
 

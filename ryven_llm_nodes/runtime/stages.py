@@ -7,8 +7,6 @@ import torch
 from accelerate import PartialState
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer
 
-from .checkpoints import FINISHED, flush
-
 # bfloat16 where a GPU has it; on a CPU, float32.
 GPU = torch.cuda.is_available()
 DEVICE = {
@@ -45,29 +43,19 @@ def refuse_untrained(trainer: Trainer) -> None:
     )
 
 
-def save_policy(trainer: Trainer, folder: Path) -> str:
-    """Write the trained policy and its tokenizer; return the folder."""
+def save_policy(trainer: Trainer, folder: Path) -> None:
+    """Write the trained policy and its tokenizer."""
     refuse_untrained(trainer)
     trainer.save_model(str(folder))
-    return finish_stage(trainer, folder)
-
-
-def finish_stage(trainer: Trainer, folder: Path) -> str:
-    """Mark a stage as finished, once all of its folder has reached the disk; return the folder."""
-    if trainer.accelerator.is_main_process:
-        flush(folder)
-    trainer.accelerator.wait_for_everyone()
-    (folder / FINISHED).touch()
-    return str(folder)
 
 
 def copy_model(
     model: str, folder: Path, dtype: str = "auto", revision: str | None = None, trust_remote_code: bool = False
-) -> str:
+) -> Path:
     """Write the model at a Hub id or folder, and its tokenizer, to another folder, in precision ``dtype``."""
     where = {"revision": revision, "trust_remote_code": trust_remote_code}
     with PartialState().local_main_process_first():
         if PartialState().is_main_process:
             AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **where).save_pretrained(folder)
             AutoTokenizer.from_pretrained(model, **where).save_pretrained(folder)
-    return str(folder)
+    return folder

@@ -77,17 +77,18 @@ def pipeline(method: str, model: Path) -> dict[str, Any]:
 
 def measure(method: str, model: Path, seconds: float) -> dict[str, float]:
     """Opens the editor, runs, and returns what the timer saw."""
-    from ryven_llm_nodes.host.launch import application, open_window
+    from ryven_llm_nodes.gui.editor import open_window
+    from ryven_llm_nodes.host.launch import application
 
     app = application()
     window = open_window(pipeline(method, model), app)
     shell = window.llm_shell
     shell.runs.ask = lambda items: True
     app.processEvents()
-    assert shell.run()
-    from ryven_llm_nodes.gui.flow_state import flow_state
+    assert shell.commands.run()
+    from ryven_llm_nodes.gui.state.flow_state import flow_state
 
-    state = flow_state(shell.current_flow())
+    state = flow_state(shell.flows.current_flow())
     deadline = time.monotonic() + 300
     while not (state.model.stages.get(method) and state.model.stages[method].done >= 1):
         app.processEvents()
@@ -111,7 +112,7 @@ def _tick(app: Any, shell: Any, state: Any, method: str, seconds: float) -> dict
 
     def select_next() -> None:
         nodes = state.flow.nodes
-        shell.current_view().select_items([nodes[len(gaps) % len(nodes)].gui.item])
+        shell.flows.current_view().select_items([nodes[len(gaps) % len(nodes)].gui.item])
 
     timers = []
     for interval, call in ((TICK_MS, tick), (2000, select_next)):

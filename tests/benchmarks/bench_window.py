@@ -40,10 +40,11 @@ from ryven.main.Ryven import run
 shown(run(qt_app=app, use_sysargs=False, show_dialog=False, qt_api="pyside6"), app)
 """
 OURS = """
-from ryven_llm_nodes.host import launch, opening
+from ryven_llm_nodes.gui import editor
+from ryven_llm_nodes.host import opening
 content = opening.open_new({template!r}).content
-app = launch.application()
-shown(launch.open_window(content, app), app)
+app = editor.application()
+shown(editor.open_window(content, app), app)
 """
 CASES = {
     "Ryven alone": ALONE,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ryven_llm_nodes.catalogue.cell import ModelValue, call, indent, layout, literal
+from ryven_llm_nodes.catalogue.cell import call, indent, layout, literal
+from ryven_llm_nodes.catalogue.values import ModelValue
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 TEXT = st.text(st.characters())  # lone surrogates among them
@@ -51,7 +52,7 @@ def test_a_literal_of_text_is_one_line_of_printable_characters(value: str) -> No
         ("\ud800\u2028\x0c\0", '"\\ud800\\u2028\\x0c\\x00"'),
         ([1, "a"], '[1, "a"]'),
         ({"a": None}, '{"a": None}'),
-        (5e-5, "5e-05"),
+        (5e-5, "5e-5"),
         (True, "True"),
     ],
 )
@@ -76,5 +77,8 @@ def test_blank_lines_are_not_indented() -> None:
 
 
 def test_a_models_loading_arguments() -> None:
-    assert ModelValue("m", {"dtype": "auto"}, "v1").init_kwargs == {"dtype": "auto", "revision": "v1"}
-    assert ModelValue("m").init_kwargs == {}
+    assert ModelValue(expression="m", init={"dtype": "auto"}, revision="v1").init_kwargs == {
+        "dtype": "auto",
+        "revision": "v1",
+    }
+    assert ModelValue(expression="m").init_kwargs == {}

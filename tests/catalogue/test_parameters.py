@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ryven_llm_nodes.catalogue.parameters import LARGEST_INT, Parameter, choice, flag, is_plain, number, text, whole
@@ -14,6 +15,15 @@ from ryven_llm_nodes.catalogue.parameters import LARGEST_INT, Parameter, choice,
 HUGE = 10**5000
 HUGE_CASE = pytest.param(HUGE, id="huge")  # pytest cannot write it out either
 ANY = Parameter(name="x", types=(bool, int, float, str, list, dict, type(None)))
+WORDS = {"": None, "none": None, "None": None, "True": True, "False": False}
+
+
+def _json(text: str) -> Any:
+    """``text`` read as JSON; itself where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def nested(depth: int) -> Any:
@@ -139,8 +149,12 @@ class TestParse:
         assert text("x", "", "").parse(given) == given
 
     @given(st.text())
-    def test_any_text_can_be_parsed(self, given: str) -> None:
-        ANY.parse(given)
+    @example("NaN")
+    @example('[1, {"a": null}]')
+    @example("")
+    def test_any_text_is_a_value_that_fits_or_itself(self, given: str) -> None:
+        read = WORDS.get(given, _json(given))
+        assert ANY.parse(given) == (read if ANY.problem(read) is None else given)
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=5))

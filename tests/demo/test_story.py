@@ -23,7 +23,7 @@ def prepared(folder: Path) -> Path:
 
 def test_the_flow_has_the_four_methods_in_order_and_no_problem(tmp_path: Path) -> None:
     program = build(read_flow(prepared(tmp_path) / story.FLOW))
-    trainers = [step for step in program.steps if step.node.family == "trainer"]
+    trainers = [step for step in program.steps if step.node.is_stage]
     assert [step.name for step in trainers] == ["sft", "ppo", "dpo", "grpo"]
     assert program.graph.by_name["dpo"].wires["reference"].step == "sft"
     assert program.graph.by_name["grpo"].given["reward_threshold"] == 0.7

@@ -20,11 +20,19 @@ writes its model to a folder of its own under --output-dir, and the next stage s
 
 # %% Imports
 import argparse
+import ast
+import dataclasses
 import gc
+import json
 import os
+import re
 import shutil
-from collections.abc import Callable
+import typing
+import zipfile
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 # Read when the libraries below are imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
@@ -34,9 +42,18 @@ if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave
 import torch
 from accelerate import PartialState
 from accelerate.utils import set_seed
-from datasets import Dataset, load_dataset
-from transformers import Trainer
+from datasets import load_dataset
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.utils import RepeatSampler
 
 # Relative paths of data and models are looked up here.
 ROOT = Path(__file__).resolve().parent
@@ -66,9 +83,8 @@ def ends_well(completions, log_metric=None, **kwargs):
 
 
 # %% GRPO 'grpo'
-def grpo_config(output_dir: Path) -> GRPOConfig:
-    return GRPOConfig(
-        output_dir=str(output_dir / "checkpoints"),
+def grpo_config(output_dir: Path, **changes) -> GRPOConfig:
+    settings = dict(
         learning_rate=0.001,
         epsilon=0.1,
         per_device_train_batch_size=4,
@@ -78,53 +94,94 @@ def grpo_config(output_dir: Path) -> GRPOConfig:
         gradient_checkpointing=False,
         max_steps=2,
         save_strategy="no",
-        **DEVICE,
     )
-
-
-def train_grpo(
-    model: str,
-    train_dataset: Dataset,
-    reward_funcs: list[Callable],
-    output_dir: Path,
-) -> str:
-    """Group relative policy optimization (arXiv 2402.03300), with a threshold its reward-penalized form."""
-    if is_finished(output_dir):
-        return str(output_dir)
-    release_memory()
-    trainer = GRPOTrainer(
-        model=model,
-        reward_funcs=penalize_shortfall(reward_funcs, threshold=0.6, weights=[1.0, 0.5]),
-        args=grpo_config(output_dir),
-        train_dataset=train_dataset,
-    )
-    set_seed(trainer.args.seed, device_specific=True)
-    trainer.train()
-    return save_policy(trainer, output_dir)
+    return GRPOConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
 
 
 # %% The pipeline
-def main(output_dir: Path, resume: bool = False) -> None:
-    """Run every stage, each from the folder that the one before has written.
-
-    With `resume`, go on where an earlier run into `output_dir` stopped: finished stages are kept as they are, and the
-    one that was under way continues from its newest checkpoint.
-    """
-    if not resume:
-        start_over(output_dir)
+def main(pipeline: "Pipeline") -> None:
+    """Run every stage, each from the folder that the one before has written."""
     base = str(ROOT / "model")
     rows = load_dataset("json", data_files=str(ROOT / "chats.jsonl"), split="train")
-    grpo = train_grpo(
+    pipeline.train(
+        "grpo",
+        GRPOTrainer,
+        grpo_config,
         model=base,
+        reward_funcs=penalize_shortfall([variety, ends_well], threshold=0.6, weights=[1.0, 0.5]),
         train_dataset=rows,
-        reward_funcs=[variety, ends_well],
-        output_dir=output_dir / "grpo",
     )
-    print(f"grpo: {grpo}")
 
 
 # %% Support: Checkpoints that are whole or not there, and going on from the newest
 FINISHED = "finished"  # a stage's folder holds this file once its model is saved
+
+
+class WholeCheckpoints(TrainerCallback):
+    """Moves each checkpoint into `folder` when all of it is on the disk.
+
+    The trainer writes to its `output_dir`, which is a place apart; whatever lies there was torn by a crash. With
+    `save_total_limit` the oldest are removed, only after the next one is in place. GRPO and PPO use a rollout for
+    several steps and GRPO does not store it, so a checkpoint that is due amid a rollout waits for its end.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.is_due = folder, False
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Take up what a checkpoint does not hold: where the best one lies now, and the order of the rows."""
+        if state.best_model_checkpoint and not os.path.exists(state.best_model_checkpoint):
+            state.best_model_checkpoint = str(self.folder / Path(state.best_model_checkpoint).name)
+        sampler = innermost_sampler(kwargs.get("train_dataloader"))
+        if isinstance(sampler, RepeatSampler) and sampler.shuffle:
+            for _ in range(int(state.epoch or 0)):  # GRPO draws each epoch's order after those of the epochs before
+                torch.randperm(sampler.num_samples, generator=sampler.generator)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        """Let a checkpoint wait until the rollout is used up."""
+        self.is_due |= control.should_save
+        control.should_save = self.is_due and not is_amid_rollout(args, state.global_step)
+        self.is_due &= not control.should_save
+        return control
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Move the checkpoint that has just been written."""
+        name = f"checkpoint-{state.global_step}"
+        written, kept = Path(args.output_dir) / name, self.folder / name
+        PartialState().wait_for_everyone()
+        if state.is_world_process_zero:
+            flush(written)
+            shutil.rmtree(kept, ignore_errors=True)
+            os.replace(written, kept)
+            self.remove_oldest(args.save_total_limit, state.best_model_checkpoint)
+        if state.best_model_checkpoint == str(written):
+            state.best_model_checkpoint = str(kept)
+        PartialState().wait_for_everyone()
+
+    def remove_oldest(self, limit: int | None, best: str | None) -> None:
+        """Keep the newest `limit` checkpoints, and the best."""
+        for checkpoint in checkpoints(self.folder)[: -(limit or 10**9)]:
+            if best is None or checkpoint.name != Path(best).name:
+                shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def innermost_sampler(loader: Any) -> Any:
+    """The sampler of a data loader, whatever splits and skips batches around it."""
+    while hasattr(loader, "batch_sampler"):
+        loader = loader.batch_sampler
+    return getattr(loader, "sampler", None)
+
+
+def is_amid_rollout(args: TrainingArguments, step: int) -> bool:
+    """Whether the rollout that served optimizer step `step` also serves the next one. Never, without rollouts."""
+    if not hasattr(args, "steps_per_generation"):
+        return False
+    batches_per_rollout = args.steps_per_generation * args.num_iterations
+    return step * args.gradient_accumulation_steps % batches_per_rollout != 0
 
 
 def flush(folder: Path) -> None:
@@ -134,49 +191,69 @@ def flush(folder: Path) -> None:
             os.fsync(file.fileno())
 
 
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in `folder`, oldest first."""
+    found = [path for path in folder.glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d+", path.name)]
+    return sorted(found, key=lambda path: int(path.name.split("-")[1]))
+
+
+def newest_checkpoint(folder: Path) -> str | None:
+    """The checkpoint to go on from, or None to begin; what a crash left half-written is removed.
+
+    Only that: beside it lies what the trainer has made already, such as the folder of logged completions.
+    """
+    if PartialState().is_main_process:
+        for torn in (folder / "unfinished").glob("*checkpoint-*"):
+            shutil.rmtree(torn, ignore_errors=True)
+    return next((str(path) for path in reversed(checkpoints(folder)) if is_whole(path)), None)
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether nothing of a checkpoint is missing or cut short; a disk that failed may have left it so."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text())  # the trainer writes it last
+        torn = [path.name for path in checkpoint.iterdir() if is_cut_short(path)]
+    except (OSError, ValueError) as error:
+        torn = [str(error)]
+    if torn:
+        print(f"{checkpoint} is not whole ({', '.join(torn)}): going on from the one before")
+    return not torn
+
+
+def is_cut_short(path: Path) -> bool:
+    """Whether the end of a file of tensors is missing; raises ValueError where its beginning is no such file's."""
+    if path.suffix in (".pt", ".pth", ".bin"):
+        return not zipfile.is_zipfile(path)  # whose directory stands at its end
+    if path.suffix != ".safetensors":
+        return False
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")  # of the header
+        header = json.loads(file.read(length))
+    ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+    return 8 + length + max(ends, default=0) != path.stat().st_size
+
+
 def is_finished(output_dir: Path) -> bool:
     """Whether a stage has saved its model in `output_dir`."""
     return (output_dir / FINISHED).is_file()
 
 
-def start_over(output_dir: Path) -> None:
-    """Forget the finished stages and the checkpoints of an earlier run into `output_dir`."""
+def finish_stage(folder: Path) -> None:
+    """Mark a stage as finished, once all of its folder has reached the disk."""
     if PartialState().is_main_process:
-        for path in output_dir.glob(f"*/{FINISHED}"):
+        flush(folder)
+    PartialState().wait_for_everyone()
+    (folder / FINISHED).touch()
+
+
+def start_over(output_dir: Path, stage: str | None = None) -> None:
+    """Forget the finished stages and the checkpoints of an earlier run into `output_dir`, or those of one `stage`."""
+    if PartialState().is_main_process:
+        for path in output_dir.glob(f"{stage or '*'}/{FINISHED}"):
             path.unlink()
-        for path in output_dir.glob("*/checkpoints"):
+        for path in output_dir.glob(f"{stage or '*'}/checkpoints"):
             shutil.rmtree(path)
     PartialState().wait_for_everyone()
-
-
-# %% Support: Rewards beyond a plain function: a reward model as a function, and a penalty below a threshold
-def penalize_shortfall(rewards: list[Callable], threshold: float, weights: list[float] | None = None) -> Callable:
-    """The weighted sum of ``rewards``, penalised below ``threshold``.
-
-    A completion with reward ``r`` of at least ``threshold`` keeps ``r``; one below it gets ``r - threshold``. A reward
-    that is None or NaN for a completion counts as absent; where all are, so is the sum. Each reward is logged raw.
-    """
-    weights = weights or [1.0] * len(rewards)
-
-    def column(reward: Callable, completions: list, **kwargs: object) -> list[float]:
-        scores = [float("nan") if s is None else float(s) for s in reward(completions=completions, **kwargs)]
-        if len(scores) != len(completions):
-            raise ValueError(f"{reward.__name__}() returned {len(scores)} rewards for {len(completions)} completions")
-        return scores
-
-    def shaped_reward(completions: list, log_metric: Callable | None = None, **kwargs: object) -> list[float | None]:
-        columns = [column(reward, completions, log_metric=log_metric, **kwargs) for reward in rewards]
-        scores = torch.tensor(columns, dtype=torch.float32).T  # (completions, rewards)
-        raw = (scores * torch.tensor(weights)).nansum(dim=1)
-        raw[scores.isnan().all(dim=1)] = float("nan")
-        if log_metric is not None:
-            for reward, values in zip(rewards, scores.T, strict=True):
-                log_metric(f"raw_reward/{reward.__name__}", values.nanmean().item())
-            log_metric("raw_reward", raw.nanmean().item())
-        shaped = torch.where(raw >= threshold, raw, raw - threshold)
-        return [None if score != score else score for score in shaped.tolist()]
-
-    return shaped_reward
 
 
 # %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
@@ -218,31 +295,165 @@ def refuse_untrained(trainer: Trainer) -> None:
     )
 
 
-def save_policy(trainer: Trainer, folder: Path) -> str:
-    """Write the trained policy and its tokenizer; return the folder."""
+def save_policy(trainer: Trainer, folder: Path) -> None:
+    """Write the trained policy and its tokenizer."""
     refuse_untrained(trainer)
     trainer.save_model(str(folder))
-    return finish_stage(trainer, folder)
 
 
-def finish_stage(trainer: Trainer, folder: Path) -> str:
-    """Mark a stage as finished, once all of its folder has reached the disk; return the folder."""
-    if trainer.accelerator.is_main_process:
-        flush(folder)
-    trainer.accelerator.wait_for_everyone()
-    (folder / FINISHED).touch()
-    return str(folder)
+def copy_model(
+    model: str, folder: Path, dtype: str = "auto", revision: str | None = None, trust_remote_code: bool = False
+) -> Path:
+    """Write the model at a Hub id or folder, and its tokenizer, to another folder, in precision ``dtype``."""
+    where = {"revision": revision, "trust_remote_code": trust_remote_code}
+    with PartialState().local_main_process_first():
+        if PartialState().is_main_process:
+            AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **where).save_pretrained(folder)
+            AutoTokenizer.from_pretrained(model, **where).save_pretrained(folder)
+    return folder
+
+
+# %% Support: Runs the stages of a pipeline, each in a folder of its own, and goes on where an earlier run stopped
+def train_once(train: Callable[..., Trainer], configure: Callable[[], TrainingArguments], checkpoints: Path) -> Trainer:
+    """Train as configured."""
+    return train(configure())
+
+
+class Pipeline:
+    """Stages write to `output_dir / stage`. `settings` replaces fields of stages, `only` names the one to run."""
+
+    def __init__(
+        self,
+        output_dir: Path,
+        only: str | None = None,
+        settings: Mapping[str, dict] | None = None,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.output_dir, self.only, self.settings, self.say = output_dir, only, settings or {}, say
+
+    def train(
+        self,
+        stage: str,
+        trainer_class: type[Trainer],
+        configure: Callable[..., TrainingArguments],
+        fit: Callable[..., Trainer] = train_once,
+        save: Callable[[Trainer, Path], None] = save_policy,
+        **inputs: object,
+    ) -> str:
+        """Train a stage, unless it is finished; return the folder of its model.
+
+        `inputs` go to the trainer; a `partial` among them is called when the stage begins. Processes that sample
+        completions draw each for itself; the order of rows is one for all.
+        """
+        folder = self.output_dir / stage
+        if is_finished(folder) or self.only not in (None, stage):
+            return str(folder)
+        self.require_finished(stage, inputs)
+        release_memory()
+        checkpoints = folder / "checkpoints"
+
+        def train(args: TrainingArguments, *callbacks: object) -> Trainer:
+            made = {name: value() if isinstance(value, partial) else value for name, value in inputs.items()}
+            trainer = trainer_class(args=args, callbacks=[WholeCheckpoints(checkpoints), *callbacks], **made)
+            set_seed(args.seed, device_specific=hasattr(args, "num_generations"))
+            trainer.train(resume_from_checkpoint=newest_checkpoint(checkpoints))
+            return trainer
+
+        changed = partial(configure, checkpoints / "unfinished", **self.settings.get(stage, {}))
+        save(fit(train, changed, checkpoints), folder)
+        finish_stage(folder)
+        return self.made(stage, folder)
+
+    def copy(self, name: str, model: str, folder: str, **options: object) -> str:
+        """Write a model and its tokenizer to a folder of its own; a relative one lies in `output_dir`."""
+        place = self.output_dir / Path(folder).expanduser()
+        if self.only in (None, name):
+            self.made(name, copy_model(model, place, **options))
+        return str(place)
+
+    def made(self, name: str, folder: Path) -> str:
+        """Tell what was made, from one process."""
+        if PartialState().is_main_process:
+            self.say(f"{name}: {folder}")
+        return str(folder)
+
+    def require_finished(self, stage: str, inputs: Mapping[str, object]) -> None:
+        """Exit where a stage is to run alone and what it reads is not there."""
+        before = {Path(value) for value in inputs.values() if isinstance(value, str)}
+        for folder in before:
+            if self.only and folder.parent == self.output_dir and not is_finished(folder):
+                raise SystemExit(f"stage {stage} needs {folder.name}, which is not finished: run --stage {folder.name}")
+
+    @classmethod
+    def from_command_line(cls, about: str, output_dir: str, **stages: Callable[..., TrainingArguments]) -> "Pipeline":
+        """Read where to write, what to run, and fields of stages (`--sft.learning_rate 1e-5`); `stages` configure."""
+        parser = argparse.ArgumentParser(
+            description=about,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog="Any field of a stage can be set: --STAGE.FIELD VALUE, such as --sft.learning_rate 1e-5.",
+        )
+        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="where models go (%(default)s)")
+        parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
+        parser.add_argument("--stage", choices=stages, help="run this stage alone, from what those before it left")
+        options, rest = parser.parse_known_args()
+        settings = read_settings(parser, rest, stages)
+        if not options.resume:
+            start_over(options.output_dir, options.stage)
+        return cls(options.output_dir, options.stage, settings)
+
+
+def read_settings(parser: argparse.ArgumentParser, words: list[str], stages: Mapping[str, Callable]) -> dict[str, dict]:
+    """Read `--STAGE.FIELD VALUE` or `--STAGE.FIELD=VALUE`, literals or text; exit where there is no such field."""
+    settings: dict[str, dict] = {stage: {} for stage in stages}
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    for name, text in zip(words[::2], words[1::2] + [""] * (len(words) % 2), strict=True):
+        stage, _, field = name.removeprefix("--").partition(".")
+        configuration = typing.get_type_hints(stages[stage])["return"] if stage in stages else None
+        if configuration is None or field not in {known.name for known in dataclasses.fields(configuration)}:
+            parser.error(f"{name}: there is no such setting")
+        try:
+            value = ast.literal_eval({"true": "True", "false": "False", "null": "None"}.get(text, text))
+        except (ValueError, SyntaxError):
+            value = text
+        settings[stage][field] = value
+    for stage, changed in settings.items():
+        if changed:  # a value that the configuration refuses is found before anything trains
+            stages[stage](Path(), **changed)
+    return settings
+
+
+# %% Support: Rewards beyond a plain function: a reward model as a function, and a penalty below a threshold
+def penalize_shortfall(rewards: list[Callable], threshold: float, weights: list[float] | None = None) -> Callable:
+    """The weighted sum of ``rewards``, penalised below ``threshold``.
+
+    A completion with reward ``r`` of at least ``threshold`` keeps ``r``; one below it gets ``r - threshold``. A reward
+    that is None or NaN for a completion counts as absent; where all are, so is the sum. Each reward is logged raw.
+    """
+    weights = weights or [1.0] * len(rewards)
+
+    def column(reward: Callable, completions: list, **kwargs: object) -> list[float]:
+        scores = [float("nan") if s is None else float(s) for s in reward(completions=completions, **kwargs)]
+        if len(scores) != len(completions):
+            raise ValueError(f"{reward.__name__}() returned {len(scores)} rewards for {len(completions)} completions")
+        return scores
+
+    def shaped_reward(completions: list, log_metric: Callable | None = None, **kwargs: object) -> list[float | None]:
+        columns = [column(reward, completions, log_metric=log_metric, **kwargs) for reward in rewards]
+        scores = torch.tensor(columns, dtype=torch.float32).T  # (completions, rewards)
+        raw = (scores * torch.tensor(weights)).nansum(dim=1)
+        raw[scores.isnan().all(dim=1)] = float("nan")
+        if log_metric is not None:
+            for reward, values in zip(rewards, scores.T, strict=True):
+                log_metric(f"raw_reward/{reward.__name__}", values.nanmean().item())
+            log_metric("raw_reward", raw.nanmean().item())
+        shaped = torch.where(raw >= threshold, raw, raw - threshold)
+        return [None if score != score else score for score in shaped.tolist()]
+
+    return shaped_reward
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--output-dir", type=Path, default=Path("outputs/weighted"), help="where models go (%(default)s)"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
-    main(**vars(parser.parse_args()))
+    main(Pipeline.from_command_line(__doc__, "outputs/weighted", grpo=grpo_config))
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)

@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def collections_as_before() -> Iterator[None]:
     """Windows leave garbage collection to the main thread; other tests have no event loop for it to run in."""
     yield
-    from ryven_llm_nodes.gui.collector import main_collector
+    from ryven_llm_nodes.gui.concurrency.garbage_collection import main_collector
 
     main_collector().stop()
 
@@ -61,15 +61,15 @@ class Editor:
 
     @property
     def flow(self) -> Any:
-        return self.shell.current_flow()
+        return self.shell.flows.current_flow()
 
     @property
     def view(self) -> Any:
-        return self.shell.current_view()
+        return self.shell.flows.current_view()
 
     @property
     def state(self) -> Any:
-        from ryven_llm_nodes.gui.flow_state import flow_state
+        from ryven_llm_nodes.gui.state.flow_state import flow_state
 
         return flow_state(self.flow)
 
@@ -79,7 +79,7 @@ class Editor:
 
     def place(self, kind: type, name: str = "", **params: Any) -> Any:
         """Places a node as the palette does."""
-        from ryven_llm_nodes.gui.edits import rename, set_value
+        from ryven_llm_nodes.gui.state.edits import rename, set_value
 
         self.shell.palette.chosen.emit(kind)
         node = self.flow.nodes[-1]
@@ -107,7 +107,7 @@ class Editor:
     def run(self, to: Any = None, timeout: int = 120_000) -> Any:
         """Runs the flow and waits for its end; returns the outcome."""
         with self.qtbot.waitSignal(self.shell.runs.finished, timeout=timeout) as blocker:
-            assert self.shell.run(to=to)
+            assert self.shell.commands.run(to=to)
         return blocker.args[1]
 
     def wait_for_step(self, name: str, step: int = 1, timeout: int = 120_000) -> None:
@@ -128,7 +128,7 @@ def open_editor(
 
     Whatever code came with it may run, unless it is not ``trusted``: then the user is asked, as ever.
     """
-    from ryven_llm_nodes.host.launch import open_window
+    from ryven_llm_nodes.gui.editor import open_window
 
     monkeypatch.chdir(tmp_path)
     windows: list[Any] = []
@@ -163,13 +163,13 @@ def start(qapp: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
     """What ``ryven-llm edit`` does before it waits; returns the shell. The current folder is a fresh one."""
     from qtpy.QtCore import QEvent
 
-    from ryven_llm_nodes.host import launch
+    from ryven_llm_nodes.gui.editor import start as start_editor
 
     monkeypatch.chdir(tmp_path)
     windows: list[Any] = []
 
     def begin(*given: Any) -> Any:
-        windows.append(launch.start(*given))
+        windows.append(start_editor(*given))
         return windows[-1].llm_shell
 
     yield begin

@@ -32,7 +32,8 @@ class Fuzz:
     def __init__(self, seed: int, folder: Path) -> None:
         import flows
 
-        from ryven_llm_nodes.host.launch import application, open_window
+        from ryven_llm_nodes.gui.editor import open_window
+        from ryven_llm_nodes.host.launch import application
 
         self.random = random.Random(seed)
         self.folder = folder
@@ -70,7 +71,7 @@ class Fuzz:
 
     @property
     def view(self) -> Any:
-        return self.shell.current_view()
+        return self.shell.flows.current_view()
 
     @property
     def flow(self) -> Any:
@@ -122,7 +123,7 @@ class Fuzz:
             self.view.connect_node_ports__cmd(self.random.choice(outs), self.random.choice(ins))
 
     def edit(self) -> None:
-        from ryven_llm_nodes.gui.edits import set_value
+        from ryven_llm_nodes.gui.state.edits import set_value
 
         if node := self.node():
             name = self.random.choice(list(node.all_parameters()))
@@ -131,13 +132,13 @@ class Fuzz:
             set_value(node, name, self.random.choice(values))
 
     def reset(self) -> None:
-        from ryven_llm_nodes.gui.edits import reset_value
+        from ryven_llm_nodes.gui.state.edits import reset_value
 
         if (node := self.node()) and node.params:
             reset_value(node, self.random.choice(list(node.params)))
 
     def rename(self) -> None:
-        from ryven_llm_nodes.gui.edits import rename
+        from ryven_llm_nodes.gui.state.edits import rename
 
         if node := self.node():
             rename(node, self.random.choice(["", "one", "two", "model", "ü b", f"n{self.random.randrange(99)}"]))
@@ -217,30 +218,30 @@ class Fuzz:
             item.expand() if item.collapsed else item.collapse()
 
     def run(self) -> None:
-        self.shell.run()
+        self.shell.commands.run()
 
     def run_to_here(self) -> None:
         if node := self.node():
             node.gui.run_to_here()
 
     def stop(self) -> None:
-        self.shell.stop()
+        self.shell.commands.stop()
 
     def wait(self) -> None:
         self.settle(self.random.random() * 0.6)
 
     def check(self) -> None:
-        self.shell.check()
+        self.shell.commands.check()
 
     def generate(self) -> None:
-        self.shell.generate()
+        self.shell.commands.generate()
         self.settle(0.1)
-        if self.shell.code_window is not None:
-            self.shell.code_window.close()
+        if self.shell.commands.code_window is not None:
+            self.shell.commands.code_window.close()
 
     def save(self) -> None:
         before = self.meaning()
-        assert self.shell.save_to(self.folder / "fuzz.json")
+        assert self.shell.saving.save_to(self.folder / "fuzz.json")
         assert self.meaning() == before, "saving changed the flow"
 
     def load(self) -> None:
@@ -257,7 +258,7 @@ class Fuzz:
 
         if self.random.random() < 0.5:
             self.open(flows.alone(self.random.choice(flows.METHODS), max_steps=500), self.folder / "fuzz.json")
-            self.shell.run()
+            self.shell.commands.run()
             self.settle(0.3)
 
     def second_flow(self) -> None:

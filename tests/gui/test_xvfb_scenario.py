@@ -35,7 +35,8 @@ EDITOR = '''
 import faulthandler, json, os, signal, sys, threading
 from pathlib import Path
 from PySide6.QtCore import QObject, Qt, Signal
-from ryven_llm_nodes.host import launch, opening
+from ryven_llm_nodes.gui import editor
+from ryven_llm_nodes.host import opening
 
 faulthandler.register(signal.SIGUSR1, all_threads=True)
 path = Path(sys.argv[1])
@@ -46,9 +47,9 @@ def say(answer):
     os.write(1, f"\\n{json.dumps(answer)}\\n".encode())
 
 
-app = launch.application()
+app = editor.application()
 content = (opening.open_file(path) if path.exists() else opening.open_new()).content
-window = launch.open_window(content, app, path)
+window = editor.open_window(content, app, path)
 window.setWindowFlag(Qt.WindowType.FramelessWindowHint)
 window.setGeometry(0, 0, 1500, 860)
 window.show()
@@ -63,12 +64,12 @@ def spot(widget, point=None):
 
 
 def node(name):
-    nodes = shell.current_flow().nodes
+    nodes = shell.flows.current_flow().nodes
     return next(n for n in nodes if n.name == name or (not n.name and type(n).__name__ == name))
 
 
 def on_canvas(place):
-    return spot(shell.current_view().viewport(), shell.current_view().mapFromScene(place))
+    return spot(shell.flows.current_view().viewport(), shell.flows.current_view().mapFromScene(place))
 
 
 def palette(title):
@@ -95,25 +96,25 @@ def header(name):
 
 
 def canvas(x, y):
-    view = shell.current_view().viewport()
+    view = shell.flows.current_view().viewport()
     from PySide6.QtCore import QPoint
     return spot(view, QPoint(x, y))
 
 
 def button(text):
     bar = shell.toolbar.bar
-    action = next(a for a in shell.toolbar.actions() if a.text() == text)
+    action = next(a for a in bar.actions() if a.text() == text)
     return spot(bar.widgetForAction(action))
 
 
 def code_button(text):
     from PySide6.QtWidgets import QPushButton
-    return spot(next(b for b in shell.code_window.findChildren(QPushButton) if b.text().startswith(text)))
+    return spot(next(b for b in shell.commands.code_window.findChildren(QPushButton) if b.text().startswith(text)))
 
 
 def field(name, parameter):
     """Scrolls to the row of a parameter in the inspector and says where its field is."""
-    form = shell.inspectors[shell.current_flow()].panel(node(name)).form
+    form = shell.flows.inspectors[shell.flows.current_flow()].panel(node(name)).form
     form.scroll_to(parameter)
     app.processEvents()
     shell.palette.search.setFocus()
@@ -126,12 +127,12 @@ def stage(name):
 
 
 def shell_state():
-    from ryven_llm_nodes.gui.flow_state import flow_state
-    return flow_state(shell.current_flow())
+    from ryven_llm_nodes.gui.state.flow_state import flow_state
+    return flow_state(shell.flows.current_flow())
 
 
 def meaning():
-    flow = shell.current_flow()
+    flow = shell.flows.current_flow()
     out = []
     for n in flow.nodes:
         wires = [(w.node.name or type(w.node).__name__) if (w := flow.connected_output(i)) else None for i in n.inputs]
@@ -252,7 +253,7 @@ class Desk:
     def fill(self, node: str, parameter: str, text: str) -> None:
         """Selects a node and types a value into a field of its inspector."""
         self.click(f"header({node!r})")
-        self.wait(f"shell.inspectors[shell.current_flow()].currentWidget().node is node({node!r})", 5)
+        self.wait(f"shell.flows.inspectors[shell.flows.current_flow()].currentWidget().node is node({node!r})", 5)
         self.click(f"field({node!r}, {parameter!r})")
         self.key("ctrl+a")
         self.type(text)
@@ -292,7 +293,7 @@ def test_from_an_empty_canvas_to_the_script(desk: Desk, work: Path) -> None:
     _take_the_script(desk, work)
     meaning = desk.ask("meaning()")
     desk.key("ctrl+s")
-    desk.wait("not shell.modified", 10)
+    desk.wait("not shell.document.modified", 10)
     assert desk.ask("errors") == []
     desk.close()
     desk.open("mine.json")
@@ -306,13 +307,14 @@ def test_from_an_empty_canvas_to_the_script(desk: Desk, work: Path) -> None:
 def _draw(desk: Desk) -> None:
     for title, x, y in (("Load Model", 120, 100), ("Load Dataset", 120, 260), ("SFT", 480, 180)):
         desk.drag(f"palette({title!r})", f"canvas({x}, {y})")
-    assert desk.ask("[type(n).__name__ for n in shell.current_flow().nodes]") == ["LoadModel", "LoadDataset", "SFT"]
+    placed = desk.ask("[type(n).__name__ for n in shell.flows.current_flow().nodes]")
+    assert placed == ["LoadModel", "LoadDataset", "SFT"]
     # the wrong way first: it is refused and leaves nothing behind
     desk.drag("pin('LoadDataset', 'dataset', 'out')", "pin('SFT', 'model', 'in')")
-    assert desk.ask("len(shell.current_view().connection_items)") == 0
+    assert desk.ask("len(shell.flows.current_view().connection_items)") == 0
     desk.drag("pin('LoadModel', 'model', 'out')", "pin('SFT', 'model', 'in')")
     desk.drag("pin('LoadDataset', 'dataset', 'out')", "pin('SFT', 'dataset', 'in')")
-    assert desk.ask("len(shell.current_view().connection_items)") == 2
+    assert desk.ask("len(shell.flows.current_view().connection_items)") == 2
 
 
 def _set_values(desk: Desk) -> None:
@@ -352,7 +354,7 @@ def _run_to_the_end(desk: Desk) -> None:
 
 def _take_the_script(desk: Desk, work: Path) -> None:
     desk.key("F7")
-    desk.wait("shell.code_window is not None and shell.code_window.isVisible()", 10)
+    desk.wait("shell.commands.code_window is not None and shell.commands.code_window.isVisible()", 10)
     time.sleep(0.5)
     shot(desk, "code")
     desk.click("code_button('Copy')")

@@ -75,7 +75,7 @@ def test_without_a_display_it_says_so(tmp_path: Path) -> None:
     if not sys.platform.startswith("linux"):
         pytest.skip("only Linux has to be told where the display is")
     environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
-    code = "from ryven_llm_nodes.host.launch import edit\ntry: edit()\nexcept Exception as e: print(type(e), e)"
+    code = "from ryven_llm_nodes.gui.editor import edit\ntry: edit()\nexcept Exception as e: print(type(e), e)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
     assert done.stdout.startswith("<class 'ryven_llm_nodes.errors.LLMNodesError'> there is no display; set DISPLAY")
 

@@ -20,7 +20,6 @@ from ryven_llm_nodes.catalogue import SFT
 from ryven_llm_nodes.host import recovery
 from ryven_llm_nodes.host.opening import open_file
 from ryven_llm_nodes.host.recovery import RecoveryFile, left_behind
-from ryven_llm_nodes.system.userdirs import state_dir
 
 FLOW = flows.draw(sft=flows.node(SFT, seed=3))
 
@@ -213,21 +212,3 @@ def test_what_was_killed_while_it_wrote_is_swept(state: Path) -> None:
     left.touch()
     left_behind()
     assert not left.exists()
-
-
-@pytest.mark.parametrize(
-    ("variables", "place"),
-    [
-        ({"RYVEN_LLM_STATE": "/a"}, "/a"),
-        ({"XDG_STATE_HOME": "/b"}, "/b/ryven-llm"),
-        ({"XDG_STATE_HOME": "relative"}, "~/.local/state/ryven-llm"),
-        ({}, "~/.local/state/ryven-llm"),
-    ],
-)
-def test_where_it_lies(variables: dict[str, str], place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "linux")
-    for name in ("RYVEN_LLM_STATE", "XDG_STATE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert state_dir() == Path(place).expanduser()

@@ -217,20 +217,6 @@ def subprocess_that_ended() -> int:
         return process.pid
 
 
-def test_processes_are_told_apart() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        born = processes.birth(process.pid)
-        assert born
-        assert processes.birth(process.pid) == born
-        assert processes.birth(os.getpid()) not in (born, None)
-        process.kill()
-        end = time.monotonic() + 10
-        while processes.birth(process.pid) and time.monotonic() < end:
-            time.sleep(0.01)
-        assert processes.birth(process.pid) is None  # and nobody has asked how it ended
-    assert processes.birth(process.pid) is None
-
-
 # Relative paths
 
 

@@ -109,10 +109,10 @@ def test_what_a_step_with_a_problem_feeds_is_not_reported_again(data: Path) -> N
 def test_a_model_read_by_two_is_the_same_for_both(data: Path) -> None:
     cells = program(chain(), data).cells
     assert "model=sft," in cells["ppo"].statement
-    assert "reference=sft," in cells["dpo"].statement
+    assert "ref_model=partial(AutoModelForCausalLM.from_pretrained, sft, " in cells["dpo"].statement
     assert "model=ppo," in cells["dpo"].statement
 
 
 def test_steps_run_in_order(data: Path) -> None:
     made = program(chain(), data)
-    assert [step.name for step in made.steps if step.node.family == "trainer"] == ["sft", "ppo", "dpo", "grpo"]
+    assert [step.name for step in made.steps if step.node.is_stage] == ["sft", "ppo", "dpo", "grpo"]

@@ -48,7 +48,7 @@ def test_nor_a_builtin_that_the_script_uses(name: str, data: Path) -> None:
     assert complaint(f"{name} = 1", data) == f"defines {name!r}, a name that the script itself uses too; rename it."
 
 
-@pytest.mark.parametrize("name", ["sft", "train_sft", "sft_config", "rows", "base", "lora", "ppo_config"])
+@pytest.mark.parametrize("name", ["sft", "sft_config", "rows", "base", "lora", "ppo_config"])
 def test_nor_what_is_called_after_a_step(name: str, data: Path) -> None:
     """The values of steps are variables of main() in a script, but globals in a run."""
     assert complaint(f"{name} = 1", data).startswith(f"defines {name!r}, a name that ")

@@ -1,12 +1,15 @@
-"""Scripts on file: real Python that runs.
+"""Whole scripts: two on file, which show what the cells of ``test_goldens_of_cells.py`` do not, and four that run.
 
-``UPDATE_GOLDENS=1 pytest tests/program/test_goldens.py`` writes them anew.
+``sft.py`` is the smallest whole script and ``weighted.py`` one with code of a user's and support code: header, order of
+imports, environment, ``main``, what is printed, the command line. What chains, LoRA and odd names change is in the
+small files; here those scripts run, as somebody runs them who has never heard of this package.
+
+``UPDATE_GOLDENS=1 pytest tests/program/ -k goldens`` writes the large and the small ones anew.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,11 +64,11 @@ def odd() -> Any:
 
 
 FLOWS = {"sft": lambda: alone("sft"), "weighted": weighted, "chain_lora": lambda: chain(lora=True), "odd_names": odd}
+ON_FILE = ("sft", "weighted")
 
 
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("name", ON_FILE)
 def test_the_script_is_the_one_on_file(name: str, data: Path) -> None:
-    (data / ODD_FILE).touch()
     text, file = script(FLOWS[name](), data), GOLDENS / f"{name}.py"
     if os.environ.get("UPDATE_GOLDENS"):
         file.write_text(text, encoding="utf-8")
@@ -73,7 +76,7 @@ def test_the_script_is_the_one_on_file(name: str, data: Path) -> None:
 
 
 def test_no_file_is_left_over() -> None:
-    assert {file.stem for file in GOLDENS.glob("*.py")} == set(FLOWS)
+    assert {file.stem for file in GOLDENS.glob("*.py")} == set(ON_FILE)
 
 
 RUN_ALL = """
@@ -90,7 +93,9 @@ def test_they_run_without_this_package(work: Path) -> None:
     """One process after the other would load the libraries four times."""
     rows = "".join(f'{{"prompt": "{q}", "completion": " answer"}}\n' for q in QUESTIONS)
     (work / ODD_FILE).write_text(rows, encoding="utf-8")
-    names = [Path(shutil.copy(GOLDENS / f"{name}.py", work)).name for name in FLOWS]
+    names = [f"{name}.py" for name in FLOWS]
+    for name, drawn in FLOWS.items():
+        (work / f"{name}.py").write_text(script(drawn(), work), encoding="utf-8")
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     command = [sys.executable, "-I", "-c", RUN_ALL, *names]
     done = subprocess.run(command, cwd=work, env=env, capture_output=True, text=True, check=False)

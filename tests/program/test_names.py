@@ -62,8 +62,8 @@ def test_names_that_look_alike_stay_apart() -> None:
 
 
 def test_a_step_is_not_called_like_the_function_of_another() -> None:
-    assert names("x", "train_x") == ["x", "train_x_2"]
-    assert names("train_x", "x") == ["train_x", "x_2"]
+    assert names("x", "x_config") == ["x", "x_config_2"]
+    assert names("x_config", "x") == ["x_config", "x_2"]
 
 
 def test_two_nodes_of_the_same_name_are_a_problem() -> None:
@@ -80,7 +80,7 @@ def test_a_nameless_reward_is_called_after_its_function() -> None:
     assert [step.name for step in graph(wrong, Path()).steps] == ["reward"]
 
 
-@given(st.lists(st.text(st.characters()) | st.sampled_from([*keyword.kwlist, "a", "train_a", "a_2"]), max_size=8))
+@given(st.lists(st.text(st.characters()) | st.sampled_from([*keyword.kwlist, "a", "a_config", "a_2"]), max_size=8))
 def test_any_names_become_identifiers_that_differ(given: list[str]) -> None:
     claimed = Names()
     made = [claimed.claim(identifier(text, LoadModel.stem)) for text in given]

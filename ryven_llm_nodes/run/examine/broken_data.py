@@ -9,14 +9,12 @@ from __future__ import annotations
 import codecs
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from ryven_llm_nodes.catalogue import LoadDataset
-from ryven_llm_nodes.catalogue.columns import TooManyFiles, matches
+from ryven_llm_nodes.catalogue.columns import TooManyFiles
 from ryven_llm_nodes.errors import shown
-from ryven_llm_nodes.program import Program, Step
 
 LARGEST: Final = 2**29
 """Bytes of a file that is read again."""
@@ -29,21 +27,17 @@ MARKS: Final = {
 KINDS: Final = {bool: "true or false", int: "numbers", float: "numbers", str: "text", list: "lists", dict: "objects"}
 
 
-def broken_data(step: Step, program: Program) -> str | None:
-    """What is wrong with the files of a Load Dataset ``step``, and what to do; None where nothing is found."""
-    if step.node is not LoadDataset:
-        return None
+def broken_data(find: Callable[[], list[Path]]) -> str | None:
+    """What is wrong with the files of a dataset that ``find`` finds, and what to do; None where nothing is found."""
     try:
-        files = matches(step.setting("path"), program.graph.root)
-        small = [file for file in files if file.stat().st_size <= LARGEST]
+        small = [file for file in find() if file.stat().st_size <= LARGEST]
         return next(_wrong(small), None)
     except (OSError, TooManyFiles, RecursionError, MemoryError):
         return None
 
 
-def wrong_bytes(step: Step, program: Program) -> str | None:
+def wrong_bytes(files: Iterable[Path]) -> str | None:
     """The reader of JSON takes bytes that are not UTF-8 for text, which fails where the text is used."""
-    files = matches(step.setting("path"), program.graph.root)
     small = (f for f in files if f.suffix.lower() in (".json", ".jsonl") and f.stat().st_size <= LARGEST)
     return next((wrong for file in small for wrong in _wrong_bytes(file)), None)
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from ryven_llm_nodes.errors import Problem
 from ryven_llm_nodes.program import Program, Step
-from ryven_llm_nodes.run.execute.failures import describe
 from ryven_llm_nodes.run.loaded import LoadedProgram
+from ryven_llm_nodes.system.causes import describe
 
 Attempt = Callable[[Any], object]
 
@@ -25,21 +25,21 @@ def config_problems(program: Program, loaded: LoadedProgram, step: Step) -> Iter
             attempt(configuration(program, loaded, step))
         except Exception as error:  # whatever it is, it is what the stage would fail with
             field = _culprit(program, loaded, step, attempt, error)
-            yield step.problem(f"{step.node.config} refuses it: {describe(error)}", field)  # type: ignore[attr-defined]
+            yield step.problem(f"{program.cells[step.name].config_class} refuses it: {describe(error)}", field)
             return
 
 
 def configuration(program: Program, loaded: LoadedProgram, step: Step, without: str = "") -> Any:
     """The stage's own configuration, from its own text, but for the field ``without``."""
     module = loaded.module
-    kind = step.node.config  # type: ignore[attr-defined]
     scope = dict(module.__dict__)
     cell = program.cells[step.name]
+    kind = cell.config_class
     if without:
         original = scope[kind]
         scope[kind] = lambda **fields: original(**{n: value for n, value in fields.items() if n != without})
         exec(loaded.definition(step.name), scope)
-    return scope[cell.config](module.output_dir / step.name)
+    return scope[cell.config](loaded.output_dir / step.name)
 
 
 def _culprit(program: Program, loaded: LoadedProgram, step: Step, attempt: Attempt, error: Exception) -> str:

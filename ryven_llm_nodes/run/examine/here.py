@@ -91,7 +91,7 @@ TABLES: Final[Mapping[str, Mapping[str, Package]]] = {
 def here_problems(program: Program) -> Iterator[Problem]:
     """What the trainers of ``program`` ask for and this machine lacks."""
     for step in program.steps:
-        if step.node.family == "trainer":
+        if program.cells[step.name].config:
             for name, value, (module, requirement) in _packages(step):
                 if not _is_installed(module):
                     what = f"{shown(value)} needs the package {module}, which is not installed here"

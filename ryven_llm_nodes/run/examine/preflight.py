@@ -5,27 +5,24 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from ryven_llm_nodes.catalogue import LoadDataset, LoadModel, RewardModel, SaveModel
+from ryven_llm_nodes.catalogue.findings import Pretrained, Seen
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.places import is_local, resolve
-from ryven_llm_nodes.catalogue.train import DATA_PORTS, Trainer
 from ryven_llm_nodes.errors import FlowError, Problem, shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.events import Warned
-from ryven_llm_nodes.run.examine.adapters import adapter_problems
-from ryven_llm_nodes.run.examine.amount import Amount
 from ryven_llm_nodes.run.examine.broken_data import wrong_bytes
 from ryven_llm_nodes.run.examine.configs import config_problems, configuration
-from ryven_llm_nodes.run.examine.fitting import Fitting
 from ryven_llm_nodes.run.examine.here import here_problems
-from ryven_llm_nodes.run.execute.failures import describe
 from ryven_llm_nodes.run.library_warnings import about
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.rewards.models import reward_model_problems, wrong_head
 from ryven_llm_nodes.run.rewards.tryout import reward_problems
 from ryven_llm_nodes.run.store.kept import FINISHED
+from ryven_llm_nodes.system.causes import describe
 
 
 def preflight(program: Program, loaded: LoadedProgram, cancelled: threading.Event) -> list[Warned]:
@@ -46,6 +43,7 @@ def preflight(program: Program, loaded: LoadedProgram, cancelled: threading.Even
 class _Preflight:
     def __init__(self, program: Program, loaded: LoadedProgram, cancelled: threading.Event) -> None:
         self.program, self.loaded, self.cancelled = program, loaded, cancelled
+        self.models: dict[str, str] = {}
         self.model_configs: dict[str, Any] = {}
         self.tokenizers: dict[str, Any] = {}
         self.warnings: list[Warned] = []
@@ -62,118 +60,88 @@ class _Preflight:
         yield from reward_model_problems(self.program, self.loaded, self.tokenizers, self.cancelled)
 
     def _step_problems(self, step: Step) -> Iterator[Problem]:
-        if step.node is LoadDataset and (wrong := wrong_bytes(step, self.program)):
+        context = self.program.context(step)
+        if wrong := wrong_bytes(step.node.data_files(context)):
             self.unreadable.add(step.name)
             yield step.problem(wrong, "path")
-        elif step.node in (LoadModel, RewardModel):
-            yield from self._model_problems(step)
-        elif issubclass(step.node, Trainer):
-            yield from self._stage_problems(step)
+        if (model := step.node.pretrained(context)) is not None:
+            yield from self._model_problems(step, model)
+        wrong_settings = list(self._config_problems(step))
+        yield from wrong_settings
+        if not any(wire.step in self.unreadable for wire in step.wires.values()):
+            yield from self._findings(step, context, not wrong_settings)
+            yield from reward_problems(self.program, self.loaded, step, self.cancelled)
         yield from self._place_problems(step)
 
-    def _stage_problems(self, step: Step) -> Iterator[Problem]:
-        wrong = list(config_problems(self.program, self.loaded, step))
-        yield from (problem for problem in wrong if (problem.step, problem.parameter) not in self.lacking)
-        yield from adapter_problems([*self._lineage(step)], self.model_configs)
-        data = [*self._data_problems(step), *(() if wrong else self._amount_problems(step))]
-        is_readable = not any(wire.step in self.unreadable for wire in step.wires.values())
-        yield from data or (self._read_problems(step) if is_readable else ())
+    def _config_problems(self, step: Step) -> Iterator[Problem]:
+        if self.program.cells[step.name].config:
+            wrong = config_problems(self.program, self.loaded, step)
+            yield from (problem for problem in wrong if (problem.step, problem.parameter) not in self.lacking)
 
-    def _context(self, step: Step) -> NodeContext:
-        return NodeContext(step.node, step.name, step.given, {}, self.program.graph.root)
+    def _findings(self, step: Step, context: NodeContext, is_configurable: bool) -> Iterator[Problem]:
+        """What the node itself finds; what is no error is kept for its user as a warning."""
+        seen = self._seen(step)
+        found = list(step.node.read(context, seen))
+        has_config = is_configurable and self.program.cells[step.name].config
+        if has_config and not any(finding.place in seen.rows for finding in found):
+            settings = configuration(self.program, self.loaded, step)
+            found += step.node.ready(context, replace(seen, settings=settings))
+        for finding in found:
+            problem = step.problem(finding.message, finding.place)
+            if finding.weight == "error":
+                yield problem
+            else:
+                self.warnings.append(Warned(step.name, finding.place, str(problem)))
 
-    def _data(self, step: Step, port: str = "dataset") -> Any:
-        return self.loaded.module.__dict__[step.wires[port].step]
+    def _seen(self, step: Step) -> Seen:
+        """What has been read for ``step``: its rows, and what is known of the model at the beginning of its line."""
+        lineage = list(self._lineage(step))
+        base = lineage[-1]
+        return Seen(
+            rows=self.loaded.rows(step),
+            model=self.models.get(base.name, ""),
+            config=self.model_configs.get(base.name),
+            tokenizer=self.tokenizers.get(base.name),
+            other_template=any("chat_template_path" in stage.given for stage in lineage),
+        )
 
-    def _model_problems(self, step: Step) -> Iterator[Problem]:
+    def _lineage(self, step: Step) -> Iterator[Step]:
+        """The step, the one whose model it starts from, and so on to the one that loads it."""
+        yield step
+        while ports := step.wired("model"):
+            step = self.program.graph.by_name[step.wires[ports[0]].step]
+            yield step
+
+    def _model_problems(self, step: Step, model: Pretrained) -> Iterator[Problem]:
         """A wrong name is not to be found out after an hour."""
         from transformers import AutoConfig, AutoTokenizer
 
-        context, root = self._context(step), self.program.graph.root
-        place = str(resolve(context["path"], root)) if is_local(context["path"], root) else context["path"]
-        where = {"revision": context["revision"] or None, "trust_remote_code": context["trust_remote_code"]}
+        root = self.program.graph.root
+        place = str(resolve(model.location, root)) if is_local(model.location, root) else model.location
+        where = {"revision": model.revision or None, "trust_remote_code": model.trust_remote_code}
         where = {name: value for name, value in where.items() if value is not None}
+        self.models[step.name] = model.location
         try:
             config = AutoConfig.from_pretrained(place, **where)
             tokenizer = AutoTokenizer.from_pretrained(place, **where)
         except Exception as error:  # whatever it is, it is what the stage would fail with
-            yield step.problem(f"{shown(place)} cannot be loaded: {describe(error)}", "path")
+            yield step.problem(f"{shown(place)} cannot be loaded: {describe(error)}", model.parameter)
             return
-        if step.node is RewardModel and (wrong := wrong_head(config)):
-            yield step.problem(wrong, "path")
+        if model.scores and (wrong := wrong_head(config)):
+            yield step.problem(wrong, model.parameter)
         else:
             self.model_configs[step.name], self.tokenizers[step.name] = config, tokenizer
 
-    def _data_problems(self, step: Step) -> Iterator[Problem]:
-        for port in DATA_PORTS:
-            if port in step.wires:
-                columns = tuple(self._data(step, port).column_names)
-                for wrong in step.node.column_complaints(self._context(step), columns):  # type: ignore[attr-defined]
-                    yield step.problem(wrong, port)
-
-    def _amount_problems(self, step: Step) -> Iterator[Problem]:
-        """A stage that makes no step would hand on the model that it was given, as if it had been trained."""
-        amount = Amount(step, configuration(self.program, self.loaded, step), len(self._data(step)))
-        self.warnings += amount.warnings()
-        yield from amount.problems()
-        yield from amount.end_problems()
-
-    def _read_problems(self, step: Step) -> Iterator[Problem]:
-        """What only the rows, with the columns that it takes, can tell."""
-        without_template = list(self._template_problems(step))
-        yield from without_template
-        yield from self._reward_problems(step)
-        lineage = list(self._lineage(step))
-        base = lineage[-1].name
-        if base in self.tokenizers and not without_template:
-            other = any("chat_template_path" in stage.given for stage in lineage)
-            config, tokenizer, root = self.model_configs[base], self.tokenizers[base], self.program.graph.root
-            fitting = Fitting(step, config, tokenizer, self._data(step), root, other)
-            yield from (step.problem(wrong, name) for name, wrong in fitting.complaints())
-
-    def _template_problems(self, step: Step) -> Iterator[Problem]:
-        """Conversations need a chat template; without one every method fails, once it has loaded the model."""
-        ports = [port for port in DATA_PORTS if port in step.wires]
-        port = next((p for p in ports if any(map(_is_conversation, self._data(step, p)[0].values()))), None)
-        if port is None:
-            return
-        lineage = list(self._lineage(step))
-        tokenizer = self.tokenizers.get(lineage[-1].name)
-        given = any("chat_template_path" in stage.given for stage in lineage)
-        if tokenizer is not None and tokenizer.chat_template is None and not given:
-            model = shown(lineage[-1].given["path"])
-            yield step.problem(
-                f"its data set holds conversations, but {model} has no chat template; take an instruct model, set "
-                "chat_template_path on an SFT stage, or use plain text.",
-                port,
-            )
-
     def _place_problems(self, step: Step) -> Iterator[Problem]:
         """Nor is a folder that cannot be written to."""
-        output_dir = self.loaded.module.output_dir
-        if step.node is SaveModel:
-            folder, parameter = resolve(self._context(step)["folder"], output_dir), "folder"
-        elif issubclass(step.node, Trainer) and not (output_dir / step.name / FINISHED).exists():
-            folder, parameter = output_dir / step.name, ""
-        else:
+        left = step.left_at(self.loaded.output_dir)
+        if left is None or (step.node.is_stage and (left / FINISHED).exists()):
             return
+        folder = left.parent if step.node.leaves == "file" else left
         place = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
         if not place.is_dir():
-            yield step.problem(f"cannot write to {folder}: {place} is a file; choose another folder.", parameter)
+            message = f"cannot write to {folder}: {place} is a file; choose another folder."
+            yield step.problem(message, step.node.writes)
         elif not os.access(place, os.W_OK | os.X_OK):
             remedy = "make it writable for this user, or choose another folder"
-            yield step.problem(f"cannot write to {folder}: {place} is read-only; {remedy}.", parameter)
-
-    def _reward_problems(self, step: Step) -> Iterator[Problem]:
-        return reward_problems(self.program, self.loaded, step, self.cancelled)
-
-    def _lineage(self, step: Step) -> Iterator[Step]:
-        """The stage, the one whose model it starts from, and so on to Load Model."""
-        yield step
-        while step.node is not LoadModel:
-            step = self.program.graph.by_name[step.wires["model"].step]
-            yield step
-
-
-def _is_conversation(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and "role" in value[0]
+            yield step.problem(f"cannot write to {folder}: {place} is read-only; {remedy}.", step.node.writes)

@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from ryven_llm_nodes.quantities import size
+from ryven_llm_nodes.system.causes import chain
 
 SPACE_WORDS: Final = ("no space left", "disk quota exceeded", "file too large")
 TORCH_WORDS: Final = ("inline_container.cc", "iostream error", "failed writing file", "file write failed")
@@ -32,18 +34,6 @@ def refusal(error: BaseException, output_dir: Path, batch_size: int | None = Non
     if isinstance(error, MemoryError) or any(words in str(error).lower() for words in MEMORY_WORDS):
         return _no_memory(str(error), batch_size)
     return _no_right(error, output_dir)
-
-
-def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """``error`` and those that led to it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-# Space
 
 
 def _no_space(text: str, output_dir: Path) -> str:
@@ -93,15 +83,6 @@ def _no_memory(text: str, batch_size: int | None) -> str:
 
 def _amount(number: str, unit: str) -> str:
     return size(int(number)) if unit == "bytes" else f"{number} {unit}"
-
-
-def size(count: float) -> str:
-    """``count`` bytes as people read them."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"
 
 
 # Rights

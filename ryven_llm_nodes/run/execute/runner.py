@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ryven_llm_nodes.catalogue import ExportScript, SaveModel
 from ryven_llm_nodes.errors import Cancelled, LLMNodesError
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.environment import prepared_environment
@@ -28,7 +27,7 @@ from ryven_llm_nodes.run.events import (
     Warned,
 )
 from ryven_llm_nodes.run.examine.preflight import preflight
-from ryven_llm_nodes.run.execute.failures import forget, stage_error
+from ryven_llm_nodes.run.execute.failures import stage_error
 from ryven_llm_nodes.run.library_warnings import about, hearing
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.records.carrying import carries, carry_flow, forget_flow
@@ -37,6 +36,7 @@ from ryven_llm_nodes.run.rewards.watched import recording
 from ryven_llm_nodes.run.store.alone import alone_in
 from ryven_llm_nodes.run.store.keys import Key, keys_of
 from ryven_llm_nodes.run.store.output import Output
+from ryven_llm_nodes.system.causes import forget
 from ryven_llm_nodes.system.files import write_whole
 
 
@@ -115,7 +115,7 @@ class _Run:
     @contextmanager
     def _recorded(self) -> Iterator[None]:
         """Inside, this run has its folder alone, and a record; says that it has begun, also where it cannot."""
-        stages = tuple(step.name for step in self.program.steps if step.node.family == "trainer")
+        stages = tuple(step.name for step in self.program.steps if step.node.is_stage)
         began = RunStarted("", stages, str(self.output_dir))
         with ExitStack() as stack:
             try:
@@ -139,10 +139,10 @@ class _Run:
             self.tell(Log("", "checking data, settings and rewards"))
             for warning in preflight(self.program, loaded, self.cancel.event):
                 self.tell(warning)
-            self._export_scripts()
+            self._write_documents()
             keys = keys_of(self.program)
             for step in sources:
-                self.record.add_data(step, keys[step.name], loaded.module.__dict__.get(step.name))
+                self.record.add_data(step, keys[step.name], loaded.datasets_of(step))
             for step in steps:
                 if step not in sources:
                     self._step(step, loaded)
@@ -159,20 +159,21 @@ class _Run:
         """Runs one statement, or uses what an earlier run has made of it."""
         if self.cancel.event.is_set():
             raise Cancelled
-        if step.node.family == "trainer" and not self._is_to_train(step):
+        if step.node.is_stage and not self._is_to_train(step):
             loaded.run(step.name)  # finds its finished folder, and returns it
             self.outcome.models[step.name] = self.output_dir / step.name
             return
-        if step.node is SaveModel and self._is_saved(step):
+        is_saved = step.node.leaves == "model" and bool(step.node.writes)
+        if is_saved and self._is_saved(step):
             self.outcome.models[step.name] = self._target(step)
             return
         started = time.monotonic()
         self.tell(StageStarted(step.name, step.label))
         value = self._watched(step, loaded)
-        folder = str(value) if step.node.family in ("trainer", "output") else ""
+        folder = str(value) if step.node.leaves else ""
         if folder:
             self.outcome.models[step.name] = Path(folder)
-        if step.node is SaveModel:
+        if is_saved:
             carry_flow(self.program, step, Path(folder), self._key(step), is_saved=True)
         self.tell(StageFinished(step.name, folder, time.monotonic() - started))
 
@@ -193,7 +194,7 @@ class _Run:
                 recording(self.program, loaded, step, self.tell, self.cancel.event),
             ):
                 value = loaded.run(step.name)
-            if step.node.family == "trainer":
+            if step.node.is_stage:
                 self.store.finish(step.name)
         except Cancelled as cancelled:
             forget(cancelled)
@@ -214,11 +215,13 @@ class _Run:
         return keys_of(self.program, self.store.ending)[step.name]
 
     def _target(self, step: Step) -> Path:
-        """Where Save Model writes to."""
-        return self.output_dir / Path(step.setting("folder")).expanduser()
+        """Where a step writes to that its user chose a place for."""
+        place = step.left_at(self.output_dir)
+        assert place is not None
+        return place
 
     def _is_saved(self, step: Step) -> bool:
-        """Whether what Save Model would write lies there already; says so."""
+        """Whether what ``step`` would write lies there already; says so."""
         folder = self._target(step)
         if self.fresh or not carries(folder, self._key(step)):
             self.store.free(folder)
@@ -241,9 +244,14 @@ class _Run:
         carry_flow(self.program, step, folder, key)
         return True
 
-    def _export_scripts(self) -> None:
+    def _script_for(self, folder: Path, lean: bool) -> str:
+        return self.program.script_for(folder, lean).text
+
+    def _write_documents(self) -> None:
+        """What is made from the flow alone is there before anything trains."""
         for step in self.program.steps:
-            if step.node is ExportScript:
-                path = self.output_dir / Path(step.setting("path")).expanduser()
-                write_whole(path, self.program.script_for(path.parent).text)
-                self.tell(StageFinished(step.name, str(path)))
+            place = step.left_at(self.output_dir)
+            text = step.node.document(self.program.context(step), self._script_for, place) if place else None
+            if place is not None and text is not None:
+                write_whole(place, text)
+                self.tell(StageFinished(step.name, str(place)))

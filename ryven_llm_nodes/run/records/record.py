@@ -66,7 +66,7 @@ class Record:
         graph = program.graph
         write_project(project_of(graph, self.folder), self.folder / CARRIED_FILE)
         write_whole(self.folder / SCRIPT, program.script_for(self.folder).text)
-        stages = {step.name: {"label": step.label} for step in program.steps if step.node.family == "trainer"}
+        stages = {step.name: {"label": step.label} for step in program.steps if step.node.is_stage}
         self.summary: dict[str, Any] = {
             "flow": graph.title,
             "source": graph.source,
@@ -100,12 +100,12 @@ class Record:
         torch = sys.modules["torch"]
         self.summary["machine"] = {"threads": str(torch.get_num_threads()), "processor": platform.machine()}
 
-    def add_data(self, step: Step, key: Key, loaded: Any) -> None:
-        """Notes what the source ``step`` has loaded: its files with their sha256; of a data set, rows and columns."""
+    def add_data(self, step: Step, key: Key, loaded: Iterable[Any]) -> None:
+        """Notes what the source ``step`` has loaded: its files with their sha256; of datasets, rows and columns."""
         noted: dict[str, Any] = {"files": dict(key.files)}
-        if hasattr(loaded, "column_names"):
-            noted |= {"rows": len(loaded), "columns": list(loaded.column_names)}
-            noted["files"] |= _hub_files(loaded)
+        for data in loaded:
+            noted |= {"rows": len(data), "columns": list(data.column_names)}
+            noted["files"] |= _hub_files(data)
         self.summary["data"][step.name] = noted
 
     def add_key(self, step: Step, key: Key) -> None:

@@ -21,7 +21,9 @@ from contextlib import contextmanager, nullcontext, suppress
 from queue import SimpleQueue
 from typing import Any, Final
 
-from ryven_llm_nodes.errors import Cancelled
+from ryven_llm_nodes.errors import Cancelled, Problem
+from ryven_llm_nodes.program import Step
+from ryven_llm_nodes.run.loaded import LoadedProgram
 
 POLL: Final = 0.05
 REPEAT: Final = 0.5
@@ -222,3 +224,11 @@ def _as_here(function: Callable[[], Any]) -> Callable[[], Any]:
             return context.run(function)
 
     return call
+
+
+def too_long(owner: Step, error: TookTooLong, loaded: LoadedProgram, when: str) -> Problem:
+    """A reward function that did not return within its time limit; ``when`` that was, in brackets."""
+    line = loaded.line_in_code(owner, [number for file, number in reversed(error.lines) if file == loaded.file])
+    where = "" if line is None else f", and was at line {line}"
+    remedy = "Look for a request without a timeout, or raise time_limit."
+    return owner.problem(f"{error}{where} {when}. {remedy}", "time_limit")

@@ -9,13 +9,12 @@ from contextlib import closing
 from math import inf, isfinite
 from typing import Any, Final
 
-from ryven_llm_nodes.catalogue import RewardModel
-from ryven_llm_nodes.catalogue.cell import RewardValue
+from ryven_llm_nodes.catalogue.values import RewardPart
 from ryven_llm_nodes.errors import Cancelled, Problem, shown
 from ryven_llm_nodes.program import Program, Step
-from ryven_llm_nodes.run.execute.failures import describe, forget
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.rewards.calls import Caller
+from ryven_llm_nodes.system.causes import describe, forget
 
 SAMPLE_ROWS: Final = 2
 MEASURED_ROWS: Final = 8
@@ -41,35 +40,28 @@ def reward_model_problems(
     ``tokenizers`` holds those of the models that could be found; the others are not tried.
     """
     for owner in program.steps:
-        if owner.node is RewardModel and owner.name in tokenizers:
-            trainers = [step for step in program.steps if _is_scored_by(program, step, owner, loaded)]
-            fitting = []
-            for trainer in trainers:
-                wrong = _template_problem(owner, trainer, tokenizers[owner.name], loaded)
-                yield from wrong
-                fitting += [] if wrong else [trainer]
-            if fitting:
-                yield from _tried(program, loaded, owner, fitting, cancelled)
+        if owner.name not in tokenizers:
+            continue
+        fitting = []
+        for trainer, part in _scored_by(program, owner, loaded):
+            wrong = _template_problem(owner, trainer, tokenizers[owner.name], loaded)
+            yield from wrong
+            fitting += [] if wrong else [(trainer, part)]
+        if fitting:
+            model = loaded.evaluated(fitting[0][1].expression)
+            yield from _tried(loaded, owner, model, [trainer for trainer, _ in fitting], cancelled)
 
 
-def _is_scored_by(program: Program, step: Step, owner: Step, loaded: LoadedProgram) -> bool:
-    """Whether ``step`` is a trainer whose completions the reward model ``owner`` scores, and has prompts."""
-    if "reward" not in step.wires or "dataset" not in step.wires:
-        return False
-    wire = step.wires["reward"]
-    value = program.cells[wire.step].values[wire.port]
-    used = {part.expression for part in value.parts} if isinstance(value, RewardValue) else set()
-    return _expression(program, owner) in used and "prompt" in _data(loaded, step).column_names
-
-
-def _expression(program: Program, owner: Step) -> str:
-    value = program.cells[owner.name].values["reward"]
-    assert isinstance(value, RewardValue)
-    return value.parts[0].expression
+def _scored_by(program: Program, owner: Step, loaded: LoadedProgram) -> Iterator[tuple[Step, RewardPart]]:
+    """The trainers whose completions the reward model ``owner`` scores, and that have prompts."""
+    for step in program.steps:
+        part = next((part for part in program.rewards(step) if part.owner == owner.name), None)
+        if part and program.cells[step.name].config and "prompt" in _data(loaded, step).column_names:
+            yield step, part
 
 
 def _data(loaded: LoadedProgram, trainer: Step) -> Any:
-    return loaded.module.__dict__[trainer.wires["dataset"].step]
+    return next(iter(loaded.rows(trainer).values()))
 
 
 def _template_problem(owner: Step, trainer: Step, tokenizer: Any, loaded: LoadedProgram) -> list[Problem]:
@@ -83,10 +75,9 @@ def _template_problem(owner: Step, trainer: Step, tokenizer: Any, loaded: Loaded
 
 
 def _tried(
-    program: Program, loaded: LoadedProgram, owner: Step, trainers: list[Step], cancelled: threading.Event
+    loaded: LoadedProgram, owner: Step, model: Any, trainers: list[Step], cancelled: threading.Event
 ) -> Iterator[Problem]:
-    """Lets the reward model of ``owner`` score the longest prompts of each of ``trainers``."""
-    model = eval(_expression(program, owner), dict(loaded.module.__dict__))  # noqa: S307 - our own text
+    """Lets the reward ``model`` of ``owner`` score the longest prompts of each of ``trainers``."""
     trainer = trainers[0]
     try:
         with closing(Caller(cancelled)) as caller:

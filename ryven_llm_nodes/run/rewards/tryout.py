@@ -9,13 +9,11 @@ from inspect import Parameter, iscoroutinefunction, signature
 from math import isinf
 from typing import Any
 
-from ryven_llm_nodes.catalogue.cell import RewardValue
-from ryven_llm_nodes.catalogue.train import DATA_PORTS
 from ryven_llm_nodes.errors import Cancelled, Explained, Problem, shown
 from ryven_llm_nodes.program import Program, Step
-from ryven_llm_nodes.run.execute.failures import describe, too_long
 from ryven_llm_nodes.run.loaded import LoadedProgram
-from ryven_llm_nodes.run.rewards.calls import Caller, TookTooLong
+from ryven_llm_nodes.run.rewards.calls import Caller, TookTooLong, too_long
+from ryven_llm_nodes.system.causes import describe
 
 SAMPLE_ROWS = 2
 VARIED = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
@@ -25,18 +23,13 @@ def reward_problems(
     program: Program, loaded: LoadedProgram, step: Step, cancelled: threading.Event
 ) -> Iterator[Problem]:
     """What is wrong with the reward functions that the trainer ``step`` calls. Raises Cancelled when asked to stop."""
-    if "reward" not in step.wires:
-        return
-    wire = step.wires["reward"]
-    value = program.cells[wire.step].values[wire.port]
-    names = {part.expression for part in value.parts} if isinstance(value, RewardValue) else set()
-    data = [loaded.module.__dict__[step.wires[port].step] for port in DATA_PORTS if port in step.wires]
-    for owner in program.graph.upstream([wire.step]).steps:
-        cell = program.cells[owner.name]
-        if owner.node.holds_code and names & cell.defines:
+    data = [rows for rows in loaded.rows(step).values() if len(rows) and "prompt" in rows.column_names]
+    for part in program.rewards(step):
+        owner = program.graph.by_name[part.owner]
+        if owner.node.holds_code:
             with closing(Caller(cancelled)) as caller:
                 for sample in map(_sample, data):
-                    yield from _tried(loaded, owner, next(iter(names & cell.defines)), sample, caller)
+                    yield from _tried(loaded, owner, part.symbol, sample, caller)
 
 
 def _sample(data: Any) -> dict[str, list[Any]]:

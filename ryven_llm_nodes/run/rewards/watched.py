@@ -10,13 +10,11 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
 
-from ryven_llm_nodes.catalogue.cell import RewardValue
 from ryven_llm_nodes.errors import Cancelled, StageError
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.events import Completions, Listener
-from ryven_llm_nodes.run.execute.failures import too_long
 from ryven_llm_nodes.run.loaded import LoadedProgram
-from ryven_llm_nodes.run.rewards.calls import Caller, TookTooLong
+from ryven_llm_nodes.run.rewards.calls import Caller, TookTooLong, too_long
 
 
 @contextmanager
@@ -29,7 +27,7 @@ def recording(
     pass through untouched, so that training is the same.
     """
     namespace = loaded.module.__dict__
-    before = {name: namespace[name] for name in _reward_names(program, step) if name in namespace}
+    before = {part.symbol: namespace[part.symbol] for part in program.rewards(step)}
     with closing(Caller(cancelled)) as caller:
         wrapper = _Wrapper(program, loaded, step, listen, caller)
         namespace.update({name: wrapper.wrapped(name, reward) for name, reward in before.items()})
@@ -39,26 +37,13 @@ def recording(
             namespace.update(before)
 
 
-def _parts(program: Program, step: Step, port: str) -> set[str]:
-    """The global names behind a reward: a function, or the class that scores with a model."""
-    value = program.cells[step.name].values[port]
-    assert isinstance(value, RewardValue)
-    return {part.expression.partition("(")[0] for part in value.parts}
-
-
-def _reward_names(program: Program, step: Step) -> set[str]:
-    wire = step.wires.get("reward")
-    return _parts(program, program.graph.by_name[wire.step], wire.port) if wire else set()
-
-
 class _Wrapper:
     """Wraps the rewards of one stage."""
 
     def __init__(self, program: Program, loaded: LoadedProgram, step: Step, listen: Listener, caller: Caller) -> None:
         self.loaded, self.step, self.listen, self.caller = loaded, step, listen, caller
-        upstream = program.graph.upstream([step.wires["reward"].step]).steps if "reward" in step.wires else ()
-        self.steps = {owner.name: owner for owner in upstream}
-        self.owners = {name: s for s in upstream if s.node.holds_code for name in _parts(program, s, "reward")}
+        self.steps = program.graph.by_name
+        self.owners = {part.symbol: self.steps[part.owner] for part in program.rewards(step)}
 
     def wrapped(self, name: str, reward: Any) -> Any:
         if isinstance(reward, type):

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from ryven_llm_nodes.run.store.inputs import CHECKPOINTS, FINISHED
+from ryven_llm_nodes.catalogue.files import CHECKPOINTS, FINISHED
 from ryven_llm_nodes.run.store.kept import (
     Kept,
     checkpoints_in,

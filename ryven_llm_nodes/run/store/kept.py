@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ryven_llm_nodes.catalogue.files import CHECKPOINTS, FINISHED, RECORD
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.run.store.alone import is_taken
-from ryven_llm_nodes.run.store.inputs import CHECKPOINTS, FINISHED, RECORD
 from ryven_llm_nodes.run.store.keys import Key
 from ryven_llm_nodes.run.store.links import LENGTH, STORE, entry_name, names_in
 from ryven_llm_nodes.run.store.manifest import Manifest, damage_to, from_json, missing_from, to_json

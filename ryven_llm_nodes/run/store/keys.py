@@ -11,9 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from platform import python_version_tuple
 from typing import Any, Final
 
-from ryven_llm_nodes.catalogue.cell import AdapterValue, DatasetValue, ModelValue, RewardPart, RewardValue, Value
 from ryven_llm_nodes.catalogue.node import NodeContext
-from ryven_llm_nodes.catalogue.stage import EXTRA_STEPS
 from ryven_llm_nodes.errors import shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.imports import Imports
@@ -74,7 +72,7 @@ class Key:
         if not same or not changed or not changed <= LENGTH:
             return differences
         anew = f"{differences}: trained anew, since its learning-rate schedule is another"
-        return f"{anew}; to go on from the end of a finished stage, keep its length and set {EXTRA_STEPS}"
+        return f"{anew}; to go on from the end of a finished stage, keep its length and set extra_steps"
 
 
 def _changes(now: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -103,41 +101,25 @@ def keys_of(program: Program, endings: Callable[[str, Key], str] = lambda step, 
 
 def _key(program: Program, step: Step, outcomes: Mapping[str, str]) -> Key:
     defaults = step.node.all_parameters()
-    given = {name: value for name, value in step.given.items() if name != EXTRA_STEPS}
-    shorter = replace(step, given=given) if step.given.get(EXTRA_STEPS) and EXTRA_STEPS in defaults else None
+    first = step.node.first_part(step.given)
     settings = {n: v for n, v in step.meaning.items() if n in defaults and v != defaults[n].default}
     return Key(
         settings=settings,
         text=_normal_text(program, step),
         inputs={port: f"{outcomes[wire.step]}.{wire.port}" for port, wire in step.wires.items()},
-        files=digests_of(step, program.graph.root),
+        files=digests_of(step.node.fingerprint(program.context(step))),
         versions=versions(),
-        first_part=_key(program, shorter, outcomes) if shorter else None,
+        first_part=_key(program, replace(step, given=first), outcomes) if first is not None else None,
     )
 
 
 def _normal_text(program: Program, step: Step) -> str:
     """The digest of a cell in which the names that a user gave to nodes do not show."""
-    inputs = {}
-    for port, wire in step.wires.items():
-        value = program.cells[wire.step].values[wire.port]
-        inputs[port] = _nameless(value, f"_{port}")
+    inputs = {port: program.value(step, port).called(f"_{port}") for port in step.wires}
     stem = step.node.stem
     cell = step.node.cell(NodeContext(step.node, stem, step.given, inputs, program.graph.root))
     runtime = (excerpt.code for excerpt in excerpts(Imports(cell.imports).runtime))
     return _sha("\n".join((cell.definition, cell.statement, *runtime)))
-
-
-def _nameless(value: Value, name: str) -> Value:
-    """The same value, called after the port that it comes in by; what it depends on counts by its digest."""
-    if isinstance(value, ModelValue):
-        return ModelValue(name, value.init, value.revision, value.trust_remote_code)
-    if isinstance(value, DatasetValue):
-        return DatasetValue(name, value.columns)
-    if isinstance(value, RewardValue):
-        parts = (RewardPart(f"{name}_{i}", p.weight, p.imports, p.is_async) for i, p in enumerate(value.parts))
-        return RewardValue(tuple(parts))
-    return AdapterValue(name, value.keep)
 
 
 @lru_cache

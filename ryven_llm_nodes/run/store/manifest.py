@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ryven_llm_nodes.catalogue.beside import files_below
-from ryven_llm_nodes.run.store.inputs import BESIDE_A_MODEL, CHECKPOINTS, digest_of
+from ryven_llm_nodes.catalogue.files import BESIDE_A_MODEL, CHECKPOINTS
+from ryven_llm_nodes.run.store.inputs import digest_of
 
 NOT_OF_A_STAGE: Final = BESIDE_A_MODEL | {"training_args.bin"}
 """Files that say nothing of what a stage has made. The last names the module that the class of a configuration came

@@ -12,10 +12,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from ryven_llm_nodes.catalogue.files import FINISHED, RECORD
 from ryven_llm_nodes.program.carried import CARRIED_FILE, COPY, ROOT
 from ryven_llm_nodes.program.project import relative_root, write_project
 from ryven_llm_nodes.run.store.decisions import mark
-from ryven_llm_nodes.run.store.inputs import FINISHED, RECORD
 from ryven_llm_nodes.run.store.kept import Kept, checkpoints_in, kept_in, read_record, write_record
 from ryven_llm_nodes.run.store.links import STORE, await_name, entry_name, entry_of, set_aside, take_name
 from ryven_llm_nodes.run.store.manifest import manifest_of, to_json

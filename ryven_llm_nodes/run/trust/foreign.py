@@ -14,20 +14,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from ryven_llm_nodes.catalogue import ExportScript, SaveModel
 from ryven_llm_nodes.catalogue.beside import modules_of
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.catalogue.places import is_local, leaves, resolve
-from ryven_llm_nodes.catalogue.stage import FILE_FIELDS
+from ryven_llm_nodes.catalogue.training.stage import FILE_FIELDS
 from ryven_llm_nodes.errors import Problem, printable, shown
 from ryven_llm_nodes.program.graph import Graph, Step
 from ryven_llm_nodes.run.trust.reach import ATTENTION, DETAILS, reach
 
 LARGEST_SHOWN: Final = 2**20
 MOST_FILES: Final = 1000
-OUR_SCRIPT: Final = "Written by ryven-llm-nodes"
-OUTPUTS: Final = {SaveModel: "folder", ExportScript: "path"}
-"""The parameters that name a place to write to."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ def foreign_code(graph: Graph, output_dir: Path | None = None) -> list[Foreign]:
 def _of_step(step: Step, graph: Graph, output_dir: Path | None) -> Iterator[Foreign]:
     parameters = step.node.all_parameters()
     essential = {parameter.name for parameter in step.node.parameters}
-    place = OUTPUTS.get(step.node, "")
+    place = step.node.writes
     defaults = {place: parameters[place].default} if place else {}
     for name, value in {**defaults, **step.given}.items():
         if name == "trust_remote_code" and value:
@@ -85,7 +81,7 @@ def _of_step(step: Step, graph: Graph, output_dir: Path | None) -> Iterator[Fore
         elif name in parameters and parameters[name].widget == "code":
             code = _with_modules(python(value), graph.root)
             yield Foreign(step.name, step.label, name, "runs Python code of its own", code, "python")
-        elif name in parameters and step.node.family == "trainer" and name not in essential:
+        elif name in parameters and name not in essential:
             yield from _field(step, parameters[name], value, graph.root)
 
 
@@ -194,14 +190,6 @@ def _writes(step: Step, name: str, value: JSON, graph: Graph, output_dir: Path |
     if leaves(location):
         what = f"writes to {shown(location)}, outside the folder of the run"
         yield Foreign(step.name, step.label, name, what, location, scope=scope)
-    elif output_dir is not None and _is_others(step, output_dir / location):
+    elif output_dir is not None and step.node.is_others(output_dir / location):
         what = f"writes over {shown(location)}, which no run has made"
         yield Foreign(step.name, step.label, name, what, str((output_dir / location).absolute()), scope=scope)
-
-
-def _is_others(step: Step, place: Path) -> bool:
-    """Whether something lies at ``place`` that a run of a flow has not written."""
-    if step.node is SaveModel:
-        config = place / "config.json"
-        return _is_file(str(config)) and "transformers_version" not in _read(config)
-    return _is_file(str(place)) and OUR_SCRIPT not in _read(place)

@@ -11,7 +11,7 @@ from flows import node
 
 from ryven_llm_nodes.catalogue import SFT, LoadDataset
 from ryven_llm_nodes.run import run_program
-from ryven_llm_nodes.run.execute.failures import describe
+from ryven_llm_nodes.system.causes import describe
 
 ROW = {"prompt": "a", "completion": "b"}
 HEAD = "prompt,completion\n"

@@ -9,7 +9,6 @@ import flows
 import pytest
 from typer.testing import CliRunner
 
-from ryven_llm_nodes.catalogue.fields import config_fields
 from ryven_llm_nodes.cli import app
 from ryven_llm_nodes.run import run_program
 from ryven_llm_nodes.run.examine import here
@@ -60,14 +59,14 @@ def test_a_check_refuses_what_an_export_writes(data: Path, tmp_path: Path, monke
 
 @pytest.mark.parametrize(("field", "table"), [("optim", here.OPTIMIZERS), ("report_to", here.REPORTS)])
 def test_tables_name_choices_that_there_are(field: str, table: Any) -> None:
-    choices = config_fields("SFTConfig")[field].choices
+    choices = flows.CONFIGS["SFTConfig"].fields[field].choices
     assert set(table) <= set(choices)
 
 
 def test_what_needs_no_package_is_not_in_the_table() -> None:
     """The optimizers of torch and transformers themselves; a new one has to be put on one side or the other."""
     own = {"adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adagrad", "rmsprop"}
-    assert set(config_fields("SFTConfig")["optim"].choices) - set(here.OPTIMIZERS) == own
+    assert set(flows.CONFIGS["SFTConfig"].fields["optim"].choices) - set(here.OPTIMIZERS) == own
 
 
 def test_a_run_names_what_lacks_once(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,8 +32,8 @@ from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.program.carried import OPENING
 from ryven_llm_nodes.run import CancelToken, Event, Outcome, run_program
 from ryven_llm_nodes.run.events import Log, Metrics, Progress, StageFailed, StageFinished, StageReused
-from ryven_llm_nodes.run.execute.failures import describe
 from ryven_llm_nodes.run.store.keys import keys_of
+from ryven_llm_nodes.system.causes import describe
 
 STEPS = 4
 SAVED: Mapping[str, Any] = {"max_steps": STEPS, "save_strategy": "steps", "save_steps": 1}
@@ -285,18 +285,6 @@ class TestNumbersThatAreNotFinite:
         )
         start = "DPO 'dpo': the gradient is infinite at step 1, so training stops before it spoils the weights. "
         assert is_one_line_at(outcome, start) == "There is no checkpoint yet. Lower learning_rate (0.001)."
-
-    def test_under_fp16_that_is_usual(self, tmp_path: Path) -> None:
-        """Its scaler leaves such a step out, and tries a smaller scale."""
-        from types import SimpleNamespace
-
-        import torch
-
-        from ryven_llm_nodes.run.execute.callback import FiniteGradients
-
-        gradients = FiniteGradients(tmp_path)
-        gradients._norm = torch.tensor(float("inf"))
-        gradients.on_pre_optimizer_step(SimpleNamespace(fp16=True), None, None)  # type: ignore[arg-type]
 
     def test_a_model_that_comes_with_them_is_refused(self, work: Path, tmp_path: Path) -> None:
         change_embedding(work / "model", "X", float("inf"))

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import flows
 import pytest
 from flows import node
+from refusals import Run, refused
 
 from ryven_llm_nodes.catalogue import GRPO, PPO, SFT, LoadDataset, RewardModel
-from ryven_llm_nodes.run import Event
-from ryven_llm_nodes.run.events import StageStarted
-
-Run = Callable[..., tuple[Any, list[Event]]]
-TRAINERS = ("SFT ", "PPO ", "GRPO")
 
 
 def scorer(folder: Path, template: str | None = flows.CHAT_TEMPLATE, weight: float = 0.1, **config: Any) -> Path:
@@ -47,13 +42,6 @@ def drawn(folder: Path, rows: str = "grpo", **params: Any) -> flows.Project:
         sft=node(SFT, **flows.FAST),
         grpo=node(GRPO, **flows.ROLLOUT, num_generations=4, reward_threshold=None),
     )
-
-
-def refused(run: Run, flow: flows.Project) -> list[str]:
-    """The problems of a flow of which no stage was trained."""
-    outcome, events = run(flow)
-    assert not [event.step for event in events if isinstance(event, StageStarted) and event.label[:4] in TRAINERS]
-    return [str(problem) for problem in outcome.error.problems]
 
 
 def test_conversations_need_a_template_of_the_reward_model(run: Run, tmp_path: Path) -> None:

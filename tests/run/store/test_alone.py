@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import flows
@@ -51,13 +52,21 @@ def test_from_another_process(tmp_path: Path) -> None:
 
 
 def test_one_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    told, tell = os.pipe()
     child = os.fork()
     if child == 0:
         with alone_in(tmp_path):
-            os.kill(os.getpid(), 9)
-    os.waitpid(child, 0)
+            os.write(tell, b"!")
+            signal.pause()
+    try:
+        assert os.read(told, 1) == b"!"
+        assert is_taken(tmp_path)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert not is_taken(tmp_path)
     with alone_in(tmp_path):
-        pass
+        assert is_taken(tmp_path)
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/none"])

@@ -15,7 +15,8 @@ import flows
 import pytest
 
 from ryven_llm_nodes.catalogue import GRPO, SFT, CombineRewards, LoadDataset, LoadModel, RewardFunction, RewardModel
-from ryven_llm_nodes.run.store.inputs import digest_of, files_of
+from ryven_llm_nodes.catalogue.node import NodeContext
+from ryven_llm_nodes.run.store.inputs import digest_of
 from ryven_llm_nodes.run.store.keys import keys_of
 
 HELPER = (
@@ -148,7 +149,9 @@ def test_what_nobody_reads_makes_none(place: Path) -> None:
 
 
 def files(drawn: flows.Project, root: Path, step: str) -> list[str]:
-    return sorted(name for name, _ in files_of(flows.graph(drawn, root).by_name[step], root))
+    drawn_step = flows.graph(drawn, root).by_name[step]
+    context = NodeContext(drawn_step.node, step, drawn_step.given, {}, root)
+    return sorted(name for name, _ in drawn_step.node.fingerprint(context))
 
 
 class TestWhatAStepReads:

@@ -25,7 +25,7 @@ from ryven_llm_nodes.catalogue import (
     RewardModel,
     SaveModel,
 )
-from ryven_llm_nodes.catalogue.train import Trainer
+from ryven_llm_nodes.catalogue.training.trainer import Trainer
 from ryven_llm_nodes.demo.story import demo_flow
 from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.host.session import new_session, open_project, run_live_flow

@@ -1,0 +1,5 @@
+"""What is trained in place of all weights."""
+
+from typing import Final
+
+TITLE: Final = "Adapters"

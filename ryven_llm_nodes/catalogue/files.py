@@ -1,0 +1,83 @@
+"""The local files behind a dataset, a model, or a value of a trainer's field, whose content a stage depends on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from glob import has_magic
+from pathlib import Path
+from typing import Final
+
+from ryven_llm_nodes.catalogue.beside import files_below
+from ryven_llm_nodes.catalogue.columns import matches
+from ryven_llm_nodes.catalogue.parameters import JSON
+from ryven_llm_nodes.catalogue.places import is_local, resolve
+
+RECORD: Final = "stage.json"
+"""The file by which the folder of a stage is known."""
+FINISHED: Final = "finished"
+"""The marker that the script itself writes once a stage's model is saved (runtime/checkpoints.py)."""
+CARRIED: Final = "flow.json"
+"""What the flow is called in the folder of a model or of a run."""
+BESIDE_A_MODEL: Final = frozenset({RECORD, FINISHED, CARRIED, "metrics.jsonl"})
+"""What a run leaves beside a model, and no stage reads."""
+CHECKPOINTS: Final = "checkpoints"
+WEIGHTS: Final = frozenset({".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx"})
+
+File = tuple[str, Path]
+"""A name that tells the files of one node apart and does not move with the flow, and the file."""
+
+
+def data_files(path: str, root: Path) -> Iterator[File]:
+    """The files of a dataset: one, those of a folder, or those that a pattern matches, each with its folders."""
+    found, place = matches(path, root), resolve(path, root)
+    if found and not has_magic(path):
+        yield place.name, place
+    elif found:
+        start = Path(os.path.commonpath([file.parent for file in found]))
+        yield from ((file.relative_to(start).as_posix(), file) for file in found)
+    elif is_local(path, root):
+        yield from inside(place)
+
+
+def inside(folder: Path) -> Iterator[File]:
+    """Every file in ``folder`` and its folders."""
+    return ((file.relative_to(folder).as_posix(), file) for file in files_below(folder))
+
+
+def model_files(folder: Path) -> Iterator[File]:
+    """Everything in the folder of a model, whatever its kind, but what a run left beside it; the base of an adapter."""
+    is_stage = (folder / RECORD).is_file()
+    for name, file in inside(folder):
+        if name not in BESIDE_A_MODEL and not (is_stage and name.startswith(f"{CHECKPOINTS}/")):
+            yield name, file
+    base = _base_of_adapter(folder)
+    if base is not None:
+        yield from ((f"base model: {name}", file) for name, file in inside(base))
+
+
+def _base_of_adapter(folder: Path) -> Path | None:
+    """The folder of the model that an adapter in ``folder`` belongs to, where it is a local one."""
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        base = Path(config["base_model_name_or_path"])
+        return base if base.is_dir() and base.resolve() != folder.resolve() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def files_named_by(value: JSON, root: Path, names_folder: bool) -> Iterator[File]:
+    """The files that the value of a field names, however deep.
+
+    ``names_folder``: the field may also mean a folder, of which all but weights is read.
+    """
+    if isinstance(value, (list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from files_named_by(item, root, names_folder)
+    elif isinstance(value, str) and value and is_local(value, root):
+        place = resolve(value, root)
+        if os.path.isfile(place):
+            yield value, place
+        elif names_folder:
+            yield from ((f"{value}/{name}", file) for name, file in inside(place) if file.suffix not in WEIGHTS)

@@ -1,0 +1,54 @@
+"""What is known of a node when it is examined before it runs, and what is found wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Complaint = tuple[str, str]
+"""A parameter or port, and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that was found at ``place`` (a parameter or port; empty: the node as a whole).
+
+    An *error* keeps it from running; with a *warning* it runs, and probably does something else than was meant.
+    """
+
+    place: str
+    message: str
+    weight: Literal["error", "warning"] = "error"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A model that a node loads: its location as it was typed, and the parameter that names it.
+
+    ``scores``: it is a sequence classifier with one label, used as a reward model.
+    """
+
+    parameter: str
+    location: str
+    revision: str = ""
+    trust_remote_code: bool = False
+    scores: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What has been read for a node by the time it is examined.
+
+    ``rows`` maps its dataset ports to what is loaded; ``model`` is where the model that it starts from was loaded in
+    the first place, ``config`` and ``tokenizer`` what lies there (None where it cannot be loaded, which is reported at
+    the node that names it). ``other_template`` tells that the chat template comes from elsewhere, through this node or
+    one before it. ``settings`` is the configuration of its trainer, once that has been made.
+    """
+
+    rows: Mapping[str, Any] = field(default_factory=dict)
+    model: str = ""
+    config: Any = None
+    tokenizer: Any = None
+    other_template: bool = False
+    settings: Any = None

@@ -1,0 +1,116 @@
+"""DPO: direct preference optimization."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from ryven_llm_nodes.catalogue.cell import call, literal
+from ryven_llm_nodes.catalogue.findings import Complaint
+from ryven_llm_nodes.catalogue.node import NodeContext, Port
+from ryven_llm_nodes.catalogue.parameters import number
+from ryven_llm_nodes.catalogue.training.choices import compared
+from ryven_llm_nodes.catalogue.training.fields import ConfigClass
+from ryven_llm_nodes.catalogue.training.limits import COUNT, NOT_NEGATIVE, SHARE, Limits, choices_of
+from ryven_llm_nodes.catalogue.training.stage import Part
+from ryven_llm_nodes.catalogue.training.trainer import (
+    ADAPTER,
+    DATASET,
+    EVAL,
+    MODEL,
+    Trainer,
+    batch_size,
+    learning_rate,
+    reference_complaints,
+)
+from ryven_llm_nodes.catalogue.values import ModelValue
+from ryven_llm_nodes.errors import shown
+
+REFERENCE: Final = Port(
+    "reference", "model", True, "The reference model, usually the SFT model; without it, the policy as it enters."
+)
+LIMITS: Final[Limits] = {
+    "loss_type": lambda: {
+        "types": (list, str),
+        "items": (str,),
+        "choices": compared("trl/trainer/dpo_trainer.py", "loss_type"),
+    },
+    "loss_weights": {"items": (float,)},
+    "train_sampling_strategy": {"choices": ("random", "sequential")},  # the others need the length of one text a row
+    "f_divergence_type": choices_of("trainer/dpo_trainer", "f_divergence_type"),
+    "truncation_mode": choices_of("trainer/dpo_trainer", "truncation_mode"),
+    "ld_alpha": SHARE,
+    "label_smoothing": {"at_least": 0, "below": 1},
+    "precompute_ref_batch_size": COUNT,
+    "ref_model_mixup_alpha": SHARE,
+    "ref_model_sync_steps": COUNT,
+    "router_aux_loss_coef": NOT_NEGATIVE,
+}
+DIVERGENT: Final = {"sigmoid", "sigmoid_norm", "hinge", "ipo", "exo_pair", "robust", "discopop", "sft"}
+"""The losses of DPO that know other divergences; a test compares them with TRL's."""
+
+
+class DPO(Trainer):
+    """Direct preference optimization (arXiv 2305.18290): learns from pairs of a chosen and a rejected completion.
+
+    Needs ``prompt``, ``chosen`` and ``rejected``; the prompt may also be the common start of both.
+    """
+
+    title = "DPO"
+    stem = "dpo"
+    position = 3
+    tags = ["dpo", "preference", "direct", "chosen", "rejected", "pairs", "train"]
+    config = ConfigClass("DPOConfig", ("trl/trainer/dpo_config.py:DPOConfig",), LIMITS)
+    trainer = "DPOTrainer"
+    imports = ("from trl import DPOConfig, DPOTrainer",)
+    columns = (("prompt", "chosen", "rejected"), ("chosen", "rejected"))
+    in_ports = (MODEL, DATASET, REFERENCE, ADAPTER, EVAL)
+    parameters = (
+        learning_rate(5e-6, "1e-7 to 5e-6 (LoRA: about ten times that)"),
+        number(
+            "beta",
+            0.1,
+            "How strongly the policy is held to the reference model.",
+            above=0,
+            at_most=1000,
+            typical="0.1 to 0.5",
+        ),
+        batch_size(8),
+    )
+
+    @classmethod
+    def own_parts(cls, context: NodeContext) -> Iterator[Part]:
+        reference = context.inputs.get("reference")
+        if isinstance(reference, ModelValue):
+            imports = ("from functools import partial", "from transformers import AutoModelForCausalLM")
+            yield Part({"ref_model": _loaded_later(reference)}, imports)
+
+    @classmethod
+    def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
+        yield from super().drawn(context)
+        yield from _losses(context)
+        yield from reference_complaints(context)
+
+
+def _loaded_later(reference: ModelValue) -> str:
+    """The stage loads it when it begins, and not at all where it is finished."""
+    kwargs = {"dtype": "float32", **reference.init_kwargs}
+    kwargs |= {"trust_remote_code": True} if reference.trust_remote_code else {}
+    texts = {name: literal(value) for name, value in kwargs.items()}
+    return call("partial", "AutoModelForCausalLM.from_pretrained", reference.expression, **texts)
+
+
+def _losses(context: NodeContext) -> Iterator[Complaint]:
+    """Several losses may be added up."""
+    given = context.given.get("loss_type", ["sigmoid"])
+    losses, weights = given if isinstance(given, list) else [given], context["loss_weights"]
+    if not losses:
+        yield "loss_type", "is empty; give at least one loss, such as 'sigmoid'."
+    if weights is not None and len(weights) != len(losses):
+        yield "loss_weights", f"needs one weight for each loss of loss_type ({len(losses)}), got {shown(weights)}."
+    if "exo_pair" in losses and not context["label_smoothing"]:
+        yield "loss_type", "'exo_pair' needs label_smoothing above 0. Typical: 0.001."
+    if context["use_weighting"] and {"aot", "aot_unpaired"} & set(losses):
+        yield "use_weighting", "does not work with the losses 'aot' and 'aot_unpaired'; clear it, or take another loss."
+    if context["f_divergence_type"] != "reverse_kl" and (wrong := sorted(set(losses) - DIVERGENT)):
+        yield "f_divergence_type", f"must be 'reverse_kl' with the loss {', '.join(map(repr, wrong))}."

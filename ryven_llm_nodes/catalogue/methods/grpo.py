@@ -1,0 +1,85 @@
+"""GRPO: group relative policy optimization, and its reward-penalized form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ryven_llm_nodes.catalogue.cell import RUNTIME, call, literal
+from ryven_llm_nodes.catalogue.findings import Complaint
+from ryven_llm_nodes.catalogue.node import NodeContext
+from ryven_llm_nodes.catalogue.parameters import Parameter, number, whole
+from ryven_llm_nodes.catalogue.training.fields import ConfigClass
+from ryven_llm_nodes.catalogue.training.sampling import SAMPLING, SamplingTrainer, reward_list, wrong_weights
+from ryven_llm_nodes.catalogue.training.stage import Part
+from ryven_llm_nodes.catalogue.training.trainer import batch_size, learning_rate, reference_complaints
+from ryven_llm_nodes.catalogue.values import RewardValue
+from ryven_llm_nodes.errors import shown
+
+
+class GRPO(SamplingTrainer):
+    """Group relative policy optimization (arXiv 2402.03300), with a threshold its reward-penalized form.
+
+    Several completions a prompt are sampled, and each is reinforced by how far its reward lies above its group's mean.
+    With a *reward threshold* t this node is what its users call Generalized Reward-Penalized Optimization: a
+    completion with reward r of at least t keeps r, one below is penalised by its shortfall and gets r - t, before the
+    group-relative advantage is taken. An empty threshold is plain Group Relative Policy Optimization.
+    """
+
+    title = "GRPO"
+    stem = "grpo"
+    position = 4
+    tags = ["grpo", "group", "relative", "policy", "reward", "threshold", "penalized", "rlvr", "train", "rl"]
+    config = ConfigClass("GRPOConfig", ("trl/trainer/grpo_config.py:GRPOConfig",), SAMPLING)
+    trainer = "GRPOTrainer"
+    imports = ("from trl import GRPOConfig, GRPOTrainer",)
+    parameters = (
+        learning_rate(2e-6, "1e-7 to 2e-6 (LoRA: about ten times that)"),
+        number("epsilon", 0.1, "Clip range of the policy ratio.", above=0, below=1, typical="0.1 to 0.2"),
+        Parameter(
+            name="reward_threshold",
+            types=(float, type(None)),
+            default=0.7,
+            help="A completion whose reward r is below this t gets r - t instead of r; empty: plain GRPO.",
+            typical="0.5 to 0.9 of the highest reward",
+        ),
+        batch_size(8),
+        whole("num_generations", 8, "Completions a prompt: the group that advantages are relative to.", at_least=2),
+    )
+
+    @classmethod
+    def own_parts(cls, context: NodeContext) -> Iterator[Part]:
+        """With a threshold the weighted sum is taken before TRL sees the rewards."""
+        reward, threshold = context.inputs["reward"], context["reward_threshold"]
+        if threshold is None:
+            yield from super().own_parts(context)
+            return
+        assert isinstance(reward, RewardValue)
+        weights = {"weights": literal(reward.weights)} if reward.weights else {}
+        shaped = call("penalize_shortfall", reward_list(reward), threshold=literal(threshold), **weights)
+        yield Part({"reward_funcs": shaped}, (f"from {RUNTIME}.rewards import penalize_shortfall", *reward.imports))
+
+    @classmethod
+    def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
+        yield from super().drawn(context)
+        yield from reference_complaints(context)
+        yield from _group_complaints(context)
+
+    @classmethod
+    def reward_complaints(cls, context: NodeContext, reward: RewardValue) -> Iterator[Complaint]:
+        if context["reward_threshold"] is None:
+            yield from super().reward_complaints(context, reward)
+            return
+        if any(part.is_async for part in reward.parts):
+            yield "reward_threshold", "works with plain functions only; make the async reward plain, or clear this."
+        yield from wrong_weights(context, 1)
+
+
+def _group_complaints(context: NodeContext) -> Iterator[Complaint]:
+    size, group = context["per_device_train_batch_size"], context["num_generations"]
+    accumulation = context["gradient_accumulation_steps"]
+    if {"generation_batch_size", "steps_per_generation"} & set(context.given):
+        return  # then the batch that is generated is another one; TRL checks it when the configuration is built
+    if isinstance(accumulation, int) and (count := size * accumulation * context.processes) % group:
+        factors = f"per_device_train_batch_size {size} x gradient_accumulation_steps {accumulation}"
+        factors += f" x {context.processes} processes" if context.processes > 1 else ""
+        yield "num_generations", f"must divide the {count} completions of a step ({factors}), got {shown(group)}."

@@ -1,0 +1,39 @@
+"""PPO: proximal policy optimization with a learned value head."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ryven_llm_nodes.catalogue.training.fields import ConfigClass
+from ryven_llm_nodes.catalogue.training.limits import NOT_NEGATIVE
+from ryven_llm_nodes.catalogue.training.sampling import SAMPLING, SamplingTrainer
+from ryven_llm_nodes.catalogue.training.trainer import WITHHELD, batch_size
+
+FIXED: Final = ("num_generations", "num_generations_eval", "beta", "scale_rewards", "loss_type")
+CONFIG: Final = ConfigClass(
+    "PPOConfig",
+    ("ryven_llm_nodes/runtime/ppo_config.py:PPOConfig", "trl/trainer/grpo_config.py:GRPOConfig"),
+    {**SAMPLING, **dict.fromkeys(("cliprange_value", "vf_coef", "kl_coef"), NOT_NEGATIVE)},
+)
+ESSENTIALS: Final = ("learning_rate", "epsilon", "vf_coef", "entropy_coef", "gamma", "lam", "kl_coef")
+
+
+class PPO(SamplingTrainer):
+    """Proximal policy optimization (arXiv 1707.06347): raises the reward of sampled completions, near the reference.
+
+    A learned value head, generalized advantage estimation, and a KL penalty per token against the policy as it
+    entered. The reward may be any reward function or reward model. Needs a ``prompt`` column.
+    """
+
+    title = "PPO"
+    stem = "ppo"
+    position = 2
+    tags = ["ppo", "proximal", "policy", "rlhf", "reward", "value", "train", "rl"]
+    config = CONFIG
+    trainer = "PPOTrainer"
+    imports = (
+        "from ryven_llm_nodes.runtime.ppo import PPOTrainer",
+        "from ryven_llm_nodes.runtime.ppo_config import PPOConfig",
+    )
+    withheld = WITHHELD | dict.fromkeys(FIXED, "is fixed by PPO: one completion a prompt, its own KL (kl_coef).")
+    parameters = (*CONFIG.own(*ESSENTIALS), batch_size(8))

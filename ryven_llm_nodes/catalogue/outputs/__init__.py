@@ -1,0 +1,5 @@
+"""Where a pipeline ends."""
+
+from typing import Final
+
+TITLE: Final = "Outputs"

@@ -1,0 +1,55 @@
+"""Export Script, also called Generate Code: the flow as one plain Python script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from ryven_llm_nodes.catalogue.cell import Cell
+from ryven_llm_nodes.catalogue.findings import Complaint
+from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
+from ryven_llm_nodes.catalogue.parameters import flag, text
+from ryven_llm_nodes.catalogue.places import lacks, unwritable
+
+OUR_SCRIPT: Final = "Written by ryven-llm-nodes"
+"""What stands in every script that this package has written."""
+
+
+class ExportScript(LLMNode):
+    """Writes the flow as one plain Python script on torch, transformers and TRL, without this package."""
+
+    title = "Export Script"
+    position = 2
+    stem = "script"
+    icon, accent = "code", "output"
+    leaves, writes = "file", "path"
+    tags = ["export", "script", "code", "generate", "python", "py"]
+    in_ports = (Port("model", "model", optional=True, help="Any model of the flow; the script holds the whole flow."),)
+    parameters = (
+        text(
+            "path",
+            "pipeline.py",
+            "File to write when the flow is run; a relative one lies under the output folder of the run.",
+            required=True,
+            widget="file",
+        ),
+        flag("lean", False, "Leave out what guards against crashes, and resuming: shorter, with the same weights."),
+    )
+
+    @classmethod
+    def cell(cls, context: NodeContext) -> Cell:
+        return Cell()
+
+    @classmethod
+    def document(cls, context: NodeContext, script_for: Callable[[Path, bool], str], place: Path) -> str:
+        return script_for(place.parent, context["lean"])
+
+    @classmethod
+    def is_others(cls, place: Path) -> bool:
+        return lacks(place, OUR_SCRIPT)
+
+    @classmethod
+    def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
+        if wrong := unwritable(context["path"]):
+            yield "path", wrong

@@ -1,0 +1,5 @@
+"""What completions are scored by."""
+
+from typing import Final
+
+TITLE: Final = "Rewards"

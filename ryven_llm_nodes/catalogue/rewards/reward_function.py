@@ -1,0 +1,94 @@
+"""Reward Function: a Python function of the user's that scores completions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ryven_llm_nodes.catalogue.beside import files_of_code, hiding_libraries, modules_of
+from ryven_llm_nodes.catalogue.cell import Cell
+from ryven_llm_nodes.catalogue.files import File
+from ryven_llm_nodes.catalogue.findings import Complaint
+from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
+from ryven_llm_nodes.catalogue.parameters import JSON, text, whole
+from ryven_llm_nodes.catalogue.usercode import CodeError, read_code, signature_complaint
+from ryven_llm_nodes.catalogue.values import RewardPart, RewardValue
+
+TEMPLATE: Final = '''def reward(completions, **kwargs):
+    """One number a completion: here, the share of the words of an answer that are different ones."""
+    scores = []
+    for completion in completions:
+        answer = completion if isinstance(completion, str) else completion[0]["content"]
+        words = answer.split()
+        scores.append(len(set(words)) / max(len(words), 1))
+    return scores
+'''
+
+
+class RewardFunction(LLMNode):
+    """A reward that is computed by a Python function of yours, with the signature that TRL calls.
+
+    The function gets ``prompts``, ``completions``, and every further column of the data set by name, and returns a
+    list with one number a completion (None where the reward does not apply).
+    """
+
+    title = "Reward Function"
+    position = 1
+    stem = "reward"
+    icon = accent = "reward"
+    tags = ["reward", "function", "python", "code", "score", "verifiable"]
+    holds_code = True
+    out_ports = (Port("reward", "reward"),)
+    parameters = (
+        text(
+            "code",
+            TEMPLATE,
+            "Python that defines the function, with its imports and helpers.",
+            widget="code",
+        ),
+        text("function", "", "Name of the function to use; empty: the last one that the code defines."),
+        whole(
+            "time_limit",
+            600,
+            "Seconds that one call may take; a run ends the stage when one takes longer. The script does not watch.",
+            at_least=1,
+            typical="10 to 600",
+            outcome=False,
+        ),
+    )
+
+    @classmethod
+    def cell(cls, context: NodeContext) -> Cell:
+        code = read_code(context["code"], context["function"]).named(context.name)
+        name = code.function.name
+        part = RewardPart(expression=name, symbol=name, owner=context.name, is_async=code.is_async)
+        values = {"reward": RewardValue(parts=(part,))}
+        modules = tuple(modules_of(code.text, context.root))
+        return Cell(definition=code.text, values=values, modules=modules, defines=code.names, borrows=code.imported)
+
+    @classmethod
+    def own_name(cls, given: Mapping[str, JSON]) -> str:
+        """The name of the function; of code that cannot be read, which the check reports, any will do."""
+        try:
+            return read_code(str(given.get("code", TEMPLATE))).function.name
+        except CodeError:
+            return cls.stem
+
+    @classmethod
+    def fingerprint(cls, context: NodeContext) -> Iterator[File]:
+        yield from files_of_code(str(context["code"]), context.root).items()
+
+    @classmethod
+    def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
+        place = "code"
+        try:
+            code = read_code(context["code"])
+            place = "function"
+            code = read_code(context["code"], context["function"])
+        except CodeError as error:
+            yield place, str(error)
+            return
+        if wrong := signature_complaint(code.function):
+            yield "code", wrong
+        for name in hiding_libraries(code.text, context.root):
+            yield "code", f"imports {name!r}: a library, and a file beside the flow that hides it; rename the file."

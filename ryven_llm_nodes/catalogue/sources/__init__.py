@@ -1,0 +1,5 @@
+"""Where a pipeline begins: models and datasets."""
+
+from typing import Final
+
+TITLE: Final = "Models and data"

@@ -1,0 +1,123 @@
+"""The text of a training stage: the function that makes its configuration, and the call that trains and saves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ryven_llm_nodes.catalogue.cell import PIPELINE, RUNTIME, Cell, call, indent, layout, literal
+from ryven_llm_nodes.catalogue.node import NodeContext
+from ryven_llm_nodes.catalogue.parameters import JSON
+from ryven_llm_nodes.catalogue.places import is_local, path_expression
+from ryven_llm_nodes.catalogue.values import AdapterValue, DatasetValue, ModelValue
+
+FILE_FIELDS: Final = ("chat_template_path", "deepspeed", "accelerator_config", "fsdp_config")
+"""Fields that may name a file or folder of the user's, which lies beside the flow."""
+HUB_FIELDS: Final = ("chat_template_path",)
+"""Those of them that may also name a model of the Hub."""
+EXTRA_STEPS: Final = "extra_steps"
+"""The parameter of a trainer that is no field of its configuration: see runtime/longer.py."""
+STAGE_IMPORTS: Final = ("from pathlib import Path", f"from {RUNTIME}.stages import DEVICE", PIPELINE)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What an input or a parameter adds to the text of a stage.
+
+    ``keywords`` are arguments, as Python text, of the call that trains; those that ``Pipeline.train`` does not take
+    itself go to the trainer. ``settings`` are fields of the configuration, over those that the parameters gave.
+    """
+
+    keywords: Mapping[str, str] = field(default_factory=dict)
+    imports: tuple[str, ...] = ()
+    settings: Mapping[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Puts the cell of a trainer together from the names of its classes, its settings, and the parts of its inputs."""
+
+    context: NodeContext
+    config: str
+    trainer: str
+    imports: tuple[str, ...]
+    settings: Mapping[str, JSON]
+
+    def cell(self, parts: Iterable[Part]) -> Cell:
+        """The cell; the model that enters it is among its inputs as ``model``."""
+        parts, name = list(parts), self.context.name
+        keywords = {key: text for part in parts for key, text in part.keywords.items()}
+        settings = {**self.settings, **{key: value for part in parts for key, value in part.settings.items()}}
+        model = self.context.inputs["model"]
+        assert isinstance(model, ModelValue)
+        train = call("pipeline.train", literal(name), self.trainer, self._config_name, **keywords)
+        return Cell(
+            imports=(*STAGE_IMPORTS, *self.imports, *(line for part in parts for line in part.imports)),
+            definition=self._config_function(settings),
+            statement=f"{name} = {train}",
+            values={"model": model.trained(name)},
+            config=self._config_name,
+            config_class=self.config,
+        )
+
+    @property
+    def _config_name(self) -> str:
+        return f"{self.context.name}_config"
+
+    def _config_function(self, settings: Mapping[str, JSON]) -> str:
+        """A function of its own, so that a check builds the very configuration that the stage trains with."""
+        is_below = any(line.startswith(f"from {RUNTIME}") for line in self.imports)  # in the script
+        annotation = literal(self.config) if is_below else self.config
+        items = (f"{name}={self._text(name, value)}" for name, value in _settled(settings).items())
+        lines = (
+            f"settings = {layout('dict(', items, ')', width=0)}",
+            f"return {self.config}(output_dir=str(output_dir), **DEVICE | settings | changes)",
+        )
+        signature = f"def {self._config_name}(output_dir: Path, **changes) -> {annotation}:"
+        return f"{signature}\n{indent(chr(10).join(lines))}"
+
+    def _text(self, name: str, value: JSON) -> str:
+        is_place = name in FILE_FIELDS and isinstance(value, str) and is_local(value, self.context.root)
+        return path_expression(value) if is_place else literal(value)
+
+
+def _settled(settings: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """What suits the machine (DEVICE) may be bf16, beside which fp16 is refused."""
+    return {**settings, "bf16": False} if settings.get("fp16") and "bf16" not in settings else settings
+
+
+# The parts that every trainer has
+
+
+def model_part(model: ModelValue, init_kwargs: Mapping[str, JSON] | None) -> Part:
+    """The model that is trained, and how it is loaded: ``init_kwargs`` are those that the user set on the trainer."""
+    init = model.init_kwargs | dict(init_kwargs or {})
+    settings = {"trust_remote_code": True} if model.trust_remote_code else {}
+    return Part({"model": model.expression}, settings=settings | ({"model_init_kwargs": init} if init else {}))
+
+
+def data_part(context: NodeContext) -> Part:
+    """The rows to train on, and those to evaluate on."""
+    ports = {"dataset": "train_dataset", "eval_dataset": "eval_dataset"}
+    values = {name: context.inputs.get(port) for port, name in ports.items()}
+    return Part({name: value.expression for name, value in values.items() if isinstance(value, DatasetValue)})
+
+
+def adapter_part(context: NodeContext) -> Iterator[Part]:
+    """A LoRA adapter to train, which is merged in the end."""
+    adapter = context.inputs.get("adapter")
+    if isinstance(adapter, AdapterValue):
+        save = "partial(save_merged, keep_adapter=True)" if adapter.keep else "save_merged"
+        imports = (f"from {RUNTIME}.adapters import save_merged", *(PARTIAL if adapter.keep else ()))
+        yield Part({"peft_config": adapter.expression, "save": save}, imports)
+
+
+def longer_part(context: NodeContext) -> Iterator[Part]:
+    """Steps after the end of the schedule."""
+    if steps := context[EXTRA_STEPS]:
+        imports = (f"from {RUNTIME}.longer import train_longer", *PARTIAL)
+        yield Part({"fit": f"partial(train_longer, extra_steps={literal(steps)})"}, imports)
+
+
+PARTIAL: Final = ("from functools import partial",)

@@ -1,0 +1,233 @@
+"""The base of the training methods: ports, the fields of TRL's configuration, and what is found wrong with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import ClassVar, Final
+
+from ryven_llm_nodes.catalogue.cell import Cell
+from ryven_llm_nodes.catalogue.columns import missing_columns
+from ryven_llm_nodes.catalogue.files import File, files_named_by
+from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen
+from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
+from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
+from ryven_llm_nodes.catalogue.places import looks_local, resolve
+from ryven_llm_nodes.catalogue.training.amount import Amount
+from ryven_llm_nodes.catalogue.training.fields import ConfigClass
+from ryven_llm_nodes.catalogue.training.fitting import Fitting
+from ryven_llm_nodes.catalogue.training.limits import RULES
+from ryven_llm_nodes.catalogue.training.stage import (
+    EXTRA_STEPS,
+    FILE_FIELDS,
+    HUB_FIELDS,
+    Part,
+    Stage,
+    adapter_part,
+    data_part,
+    longer_part,
+    model_part,
+)
+from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue
+from ryven_llm_nodes.errors import shown, suggestion
+
+MODEL: Final = Port("model", "model", help="The policy that is trained: where it is loaded from.")
+DATASET: Final = Port("dataset", "dataset", help="The rows to train on.")
+EVAL: Final = Port(
+    "eval_dataset", "dataset", optional=True, help="Rows to evaluate on, once an epoch unless set otherwise."
+)
+ADAPTER: Final = Port("adapter", "adapter", optional=True, help="A LoRA adapter to train in place of all weights.")
+TRAINED: Final = Port("model", "model", help="The trained policy, any adapter merged into it.")
+
+WITHHELD: Final[Mapping[str, str]] = {
+    "output_dir": "is chosen by the run: use --output-dir.",
+    "hub_token": "is a secret, and secrets are not stored in a flow; log in with `hf auth login`.",
+    "push_to_hub_token": "is a secret, and secrets are not stored in a flow; log in with `hf auth login`.",
+    "trust_remote_code": "is set on Load Model, for all stages of that model.",
+    "disable_tqdm": "is decided by whoever shows the run.",
+    "resume_from_checkpoint": "is decided by the run.",
+}
+WITH_LORA: Final = 10
+"""How much higher a learning rate is with a LoRA adapter than for all weights; the help of each rate says so."""
+
+LONGER: Final = whole(
+    EXTRA_STEPS,
+    0,
+    "Optimizer steps to go on for after the training above has ended, from its last checkpoint: weights, optimizer and "
+    "data order go on, and the learning rate follows a schedule over the whole length. A finished stage that differs "
+    "in nothing else is gone on from.",
+    at_least=0,
+)
+
+
+class Trainer(LLMNode):
+    """Base of the training methods.
+
+    Its parameters are the essential ones, declared here with the defaults and ranges of this project, and every other
+    field of TRL's configuration class as the installed version declares it.
+    """
+
+    icon, accent = "trainer", "trainer"
+    is_stage = True
+    leaves = "model"
+    config: ClassVar[ConfigClass]
+    trainer: ClassVar[str] = ""
+    samples: ClassVar[bool] = False
+    """Whether completions are sampled while it trains."""
+    imports: ClassVar[tuple[str, ...]] = ()
+    columns: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    withheld: ClassVar[Mapping[str, str]] = WITHHELD
+    out_ports = (TRAINED,)
+
+    @classmethod
+    @lru_cache
+    def all_parameters(cls) -> Mapping[str, Parameter]:
+        own = {parameter.name: parameter for parameter in cls.parameters}
+        fields = {n: field for n, field in cls.config.fields.items() if n not in cls.withheld}
+        return own | {LONGER.name: LONGER} | {name: field for name, field in fields.items() if name not in own}
+
+    # The text of the stage
+
+    @classmethod
+    def cell(cls, context: NodeContext) -> Cell:
+        stage = Stage(context, str(cls.config), cls.trainer, cls.imports, cls.settings(context))
+        return stage.cell(cls.parts(context))
+
+    @classmethod
+    def settings(cls, context: NodeContext) -> dict[str, JSON]:
+        """The fields that the stage spells out: the essential ones, and what differs from the installed defaults.
+
+        Essential ones always, so that another version of TRL does not change the method.
+        """
+        fields = cls.config.fields
+        essential = [parameter.name for parameter in cls.parameters if parameter.name in fields]
+        values = {name: context[name] for name in essential}
+        given = {name: context[name] for name in fields if name in context.given and name not in values}
+        if "eval_dataset" in context.inputs and "eval_strategy" not in context.given:
+            given["eval_strategy"] = "epoch"
+        return values | {name: value for name, value in given.items() if value != fields[name].default}
+
+    @classmethod
+    def parts(cls, context: NodeContext) -> Iterator[Part]:
+        """What its inputs add to the text of its stage, in the order in which the trainer is called with them."""
+        model = context.inputs["model"]
+        assert isinstance(model, ModelValue)
+        yield model_part(model, context.given.get("model_init_kwargs"))
+        yield from cls.own_parts(context)
+        yield data_part(context)
+        yield from adapter_part(context)
+        yield from longer_part(context)
+
+    @classmethod
+    def own_parts(cls, context: NodeContext) -> Iterator[Part]:
+        """What only this method has: a reward, a reference, ..."""
+        yield from ()
+
+    # What it depends on
+
+    @classmethod
+    def fingerprint(cls, context: NodeContext) -> Iterator[File]:
+        for name, value in context.given.items():
+            yield from files_named_by(value, context.root, name in FILE_FIELDS)
+
+    @classmethod
+    def first_part(cls, given: Mapping[str, JSON]) -> Mapping[str, JSON] | None:
+        rest = {name: value for name, value in given.items() if name != EXTRA_STEPS}
+        return rest if given.get(EXTRA_STEPS) else None
+
+    # What can be found wrong
+
+    @classmethod
+    def needs(cls, context: NodeContext) -> tuple[tuple[str, ...], ...]:
+        """The groups of columns of which the dataset must have one."""
+        return cls.columns
+
+    @classmethod
+    def column_complaints(cls, context: NodeContext, columns: tuple[str, ...]) -> Iterator[str]:
+        """What is wrong with a dataset that has ``columns``."""
+        yield from missing_columns(cls.title, cls.needs(context), columns)
+
+    @classmethod
+    def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
+        for rule in RULES:
+            yield from rule(context)
+        yield from _missing_files(context)
+        yield from _longer_complaints(context)
+        for port in (DATASET.name, EVAL.name):
+            value = context.inputs.get(port)
+            if isinstance(value, DatasetValue) and value.columns is not None:
+                yield from ((port, wrong) for wrong in cls.column_complaints(context, value.columns))
+
+    @classmethod
+    def read(cls, context: NodeContext, seen: Seen) -> Iterator[Finding]:
+        wrong = [
+            Finding(port, message)
+            for port, rows in seen.rows.items()
+            for message in cls.column_complaints(context, tuple(rows.column_names))
+        ]
+        yield from wrong
+        if not wrong and len(seen.rows[DATASET.name]):
+            yield from Fitting(context, seen).findings()
+
+    @classmethod
+    def ready(cls, context: NodeContext, seen: Seen) -> Iterator[Finding]:
+        """A stage that makes no step would hand on the model that it was given, as if it had been trained."""
+        yield from Amount(context, seen.settings, len(seen.rows[DATASET.name])).findings()
+
+    @classmethod
+    def _unknown(cls, name: str) -> str:
+        if name in cls.withheld:
+            return cls.withheld[name]
+        return f"{cls.config} has no such field.{suggestion(name, list(cls.all_parameters()))}"
+
+
+def _longer_complaints(context: NodeContext) -> Iterator[Complaint]:
+    if not context[EXTRA_STEPS]:
+        return
+    if context["save_strategy"] == "no":
+        yield EXTRA_STEPS, "goes on from a checkpoint, but save_strategy is 'no'; set it to steps or epoch."
+    if context["save_only_model"]:
+        yield EXTRA_STEPS, "goes on with the optimizer too, which save_only_model leaves out; clear that."
+
+
+def _missing_files(context: NodeContext) -> Iterator[Complaint]:
+    for name in FILE_FIELDS:
+        value = context.given.get(name)
+        is_there = os.path.exists if name in HUB_FIELDS else os.path.isfile
+        is_place = isinstance(value, str) and (looks_local(value) or name not in HUB_FIELDS)
+        if is_place and not is_there(resolve(value, context.root)):
+            yield name, f"{shown(value)} does not exist (looked in {context.root}); correct the path."
+
+
+def reference_complaints(context: NodeContext) -> Iterator[Complaint]:
+    """What is wrong with a reference that follows the policy."""
+    if context.given.get("sync_ref_model"):
+        remedy = "or clear it"
+        if context.given.get("precompute_ref_log_probs"):
+            yield "sync_ref_model", f"changes the reference, so precompute_ref_log_probs must be off, {remedy}."
+        if "adapter" in context.inputs:
+            yield "sync_ref_model", f"needs a reference of its own, which LoRA does without; remove the LoRA, {remedy}."
+        elif "beta" in context.node.all_parameters() and not context["beta"]:
+            yield "sync_ref_model", f"needs a reference model, which there is only where beta is above 0, {remedy}."
+
+
+# Parameters that several methods have
+
+
+def batch_size(default: int, typical: str = "8 to 32") -> Parameter:
+    """Rows of one forward pass."""
+    help_text = "Rows (for PPO and GRPO: completions) of one forward pass on one device."
+    return whole("per_device_train_batch_size", default, help_text, at_least=1, typical=typical)
+
+
+def epochs(default: float, typical: str = "") -> Parameter:
+    """Passes over the data."""
+    return number(
+        "num_train_epochs", default, "Passes over the data; max_steps, if set, wins.", above=0, typical=typical
+    )
+
+
+def learning_rate(default: float, typical: str) -> Parameter:
+    """The highest learning rate."""
+    return number("learning_rate", default, "Highest learning rate of AdamW.", above=0, at_most=1, typical=typical)

@@ -1,0 +1,112 @@
+"""What travels along a wire: a piece of Python text that stands for a model, a dataset, a reward, or an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Self
+
+from ryven_llm_nodes.catalogue.parameters import JSON
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """Something on a wire. ``expression`` is Python that evaluates to it where the statements of a script stand."""
+
+    expression: str
+
+    def called(self, name: str) -> Self:
+        """The same value under the name ``name``: what it depends on counts by its key, not by how it is written."""
+        return replace(self, expression=name)
+
+    @property
+    def taken_names(self) -> frozenset[str]:
+        """The global names that the rest of a script takes from the code of the node that made this."""
+        return frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelValue(Value):
+    """A model: an expression for its location, and how it is to be loaded from there.
+
+    ``init`` holds keyword arguments of ``from_pretrained`` that differ from TRL's own (dtype float32, ...).
+    ``revision`` belongs to the location itself, so a model that a stage has written has none.
+    """
+
+    init: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+    @property
+    def init_kwargs(self) -> dict[str, JSON]:
+        """Every keyword argument of ``from_pretrained`` but ``trust_remote_code``."""
+        return {**self.init, **({"revision": self.revision} if self.revision else {})}
+
+    def trained(self, expression: str) -> ModelValue:
+        """The model that training made of this one: a folder, so without the revision that it was loaded from."""
+        return replace(self, expression=expression, revision=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetValue(Value):
+    """A dataset; ``columns`` as far as they are known before it is loaded."""
+
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardPart:
+    """One reward callable with TRL's signature.
+
+    ``expression`` evaluates to it. ``symbol`` is the global name that provides it: a function, or the class of a reward
+    model. ``owner`` is the name of the step that declares it.
+    """
+
+    expression: str
+    symbol: str
+    owner: str
+    weight: float = 1.0
+    imports: tuple[str, ...] = ()
+    is_async: bool = False
+
+    def times(self, weight: float) -> RewardPart:
+        """The same reward, weighted by ``weight`` once more."""
+        return replace(self, weight=self.weight * weight)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardValue(Value):
+    """One or several weighted rewards."""
+
+    expression: str = ""
+    parts: tuple[RewardPart, ...] = ()
+
+    def called(self, name: str) -> Self:
+        parts = (replace(p, expression=f"{name}_{i}", symbol=f"{name}_{i}") for i, p in enumerate(self.parts))
+        return replace(self, parts=tuple(parts))
+
+    @property
+    def taken_names(self) -> frozenset[str]:
+        return frozenset(part.symbol for part in self.parts)
+
+    @property
+    def weights(self) -> list[float]:
+        """The weight of each part, or nothing where all are 1."""
+        weights = [part.weight for part in self.parts]
+        return [] if all(weight == 1 for weight in weights) else weights
+
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """The import statements of all parts."""
+        return tuple(line for part in self.parts for line in part.imports)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterValue(Value):
+    """A LoRA configuration: an expression that makes a fresh one each time it is evaluated.
+
+    ``keep`` is whether a stage leaves the adapter beside the model that it was merged into.
+    """
+
+    keep: bool = False

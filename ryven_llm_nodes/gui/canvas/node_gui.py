@@ -1,0 +1,177 @@
+"""How the nodes of this package look and behave on the canvas."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage
+from qtpy.QtWidgets import QGraphicsDropShadowEffect, QInputDialog, QWidget
+from ryven.gui_env import NodeGUI, NodeInspectorWidget, node_gui
+
+from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
+from ryven_llm_nodes.gui.canvas.export_button import ExportWidget
+from ryven_llm_nodes.gui.canvas.marks import Mark
+from ryven_llm_nodes.gui.canvas.trainer_widget import TrainerWidget
+from ryven_llm_nodes.gui.state.edits import changed_signal, rename
+from ryven_llm_nodes.gui.state.flow_state import flow_state
+from ryven_llm_nodes.gui.style.families import colour_of, glyph_of, title_of
+from ryven_llm_nodes.gui.style.icons import glyph
+from ryven_llm_nodes.gui.style.theme import LABEL_FONT, TITLE_FONT
+
+ICON_HEIGHT: Final = 20
+
+
+class NoInspector(NodeInspectorWidget, QWidget):
+    """What Ryven puts into its own inspector view, which nobody sees: see ``gui/inspector/stack.py``."""
+
+    def __init__(self, params: Any) -> None:
+        QWidget.__init__(self)
+        NodeInspectorWidget.__init__(self, params)
+
+
+@node_gui(LLMNode)
+class LLMNodeGUI(NodeGUI):
+    """Colour, icon, title, menu and problem mark of every node of this package."""
+
+    inspector_widget_class = NoInspector
+
+    def __init__(self, params: Any) -> None:
+        node = type(params[0])
+        self.color = colour_of(node)
+        self.description_html = f"<b>{node.title}</b><p>{node.summary()}</p>"
+        super().__init__(params)
+        self.mark: Mark | None = None
+        self.state = flow_state(self.node.flow)
+
+    def initialized(self) -> None:
+        """Called by Ryven once the item with its ports is there."""
+        self.mark = Mark(self.item)
+        self.item.widget.title_label.fm = _TitleMetrics(_title_font())
+        self._fit_labels()
+        self.state.changed.connect(self._refresh_mark)
+        changed_signal.connect(self._edited)
+        self._refresh_mark()
+
+    def _fit_labels(self) -> None:
+        """Port labels are measured in another font than the theme's (flows/nodes/PortItem.py:343), and so misplaced."""
+        metrics = QFontMetricsF(QFont(*LABEL_FONT))
+        for port in (*self.item.inputs, *self.item.outputs):
+            port.label.width = metrics.horizontalAdvance(port.port.label_str) + 4
+
+    # Title: the node's own, never a copy that Ryven stores
+
+    @property
+    def display_title(self) -> str:
+        return title_of(self.node)
+
+    @display_title.setter
+    def display_title(self, title: str | None) -> None:
+        pass
+
+    @property
+    def icon(self) -> QImage:
+        return glyph(glyph_of(type(self.node)), "#ffffff")
+
+    def _edited(self, node: LLMNode) -> None:
+        if node is self.node and isalive(self.item) and self.item.widget.title_label.title_str != self.display_title:
+            QTimer.singleShot(0, self, self.update_shape)
+
+    # Problems
+
+    def _refresh_mark(self) -> None:
+        sentences = self.state.problems.get(self.node, ())
+        if self.mark is not None and sentences != self.mark.sentences and isalive(self.item):
+            self.mark.show_sentences(sentences)
+
+    # Menu
+
+    def _init_default_actions(self) -> dict[str, Any]:
+        """In place of Ryven's own: 'hide unconnected ports' raises, and titles follow names."""
+        return {
+            "Run to here": {"method": self.run_to_here},
+            "Rename...": {"method": self.ask_name},
+            "Delete": {"method": self.delete},
+        }
+
+    def data(self) -> dict[str, Any]:
+        """Nothing of titles and actions is stored: both follow from the node."""
+        return {"inspector widget": {}}
+
+    def load(self, data: Any) -> None:
+        """Nothing of what a file says about titles and actions is taken."""
+
+    def run_to_here(self) -> None:
+        """Runs the flow up to this node."""
+        self.state.run_wanted.emit(self.node.flow, self.node)
+
+    def ask_name(self) -> None:
+        """Asks for a name; variable, function and folder of the step are called after it."""
+        prompt = f"Name of this {self.node.title} (empty: numbered by kind)"
+        name, ok = QInputDialog.getText(self.flow_view(), "Rename", prompt, text=self.node.name)
+        if ok:
+            rename(self.node, name)
+
+    def delete(self) -> None:
+        """Deletes this node, and no other that is selected."""
+        self.flow_view().select_items([self.item])
+        self.flow_view().remove_selected_components__cmd()
+
+
+def _title_font() -> QFont:
+    font = QFont(*TITLE_FONT)
+    font.setWeight(QFont.Weight.DemiBold)
+    return font
+
+
+class _TitleMetrics(QFontMetricsF):
+    """The height makes room for the icon, so that title and icon have one middle."""
+
+    def height(self) -> float:
+        return ICON_HEIGHT / 0.7  # flows/nodes/NodeItem_TitleLabel.py:41 of ryvencore_qt 0.5.0 takes 0.7 of it
+
+
+class StageGUI(LLMNodeGUI):
+    """A stage shows how it goes."""
+
+    main_widget_class = TrainerWidget
+    main_widget_pos = "below ports"
+
+    def initialized(self) -> None:
+        super().initialized()
+        self.state.model.stage_changed.connect(self._shadow)
+
+    def _shadow(self, step: str) -> None:
+        """Takes the shadow away while the node is live: every redraw would render it anew."""
+        if step != self.state.step_of(self.node) or not isalive(self.item):
+            return
+        stage = self.state.stage(self.node)
+        live = stage is not None and stage.is_running
+        if live and self.item.graphicsEffect() is not None:
+            self.item.setGraphicsEffect(None)
+        elif not live and self.item.graphicsEffect() is None:
+            self.item.setGraphicsEffect(shadow())
+
+
+def shadow() -> QGraphicsDropShadowEffect:
+    """A soft shadow, that leaves the colour of wires beside a node as it is."""
+    effect = QGraphicsDropShadowEffect()
+    effect.setOffset(3, 5)
+    effect.setBlurRadius(16)
+    effect.setColor(QColor(0, 0, 0, 120))
+    return effect
+
+
+class DocumentGUI(LLMNodeGUI):
+    """A node that writes a file from the flow alone has the button that the toolbar has, too."""
+
+    main_widget_class = ExportWidget
+    main_widget_pos = "below ports"
+
+
+for _node in ALL_NODES:
+    if _node.is_stage:
+        node_gui(_node)(StageGUI)
+    elif _node.leaves == "file":
+        node_gui(_node)(DocumentGUI)

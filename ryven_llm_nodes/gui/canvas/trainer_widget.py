@@ -1,0 +1,147 @@
+"""What a trainer shows on the canvas: its state, its progress, and its main curve. Painted by hand."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt, QTimer
+from qtpy.QtGui import QColor, QFont, QPainter, QPaintEvent
+from qtpy.QtWidgets import QWidget
+from ryven.gui_env import NodeMainWidget
+
+from ryven_llm_nodes.gui.canvas.sparkline import Point, paint_sparkline
+from ryven_llm_nodes.gui.state.flow_state import flow_state
+from ryven_llm_nodes.gui.state.run_model import StageRun
+from ryven_llm_nodes.gui.style.colours import ACCENT, BRIGHT, FAINT, MUTED, TEXT
+from ryven_llm_nodes.gui.style.states import state_colour
+from ryven_llm_nodes.quantities import duration
+from ryven_llm_nodes.run.states import RunState
+
+WIDTH: Final = 240
+HEIGHT: Final = 112
+REDRAW_MS: Final = 100
+"""At most ten redraws a second: each costs a redraw of everything around it on the canvas."""
+
+CURVES: Final = {"PPO": ("reward", "loss"), "GRPO": ("reward", "loss")}
+"""The main curve of a method, by title, best first; of all others it is the loss."""
+FINISHED: Final = (RunState.DONE, RunState.REUSED, RunState.STALE)
+CHANGED: Final = "has changed"
+"""Why a stage needs attention that has run before."""
+
+
+def main_curve(title: str, stage: StageRun) -> tuple[str, list[Point]]:
+    """Name and points of the curve that tells most about a stage of the method ``title``."""
+    wanted = CURVES.get(title, ("loss",))
+    name = next((metric for metric in wanted if stage.metrics.get(metric)), wanted[0])
+    return name, list(stage.metrics.get(name, ()))
+
+
+def headline(state: RunState, stage: StageRun | None) -> tuple[str, str]:
+    """What stands left and right above the curve: the state and the step; the time to go."""
+    if state == RunState.STALE:
+        return state.word, CHANGED
+    if stage is None or not stage.total:
+        return state.word, ""
+    if state == RunState.RUNNING:
+        left = stage.seconds_left
+        return f"{state.word}  {stage.done} / {stage.total}", f"{duration(left)} left" if left is not None else ""
+    kept = "kept at " if stage.kept_early else ""
+    return state.word, f"{kept}{stage.done} / {stage.total} steps"
+
+
+def status_line(stage: StageRun, ending: bool) -> str:
+    """What the toolbar says of a stage that is running, and maybe ``ending`` early."""
+    if ending:
+        return f"ending {stage.step} at this step ..."
+    left, right = headline(RunState.RUNNING, stage)
+    return f"{stage.step}: {left}{f'  ·  {right}' if right else ''}"
+
+
+class TrainerWidget(NodeMainWidget, QWidget):
+    """The body of a trainer node. Has no widgets of its own, which would each be costly on the canvas."""
+
+    def __init__(self, params: Any) -> None:
+        NodeMainWidget.__init__(self, params)
+        QWidget.__init__(self)
+        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
+        self.setFixedSize(WIDTH, HEIGHT)
+        self.redraws = 0
+        self._later = QTimer(self, interval=REDRAW_MS, singleShot=True)
+        self._later.timeout.connect(self.update)
+        self.flow_state = flow_state(self.node.flow)
+        self.flow_state.changed.connect(self.refresh)
+
+    def sizeHint(self) -> QSize:
+        return QSize(WIDTH, HEIGHT)
+
+    def refresh(self) -> None:
+        """Redraws a moment later, together with whatever else changes until then."""
+        if not self._later.isActive():
+            self._later.start()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        self.redraws += 1
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        state, stage = self.flow_state.state(self.node), self.flow_state.stage(self.node)
+        _paint_headline(painter, QRectF(8, 0, WIDTH - 16, 20), state, stage)
+        _paint_curve(painter, QRectF(8, 24, WIDTH - 16, 68), self.node.title, stage)
+        _paint_bar(painter, QRectF(8, 98, WIDTH - 16, 6), state, stage)
+        painter.end()
+
+
+def _font(pixels: int, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+    font = QFont("Poppins")
+    font.setPixelSize(pixels)
+    font.setWeight(weight)
+    return font
+
+
+_LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+def _paint_headline(painter: QPainter, rect: QRectF, state: RunState, stage: StageRun | None) -> None:
+    colour = QColor(state_colour(state))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawEllipse(QPointF(rect.left() + 5, rect.center().y()), 4, 4)
+    left, right = headline(state, stage)
+    painter.setFont(_font(12))
+    painter.setPen(QColor(TEXT) if state == RunState.READY else colour)
+    painter.drawText(rect.adjusted(15, 0, 0, 0), _LEFT, left)
+    painter.setFont(_font(11))
+    painter.setPen(QColor(MUTED))
+    painter.drawText(rect, _RIGHT, right)
+
+
+def _paint_curve(painter: QPainter, rect: QRectF, title: str, stage: StageRun | None) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor("#12161c"))
+    painter.drawRoundedRect(rect, 5, 5)
+    painter.setPen(QColor("#232a33"))
+    for share in (1, 2, 3):
+        y = rect.top() + rect.height() * share / 4
+        painter.drawLine(QPointF(rect.left() + 1, y), QPointF(rect.right() - 1, y))
+    name, points = main_curve(title, stage) if stage else (CURVES.get(title, ("loss",))[0], [])
+    paint_sparkline(painter, rect.adjusted(3, 16, -3, 0), points, QColor(ACCENT))
+    text = rect.adjusted(7, 2, -7, 0)
+    text.setHeight(16)
+    painter.setFont(_font(11))
+    painter.setPen(QColor(MUTED if points else FAINT))
+    painter.drawText(text, _LEFT, name)
+    if points:
+        painter.setPen(QColor(BRIGHT))
+        painter.drawText(text, _RIGHT, f"{points[-1][1]:.4g}")
+
+
+def _paint_bar(painter: QPainter, rect: QRectF, state: RunState, stage: StageRun | None) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor("#12161c"))
+    painter.drawRoundedRect(rect, 3, 3)
+    share = stage.done / stage.total if stage and stage.total else float(state in FINISHED)
+    if share > 0:
+        filled = QRectF(rect)
+        filled.setWidth(max(rect.width() * min(share, 1.0), 6))
+        painter.setBrush(QColor(state_colour(state)))
+        painter.drawRoundedRect(filled, 3, 3)

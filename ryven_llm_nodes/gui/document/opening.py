@@ -1,0 +1,52 @@
+"""Opening another project: in another window, which may take the place of this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+
+from ryven_llm_nodes.errors import LLMNodesError
+from ryven_llm_nodes.gui.state.document import Document
+from ryven_llm_nodes.host.launch import start_another
+from ryven_llm_nodes.host.opening import open_file
+
+MOST_LINES: Final = 10
+KINDS: Final = "Projects, and scripts that carry one (*.json *.py);;All files (*)"
+
+
+class Opening:
+    """Opens projects from the window of ``document``, which is closed for that where it ``is_pristine``."""
+
+    def __init__(self, document: Document, is_pristine: Callable[[], bool]) -> None:
+        self._document, self._is_pristine = document, is_pristine
+
+    def ask_and_open(self) -> None:
+        """Opens a project that is asked for."""
+        path = self._document.path
+        start = str(path.parent) if path else ""
+        if chosen := QFileDialog.getOpenFileName(self._document.window, "Open", start, KINDS)[0]:
+            self.open_path(Path(chosen))
+
+    def open_path(self, path: Path) -> bool:
+        """Opens ``path`` in another window, which takes the place of this one where nothing was done here.
+
+        It is read and scanned first: what is refused starts nothing.
+        """
+        try:
+            open_file(path)
+            start_another(path)
+        except LLMNodesError as error:
+            QMessageBox.warning(self._document.window, "Not opened", _first(str(error).split("\n")))
+            return False
+        if self._is_pristine():
+            self._document.window.close()
+        return True
+
+
+def _first(lines: list[str]) -> str:
+    """A file may be wrong in so many ways that no screen holds them."""
+    more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
+    return "\n".join(lines[:MOST_LINES] + more)

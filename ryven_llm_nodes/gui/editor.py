@@ -1,0 +1,93 @@
+"""Starts the editor: Ryven's window with our nodes, our look and the shell. Every way in goes through here.
+
+Qt and Ryven are imported when they are needed: without a display, a bad flow is still named.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ryven_llm_nodes.errors import LLMNodesError, one_line
+from ryven_llm_nodes.host.launch import application, open_ryven
+from ryven_llm_nodes.host.opening import Opened, open_file, open_new
+from ryven_llm_nodes.host.recovery import LeftBehind, left_behind
+
+
+def load() -> None:
+    """Registers how the nodes look, mends the host, and adds the shell once Ryven's window is complete.
+
+    Ryven calls this through ``nodes.py``, also where the user has started Ryven alone.
+    """
+    from ryven_llm_nodes.gui.canvas import node_gui  # noqa: F401  # registers by being imported
+    from ryven_llm_nodes.gui.style.theme import kind_colour, paint_pin
+    from ryven_llm_nodes.gui.window.install import install_later
+    from ryven_llm_nodes.host import canvas, node_list, ports, versions  # noqa: F401  # their workarounds
+
+    versions.apply_workarounds()
+    ports.colour_ports(kind_colour, paint_pin)
+    install_later()
+
+
+def edit(flow: Path | None = None, template: str | None = None, project: Mapping[str, Any] | None = None) -> int:
+    """Opens the editor, and returns its exit status once its window is closed.
+
+    It shows the project at ``flow``, or a new one: from ``template`` (a key of TEMPLATES), as given by ``project``, or
+    empty; or what an editor that ended without a word has left of it, if the user wants that. Raises LLMNodesError for
+    what cannot be opened, and where there is no display.
+    """
+    window = start(flow, template, project)
+    status = application().exec()
+    window.llm_shell.runs.shut_down()
+    return int(status)
+
+
+def start(flow: Path | None = None, template: str | None = None, project: Mapping[str, Any] | None = None) -> Any:
+    """The main window that :func:`edit` shows."""
+    left = left_behind(flow)
+    opened = None if left else _given(flow, template, project)  # without a display, too, a bad flow is named
+    app = application()
+    if left and (window := _recovered(left, app)) is not None:
+        return window
+    return _show(opened or _given(flow, template, project), app)
+
+
+def _given(flow: Path | None, template: str | None, project: Mapping[str, Any] | None) -> Opened:
+    return open_file(flow) if flow is not None else open_new(template, project)
+
+
+def _show(opened: Opened, app: Any) -> Any:
+    window = open_window(opened.content, app, opened.path)
+    window.llm_shell.document.place(opened.path, opened.root, opened.origin)
+    return window
+
+
+def _recovered(left: list[LeftBehind], app: Any) -> Any | None:
+    """A window with what the user chooses of ``left``; None where nothing is chosen, or it cannot be opened."""
+    from ryven_llm_nodes.gui.document.recovery_question import choose
+
+    if (chosen := choose(left)) is None:
+        return None
+    try:
+        window = _show(chosen.opened(), app)
+    except LLMNodesError as error:
+        print(f"cannot recover {chosen.file}: {one_line(str(error))}", file=sys.stderr)
+        return None
+    window.llm_shell.take_over(chosen.file)
+    return window
+
+
+def open_window(content: Mapping[str, Any], app: Any, path: Path | None = None) -> Any:
+    """A main window of Ryven that shows the project ``content`` and has the shell; it is saved to ``path``.
+
+    Raises LLMNodesError where Ryven cannot open the project.
+    """
+    from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
+
+    window = open_ryven(content, app, path, WINDOW_STYLE)
+    from ryven_llm_nodes.gui.window.install import install_shell  # imports Ryven, whose workarounds are applied by now
+
+    install_shell(window, path)
+    return window

@@ -1,0 +1,50 @@
+"""The windows that show what earlier runs have left: their records, and the models that they have kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QDialog, QWidget
+
+from ryven_llm_nodes.gui.history.kept_stages_window import KeptWindow
+from ryven_llm_nodes.gui.history.runs_window import RunsWindow
+from ryven_llm_nodes.host.session import default_output_dir
+
+
+class HistoryWindows:
+    """Each window is made when it is first shown; ``open_path`` opens the flow of a run."""
+
+    def __init__(self, window: QWidget, open_path: Callable[[Path], Any]) -> None:
+        self._window, self._open_path = window, open_path
+        self.runs: RunsWindow | None = None
+        self.kept: KeptWindow | None = None
+
+    def show_runs(self) -> None:
+        """Shows the runs that were."""
+        if self.runs is None:
+            self.runs = RunsWindow(_outputs(), self._open_path, self._window)
+        _to_front(self.runs)
+
+    def show_kept(self) -> None:
+        """Shows what is kept."""
+        if self.kept is None:
+            self.kept = KeptWindow(_outputs(), self._window)
+        _to_front(self.kept)
+
+    def refresh(self) -> None:
+        """Lets the windows that are open look again."""
+        for window in (self.runs, self.kept):
+            if window is not None and window.isVisible():
+                window.refresh()
+
+
+def _outputs() -> Path:
+    return default_output_dir("").parent.absolute()
+
+
+def _to_front(window: QDialog) -> None:
+    window.show()
+    window.raise_()
+    window.activateWindow()

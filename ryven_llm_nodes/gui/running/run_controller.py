@@ -1,0 +1,244 @@
+"""Runs flows in a worker thread, one at a time, and checks and exports them without holding the window up."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem
+from ryven_llm_nodes.gui.concurrency.garbage_collection import main_collector
+from ryven_llm_nodes.gui.concurrency.threads import background
+from ryven_llm_nodes.gui.running.trust_dialog import ask_to_run, typed_here
+from ryven_llm_nodes.gui.state.document import Document
+from ryven_llm_nodes.gui.state.earlier_curves import WithKeptCurves
+from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
+from ryven_llm_nodes.host.session import default_output_dir, up_to
+from ryven_llm_nodes.program import Graph, Program, build, read_live_flow
+from ryven_llm_nodes.run import CancelToken, Outcome, run_program
+from ryven_llm_nodes.run.events import Event, RunFinished, StageStarted
+from ryven_llm_nodes.run.states import RunState
+from ryven_llm_nodes.run.trust.seen import Foreign, remember, unseen
+
+SWITCH_SECONDS: Final = 0.001
+NICER: Final = 5
+BUSY: Final = "A run is going on already; stop it (Shift+F5) or wait for its end."
+NOT_ALLOWED: Final = "Not run: the flow holds code that you have not allowed."
+
+
+class RunController(QObject):
+    """Starts and stops runs of the flows of ``document``. All methods belong to the main thread; so do all signals."""
+
+    running_changed = Signal(bool)
+    finished = Signal(object, object)
+    """A run ended: the state of its flow, and its Outcome or the error that kept it from starting."""
+    said = Signal(object, str)
+    """A line for the log of a flow, given by its state."""
+    _came = Signal(object)
+
+    def __init__(self, document: Document, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._document = document
+        self.state: FlowState | None = None
+        """The flow that is running."""
+        self.ask: Callable[[Sequence[Foreign]], bool] = ask_to_run
+        """Shows the user what came with a flow, and returns whether it may run."""
+        self.collector = main_collector()
+        self._cancel: CancelToken | None = None
+        self._begun = self._asked_to_end = ""
+        self._thread: threading.Thread | None = None
+        self._came.connect(lambda call: call(), Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is going on, or being stopped."""
+        return self.state is not None
+
+    @property
+    def training(self) -> str:
+        """The stage that has done a step and has more to do; empty where none has."""
+        stages = self.state.model.stages.values() if self.state else ()
+        return next((stage.step for stage in stages if stage.is_running and 0 < stage.done < stage.total), "")
+
+    @property
+    def ending(self) -> str:
+        """The stage that was asked to end and to keep its model, until it has."""
+        return self._asked_to_end if self._asked_to_end == self.training else ""
+
+    # Reading a flow
+
+    def snapshot(self, flow: Any, to: LLMNode | None = None) -> Graph | None:
+        """The graph of ``flow`` as it is now, up to ``to``; None where it cannot be read, which is then shown."""
+        try:
+            graph = read_live_flow(flow, self._document.folder, self._document.source, places=True)
+            return up_to(graph, flow, to)
+        except FlowError as error:
+            self._show(flow_state(flow), error.problems, None)
+            return None
+
+    def prepare(self, flow: Any, then: Callable[[Program | None], None]) -> None:
+        """Checks ``flow`` in a worker and marks its problems; then calls ``then`` with the program, or None."""
+        state = flow_state(flow)
+        state.clear_problems()
+        graph = self.snapshot(flow)
+        if graph is None:
+            then(None)
+            return
+
+        def show(result: Program | LLMNodesError) -> None:
+            if isinstance(result, Program):
+                then(result)
+            else:
+                self._show(state, _problems(result), graph)
+                then(None)
+
+        self._start(lambda: self._deliver(show, _built(graph)))
+
+    # Running
+
+    def run(self, flow: Any, to: LLMNode | None = None, fresh: bool = False) -> bool:
+        """Runs ``flow``, up to ``to`` where one is given; ``fresh`` uses nothing that is kept.
+
+        False, with a word in the log, where that cannot be.
+        """
+        state = flow_state(flow)
+        if self.running:
+            self.said.emit(state, BUSY)
+            return False
+        state.clear_problems()
+        graph = self.snapshot(flow, to)
+        if graph is None or not self._may_run(flow, graph):
+            return False
+        self.state, self._cancel, self._begun, self._asked_to_end = state, CancelToken(), "", ""
+        state.begin(graph)
+        self.running_changed.emit(True)
+        self._thread = self._start(lambda: self._work(state, graph, self._cancel, fresh))
+        return True
+
+    def _may_run(self, flow: Any, graph: Graph) -> bool:
+        """Asks about what came with the flow and is new to this machine; what was typed here was seen here."""
+        items, state = unseen(graph, _output_dir(graph)), flow_state(flow)
+        theirs = [item for item in items if not typed_here(item, flow.nodes[graph.by_name[item.step].index])]
+        if theirs and not self.ask(theirs):
+            self.said.emit(state, NOT_ALLOWED)
+            return False
+        if note := remember(items):
+            self.said.emit(state, note)
+        return True
+
+    def stop(self) -> bool:
+        """Asks the run to stop; it ends within one step. False where nothing runs."""
+        if self._cancel is None:
+            return False
+        self._cancel.cancel()
+        return True
+
+    def keep(self) -> str:
+        """Asks the stage that is training to end after this step, and to hand its model as it is to the next one.
+
+        The stage; empty where none is training, or the run has gone on to another that is not shown yet.
+        """
+        step = self.training
+        if self._cancel is None or step != self._begun or not step:
+            return ""
+        self._cancel.keep()
+        self._asked_to_end = step
+        return step
+
+    def shut_down(self, patience: float = 5.0) -> None:
+        """Stops, and waits a moment for the worker, which is a daemon and holds no exit up."""
+        self.stop()
+        if self._thread is not None and self._thread.is_alive():
+            self._thread.join(patience)
+        background().wait(patience)
+        self.collector.stop()
+
+    def _work(self, state: FlowState, graph: Graph, cancel: CancelToken | None, fresh: bool) -> None:
+        """The worker: everything heavy happens here."""
+        result: Outcome | LLMNodesError
+        _stand_back()
+        try:
+            program = _built(graph)
+            if isinstance(program, LLMNodesError):
+                result = program
+            else:
+                result = run_program(program, _output_dir(graph), self._listener(state), cancel, fresh)
+        except BaseException as error:  # a fault of ours must not look like a run that goes on
+            result = LLMNodesError(f"{type(error).__name__}: {error}")
+            self._deliver(lambda text: self.said.emit(state, text), traceback.format_exc())
+        self._deliver(lambda outcome: self._ended(state, graph, outcome), result)
+
+    def _listener(self, state: FlowState) -> Callable[[Event], None]:
+        def listen(event: Event) -> None:
+            if isinstance(event, StageStarted):
+                self._begun = event.step
+                self.collector.freeze()  # the first stage begins once everything heavy has been imported
+            with suppress(RuntimeError):  # the window is gone; the run ends at its next step
+                state.model.post(event)
+
+        return WithKeptCurves(listen)
+
+    def _ended(self, state: FlowState, graph: Graph, result: Outcome | LLMNodesError) -> None:
+        self.state = self._cancel = None
+        error = result.error if isinstance(result, Outcome) else result
+        if not isinstance(result, Outcome):
+            state.model.post(RunFinished("", RunState.FAILED))
+        if error is not None:
+            self._show(state, _problems(error), graph)
+        self.running_changed.emit(False)
+        self.finished.emit(state, result)
+
+    def _show(self, state: FlowState, problems: tuple[Problem, ...], graph: Graph | None) -> None:
+        state.show_problems(problems, graph)
+        for problem in problems:
+            self.said.emit(state, f"✗ {problem}")
+
+    # Threads
+
+    def _start(self, work: Callable[[], None]) -> threading.Thread:
+        self.collector.start()
+        thread = threading.Thread(target=work, name="ryven-llm", daemon=True)
+        thread.start()
+        return thread
+
+    def _deliver(self, call: Callable[[Any], None], value: Any) -> None:
+        """Calls ``call(value)`` in the main thread."""
+        with suppress(RuntimeError):  # the window is gone
+            self._came.emit(lambda: call(value))
+
+
+def _stand_back() -> None:
+    """Lets the window go first: this thread, and those it starts, keep every core busy, and hold Python's lock.
+
+    Linux alone has priorities of single threads. Neither changes what is computed.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
+    if sys.platform == "linux":
+        with suppress(OSError):
+            own = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, own, os.getpriority(os.PRIO_PROCESS, own) + NICER)
+
+
+def _output_dir(graph: Graph) -> Path:
+    return default_output_dir(graph.title).absolute()
+
+
+def _built(graph: Graph) -> Program | LLMNodesError:
+    try:
+        return build(graph)
+    except LLMNodesError as error:
+        return error
+
+
+def _problems(error: LLMNodesError) -> tuple[Problem, ...]:
+    """What an error says, problem by problem."""
+    several = getattr(error, "problems", None) or ((one,) if (one := getattr(error, "problem", None)) else None)
+    return tuple(several) if several else (Problem(str(error)),)

@@ -1,0 +1,146 @@
+"""What the editor knows of one flow beyond what Ryven does: its runs, which of them are stale, and its problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.errors import FlowError, Problem
+from ryven_llm_nodes.gui.state.edits import changed_signal
+from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
+from ryven_llm_nodes.program import Graph, read_live_flow
+from ryven_llm_nodes.run.states import RunState
+
+SETTLE_MS: Final = 150
+CHANGED: Final = {
+    RunState.DONE: RunState.STALE,
+    RunState.REUSED: RunState.STALE,
+    RunState.FAILED: RunState.READY,
+}
+"""What becomes of a state when its node changes."""
+
+
+class FlowState(QObject):
+    """Runs and problems of the nodes of ``flow``.
+
+    A stage is known to :class:`RunModel` by the name that it had when it was run. Nodes are renamed, deleted, and
+    brought back while stages run, so this class remembers which node a name meant.
+    """
+
+    changed = Signal()
+    """A node may have to be shown differently."""
+    run_wanted = Signal(object, object)
+    """The flow is to be run up to a node, from the canvas."""
+    script_wanted = Signal(object)
+    """The script of the flow is to be shown."""
+
+    def __init__(self, flow: Any) -> None:
+        super().__init__()
+        self.flow = flow
+        self.model = RunModel(self)
+        self.problems: dict[LLMNode, tuple[str, ...]] = {}
+        self._ran: dict[LLMNode, tuple[str, str]] = {}
+        self._now: dict[LLMNode, str] = {}
+        self._settle = QTimer(self, interval=SETTLE_MS, singleShot=True)
+        self._settle.timeout.connect(self._compare)
+        # Later: this may be the answer to such an event, whose subscribers ryvencore keeps in a set that it walks.
+        QTimer.singleShot(0, self, self._subscribe)
+        changed_signal.connect(self._edited)
+        for signal in (self.model.stage_changed, self.model.metrics_added):
+            signal.connect(lambda _: self.changed.emit())
+
+    # Runs
+
+    def begin(self, graph: Graph) -> None:
+        """A run of ``graph``, read from this flow just now, begins."""
+        nodes = {self.flow.nodes[step.index]: step.name for step in graph.steps}
+        names = set(nodes.values())
+        self._ran = {node: ran for node, ran in self._ran.items() if ran[0] not in names}
+        self._ran |= {node: (name, graph.upstream([name]).digest) for node, name in nodes.items()}
+        self._now |= {node: ran[1] for node, ran in self._ran.items() if node in nodes}
+        self.clear_problems()
+
+    def step_of(self, node: LLMNode) -> str | None:
+        """The name under which ``node`` was last run."""
+        return self._ran[node][0] if node in self._ran else None
+
+    def node_of(self, step: str) -> LLMNode | None:
+        """The node that was last run as ``step``."""
+        return next((node for node, (name, _) in self._ran.items() if name == step), None)
+
+    def stage(self, node: LLMNode) -> StageRun | None:
+        """The last run of ``node``."""
+        return self.model.stages.get(self.step_of(node) or "")
+
+    def state(self, node: LLMNode) -> RunState:
+        """How ``node`` stands."""
+        stage = self.stage(node)
+        if stage is None:
+            return RunState.WRONG if node in self.problems else RunState.READY
+        if self._now.get(node) == self._ran[node][1]:
+            return stage.state
+        return CHANGED.get(stage.state, stage.state)
+
+    # What makes results stale
+
+    def _subscribe(self) -> None:
+        flow = self.flow
+        for event in (flow.connection_added, flow.connection_removed, flow.node_added, flow.node_removed):
+            event.sub(self._flow_changed)
+
+    def _flow_changed(self, *_: Any) -> None:
+        self._settle.start()
+
+    def _edited(self, node: LLMNode) -> None:
+        if node.flow is self.flow:
+            self.problems.pop(node, None)
+            self._settle.start()
+            self.changed.emit()
+
+    def _compare(self) -> None:
+        """Compares what every node that has run means now with what it meant then."""
+        if self._ran:
+            try:
+                graph = read_live_flow(self.flow, Path())
+            except FlowError:
+                return  # two nodes of one name: the next check says so
+            steps = {self.flow.nodes[step.index]: step.name for step in graph.steps}
+            self._now = {node: graph.upstream([steps[node]]).digest for node in self._ran if node in steps}
+        self.changed.emit()
+
+    # Problems
+
+    def show_problems(self, problems: Iterable[Problem], graph: Graph | None = None) -> None:
+        """Marks the nodes of ``problems``; ``graph``, read from this flow just now, tells which node a name means."""
+        known = {step.name: self.flow.nodes[step.index] for step in graph.steps} if graph else {}
+        for problem in problems:
+            node = known.get(problem.step) or self.node_of(problem.step) or self._labelled(problem.node)
+            if node is not None:
+                place = f"{problem.parameter}: " if problem.parameter else ""
+                self.problems[node] = (*self.problems.get(node, ()), f"{place}{problem.message}")
+        self.changed.emit()
+
+    def _labelled(self, label: str) -> LLMNode | None:
+        """The node with an explicit name that messages call ``label``: problems of names have no step."""
+        nodes = (node for node in self.flow.nodes if isinstance(node, LLMNode) and node.name)
+        return next((node for node in nodes if f"{node.title} {node.name!r}" == label), None)
+
+    def clear_problems(self) -> None:
+        """Takes all marks away."""
+        self.problems = {}
+        self.changed.emit()
+
+
+# Kept for good: a worker that held the last reference to a model would delete a QObject in its own thread.
+_states: Final[dict[Any, FlowState]] = {}
+
+
+def flow_state(flow: Any) -> FlowState:
+    """The state of ``flow``; made when it is first asked for, in the main thread."""
+    if flow not in _states:
+        _states[flow] = FlowState(flow)
+    return _states[flow]

@@ -1,0 +1,29 @@
+"""How values and nodes look: colour and icon."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.gui.style.colours import FAMILY_COLOURS
+
+KIND_COLOURS: Final = {"model": "#4ea1ff", "dataset": "#5fd38d", "reward": "#f2b04f", "adapter": "#c58cff"}
+"""Colours of wires and pins."""
+
+ACCENTS: Final = {**KIND_COLOURS, **FAMILY_COLOURS}
+"""Colours of nodes, by what they say of themselves."""
+
+
+def colour_of(node: type[LLMNode]) -> str:
+    """The colour of a node."""
+    return ACCENTS.get(node.accent, "#98a3b0")
+
+
+def glyph_of(node: type[LLMNode]) -> str:
+    """The name of a node's glyph."""
+    return node.icon
+
+
+def title_of(node: LLMNode) -> str:
+    """What stands on a node: its title, and its name where it was given one."""
+    return f"{node.title} · {node.name}" if node.name else node.title

@@ -1,0 +1,146 @@
+"""The style sheets: of panels, of dialogs, and what is added to Ryven's own for the window.
+
+Nothing of Ryven is imported here: the last one is wanted before Ryven is.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ryven_llm_nodes.gui.style.colours import (
+    ACCENT,
+    BACKGROUND,
+    BAD,
+    BORDER,
+    BRIGHT,
+    FAINT,
+    FIELD,
+    MUTED,
+    SURFACE,
+    TEXT,
+)
+from ryven_llm_nodes.gui.style.fonts import MONO
+
+_MONO_FAMILIES = ", ".join(f'"{name}"' for name in MONO)
+
+# The window's own sheet sets heights, margins, upper case and fonts on every class, so each is said again here.
+PANEL_STYLE: Final = f"""
+QWidget {{ background-color: transparent; color: {TEXT}; border: none; border-radius: 0; font-size: 12px;
+           selection-background-color: #2c5f9e; selection-color: {BRIGHT} }}
+QWidget#panel {{ background-color: {BACKGROUND} }}
+QToolTip {{ background-color: {FIELD}; color: {TEXT}; border: 1px solid {BORDER}; padding: 4px }}
+QLabel {{ background: transparent; color: {TEXT}; padding: 0; margin: 0 }}
+QLabel[role="muted"] {{ color: {MUTED}; font-size: 11px }}
+QLabel[role="bad"] {{ color: {BAD}; font-size: 11px }}
+QLabel[role="title"] {{ font-size: 16px; font-weight: 600 }}
+QLabel[role="section"] {{ color: {MUTED}; font-size: 11px; font-weight: 600 }}
+QLabel[role="name"] {{ color: {MUTED}; font-size: 12px }}
+QLabel[role="name"][changed="true"] {{ color: {BRIGHT}; font-weight: 600 }}
+
+QLineEdit, QComboBox {{ background-color: {FIELD}; color: {BRIGHT}; border: 1px solid {BORDER};
+    border-radius: 4px; padding: 0 7px; margin: 0; height: 24px; min-height: 24px; max-height: 24px;
+    font-size: 12px; font-weight: normal }}
+QLineEdit {{ font-family: {_MONO_FAMILIES} }}
+QLineEdit:hover, QComboBox:hover {{ border-color: #465364 }}
+QLineEdit:focus, QComboBox:focus {{ border-color: {ACCENT} }}
+QLineEdit[unset="true"] {{ color: {MUTED} }}
+QLineEdit[bad="true"], QComboBox[bad="true"], QPlainTextEdit[bad="true"] {{ border: 1px solid {BAD} }}
+QLineEdit#search {{ font-family: none; padding-left: 8px }}
+QComboBox::drop-down {{ border: none; width: 20px; subcontrol-position: center right }}
+QComboBox::down-arrow {{ margin-right: 4px }}
+QComboBox QAbstractItemView {{ background-color: {FIELD}; color: {TEXT}; border: 1px solid {BORDER}; outline: none;
+    padding: 2px; selection-background-color: #2c5f9e }}
+QComboBox QAbstractItemView::item {{ padding: 2px 6px; min-height: 22px; color: {TEXT} }}
+
+QPushButton, QToolButton {{ background-color: {FIELD}; color: {TEXT}; border: 1px solid {BORDER}; border-radius: 4px;
+    padding: 0 9px; margin: 0; height: 22px; min-height: 22px; max-height: 22px; font-size: 12px;
+    font-weight: normal; text-transform: none }}
+QPushButton:hover, QToolButton:hover {{ background-color: #2d3642; border: 1px solid #465364 }}
+QPushButton:pressed, QToolButton:pressed {{ background-color: {SURFACE}; color: {TEXT} }}
+QPushButton:checked, QToolButton:checked {{ background-color: #1f3a5c; color: {BRIGHT}; border: 1px solid {ACCENT} }}
+QPushButton:disabled, QToolButton:disabled {{ color: {FAINT}; background-color: {SURFACE}; border: 1px solid {FIELD} }}
+QToolButton::menu-indicator {{ image: none; width: 0 }}
+QToolButton[role="flat"] {{ background: transparent; border: none; padding: 0; color: {MUTED}; font-size: 14px;
+    height: 18px; min-height: 18px; max-height: 18px; min-width: 18px; max-width: 18px }}
+QToolButton[role="flat"]:hover {{ color: {ACCENT} }}
+
+QCheckBox {{ text-transform: none; height: 20px; spacing: 6px; color: {TEXT}; background: transparent }}
+QScrollArea, QAbstractScrollArea {{ border: none; background: transparent }}
+QScrollBar:vertical {{ background: transparent; width: 9px; margin: 0; border: none }}
+QScrollBar:horizontal {{ background: transparent; height: 9px; margin: 0; border: none }}
+QScrollBar::handle {{ background: #36414f; border-radius: 4px; min-height: 24px; min-width: 24px }}
+QScrollBar::handle:hover {{ background: #4a586a }}
+QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0 }}
+QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent }}
+
+QPlainTextEdit, QTextEdit {{ background-color: {SURFACE}; color: {TEXT}; border: 1px solid {FIELD};
+    border-radius: 4px; padding: 0 }}
+QPlainTextEdit:focus {{ border-color: {BORDER} }}
+
+QTabWidget::pane {{ border: none; border-top: 1px solid {BORDER}; top: 0 }}
+QTabBar {{ text-transform: none; font-weight: normal; background: transparent }}
+QTabBar::tab {{ background: transparent; color: {MUTED}; border: none; border-bottom: 2px solid transparent;
+    padding: 0 12px; margin: 0; height: 26px; min-width: 40px }}
+QTabBar::tab:hover {{ color: {TEXT} }}
+QTabBar::tab:selected {{ color: {ACCENT}; border-bottom: 2px solid {ACCENT} }}
+
+QTableView {{ background-color: {BACKGROUND}; alternate-background-color: #161b22; gridline-color: {FIELD};
+    border: 1px solid {FIELD}; border-radius: 4px }}
+QTableView::item {{ padding: 0 6px; border: none }}
+QTableView::item:selected {{ background-color: #1f3a5c; color: {BRIGHT} }}
+QHeaderView {{ background: transparent }}
+QHeaderView::section {{ background-color: {SURFACE}; color: {MUTED}; border: none; text-transform: none;
+    border-right: 1px solid {FIELD}; border-bottom: 1px solid {FIELD}; padding: 0 6px; height: 24px; font-size: 11px }}
+QSplitter::handle {{ background: transparent; image: none }}
+QSlider:horizontal {{ min-height: 18px; max-height: 18px }}
+QSlider::groove:horizontal {{ height: 3px; background: {BORDER}; border-radius: 1px; margin: 0 }}
+QSlider::sub-page:horizontal {{ background: {ACCENT}; height: 3px; border-radius: 1px }}
+QSlider::handle:horizontal {{ background: {TEXT}; width: 10px; height: 10px; margin: -4px 0; border-radius: 5px;
+    image: none }}
+QMenu {{ background-color: {FIELD}; border: 1px solid {BORDER}; padding: 4px; margin: 0 }}
+QMenu::item {{ padding: 3px 22px; color: {TEXT}; border: none }}
+QMenu::item:selected {{ background-color: #1f3a5c; color: {BRIGHT} }}
+QMenu::item:disabled {{ color: {FAINT} }}
+QMenu::indicator {{ width: 10px; height: 10px; margin-left: 6px; image: none; border: 1px solid {MUTED};
+    border-radius: 2px }}
+QMenu::indicator:checked {{ background-color: {ACCENT}; border-color: {ACCENT} }}
+"""
+
+DIALOG_STYLE: Final = """
+QDialog { background: #12161c }
+QLabel { color: #98a3b0; font-size: 12px; background: transparent }
+QPushButton { color: #e8edf3; background: #222932; border: 1px solid #313a46; border-radius: 6px; padding: 5px 14px;
+    margin: 0; min-height: 20px; font-size: 12px; font-weight: 600; text-transform: none }
+QPushButton:hover { background: #2d3642; border-color: #448aff }
+"""
+
+WINDOW_STYLE: Final = """
+QMainWindow, QMainWindow::separator { background: #0f1318 }
+QMainWindow::separator { width: 5px; height: 5px }
+QMainWindow::separator:hover { background: #2d3642 }
+QMenuBar { background: #171b21; padding: 2px }
+QToolBar#llm_toolbar { background: #171b21; border: none; border-bottom: 1px solid #2a313b; padding: 6px 8px;
+    spacing: 6px }
+QToolBar#llm_toolbar QToolButton { color: #e8edf3; background: #222932; border: 1px solid #313a46; border-radius: 6px;
+    padding: 3px 12px; margin: 0; height: 24px; font-weight: 600; text-transform: none }
+QToolBar#llm_toolbar QToolButton:hover { background: #2d3642; border-color: #448aff }
+QToolBar#llm_toolbar QToolButton:disabled { color: #5c6775; background: #1b2027; border-color: #272e37 }
+QToolBar#llm_toolbar QToolButton:pressed { background: #1b2027; border-color: #448aff }
+QToolBar#llm_toolbar::separator:horizontal { width: 1px; border: none; background: #313a46; margin: 6px 4px }
+QLabel#llm_status { color: #98a3b0; background: transparent; padding: 0 10px; font-size: 12px }
+QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; font-size: 11px }
+QDockWidget::title { background: #171b21; padding: 5px 8px; text-align: left; text-transform: none }
+QToolTip { background: #222932; color: #d7dde5; border: 1px solid #38414d; padding: 5px; font-size: 12px }
+QTabBar { text-transform: none; border: none; qproperty-drawBase: 0 }
+QTabWidget::tab-bar { border: none }
+QTabBar::tab { padding: 5px 12px; height: 18px; text-transform: none }
+QTabWidget::pane { border: none }
+QTreeWidget#llm_palette { background: #12161c; border: none; outline: none; font-size: 12px; color: #d7dde5 }
+QTreeWidget#llm_palette::item { height: 26px; padding: 0; border: none; border-radius: 5px }
+QTreeWidget#llm_palette::item:hover { background: #222932 }
+QTreeWidget#llm_palette::item:selected { background: #2a3a50; color: #f2f5f9 }
+QTreeWidget#llm_palette::branch { background: transparent; border-image: none; image: none }
+QLineEdit#llm_search { background: #1a2028; border: 1px solid #323b47; border-radius: 6px; padding: 3px 8px; margin: 0;
+    min-height: 20px; height: 22px; font-size: 12px; color: #d7dde5 }
+QLineEdit#llm_search:focus { border-color: #4ea1ff }
+"""

@@ -1,0 +1,170 @@
+"""Tables whose rows are chosen as a whole, with mouse or keys, and stay chosen when they are filled again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from qtpy.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
+from qtpy.QtGui import QColor, QPainter
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from ryven_llm_nodes.gui.style.colours import BRIGHT, FAINT, TEXT
+
+Index = QModelIndex | QPersistentModelIndex
+HEADER_HEIGHT, ROW_HEIGHT = 26, 25
+_KEY = Qt.ItemDataRole.UserRole
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+
+class Cells(QStyledItemDelegate):
+    """Paints the cells itself: the style sheet of the window would take the colours of single cells away."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        if chosen:
+            painter.fillRect(option.rect, QColor("#1f3a5c"))
+        elif index.row() % 2:
+            painter.fillRect(option.rect, QColor("#161b22"))
+        box = option.rect.adjusted(8, 0, -8, 0)
+        colour = index.data(Qt.ItemDataRole.ForegroundRole) or QColor(BRIGHT if chosen else TEXT)
+        align = index.data(Qt.ItemDataRole.TextAlignmentRole) or _LEFT
+        elided = option.fontMetrics.elidedText(index.data(), Qt.TextElideMode.ElideRight, box.width())
+        painter.setFont(option.font)
+        painter.setPen(colour)
+        painter.drawText(box, align, elided)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a cell; ``colour`` is empty for the usual one."""
+
+    text: str
+    colour: str = ""
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells; a row that is not ``enabled`` is faint and cannot be chosen."""
+
+    cells: Sequence[Cell | str]
+    enabled: bool = True
+
+
+class Table(QTableWidget):
+    """Read-only rows, each under a key. ``chosen`` says that the selection changed, ``opened`` Enter or a double click.
+
+    The column ``stretch`` takes the room that is left; those in ``right`` hold numbers.
+    """
+
+    chosen = Signal()
+    opened = Signal()
+
+    def __init__(self, titles: Sequence[str], stretch: int = 0, right: Sequence[int] = (), most: int = 340) -> None:
+        super().__init__(0, len(titles))
+        self._right, self._stretch, self._most, self._rows = set(right), stretch, most, {}
+        self.setHorizontalHeaderLabels(list(titles))
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setItemDelegate(Cells(self))
+        self.setTabKeyNavigation(False)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self._dress_headers()
+        self.itemSelectionChanged.connect(self.chosen)
+        self.activated.connect(self._open)
+
+    def _dress_headers(self) -> None:
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setFixedHeight(HEADER_HEIGHT)
+        for column in range(self.columnCount()):
+            self.horizontalHeaderItem(column).setTextAlignment(_RIGHT if column in self._right else _LEFT)
+        header.setSectionResizeMode(self._stretch, QHeaderView.ResizeMode.Stretch)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+
+    def show_rows(self, rows: Mapping[str, Row]) -> None:
+        """Shows these rows in place of all others; what was chosen stays so."""
+        if rows == self._rows:
+            return
+        keys, current = self.chosen_keys(), self._key_at(self.currentRow())
+        self.blockSignals(True)
+        self._fill(rows)
+        self._choose(keys, current)
+        self.blockSignals(False)
+        self.chosen.emit()
+
+    def _fill(self, rows: Mapping[str, Row]) -> None:
+        self._rows = dict(rows)
+        self.clearSelection()
+        self.setRowCount(len(rows))
+        for place, (key, row) in enumerate(rows.items()):
+            for column, cell in enumerate(row.cells):
+                self.setItem(place, column, self._item(cell if isinstance(cell, Cell) else Cell(cell), key, row))
+            for column in self._right:
+                self.item(place, column).setData(Qt.ItemDataRole.TextAlignmentRole, _RIGHT)
+        self._size_columns()
+
+    def _item(self, cell: Cell, key: str, row: Row) -> QTableWidgetItem:
+        item = QTableWidgetItem(cell.text)
+        item.setData(_KEY, key)
+        item.setToolTip(cell.tip)
+        if not row.enabled:
+            item.setFlags(Qt.ItemFlag.NoItemFlags)
+        colour = cell.colour if row.enabled or cell.colour else FAINT
+        if colour:
+            item.setData(Qt.ItemDataRole.ForegroundRole, QColor(colour))
+        return item
+
+    def _size_columns(self) -> None:
+        for column in range(self.columnCount()):
+            if column != self._stretch:
+                self.resizeColumnToContents(column)
+                self.setColumnWidth(column, min(self.columnWidth(column) + 14, self._most))
+
+    def _choose(self, keys: Sequence[str], current: str) -> None:
+        selection = self.selectionModel()
+        flags = selection.SelectionFlag
+        for place in range(self.rowCount()):
+            key = self._key_at(place)
+            if key == current:
+                selection.setCurrentIndex(self.model().index(place, 0), flags.NoUpdate)
+            if key in keys and self._rows[key].enabled:
+                selection.select(self.model().index(place, 0), flags.Select | flags.Rows)
+
+    def _open(self, *_: object) -> None:
+        self.opened.emit()
+
+    def chosen_keys(self) -> list[str]:
+        """The keys of the rows that are chosen, from top to bottom."""
+        return [self._key_at(index.row()) for index in sorted(self.selectionModel().selectedRows())]
+
+    def choose(self, *keys: str) -> None:
+        """Chooses these rows, and no others."""
+        self.blockSignals(True)
+        self.clearSelection()
+        self._choose(keys, keys[0] if keys else "")
+        self.blockSignals(False)
+        self.chosen.emit()
+
+    def _key_at(self, place: int) -> str:
+        item = self.item(place, 0) if place >= 0 else None
+        return str(item.data(_KEY)) if item is not None else ""
+
+    def show_all_rows(self) -> None:
+        """Makes the table as high as its rows are, for a page that scrolls as a whole."""
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFixedHeight(HEADER_HEIGHT + self.rowCount() * ROW_HEIGHT + 2)

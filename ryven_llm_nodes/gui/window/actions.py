@@ -1,0 +1,140 @@
+"""Everything that the user can tell the editor to do: one table that feeds menus, toolbar, keys and tooltips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from qtpy.QtCore import QObject
+from qtpy.QtGui import QAction, QKeySequence
+
+from ryven_llm_nodes.gui.style.colours import ACCENT, GOOD, VIOLET, WARN
+from ryven_llm_nodes.gui.style.icons import icon
+
+Check = Callable[[Any], bool]
+
+
+def _always(shell: Any) -> bool:
+    return True
+
+
+def _idle(shell: Any) -> bool:
+    return not shell.runs.running
+
+
+def _running(shell: Any) -> bool:
+    return bool(shell.runs.running)
+
+
+def _training(shell: Any) -> bool:
+    """A stage has done a step, so that it can be ended early, and was not asked to yet."""
+    return bool(shell.runs.training) and not shell.runs.ending
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something to do: ``does`` is called with the shell, ``when`` tells with the shell whether it can be done.
+
+    ``menu`` is the menu that it stands in, ``bar`` whether it is on the toolbar, too. It begins a ``group`` in both.
+    In the File menu it stands ``before`` an action of Ryven's, or else at the end.
+    """
+
+    name: str
+    text: str
+    tip: str
+    does: Callable[[Any], object]
+    key: str = ""
+    menu: str = "LLM"
+    when: Check = _always
+    bar: bool = False
+    group: bool = False
+    glyph: str = ""
+    colour: str = ""
+    before: str = ""
+
+    @property
+    def tooltip(self) -> str:
+        """What it does, and its key."""
+        return f"{self.tip} ({self.key})" if self.key else self.tip
+
+
+ACTIONS: Final = (
+    Action(
+        "run", "Run", "Run the flow of this tab", lambda shell: shell.commands.run(),
+        key="F5", when=_idle, bar=True, glyph="play", colour=GOOD,
+    ),
+    Action(
+        "run_afresh", "Run Afresh", "Train everything anew; use nothing that is kept",
+        lambda shell: shell.commands.run(fresh=True), when=_idle, glyph="play", colour=WARN,
+    ),
+    Action(
+        "stop", "Stop", "Stop the run within one step", lambda shell: shell.commands.stop(),
+        key="Shift+F5", when=_running, bar=True, glyph="stop", colour="#ff7a90",
+    ),
+    Action(
+        "keep", "Stop and Keep", "End the stage that is training here, and hand its model as it is to the next",
+        lambda shell: shell.commands.keep(), key="Ctrl+Shift+F5", when=_training, bar=True, glyph="keep", colour=WARN,
+    ),
+    Action(
+        "check", "Check", "Find every problem of the flow", lambda shell: shell.commands.check(),
+        key="F6", bar=True, group=True, glyph="check", colour=ACCENT,
+    ),
+    Action(
+        "generate", "Generate Code", "Show the flow as one script", lambda shell: shell.commands.generate(),
+        key="F7", bar=True, glyph="code", colour=VIOLET,
+    ),
+    Action(
+        "runs", "Past Runs...", "Look at runs that were, compare two, open the flow of one",
+        lambda shell: shell.history.show_runs(), group=True,
+    ),
+    Action(
+        "kept", "Kept Models...", "What runs have kept to be used again, and how much of the disk it takes",
+        lambda shell: shell.history.show_kept(),
+    ),
+    Action(
+        "open", "Open...", "Open a project, a script that carries one, or the folder of a model or a run",
+        lambda shell: shell.opening.ask_and_open(), key="Ctrl+O", menu="File", before="actionSave_Project",
+    ),
+    Action(
+        "save_as", "Save Project As...", "Save the project under another name",
+        lambda shell: shell.saving.save_as(), key="Ctrl+Shift+S", menu="File", before="menuScripts",
+    ),
+    Action("quit", "Quit", "Close the editor", lambda shell: shell.quit(), key="Ctrl+Q", menu="File"),
+    Action(
+        "tidy", "Tidy", "Lay the nodes out in columns, without overlaps", lambda shell: shell.flows.tidy(),
+        menu="Canvas",
+    ),
+    Action("show_all", "Show all", "Show all nodes of the flow", lambda shell: shell.flows.show_all(), menu="Canvas"),
+)  # fmt: skip
+
+
+class Actions(QObject):
+    """The actions of one window, by name; :meth:`refresh` enables what can be done now."""
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self._shell = shell
+        self._made = {action.name: self._make(action) for action in ACTIONS}
+        self.refresh()
+
+    def _make(self, action: Action) -> QAction:
+        made = QAction(action.text, self._shell.window)
+        if action.glyph:
+            made.setIcon(icon(action.glyph, action.colour))
+        made.setShortcut(QKeySequence(action.key))
+        made.setToolTip(action.tooltip)
+        made.triggered.connect(lambda: action.does(self._shell))
+        return made
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._made[name]
+
+    def having(self, wanted: Callable[[Action], bool]) -> Iterator[tuple[Action, QAction]]:
+        """The actions that ``wanted`` is true of, in the order of the table."""
+        return ((action, self._made[action.name]) for action in ACTIONS if wanted(action))
+
+    def refresh(self) -> None:
+        """Enables what can be done now, and nothing else."""
+        for action in ACTIONS:
+            self._made[action.name].setEnabled(action.when(self._shell))

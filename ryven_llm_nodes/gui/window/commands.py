@@ -1,0 +1,111 @@
+"""What can be done with a flow: run, stop, check, show its script; and how it goes, in a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.errors import LLMNodesError
+from ryven_llm_nodes.gui.canvas.trainer_widget import status_line
+from ryven_llm_nodes.gui.running.run_controller import RunController
+from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
+from ryven_llm_nodes.gui.window.flows import Flows
+from ryven_llm_nodes.program import Program
+from ryven_llm_nodes.quantities import duration
+from ryven_llm_nodes.run import Outcome
+from ryven_llm_nodes.run.states import RunState, in_words
+
+
+class Commands(QObject):
+    """Each acts on a flow that is given, or else on the one in front, with what is still being typed."""
+
+    beginning = Signal()
+    """A run is about to begin."""
+    status = Signal(str)
+    """How it goes, in a few words."""
+    progressed = Signal()
+    """What can be done may have changed."""
+
+    def __init__(self, window: Any, flows: Flows, runs: RunController, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._window, self._flows, self._runs = window, flows, runs
+        self.code_window: Any = None
+        """The script that was shown last."""
+        self.silent = False
+        """Whether the window is gone: a run that is being stopped outlives it by a step."""
+        runs.running_changed.connect(self.progressed)
+        runs.finished.connect(self._finished)
+
+    def watch(self, state: FlowState) -> None:
+        """Does what nodes on the canvas ask for, and follows the runs of a flow."""
+        state.run_wanted.connect(self.run)
+        state.script_wanted.connect(self.generate)
+        state.model.stage_changed.connect(lambda step: self._stage_changed(state, step))
+
+    def _flow(self, flow: Any = None) -> Any | None:
+        self._flows.flush()
+        return flow or self._flows.current_flow()
+
+    # Runs
+
+    def run(self, flow: Any = None, to: LLMNode | None = None, fresh: bool = False) -> bool:
+        """Runs a flow, up to ``to`` where one is given; ``fresh`` uses nothing that is kept. False where it cannot."""
+        flow = self._flow(flow)
+        self.beginning.emit()
+        return flow is not None and self._runs.run(flow, to, fresh)
+
+    def stop(self) -> None:
+        """Stops the run."""
+        if self._runs.stop():
+            self.status.emit("stopping ...")
+
+    def keep(self) -> None:
+        """Ends the stage that is training, and lets the next one start from its model as it is."""
+        if (step := self._runs.keep()) and (state := self._runs.state):
+            self._stage_changed(state, step)
+
+    def _stage_changed(self, state: FlowState, step: str) -> None:
+        if self.silent:
+            return
+        stage = state.model.stages[step]
+        self.progressed.emit()
+        if stage.is_running:
+            self.status.emit(status_line(stage, self._runs.ending == step))
+
+    def _finished(self, state: FlowState, result: Outcome | LLMNodesError) -> None:
+        ran = isinstance(result, Outcome)
+        after = f" after {duration(result.seconds)}" if ran else ""
+        self.status.emit(in_words(result.status if ran else RunState.FAILED) + after)
+
+    # Check and script
+
+    def check(self, flow: Any = None) -> None:
+        """Marks every problem of a flow on its nodes."""
+        if (flow := self._flow(flow)) is not None:
+            self._runs.prepare(flow, lambda program: self._checked(flow_state(flow), program))
+
+    def _checked(self, state: FlowState, program: Program | None) -> None:
+        if program is not None:
+            steps = len(program.steps)
+            self._runs.said.emit(state, f"✓ checked {steps} node{'s' * (steps != 1)}: no problem found")
+        self._count_problems(state)
+
+    def generate(self, flow: Any = None) -> None:
+        """Shows the script of a flow."""
+        if (flow := self._flow(flow)) is not None:
+            self._runs.prepare(flow, lambda program: self._generated(flow_state(flow), program))
+
+    def _generated(self, state: FlowState, program: Program | None) -> None:
+        self._count_problems(state)
+        if program is not None:
+            from ryven_llm_nodes.gui.code.script_window import CodeWindow  # the window is there sooner
+
+            self.code_window = CodeWindow(program, self._window)
+            self.code_window.saved.connect(lambda path: self._runs.said.emit(state, f"✓ wrote {path}"))
+            self.code_window.show()
+
+    def _count_problems(self, state: FlowState) -> None:
+        count = sum(map(len, state.problems.values()))
+        self.status.emit(f"{count} problem{'s' * (count != 1)}" if count else "no problems")

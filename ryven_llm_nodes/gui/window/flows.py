@@ -1,0 +1,122 @@
+"""The flows of the window: what becomes of one that Ryven makes or deletes, and which one is in front."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from ryven_llm_nodes.gui.canvas import tidy
+from ryven_llm_nodes.gui.inspector.stack import InspectorStack
+from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
+from ryven_llm_nodes.gui.window.layout import dress_flow
+from ryven_llm_nodes.host.canvas import late_view, place_node
+
+
+class Flows(QObject):
+    """The flows of ``window``; ``folder`` gives the one that relative paths are looked up in."""
+
+    adopted = Signal(object, object)
+    """A flow is one of ours now: its state and its canvas."""
+    deleted = Signal(object)
+    """A flow was deleted: its state."""
+    changed = Signal()
+    """A flow was made, renamed or deleted, which no undo takes back."""
+    shown = Signal(object)
+    """The tab of a flow came to the front: its state."""
+
+    def __init__(self, window: Any, folder: Callable[[], Path], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._window, self._folder = window, folder
+        self.inspectors: dict[Any, InspectorStack] = {}
+
+    def begin(self) -> None:
+        """Adopts the flows that are there, and those that come."""
+        gui = self._window.session_gui
+        gui.flow_view_created.connect(self._made)
+        gui.flow_deleted.connect(self._deleted)
+        gui.flow_renamed.connect(lambda *_: self.changed.emit())
+        self._window.ui.flows_tab_widget.currentChanged.connect(self._show_tab)
+        for flow in self._window.core_session.flows:
+            self._adopt(flow, gui.flow_views[flow])
+
+    # The one in front
+
+    def current_view(self) -> Any | None:
+        """The canvas of the tab in front."""
+        return self._window.session_gui.flow_views.get(self.current_flow())
+
+    def current_flow(self) -> Any | None:
+        """The flow of the tab in front."""
+        tab = self._window.ui.flows_tab_widget.currentWidget()
+        return getattr(tab, "flow", None)
+
+    def current_state(self) -> FlowState | None:
+        """The state of the flow of the tab in front."""
+        flow = self.current_flow()
+        return flow_state(flow) if flow is not None else None
+
+    def show_all(self) -> None:
+        """Shows all nodes of the flow in front."""
+        if (view := self.current_view()) is not None:
+            tidy.fit(view)
+
+    def tidy(self) -> None:
+        """Lays the flow in front out anew."""
+        if (view := self.current_view()) is not None:
+            tidy.tidy(view)
+            tidy.fit(view)
+
+    def place(self, node: type) -> None:
+        """Places a node of the class ``node`` on the canvas in front."""
+        if (view := self.current_view()) is not None:
+            place_node(view, node)
+            view.setFocus()
+
+    # All of them
+
+    def stacks(self) -> Iterator[Any]:
+        """The undo stacks."""
+        return (view._undo_stack for view in self._window.session_gui.flow_views.values())
+
+    def flush(self) -> None:
+        """Takes what is still being typed into an inspector as typed."""
+        for inspector in self.inspectors.values():
+            inspector.flush()
+
+    def are_empty(self) -> bool:
+        """Whether there is no node in any flow."""
+        return not any(flow.nodes for flow in self._window.core_session.flows)
+
+    def __contains__(self, flow: object) -> bool:
+        return flow in self._window.core_session.flows
+
+    def _made(self, flow: Any, view: Any) -> None:
+        """Ryven gives a new flow its tab a moment later."""
+        self.changed.emit()
+        QTimer.singleShot(0, self, lambda: self._adopt(flow, view))
+
+    def _adopt(self, flow: Any, view: Any) -> None:
+        """Makes a flow of Ryven one of ours."""
+        if flow not in self._window.flow_UIs:
+            return
+        late_view(flow, view)
+        flow_ui = self._window.flow_UIs[flow]
+        dress_flow(self._window, flow_ui, view)
+        self.inspectors[flow] = InspectorStack(view, flow_ui.inspector_widget, self._folder)
+        flow_ui.ui.inspector_dock.setWidget(self.inspectors[flow])
+        self.adopted.emit(flow_state(flow), view)
+        self._show_tab()
+
+    def _deleted(self, flow: Any) -> None:
+        self.deleted.emit(flow_state(flow))
+        self.inspectors.pop(flow, None)
+        self.changed.emit()
+        QTimer.singleShot(0, self, self._show_tab)
+
+    def _show_tab(self, *_: Any) -> None:
+        flow = self.current_flow()
+        if flow is not None and flow in self:
+            self.shown.emit(flow_state(flow))

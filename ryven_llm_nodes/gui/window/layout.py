@@ -1,0 +1,163 @@
+"""Docks, theme, and the sizes that the window starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication, QDockWidget, QStackedWidget, QTabWidget, QWidget
+
+from ryven_llm_nodes.gui.canvas.empty_hint import Hint
+from ryven_llm_nodes.gui.canvas.tidy import fit, tidy
+from ryven_llm_nodes.gui.state.run_model import RunModel
+from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
+from ryven_llm_nodes.gui.style.theme import LLMTheme
+from ryven_llm_nodes.gui.window import panels
+from ryven_llm_nodes.program.project import COLUMN
+
+PALETTE_WIDTH: Final = 210
+INSPECTOR_WIDTH: Final = 350
+BOTTOM_HEIGHT: Final = 210
+PANELS_MS: Final = 30
+SIZE: Final = (1500, 860)
+SELDOM: Final = ("variables_dock", "logger_dock", "settings_dock", "source_dock")
+"""Docks of a flow that say nothing about a pipeline; its menu brings them back."""
+
+
+class Pages(QStackedWidget):
+    """One panel for every flow, made when its flow is first shown."""
+
+    def __init__(self, make: Callable[[RunModel], QWidget]) -> None:
+        super().__init__()
+        self._make = make
+        self._pages: dict[RunModel, QWidget] = {}
+
+    def show_model(self, model: RunModel) -> QWidget:
+        """Brings the panel of ``model`` to the front."""
+        if model not in self._pages:
+            self._pages[model] = self._make(model)
+            self.addWidget(self._pages[model])
+        self.setCurrentWidget(self._pages[model])
+        return self._pages[model]
+
+
+class Docks:
+    """The docks around the canvas: palette, log, metrics, completions."""
+
+    def __init__(self, window: Any, palette: QWidget) -> None:
+        self._wanted: RunModel | None = None
+        self._later = QTimer(window, interval=PANELS_MS, singleShot=True)
+        self._later.timeout.connect(self.show_model)
+        self.log = _dock(window, "Run log", "llm_runlog", Pages(panels.log_view))
+        self.metrics = _dock(window, "Metrics", "llm_metrics", Pages(panels.metrics_dock))
+        self.completions = _dock(window, "Completions", "llm_completions", Pages(panels.completions_browser))
+        self.palette = window.ui.nodes_dock
+        self.stock_palette = window.nodes_list_widget  # Ryven goes on writing to it
+        self.palette.setWidget(palette)
+        self.stock_palette.setParent(window)
+        self.stock_palette.hide()
+        for dock in (window.ui.flows_dock, self.palette, self.metrics, self.completions):
+            _no_title(dock)
+
+    def show_model_soon(self, model: RunModel) -> None:
+        """Lets every dock show ``model``, once the window has been painted: it is there sooner for that."""
+        self._wanted = model
+        self._later.start()
+
+    def show_model(self) -> None:
+        """Lets every dock show the model that was asked for last."""
+        if self._wanted is not None:
+            for dock in (self.log, self.metrics, self.completions):
+                dock.widget().show_model(self._wanted)
+
+
+def _dock(window: Any, title: str, name: str, content: QWidget) -> QDockWidget:
+    dock = QDockWidget(title, window)
+    dock.setObjectName(name)
+    dock.setWidget(content)
+    window.ui.menuDocks.addAction(dock.toggleViewAction())
+    return dock
+
+
+def _no_title(dock: QDockWidget) -> None:
+    """The title would repeat what the tab of a dock says."""
+    bar = QWidget()
+    bar.setFixedHeight(0)
+    dock.setTitleBarWidget(bar)
+
+
+def use_theme(window: Any) -> None:
+    """The theme of canvas and window. The style sheet is set here only where nobody has set it before."""
+    design = window.session_gui.design
+    theme = next((t for t in design.flow_themes if isinstance(t, LLMTheme)), None) or LLMTheme()
+    if theme not in design.flow_themes:
+        design.flow_themes.append(theme)
+    # The canvas is dark, so a light window keeps the theme that fits it.
+    if getattr(window.theme, "name", "dark") == "dark":
+        design.set_flow_theme(theme=theme)
+    app = QApplication.instance()
+    if WINDOW_STYLE not in app.styleSheet():
+        app.setStyleSheet(app.styleSheet() + WINDOW_STYLE)
+
+
+def dress_flow(window: Any, flow_ui: Any, view: Any) -> None:
+    """Leaves the inspector and the history beside a canvas, and nothing on it but the nodes."""
+    view._stylus_modes_proxy.hide()
+    view._menu_layout_proxy.hide()
+    for dock in (flow_ui.ui.inspector_dock, flow_ui.ui.undo_history_dock):
+        _no_title(dock)
+    Hint(view)
+    flow_ui.centralWidget().layout().setContentsMargins(0, 0, 0, 0)
+    if not _was_saved(window):
+        for name in SELDOM:
+            getattr(flow_ui.ui, name).hide()
+        flow_ui.ui.inspector_dock.raise_()
+        QTimer.singleShot(0, flow_ui, lambda: flow_ui.resizeDocks(
+            [flow_ui.ui.inspector_dock], [INSPECTOR_WIDTH], Qt.Orientation.Horizontal
+        ))  # fmt: skip
+
+
+def lay_out(window: Any) -> None:
+    """Shows all of a project that says nothing of its window, and spreads the nodes where a program has placed them."""
+    for view in window.session_gui.flow_views.values():
+        for item in view.node_items.values():
+            item.update_shape()
+        if not _was_drawn(view):
+            tidy(view)
+        fit(view)
+
+
+def _was_drawn(view: Any) -> bool:
+    """Whether nodes lie where an editor has put them, as in the flow of a run; a program puts them into columns."""
+    return any(item.pos().x() % COLUMN for item in view.node_items.values())
+
+
+def arrange(window: Any, docks: Docks) -> None:
+    """Puts the docks where the project had them, or else where they are of most use."""
+    bottom = Qt.DockWidgetArea.BottomDockWidgetArea
+    window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+    restored = [window.restoreDockWidget(dock) for dock in (docks.log, docks.metrics, docks.completions)]
+    if all(restored):
+        return
+    window.ui.consoleDock.hide()
+    window.addDockWidget(bottom, docks.log)
+    window.addDockWidget(bottom, docks.metrics)
+    window.splitDockWidget(docks.log, docks.metrics, Qt.Orientation.Horizontal)
+    window.tabifyDockWidget(docks.metrics, docks.completions)
+    docks.metrics.raise_()
+    docks.palette.raise_()
+    window.resize(*SIZE)
+    QTimer.singleShot(0, window, lambda: _resize(window, docks))
+    if window._project_content and not _was_saved(window):
+        QTimer.singleShot(0, window, lambda: lay_out(window))
+
+
+def _resize(window: Any, docks: Docks) -> None:
+    window.resizeDocks([docks.palette], [PALETTE_WIDTH], Qt.Orientation.Horizontal)
+    window.resizeDocks([docks.log, docks.metrics], [BOTTOM_HEIGHT, BOTTOM_HEIGHT], Qt.Orientation.Vertical)
+    window.resizeDocks([docks.log, docks.metrics], [560, 900], Qt.Orientation.Horizontal)
+
+
+def _was_saved(window: Any) -> bool:
+    return bool((window._project_content or {}).get("flow_uis"))

@@ -1,0 +1,150 @@
+"""The editor: what this package adds to one main window of Ryven, put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtGui import QCursor
+from qtpy.QtWidgets import QToolTip
+from qtpy.shiboken import isValid
+
+from ryven_llm_nodes.gui.document.autosave import Autosave
+from ryven_llm_nodes.gui.document.opening import Opening
+from ryven_llm_nodes.gui.document.saving import Saving
+from ryven_llm_nodes.gui.history.windows import HistoryWindows
+from ryven_llm_nodes.gui.running.run_controller import RunController
+from ryven_llm_nodes.gui.state.document import Document
+from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
+from ryven_llm_nodes.gui.window.actions import Actions
+from ryven_llm_nodes.gui.window.commands import Commands
+from ryven_llm_nodes.gui.window.flows import Flows
+from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
+from ryven_llm_nodes.gui.window.menus import fill_menus
+from ryven_llm_nodes.gui.window.node_palette import Palette
+from ryven_llm_nodes.gui.window.toolbar import Toolbar
+from ryven_llm_nodes.host.ports import refused_signal
+from ryven_llm_nodes.host.saving import take_over_saving
+
+TITLE: Final = "Ryven · LLM post-training"
+TIP_MS: Final = 6000
+
+
+class Shell(QObject):
+    """Everything that this package adds to ``window``, whose project is saved to ``path``."""
+
+    def __init__(self, window: Any, path: Path | None = None) -> None:
+        super().__init__(window)
+        self.window = window
+        self._closed = False
+        self.flows = Flows(window, lambda: self.document.folder, self)
+        self.document = Document(window, self.flows.stacks, self)
+        self.saving = Saving(self.document, self.flows.flush, self)
+        self.opening = Opening(self.document, lambda: self.pristine)
+        self.runs = RunController(self.document, self)
+        self.commands = Commands(window, self.flows, self.runs, self)
+        self.history = HistoryWindows(window, self.opening.open_path)
+        self.actions = Actions(self)
+        self.toolbar = Toolbar(window, self.actions)
+        self.palette = Palette(window.core_session.nodes, window)
+        self.docks = Docks(window, self.palette)
+        self.autosave = Autosave(self.document, self)
+        self._connect()
+        fill_menus(window, self.actions, self.flows.current_view)
+        self.document.place(path)
+        use_theme(window)
+        self.flows.begin()
+        arrange(window, self.docks)
+
+    def _connect(self) -> None:
+        take_over_saving(self.window, self.saving.save)
+        self.window.installEventFilter(self)
+        self.palette.chosen.connect(self.flows.place)
+        self.flows.adopted.connect(self._adopted)
+        self.flows.deleted.connect(self._flow_deleted)
+        self.flows.changed.connect(self.document.change)
+        self.flows.shown.connect(lambda state: self.docks.show_model_soon(state.model))
+        self.document.placed.connect(self._show_title)
+        self.document.touched.connect(self._show_modified)
+        self.saving.saved.connect(lambda name: self.say(f"✓ saved {name}"))
+        self.commands.beginning.connect(self.autosave.keep)  # training may take the process with it
+        self.commands.status.connect(self.toolbar.status.setText)
+        self.commands.progressed.connect(self.actions.refresh)
+        self.runs.said.connect(lambda state, text: self.say(text, state))
+        self.runs.finished.connect(lambda *_: self.history.refresh())
+        self.autosave.failed.connect(self.say)
+        refused_signal.connect(self._refused)
+
+    def _adopted(self, state: FlowState, view: Any) -> None:
+        self.document.watch(view._undo_stack)
+        self.commands.watch(state)
+
+    def _flow_deleted(self, state: FlowState) -> None:
+        if self.runs.state is state:
+            self.runs.stop()
+
+    # What is said and shown
+
+    def say(self, text: str, state: FlowState | None = None) -> None:
+        """A line for the log of ``state``'s flow, or of the one in front."""
+        state = state or self.flows.current_state()
+        if state is not None and not self._closed:
+            self.docks.show_model()  # the log may not have been made yet
+            state.model.logged.emit(text)
+
+    def _refused(self, flow: Any, sentence: str) -> None:
+        if flow in self.flows:
+            self.say(f"✗ {sentence}", flow_state(flow))
+            QToolTip.showText(QCursor.pos(), sentence, self.window, self.window.rect(), TIP_MS)
+
+    def _show_title(self) -> None:
+        self.window.setWindowTitle(f"{self.document.title}[*] · {TITLE}")
+
+    def _show_modified(self) -> None:
+        if not self._closed and isValid(self.window):  # undo stacks are cleared once more while the window goes
+            self.window.setWindowModified(self.document.modified)
+            if not self.document.modified:
+                self.autosave.forget()
+
+    # The beginning and the end
+
+    def take_over(self, left: Path) -> None:
+        """The project is what the recovery file ``left`` holds, which goes when there is one of this window."""
+        self.document.change()
+        if self.autosave.keep_now():
+            left.unlink(missing_ok=True)
+
+    @property
+    def pristine(self) -> bool:
+        """Whether nothing is lost with this window."""
+        document = self.document
+        used = document.path or document.origin or document.modified or self.runs.running
+        return not used and self.flows.are_empty()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Ryven tells nobody that it is closed, and asks nothing."""
+        if watched is self.window and event.type() == QEvent.Type.Close:
+            if event.spontaneous() and not self.may_close():
+                event.ignore()
+                return True
+            self._end()
+        return False
+
+    def _end(self) -> None:
+        if self.document.modified and not self.saving.discarded:
+            self.autosave.keep_now()  # a program closed the window, and asked nobody
+        else:
+            self.autosave.forget()
+        self.autosave.timer.stop()
+        self._closed = self.commands.silent = True
+        self.runs.stop()  # whoever ends the process waits for the worker, when the window is out of sight
+
+    def quit(self) -> None:
+        """Closes the window, if the user has nothing against it."""
+        if self.may_close():
+            self.window.close()
+
+    def may_close(self) -> bool:
+        """Asks what is to become of changes that are not saved, where there are any."""
+        return self._closed or self.saving.may_close()

@@ -1,0 +1,78 @@
+"""Runs the stages of a pipeline, each in a folder of its own: the least that gives these weights."""
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from transformers import Trainer, TrainingArguments
+
+from .adapters import untie_embeddings
+from .stages import copy_model, release_memory
+
+
+def save_policy(trainer: Trainer, folder: Path) -> None:
+    """Write the trained policy and its tokenizer."""
+    trainer.save_model(str(folder))
+
+
+def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> None:
+    """Write the trained policy, its LoRA adapter merged into it, and its tokenizer."""
+    policy = trainer.accelerator.unwrap_model(trainer.model)
+    if trainer.accelerator.is_main_process:
+        if keep_adapter:
+            policy.save_pretrained(folder / "adapter")
+        untie_embeddings(policy.get_base_model())
+        policy.merge_and_unload().save_pretrained(folder)
+        trainer.processing_class.save_pretrained(folder)
+
+
+class Pipeline:
+    """Stages write to `output_dir / stage`."""
+
+    def __init__(self, output_dir: Path) -> None:
+        self.output_dir = output_dir
+
+    def train(
+        self,
+        stage: str,
+        trainer_class: type[Trainer],
+        configure: Callable[..., TrainingArguments],
+        save: Callable[[Trainer, Path], None] = save_policy,
+        **inputs: object,
+    ) -> str:
+        """Train a stage; return the folder of its model.
+
+        `inputs` go to the trainer; a `partial` among them is called when the stage begins. Processes that sample
+        completions draw each for itself; the order of rows is one for all.
+        """
+        folder = self.output_dir / stage
+        release_memory()
+        args = configure(folder / "checkpoints")
+        made = {name: value() if isinstance(value, partial) else value for name, value in inputs.items()}
+        trainer = trainer_class(args=args, **made)
+        set_seed(args.seed, device_specific=hasattr(args, "num_generations"))
+        trainer.train()
+        save(trainer, folder)
+        PartialState().wait_for_everyone()
+        return self.made(stage, folder)
+
+    def copy(self, name: str, model: str, folder: str, **options: object) -> str:
+        """Write a model and its tokenizer to a folder of its own; a relative one lies in `output_dir`."""
+        place = self.output_dir / Path(folder).expanduser()
+        return self.made(name, copy_model(model, place, **options))
+
+    def made(self, name: str, folder: Path) -> str:
+        """Tell what was made, from one process."""
+        if PartialState().is_main_process:
+            print(f"{name}: {folder}")
+        return str(folder)
+
+    @classmethod
+    def from_command_line(cls, about: str, output_dir: str, **stages: object) -> "Pipeline":
+        """Read where to write."""
+        parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="where models go (%(default)s)")
+        return cls(parser.parse_args().output_dir)

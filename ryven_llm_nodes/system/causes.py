@@ -1,0 +1,86 @@
+"""What an exception of a library says, in one line of bearable length, with what to do where that is known."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ryven_llm_nodes.errors import Explained, LLMNodesError, one_line
+
+HINTS: Final = (
+    ("out of memory", "Lower per_device_train_batch_size, wire a LoRA adapter, or set gradient_checkpointing."),
+    ("no space left", "Free disk space."),
+    ("permission denied", "Choose a place that this user may read and write."),
+    ("is not a local folder and is not a valid model", "Correct the path of Load Model; check access and network."),
+    ("no module named", "Install it where this runs, or correct the import."),
+    ("corresponds to no data", "Give data with rows, or correct the split."),
+    ("couldn't connect to", "Check the network, or give a local folder."),
+    ("offline mode is enabled", "Unset HF_HUB_OFFLINE, or give a local folder."),
+    ("gated repo", "Accept the model's terms on the Hub and log in with `hf auth login`."),
+    (
+        "abruptly died during map",
+        "Memory may be short, or the cache of data sets (HF_HOME) was deleted: run again, or clear dataset_num_proc.",
+    ),
+)
+LONGEST: Final = 400
+MOST_CAUSES: Final = 4
+
+
+def describe(error: BaseException) -> str:
+    """What an exception says, in one line of bearable length, with a remedy where one is known."""
+    if isinstance(error, Explained | LLMNodesError):
+        return one_line(str(error))
+    texts = [f"{type(one).__name__}: {_said(one)}" for one in _causes(error)]
+    hint = next((hint for words, hint in HINTS if words in " ".join(texts).lower()), "")
+    return f"{' Cause: '.join(texts)} {hint}".rstrip()
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """``error`` and what it was raised ``from``, as far as that says something that is not said already."""
+    found: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and len(found) < MOST_CAUSES and one not in found:
+        if not found or (str(one).strip() and one_line(str(one)) not in " ".join(map(_said, found))):
+            found.append(one)
+        one = one.__cause__
+    return found
+
+
+def _said(error: BaseException) -> str:
+    """One sentence of bearable length."""
+    text = one_line(str(error)) or f"no message{_origin(error)}"
+    short = text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+    return f"{short}{'' if short.endswith(('.', '!', '?')) else '.'}"
+
+
+def _origin(error: BaseException) -> str:
+    """Where an error comes from that says nothing else."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f", from {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """``error`` and those that led to it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+# Space
+
+
+def forget(error: BaseException) -> None:
+    """Gives back what the failed code still holds, a trainer and its model: its traceback, once that is told."""
+    for one in chain(error):
+        traceback.clear_frames(one.__traceback__)
+        one.__traceback__ = None
+    gc.collect()  # a trainer is part of a reference cycle
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.accelerator.is_available():
+        torch.accelerator.empty_cache()

@@ -1,0 +1,70 @@
+"""Save Model and Export Script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flows import BASE, alone, draw, node, problems, program
+
+from ryven_llm_nodes.catalogue import ExportScript, LoadModel, SaveModel
+
+
+def saved(root: Path, **params: Any) -> str:
+    """The statement of a Save Model node."""
+    return program(draw("base -> final", base=BASE, final=node(SaveModel, **params)), root).cells["final"].statement
+
+
+def test_below_the_output_folder(data: Path) -> None:
+    assert saved(data) == 'final = pipeline.copy("final", base, "final-model")'
+
+
+def test_elsewhere(data: Path) -> None:
+    assert saved(data, folder="/m", dtype="bfloat16") == (
+        'final = pipeline.copy("final", base, "/m", dtype="bfloat16")'
+    )
+
+
+def test_the_revision_of_a_hub_model_comes_along(data: Path) -> None:
+    base = node(LoadModel, path="a/b", revision="v1", trust_remote_code=True)
+    drawn = draw("base -> final", base=base, final=node(SaveModel))
+    statement = program(drawn, data).cells["final"].statement
+    assert statement.endswith('base, "final-model", revision="v1", trust_remote_code=True)')
+
+
+@pytest.mark.parametrize("folder", ["", 3, None])
+def test_a_folder_is_needed(folder: Any, data: Path) -> None:
+    (wrong,) = problems(draw("base -> final", base=BASE, final=node(SaveModel, folder=folder)), data)
+    assert wrong.startswith("Save Model 'final' > folder: ")
+
+
+def test_two_models_are_not_saved_over_each_other(data: Path) -> None:
+    drawn = draw("base -> a, base -> b", base=BASE, a=node(SaveModel), b=node(SaveModel, folder="./final-model/"))
+    assert problems(drawn, data) == [
+        "Save Model 'b' > folder: Save Model 'a' writes to './final-model/' too; choose another folder."
+    ]
+
+
+def test_nor_over_a_stage(data: Path) -> None:
+    drawn = alone("sft")
+    drawn["flows"]["sft"]["nodes"][-1]["additional data"]["params"]["folder"] = "sft"
+    assert problems(drawn, data) == [
+        "Save Model 'final' > folder: SFT 'sft' writes to 'sft' too; choose another folder."
+    ]
+
+
+@pytest.mark.parametrize("place", ["a\0b", "\ud800", "~nobody-here/x", "x" * 300])
+def test_a_place_that_cannot_be_is_found_before_anything_is_trained(place: str, data: Path) -> None:
+    nodes = {"base": BASE, "final": node(SaveModel, folder=place), "script": node(ExportScript, path=place)}
+    found = problems(draw("base -> final, base -> script", **nodes), data)
+    assert [line.split(" cannot be written to, got ")[0] for line in found] == [
+        "Save Model 'final' > folder:",
+        "Export Script 'script' > path:",
+    ]
+
+
+def test_export_script_is_no_part_of_the_script(data: Path) -> None:
+    made = program(draw("base -> script", base=BASE, script=node(ExportScript)), data)
+    assert "script" not in made.script.statements
+    assert "pipeline.py" not in made.script.text

@@ -1,0 +1,1 @@
+base_model = str(ROOT / "model")

@@ -1,0 +1,1 @@
+class_2 = "owner/name"

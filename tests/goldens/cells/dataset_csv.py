@@ -1,0 +1,1 @@
+dataset = load_dataset("csv", data_files=str(ROOT / "./rows.csv"), split="train")

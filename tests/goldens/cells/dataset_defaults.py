@@ -1,0 +1,1 @@
+dataset = load_dataset("owner/name", split="train")

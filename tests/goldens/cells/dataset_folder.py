@@ -1,0 +1,1 @@
+dataset = load_dataset(str(ROOT / "./folder"), split="train")

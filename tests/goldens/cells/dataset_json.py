@@ -1,0 +1,1 @@
+dataset = load_dataset("json", data_files=str(ROOT / "rows.json"), split="train")

@@ -1,0 +1,1 @@
+dataset = load_dataset("json", data_files=str(ROOT / "s*.jsonl"), split="train")

@@ -1,0 +1,1 @@
+dataset = load_dataset("owner/name", "main", split="train[:1000]", revision="v1.0")

@@ -1,0 +1,1 @@
+dataset = load_dataset("parquet", data_files=str(ROOT / "rows.parquet"), split="train")

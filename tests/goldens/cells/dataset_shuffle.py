@@ -1,0 +1,2 @@
+dataset = load_dataset("owner/name", split="train")
+dataset = dataset.shuffle(seed=42)

@@ -1,0 +1,10 @@
+# %% DPO 'dpo'
+def dpo_config(output_dir: Path, **changes) -> DPOConfig:
+    settings = dict(
+        learning_rate=2.5e-6,
+        beta=0.05,
+        per_device_train_batch_size=16,
+    )
+    return DPOConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
+
+pipeline.train("dpo", DPOTrainer, dpo_config, model=its_model, train_dataset=its_dataset)

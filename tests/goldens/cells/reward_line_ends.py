@@ -1,0 +1,8 @@
+# %% Reward Function 'reward'
+def reward(completions, **kwargs):
+    """The share of characters that differ."""
+    texts = [c if isinstance(c, str) else c[0]["content"] for c in completions]
+    return [len(set(text)) / max(len(text), 1) for text in texts]
+#  
+TEXT = '''a
+  b'''

@@ -1,0 +1,23 @@
+# %% PPO 'ppo'
+def ppo_config(output_dir: Path, **changes) -> "PPOConfig":
+    settings = dict(
+        learning_rate=1e-5,
+        epsilon=0.2,
+        vf_coef=0.1,
+        entropy_coef=0.01,
+        gamma=0.99,
+        lam=0.95,
+        kl_coef=0.05,
+        per_device_train_batch_size=8,
+        reward_weights=[3.0, 1.5, 3.0, 3.0, 1.0],
+    )
+    return PPOConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
+
+pipeline.train(
+    "ppo",
+    PPOTrainer,
+    ppo_config,
+    model=its_model,
+    reward_funcs=[reward_number_1, reward_number_2, reward_number_3, reward_number_4, reward_number_5],
+    train_dataset=its_dataset,
+)

@@ -1,0 +1,1 @@
+pipeline.copy("saved_model", its_model, "/models/final")

@@ -1,0 +1,77 @@
+"""The table of actions, and what becomes of it in the window."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ryven_llm_nodes.gui.window.actions import ACTIONS
+
+
+def test_names_and_keys_are_used_once() -> None:
+    names, keys = [action.name for action in ACTIONS], [action.key for action in ACTIONS if action.key]
+    assert len(names) == len(set(names))
+    assert len(keys) == len(set(keys))
+
+
+def test_every_action_stands_in_one_menu_with_key_and_tooltip(editor: Any) -> None:
+    ui, bar = editor.window.ui, editor.window.menuBar()
+    own = next(action.menu() for action in bar.actions() if action.text() == "LLM")
+    canvas = next(action.menu() for action in ui.menuView.actions() if action.text() == "Canvas")
+    canvas.aboutToShow.emit()
+    menus = {"LLM": own, "File": ui.menuFile, "Canvas": canvas}
+    for action in ACTIONS:
+        made = editor.shell.actions[action.name]
+        assert [name for name, menu in menus.items() if made in menu.actions()] == [action.menu]
+        assert made.shortcut().toString() == action.key
+        assert made.toolTip().startswith(action.tip)
+        assert made.toolTip().endswith(f"({action.key})") == bool(action.key)
+
+
+def test_open_stands_before_save_and_quit_is_last(editor: Any) -> None:
+    ui, actions = editor.window.ui, editor.shell.actions
+    order = ui.menuFile.actions()
+    assert order.index(actions["open"]) + 1 == order.index(ui.actionSave_Project)
+    assert order[-1] == actions["quit"]
+
+
+@pytest.mark.parametrize(
+    ("running", "training", "ending", "enabled"),
+    [
+        (False, "", "", {"run", "run_afresh"}),
+        (True, "", "", {"stop"}),
+        (True, "sft", "", {"stop", "keep"}),
+        (True, "sft", "sft", {"stop"}),
+    ],
+)
+def test_what_can_be_done_depends_on_the_run(running: bool, training: str, ending: str, enabled: set[str]) -> None:
+    shell = SimpleNamespace(runs=SimpleNamespace(running=running, training=training, ending=ending))
+    depends = {"run", "run_afresh", "stop", "keep"}
+    assert {action.name for action in ACTIONS if action.when(shell)} & depends == enabled
+    assert all(action.when(shell) for action in ACTIONS if action.name not in depends)
+
+
+def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them once, with everything replaced that would ask, run or close."""
+    called: list[str] = []
+    shell = editor.shell
+    targets = {
+        "commands": ("run", "stop", "keep", "check", "generate"),
+        "history": ("show_runs", "show_kept"),
+        "opening": ("ask_and_open",),
+        "saving": ("save_as",),
+        "flows": ("tidy", "show_all"),
+    }
+    for part, names in targets.items():
+        for name in names:
+            assert callable(getattr(getattr(shell, part), name))
+            monkeypatch.setattr(getattr(shell, part), name, lambda name=name, **_: called.append(name))
+    monkeypatch.setattr(shell, "quit", lambda: called.append("quit"))
+    for action in ACTIONS:
+        action.does(shell)
+    assert called == [
+        *("run", "run", "stop", "keep", "check", "generate", "show_runs", "show_kept"),
+        *("ask_and_open", "save_as", "quit", "tidy", "show_all"),
+    ]

@@ -1,0 +1,117 @@
+"""Where tests stand: ``tests/a/test_b.py`` holds the tests of ``ryven_llm_nodes/a/b.py``; what does not is listed here.
+
+A module that is new gets a test file of its name, or a line in ``ELSEWHERE`` that says where it is tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "ryven_llm_nodes"
+NOT_YET = ("gui/",)
+"""Parts whose tests are ordered by what a user does."""
+
+ACROSS = {
+    "program/test_goldens.py": "whole scripts, which run",
+    "program/test_goldens_of_cells.py": "the text of every node",
+    "program/test_hostile.py": "hostile text in every parameter, name and title",
+    "program/test_hostile_files.py": "hostile files, to every reader of files",
+    "run/test_adapters.py": "LoRA adapters, from the check to the model that is saved",
+    "run/test_beside.py": "modules beside a flow, in runs and scripts",
+    "run/test_every_setting.py": "every setting of every trainer, with other values",
+    "run/test_faithfulness.py": "runs, scripts and TRL itself give equal weights",
+    "run/test_kill.py": "processes that are killed amid a run",
+    "run/test_longer.py": "training that goes on after its end",
+    "run/test_processes.py": "scripts on two processes",
+    "run/test_resume.py": "runs that go on where they stopped",
+    "run/test_store.py": "flows, settings and branches that share an output folder",
+    "runtime/test_overrides.py": "what subclasses take from their libraries",
+    "test_cli_trust.py": "what the terminal asks before it runs code of others",
+    "test_imports.py": "what importing each part loads",
+    "test_mirror.py": "this file",
+    "test_tests.py": "tests that can fail",
+}
+"""Test files that are about several modules, and what about them."""
+
+ELSEWHERE = {
+    "catalogue/files.py": "run/store/test_inputs.py",
+    "catalogue/findings.py": "catalogue/training/test_amount.py",
+    "catalogue/methods/dpo.py": "catalogue/training/test_trainer.py",
+    "catalogue/methods/grpo.py": "catalogue/training/test_trainer.py",
+    "catalogue/methods/ppo.py": "catalogue/training/test_trainer.py",
+    "catalogue/methods/sft.py": "catalogue/training/test_trainer.py",
+    "catalogue/outputs/export_script.py": "catalogue/outputs/test_save_model.py",
+    "catalogue/pretrained.py": "catalogue/sources/test_load_dataset.py",
+    "catalogue/rewards/combine_rewards.py": "catalogue/rewards/test_reward_function.py",
+    "catalogue/rewards/reward_model.py": "catalogue/rewards/test_reward_function.py",
+    "catalogue/sources/load_model.py": "catalogue/sources/test_load_dataset.py",
+    "catalogue/training/choices.py": "catalogue/training/test_limits.py",
+    "catalogue/training/sampling.py": "catalogue/training/test_limits.py",
+    "catalogue/values.py": "catalogue/test_cell.py",
+    "catalogue/scopes.py": "program/test_names.py",
+    "host/application.py": "gui/test_shell_window.py",
+    "host/canvas.py": "gui/test_shell_canvas.py",
+    "host/install.py": "host/test_launch.py",
+    "host/node_list.py": "host/test_launch.py",
+    "host/opening.py": "host/test_launch.py",
+    "host/packages.py": "host/test_launch.py",
+    "host/ports.py": "host/test_launch.py",
+    "host/required_packages.py": "program/test_pickles.py",
+    "host/session.py": "program/test_pickles.py",
+    "host/undo.py": "gui/test_shell_canvas.py",
+    "host/versions.py": "host/test_launch.py",
+    "host/window_style.py": "host/test_launch.py",
+    "nodes.py": "test_imports.py",
+    "program/requirements.py": "program/test_script.py",
+    "run/events.py": "run/execute/test_runner.py",
+    "run/execute/refusals.py": "run/execute/test_failures.py",
+    "run/loaded.py": "run/execute/test_runner.py",
+    "run/records/compare.py": "run/records/test_history.py",
+    "run/rewards/watched.py": "run/execute/test_failures.py",
+    "run/records/carrying.py": "run/records/test_record.py",
+    "run/store/decisions.py": "run/store/test_kept.py",
+    "run/store/keys.py": "run/store/test_inputs.py",
+    "run/store/links.py": "run/store/test_output.py",
+    "run/store/manifest.py": "run/store/test_kept.py",
+    "run/trust/foreign.py": "run/trust/test_seen.py",
+    "run/trust/reach.py": "run/trust/test_seen.py",
+    "runtime/checkpoints.py": "run/test_resume.py",
+    "runtime/lean.py": "runtime/test_pipeline.py",
+    "runtime/longer.py": "run/test_longer.py",
+    "runtime/stages.py": "program/test_goldens.py",
+    "system/causes.py": "run/execute/test_failures.py",
+    "terminal_runs.py": "test_terminal.py",
+}
+"""Modules that another file of tests covers."""
+
+
+def _names(files: Iterable[Path], below: Path) -> set[str]:
+    names = {file.relative_to(below).as_posix() for file in files}
+    return {name for name in names if not name.startswith(NOT_YET)}
+
+
+def _modules() -> set[str]:
+    return _names((file for file in PACKAGE.rglob("*.py") if file.name != "__init__.py"), PACKAGE)
+
+
+def _tests() -> set[str]:
+    return _names(TESTS.rglob("test_*.py"), TESTS)
+
+
+def _test_of(module: str) -> str:
+    folder, _, name = module.rpartition("/")
+    return f"{folder}/test_{name}".lstrip("/")
+
+
+def test_every_module_has_its_tests_where_one_looks_for_them() -> None:
+    alone = {module for module in _modules() if _test_of(module) not in _tests()}
+    assert alone == set(ELSEWHERE), "write the file of tests, or say in ELSEWHERE which one covers it"
+    covering = {name for name in ELSEWHERE.values() if not name.startswith(NOT_YET)}
+    assert covering <= _tests()
+
+
+def test_every_file_of_tests_has_its_module() -> None:
+    without = _tests() - {_test_of(module) for module in _modules()}
+    assert without == set(ACROSS), "name it after its module, or say in ACROSS what it is about"
