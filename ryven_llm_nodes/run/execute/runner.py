@@ -198,7 +198,7 @@ class _Run:
     def _watched(self, step: Step, loaded: LoadedProgram) -> Any:
         """The value of a step's statement; what its trainer does is reported, and a failure names its node."""
         from ryven_llm_nodes.run.execute.callback import Watch, watching
-        from ryven_llm_nodes.run.execute.early_end import EarlyEnd
+        from ryven_llm_nodes.run.execute.early_end import EarlyEnd, OwnCheckpoints
 
         folder = self.output_dir / step.name
         self.cancel.keep_event.clear()  # what was asked of one stage is not meant for the next
@@ -208,7 +208,7 @@ class _Run:
         try:
             with (
                 about(step),
-                watching(watch, early_end),
+                watching(watch, early_end, OwnCheckpoints(folder)),
                 recording(self.program, loaded, step, self.tell, self.cancel.event),
             ):
                 value = loaded.run(step.name)
