@@ -215,7 +215,7 @@ def is_whole(checkpoint: Path) -> bool:
         torn = [path.name for path in checkpoint.iterdir() if is_cut_short(path)]
     except (OSError, ValueError) as error:
         torn = [str(error)]
-    if torn:
+    if torn and PartialState().is_main_process:
         print(f"{checkpoint} is not whole ({', '.join(torn)}): going on from the one before")
     return not torn
 

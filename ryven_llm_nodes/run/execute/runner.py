@@ -198,7 +198,7 @@ class _Run:
     def _watched(self, step: Step, loaded: LoadedProgram) -> Any:
         """The value of a step's statement; what its trainer does is reported, and a failure names its node."""
         from ryven_llm_nodes.run.execute.callback import Watch, stopping_models, watching
-        from ryven_llm_nodes.run.execute.early_end import EarlyEnd
+        from ryven_llm_nodes.run.execute.early_end import EarlyEnd, OwnCheckpoints
 
         folder = self.output_dir / step.name
         self.cancel.keep_event.clear()  # what was asked of one stage is not meant for the next
@@ -209,7 +209,7 @@ class _Run:
             with (
                 about(step),
                 nullcontext() if self.program.cells[step.name].config else stopping_models(stop),
-                watching(watch, early_end),
+                watching(watch, early_end, OwnCheckpoints(folder)),
                 recording(self.program, loaded, step, self.tell, self.cancel.event),
             ):
                 value = loaded.run(step.name)
