@@ -12,7 +12,9 @@ Complaint = tuple[str, str]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that was found at ``place`` (a parameter or port; empty: the node as a whole).
+    """Something that was found wrong, or odd, at ``place``: the name of a parameter or of a port, empty for the node.
+
+    ``message`` goes on after that name: ``must be greater than 0, got -1. Typical: 0.1 to 0.5.``
 
     An *error* keeps it from running; with a *warning* it runs, and probably does something else than was meant.
     """

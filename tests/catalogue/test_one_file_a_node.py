@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -195,6 +196,13 @@ def test_the_editor_shows_them_all(tmp_path: Path) -> None:
     shown, stages = json.loads(output.splitlines()[-1])
     assert {case.node for case in CASES} <= set(shown)
     assert set(stages) == {"SFT", "PPO", "DPO", "GRPO", "KTO", "MeanLoss"}
+
+
+def test_what_contributors_are_shown_is_the_file_that_is_tried() -> None:
+    page = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"(?s)```python\n(.*?)```", page)
+    assert shown in (TESTS / "throwaway" / "kto.py").read_text(encoding="utf-8")
+    assert all(f"{case.file}.py" in page for case in CASES)
 
 
 RUN: Final = """
