@@ -42,10 +42,11 @@ class Pretrained:
 class Seen:
     """What has been read for a node by the time it is examined.
 
-    ``rows`` maps its dataset ports to what is loaded; ``model`` is where the model that it starts from was loaded in
-    the first place, ``config`` and ``tokenizer`` what lies there (None where it cannot be loaded, which is reported at
-    the node that names it). ``other_template`` tells that the chat template comes from elsewhere, through this node or
-    one before it. ``settings`` is the configuration of its trainer, once that has been made.
+    ``rows`` maps its dataset ports to what is loaded, but those whose rows a stage has yet to make; ``model`` is where
+    the model that it starts from was loaded in the first place, ``config`` and ``tokenizer`` what lies there (None
+    where it cannot be loaded, which is reported at the node that names it). ``other_template`` tells that the chat
+    template comes from elsewhere, through this node or one before it. ``settings`` is the configuration of its trainer,
+    once that has been made.
     """
 
     rows: Mapping[str, Any] = field(default_factory=dict)

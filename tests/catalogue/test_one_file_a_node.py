@@ -1,7 +1,8 @@
 """A node is one file: put into its folder it is listed, helped with, checked, exported, run and kept like all others.
 
 Each file of ``tests/throwaway/`` is dropped into a copy of the package: a training method, a dataset, a node with two
-outputs, and a stage that leaves a report. ``UPDATE_GOLDENS=1`` writes their goldens, which are lean scripts, anew.
+outputs, a stage that leaves a report, and one whose report is rows to train on. ``UPDATE_GOLDENS=1`` writes their
+goldens, which are lean scripts, anew.
 """
 
 from __future__ import annotations
@@ -74,18 +75,29 @@ CASES: Final = [
         "base -> sft, rows -> sft, sft -> loss, rows -> loss",
         {"base": BASE, "rows": LABELLED, "sft": SFT, "loss": ("MeanLoss", {"limit": 4})},
     ),
+    Case(
+        "answers",
+        "sources",
+        "Models and data",
+        "Answers",
+        "base -> answers, rows -> answers, base -> sft, answers -> sft",
+        {"base": BASE, "rows": LABELLED, "answers": ("Answers", {"tokens": 4}), "sft": SFT},
+    ),
 ]
 TOGETHER: Final = (
-    "base -> kto, written -> split, split.train -> kto, kto -> loss, split.held_out -> loss",
+    "base -> kto, written -> split, split.train -> kto, kto -> loss, split.held_out -> loss, "
+    "kto -> answers, split.held_out -> answers, base -> sft, answers -> sft",
     {
         "base": BASE,
         "written": ("WrittenRows", {"rows": "\n".join(map(json.dumps, ROWS))}),
         "split": ("SplitDataset", {"share": 0.25}),
         "kto": ("KTO", {**FAST, "beta": 0.2}),
         "loss": ("MeanLoss", {}),
+        "answers": ("Answers", {}),
+        "sft": SFT,
     },
 )
-"""All four in one flow: the outputs of the split go to two stages."""
+"""All in one flow: the outputs of the split go to several stages, and one trains on rows that another has made."""
 
 DRAW: Final = """
 import json, sys
@@ -195,7 +207,7 @@ def test_the_editor_shows_them_all(tmp_path: Path) -> None:
     output = python(grown(tmp_path, *CASES), "-c", PALETTE, QT_QPA_PLATFORM="offscreen", QT_API="pyside6")
     shown, stages = json.loads(output.splitlines()[-1])
     assert {case.node for case in CASES} <= set(shown)
-    assert set(stages) == {"SFT", "PPO", "DPO", "GRPO", "KTO", "MeanLoss"}
+    assert set(stages) == {"SFT", "PPO", "DPO", "GRPO", "KTO", "MeanLoss", "Answers"}
 
 
 def test_what_contributors_are_shown_is_the_file_that_is_tried() -> None:
@@ -218,7 +230,8 @@ def run(*settings):
     happened = [(type(event).__name__, event.step) for event in events]
     report = json.loads((outcome.reports["loss"] / "report.json").read_text())
     begun, reused = ([step for name, step in happened if name == wanted] for wanted in ("StageStarted", "StageReused"))
-    return {"models": list(outcome.models), "begun": begun, "reused": reused, "rows": report["rows"]}
+    assert set(outcome.models) == {"kto", "sft"}
+    return {"begun": begun, "reused": reused, "rows": report["rows"]}
 
 print(json.dumps([run(), run("loss.limit=2"), run("kto.beta=0.3", "loss.limit=2"), run()]))
 """
@@ -258,16 +271,18 @@ def test_they_are_run_kept_and_run_again_as_all_others_and_the_script_does_the_s
     alone.mkdir()
     (alone / "ryven_llm_nodes.py").write_text(BESIDE)
     python(alone, script, "--output-dir", tmp_path / "script")
-    assert sha256(tmp_path / "script" / "kto") == sha256(out / "kto")
+    for stage in ("kto", "sft"):
+        assert sha256(tmp_path / "script" / stage) == sha256(out / stage)
+    assert len(json.loads((out / "answers" / "report.json").read_text())) == 4
     assert (tmp_path / "script" / "loss" / "report.json").read_text() == report
     again = python(alone, script, "--output-dir", tmp_path / "script", "--stage", "loss")
     assert again.splitlines()[-1] == f"loss: {tmp_path / 'script' / 'loss'}"
     assert "kto:" not in again
 
-    values = ["base", "written", "split"]
+    values, stages = ["base", "written", "split"], ["kto", "loss", "answers", "sft"]
     assert json.loads(python(package, "-c", RUN, flow, out).splitlines()[-1]) == [
-        {"models": ["kto"], "begun": values, "reused": ["kto", "loss"], "rows": 4},
-        {"models": ["kto"], "begun": [*values, "loss"], "reused": ["kto"], "rows": 2},
-        {"models": ["kto"], "begun": [*values, "kto", "loss"], "reused": [], "rows": 2},
-        {"models": ["kto"], "begun": values, "reused": ["kto", "loss"], "rows": 4},
+        {"begun": values, "reused": stages, "rows": 4},
+        {"begun": [*values, "loss"], "reused": ["kto", "answers", "sft"], "rows": 2},
+        {"begun": [*values, *stages], "reused": [], "rows": 2},
+        {"begun": values, "reused": stages, "rows": 4},
     ]
