@@ -42,7 +42,7 @@ from typing import Any, ClassVar
 
 # Read when the libraries below are imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
-if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave the processor to others
+if "OMP_WAIT_POLICY" not in os.environ:  # idle threads soon release the processor
     os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
 
 import torch
@@ -161,7 +161,7 @@ def grpo_config(output_dir: Path, **changes) -> GRPOConfig:
 
 # %% The pipeline
 def main(pipeline: "Pipeline") -> None:
-    """Run every stage, each from the folder that the one before has written."""
+    """Run every stage, each from the model folder of the previous one."""
     base = "meta-llama/Llama-2-7b-hf"
     summaries = load_dataset("trl-lib/tldr", split="train[:20000]")
     sft = pipeline.train(

@@ -12,9 +12,9 @@ Complaint = tuple[str, str]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that was found at ``place`` (a parameter or port; empty: the node as a whole).
+    """Something that was found at ``place`` (a parameter or port; empty: the entire node).
 
-    An *error* keeps it from running; with a *warning* it runs, and probably does something else than was meant.
+    An *error* keeps it from running; with a *warning* it runs, but probably does something other than intended.
     """
 
     place: str
@@ -24,7 +24,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A model that a node loads: its location as it was typed, and the parameter that names it.
+    """A model that a node loads: its location as typed, and the parameter that names it.
 
     ``scores``: it is a sequence classifier with one label, used as a reward model.
     """
@@ -40,8 +40,8 @@ class Pretrained:
 class Seen:
     """What has been read for a node by the time it is examined.
 
-    ``rows`` maps its dataset ports to what is loaded; ``model`` is where the model that it starts from was loaded in
-    the first place, ``config`` and ``tokenizer`` what lies there (None where it cannot be loaded, which is reported at
+    ``rows`` maps its dataset ports to what is loaded; ``model`` is where the model that it starts from was first
+    loaded, ``config`` and ``tokenizer`` what lies there (None where it cannot be loaded, which is reported at
     the node that names it). ``other_template`` tells that the chat template comes from elsewhere, through this node or
     one before it. ``settings`` is the configuration of its trainer, once that has been made.
     """

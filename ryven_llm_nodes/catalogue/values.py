@@ -1,4 +1,4 @@
-"""What travels along a wire: a piece of Python text that stands for a model, a dataset, a reward, or an adapter."""
+"""What a wire carries: Python text that stands for a model, a dataset, a reward, or an adapter."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ryven_llm_nodes.catalogue.parameters import JSON
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """Something on a wire. ``expression`` is Python that evaluates to it where the statements of a script stand."""
+    """Something on a wire. ``expression`` is Python that evaluates to it among the statements of a script."""
 
     expression: str
 
     def called(self, name: str) -> Self:
-        """The same value under the name ``name``: what it depends on counts by its key, not by how it is written."""
+        """The same value under the name ``name``: for keys, what it depends on counts, not how it is written."""
         return replace(self, expression=name)
 
     @property
     def taken_names(self) -> frozenset[str]:
-        """The global names that the rest of a script takes from the code of the node that made this."""
+        """The global names that the rest of a script uses from the code of the node that made this."""
         return frozenset()
 
 
@@ -71,7 +71,7 @@ class RewardPart:
     is_async: bool = False
 
     def times(self, weight: float) -> RewardPart:
-        """The same reward, weighted by ``weight`` once more."""
+        """The same reward, with its weight multiplied by ``weight``."""
         return replace(self, weight=self.weight * weight)
 
 
@@ -106,7 +106,7 @@ class RewardValue(Value):
 class AdapterValue(Value):
     """A LoRA configuration: an expression that makes a fresh one each time it is evaluated.
 
-    ``keep`` is whether a stage leaves the adapter beside the model that it was merged into.
+    ``keep`` is whether a stage also saves the adapter next to the merged model.
     """
 
     keep: bool = False

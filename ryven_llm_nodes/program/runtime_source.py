@@ -1,4 +1,4 @@
-"""Takes the modules of ``runtime/`` apart, so that a script can hold the source it needs in place of an import."""
+"""Takes the modules of ``runtime/`` apart, so that a script can contain the source it needs instead of an import."""
 
 from __future__ import annotations
 

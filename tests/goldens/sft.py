@@ -36,7 +36,7 @@ from typing import Any
 
 # Read when the libraries below are imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
-if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave the processor to others
+if "OMP_WAIT_POLICY" not in os.environ:  # idle threads soon release the processor
     os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
 
 import torch
@@ -55,7 +55,7 @@ from transformers import (
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.utils import RepeatSampler
 
-# Relative paths of data and models are looked up here.
+# Relative paths of data and models are resolved here.
 ROOT = Path(__file__).resolve().parent
 
 
@@ -77,7 +77,7 @@ def sft_config(output_dir: Path, **changes) -> SFTConfig:
 
 # %% The pipeline
 def main(pipeline: "Pipeline") -> None:
-    """Run every stage, each from the folder that the one before has written."""
+    """Run every stage, each from the model folder of the previous one."""
     base = str(ROOT / "model")
     rows = load_dataset("json", data_files=str(ROOT / "sft.jsonl"), split="train")
     sft = pipeline.train("sft", SFTTrainer, sft_config, model=base, train_dataset=rows)

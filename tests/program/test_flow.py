@@ -88,7 +88,7 @@ class TestNoFlow:
             ('{"flows": null}', "is not a Ryven project"),
             ('{"flows": []}', "is not a Ryven project"),
             ('{"flows": {"a": 1}}', "is not a Ryven project"),
-            ('{"flows": {}}', "holds no flow; open it in the editor and add one."),
+            ('{"flows": {}}', "contains no flow; open it in the editor and add one."),
         ],
     )
     def test_refused(self, content: str | bytes, message: str, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ class TestWrongFlows:
         wire = {"parent node index": 0, "connected node": 1}
         wire |= {"output port index": ports[0], "connected input port index": ports[1]}
         found = flow_problems(placed("ryven_llm_nodes.LoadModel", "ryven_llm_nodes.SFT", connections=[wire]))
-        assert found[0] == "SFT 'sft': a wire leads to a port that there is not; draw it again."
+        assert found[0] == "SFT 'sft': a wire leads to a port that does not exist; draw it again."
 
     def test_a_port_of_another_kind(self) -> None:
         drawn = draw("base -> sft", base=BASE, sft=node(SFT))["flows"]["flow"]

@@ -48,7 +48,7 @@ class TestLoadModel:
         ("files", "message"),
         [
             (None, "the model folder './m' does not exist; give a folder with config.json, or a Hub id (owner/name)."),
-            ([], "'./m' is no model folder: it has no config.json."),
+            ([], "'./m' is not a model folder: it has no config.json."),
             (["config.json"], "'./m' holds no weights (*.safetensors); save the model there with save_pretrained."),
             (
                 ["config.json", "a.safetensors"],

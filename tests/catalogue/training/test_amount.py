@@ -118,7 +118,7 @@ class TestWarmup:
             "sft",
             "warmup_steps",
             "SFT 'sft' > warmup_steps: 500 steps of warmup, but only 5 steps in all: the learning rate reaches 1 % of "
-            "0.001. Set 0.1 (a share), or train longer.",
+            "0.001. Set 0.1 (a fraction), or train longer.",
         )
         assert past_runs(tmp_path)[0].warnings == [warned.text]
         total = max(event.total for event in events if isinstance(event, Progress))
