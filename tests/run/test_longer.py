@@ -67,7 +67,7 @@ def test_it_is_one_thing(method: str, lora: bool, workspace: Path, tmp_path: Pat
     short = weights(tmp_path / "gone-on" / method)
     _, events = run(longer, workspace, tmp_path / "gone-on")
     assert steps(events) == [4, 5, 6, 7]
-    assert f"{method}: goes on from what is kept of it without extra_steps" in [
+    assert f"{method}: continues from the cached stage without extra_steps" in [
         e.text for e in events if type(e) is Log
     ]
 
@@ -158,7 +158,7 @@ def test_an_end_amid_a_rollout_is_refused(method: str, workspace: Path, tmp_path
     assert str(outcome.error) == (
         f"{method.upper()} '{method}' > extra_steps: cannot go on amid a rollout: 3 steps x 1 "
         "gradient_accumulation_steps = 3 batches, and a rollout is used for 1 steps_per_generation x 2 num_iterations "
-        "= 2. Set max_steps so that the one is a multiple of the other."
+        "= 2. Set max_steps so that the first is a multiple of the second."
     )
 
 
@@ -171,7 +171,7 @@ def test_a_script_refuses_it_before_the_first_step(workspace: Path, tmp_path: Pa
 def test_what_it_needs(data: Path) -> None:
     drawn_without = flows.alone("sft", extra_steps=1, save_strategy="no")
     assert flows.problems(drawn_without, data) == [
-        "SFT 'sft' > extra_steps: goes on from a checkpoint, but save_strategy is 'no'; set it to steps or epoch."
+        "SFT 'sft' > extra_steps: continues from a checkpoint, but save_strategy is 'no'; set it to steps or epoch."
     ]
     half = flows.alone("sft", extra_steps=1, save_strategy="steps", save_only_model=True)
     assert "save_only_model leaves out" in flows.problems(half, data)[0]

@@ -128,7 +128,7 @@ def run_script(drawn: flows.Project, root: Path, folder: Path, out: Path) -> Non
         sys.argv = before
 
 
-@pytest.mark.parametrize("saved", [{}, SAVED], ids=["at its end", "every step"])
+@pytest.mark.parametrize("saved", [{}, SAVED], ids=["final metrics", "every step"])
 def test_a_script_in_the_folder_of_a_run(saved: dict[str, Any], workspace: Path, tmp_path: Path) -> None:
     """One of the same flow leaves what was there; of another one, nothing is taken for what the key says."""
     same, other = (flows.alone("sft", **saved, learning_rate=rate) for rate in (1e-3, 2e-3))

@@ -1,4 +1,4 @@
-"""What to do with a stage: use what is kept of it, go on from a checkpoint, or train it anew."""
+"""What to do with a stage: reuse it from the cache, resume from a checkpoint, or train it from scratch."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from ryven_llm_nodes.system.files import write_whole
 OWNER: Final = ".key"
 """Among the checkpoints: the digest of the key that they belong to.
 
-A script that is run into the folder of a run removes the checkpoints before it begins, and this with them: what it then
-writes is not taken for what the key says. Run with ``--resume`` it goes on from them, and leaves this.
+A script that writes to the folder of a run removes the checkpoints before it begins, and this file with them, so that
+its own checkpoints are not attributed to this key. Run with ``--resume`` it resumes from them, and leaves this file.
 """
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do with a stage: ``reuse`` its folder, ``resume`` from its newest checkpoint, or ``train`` it anew.
+    """What to do with a stage: ``reuse`` it, ``resume`` from its newest checkpoint, or ``train`` from scratch.
 
-    ``reason`` says why, in words for the user; it is empty for a stage that is simply new. ``source`` is the folder
-    whose checkpoints are gone on from, where that is another one.
+    ``reason`` says why, in words for the user; it is empty for a new stage. ``source`` is the folder whose
+    checkpoints are resumed from, if that is another one.
     """
 
     action: str
@@ -40,7 +40,7 @@ class Decision:
 def decide(folder: Path, key: Key, fresh: bool, before: Kept | None = None, first_part: Path | None = None) -> Decision:
     """What to do with the stage of ``key`` in ``folder``.
 
-    ``before`` is what its name has led to until now; ``first_part`` the folder of the same training without extra
+    ``before`` is where its name has led until now; ``first_part`` the folder of the same training without extra
     steps. Without them, both are what is in ``folder``.
     """
     if fresh:
@@ -50,24 +50,24 @@ def decide(folder: Path, key: Key, fresh: bool, before: Kept | None = None, firs
     if kept is not None and same and kept.finished:
         return Decision("reuse", _why(kept))
     if kept is not None and same and has_checkpoints(folder, key.digest):
-        damaged = f"{kept.damage}, so it goes on from its newest checkpoint"
-        return Decision("resume", damaged if kept.damage else "goes on where it was stopped")
+        damaged = f"{kept.damage}, so training resumes from its newest checkpoint"
+        return Decision("resume", damaged if kept.damage else "resumes where it was stopped")
     source = first_part or folder
     if key.first_part is not None and has_checkpoints(source, key.first_part.digest):
         other = source if source != folder else None
-        return Decision("resume", "goes on from what is kept of it without extra_steps", other)
+        return Decision("resume", "continues from the cached stage without extra_steps", other)
     if kept is not None and same:
         return Decision("train", kept.damage)
     before = before or kept
-    return Decision("train", key.why_anew(before.parts) if before else "")
+    return Decision("train", key.why_retrained(before.parts) if before else "")
 
 
 def _why(kept: Kept) -> str:
     if kept.ended_at is None:
-        return f"nothing it depends on changed since {kept.since}"
+        return f"nothing it depends on has changed since {kept.since}"
     step, total = kept.ended_at
-    early = f"kept on {kept.since}, when it was ended at step {step} of {total}"
-    return f"{early}; --fresh, or Run Afresh, trains it in full"
+    early = f"cached on {kept.since}, when it was ended early at step {step} of {total}"
+    return f"{early}; --fresh, or Retrain All, trains it in full"
 
 
 def has_checkpoints(folder: Path, digest: str) -> bool:
@@ -76,7 +76,7 @@ def has_checkpoints(folder: Path, digest: str) -> bool:
 
 
 def owner_of(folder: Path) -> str:
-    """The digest of the key that the checkpoints in ``folder`` belong to; empty where nobody knows."""
+    """The digest of the key that the checkpoints in ``folder`` belong to; empty if unknown."""
     try:
         return (folder / CHECKPOINTS / OWNER).read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
@@ -89,7 +89,7 @@ def own(folder: Path, digest: str) -> None:
 
 
 def prepare(folder: Path, key: Key, decision: Decision, record: str = "", name: str = "") -> None:
-    """Makes ``folder`` ready for what was decided, and notes the key that it will belong to, and the run's ``record``.
+    """Prepares ``folder`` for what was decided, and notes the key that it will belong to, and the run's ``record``.
 
     ``name`` is what the stage is called. Raises UsageError where the folder cannot be written.
     """
@@ -111,12 +111,12 @@ def prepare(folder: Path, key: Key, decision: Decision, record: str = "", name: 
 
 
 def _named(kept: Kept | None, name: str) -> list[str]:
-    """What a stage was called and now is; the newest last."""
+    """The names of a stage, newest last."""
     return [*(old for old in (kept.names if kept else ()) if old != name), *([name] if name else [])]
 
 
 def _confirm(folder: Path, name: str) -> None:
-    """Makes what is finished be so for the text as well, and for a copy of the folder in which times have changed."""
+    """Marks a finished stage as finished for the script too, also in a copied folder with changed file times."""
     kept = kept_in(folder)
     if kept is None or not kept.manifest:
         return
@@ -128,7 +128,7 @@ def _confirm(folder: Path, name: str) -> None:
 
 
 def _take_over(source: Path, folder: Path) -> None:
-    """Gives ``folder`` the checkpoints and the metrics in ``source``, which keeps them; all of them or none."""
+    """Gives ``folder`` the checkpoints and the metrics in ``source``, which keeps them; all or none."""
     unfinished = folder / f"{CHECKPOINTS}.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(source / CHECKPOINTS, unfinished, copy_function=_link_or_copy, symlinks=True)
@@ -139,7 +139,7 @@ def _take_over(source: Path, folder: Path) -> None:
 
 
 def _link_or_copy(source: str, target: str) -> None:
-    """A file of a checkpoint is never written to again, so a second name for it will do, where that can be had."""
+    """Checkpoint files are never modified, so a hard link will do, where the file system supports it."""
     if Path(source).parent.name.startswith("checkpoint-"):
         with suppress(OSError):
             os.link(source, target)
@@ -148,14 +148,14 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def finish(folder: Path) -> None:
-    """Notes what the stage in ``folder`` has left, all of which is on the disk: from here on it is finished."""
+    """Writes the manifest of the stage in ``folder``, whose files are all on disk: from here on it is finished."""
     note_manifest(folder, manifest_of(folder))
 
 
 def finish_late(folder: Path, key: Key) -> None:
-    """Finishes a stage of ``key`` that has saved all it makes, when nobody was left to note it.
+    """Finishes a stage of ``key`` that has saved everything but was not noted as finished.
 
-    So it is where a run was killed right after, or a script with ``--resume`` has made up for the rest.
+    That happens if a run was killed right after saving, or if a script with ``--resume`` completed the stage.
     """
     kept = kept_in(folder)
     if kept is None or kept.digest != key.digest or kept.manifest is not None:

@@ -22,7 +22,7 @@ CASES = {
     "latin.csv": ((HEAD + "wie schön,b\n").encode("cp1252"), "latin.csv, line 2, column 8: byte 0xf6 (in cp1252: 'ö')"),
     "latin.jsonl": ('{"prompt": "ö"}\n'.encode("cp1252"), "latin.jsonl, line 1, column 13: byte 0xf6"),
     "wide.csv": ((HEAD + "a,b\n").encode("utf-16"), "wide.csv is UTF-16. Save the file as UTF-8 (iconv -f UTF-16"),
-    "quote.csv": (HEAD + 'a,b\nc,"d\ne,f\n', "quote.csv, line 3: a quote is opened that is never closed."),
+    "quote.csv": (HEAD + 'a,b\nc,"d\ne,f\n', "quote.csv, line 3: a quote is never closed."),
     "cells.csv": (HEAD + "a,b\nc,d,e\n", "cells.csv, line 3: has 3 cells, but the header has 2."),
 }
 

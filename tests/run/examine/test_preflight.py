@@ -50,7 +50,7 @@ def test_an_empty_data_set_is_refused(work: Path, tmp_path: Path) -> None:
     )
     outcome = run_program(flows.program(drawn, work), tmp_path)
     assert str(outcome.error).startswith("Load Dataset 'rows': ")
-    assert str(outcome.error).endswith("Give data with rows, or correct the split.")
+    assert str(outcome.error).endswith("Use data with rows, or correct the split.")
 
 
 def test_columns_of_a_data_set_that_could_not_be_looked_into_before(run: Run, work: Path, tmp_path: Path) -> None:

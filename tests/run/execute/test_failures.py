@@ -269,7 +269,7 @@ class TestNumbersThatAreNotFinite:
         outcome = run_program(flows.program(drawn, work), tmp_path / "out")
         clip = "" if max_grad_norm else ", or set max_grad_norm to 1"
         assert str(outcome.error) == (
-            "SFT 'sft': the gradient is not a number (NaN) at step 3, so training stops before it spoils the weights. "
+            "SFT 'sft': the gradient is not a number (NaN) at step 3, so training stops before it corrupts the weights. "
             f"The last good checkpoint is step 2, in {tmp_path}/out/sft/checkpoints/checkpoint-2. "
             f"Lower learning_rate (0.001){clip}."
         )
@@ -283,7 +283,7 @@ class TestNumbersThatAreNotFinite:
         outcome = run_program(
             flows.program(flows.alone("dpo", **SAVED, loss_type=["sigmoid"], loss_weights=[1e30]), workspace), tmp_path
         )
-        start = "DPO 'dpo': the gradient is infinite at step 1, so training stops before it spoils the weights. "
+        start = "DPO 'dpo': the gradient is infinite at step 1, so training stops before it corrupts the weights. "
         assert is_one_line_at(outcome, start) == "There is no checkpoint yet. Lower learning_rate (0.001)."
 
     def test_a_model_that_comes_with_them_is_refused(self, work: Path, tmp_path: Path) -> None:
@@ -399,7 +399,7 @@ class TestAFullDisk:
     def test_while_metrics_are_written(self, disk: SmallDisk, sft: Program, whole: Path) -> None:
         out = disk.folder / "out"
         outcome = run_program(sft, out, at("sft", 0, disk.fill))
-        assert disk.says(outcome, "SFT 'sft': ").endswith("Then run again: what is finished is kept.")
+        assert disk.says(outcome, "SFT 'sft': ").endswith("Then run again: finished stages are reused.")
         disk.empty()
         assert goes_on(sft, out, "sft", whole) == 0
 

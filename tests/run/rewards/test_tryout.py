@@ -28,8 +28,8 @@ def with_reward(code: str) -> flows.Project:
     ("body", "message"),
     [
         ("return [1 / 0 for _ in completions]", "line 2: ZeroDivisionError: division by zero."),
-        ("return [1.0]", "mine() returned 1 rewards for 2 completions; return one number for each."),
-        ("return 1.0", "mine() returned 1.0; return a list with one number a completion."),
+        ("return [1.0]", "mine() returned 1 rewards for 2 completions; return one number per completion."),
+        ("return 1.0", "mine() returned 1.0; return a list with one number per completion."),
         ("return ['good'] * len(completions)", "mine() returned 'good' as a reward; return numbers, or None."),
         ("return [kwargs['topic']]", "line 2: KeyError: 'topic'."),
     ],
@@ -69,7 +69,7 @@ def test_an_argument_that_no_column_gives_is_named(run: Run) -> None:
     (problem,) = refused(run, with_reward(code))
     assert problem.startswith("Reward Function 'mine' > code: mine() demands 'topic', but is passed only ")
     assert "'completions'" in problem
-    assert "Add the column to the data set, or give the argument a default." in problem
+    assert "Add the column to the dataset, or give the argument a default." in problem
 
 
 @pytest.mark.parametrize(

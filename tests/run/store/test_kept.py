@@ -54,7 +54,7 @@ class TestDeciding:
     def test_a_model_that_is_not_whole_is_not_used(self, name: str, key: Key, tmp_path: Path) -> None:
         finish(tmp_path, key)
         (tmp_path / name).write_text("[]")
-        assert decide(tmp_path, key, fresh=False) == Decision("train", f"{name} is not as it was saved")
+        assert decide(tmp_path, key, fresh=False) == Decision("train", f"{name} was modified after it was saved")
         assert only(tmp_path).state == "damaged"
         (tmp_path / name).write_text("{} ")
         assert decide(tmp_path, key, fresh=False).action == "train"
@@ -90,7 +90,7 @@ class TestDeciding:
     def test_stopped_with_a_checkpoint(self, key: Key, tmp_path: Path) -> None:
         prepare(tmp_path, key, Decision("train"))
         (tmp_path / "checkpoints/checkpoint-3").mkdir()
-        assert decide(tmp_path, key, fresh=False) == Decision("resume", "goes on where it was stopped")
+        assert decide(tmp_path, key, fresh=False) == Decision("resume", "resumes where it was stopped")
 
     def test_something_else_was_trained_here(self, key: Key, data: Path, tmp_path: Path) -> None:
         finish(tmp_path, key)
