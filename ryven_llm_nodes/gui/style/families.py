@@ -11,7 +11,7 @@ KIND_COLOURS: Final = {"model": "#4ea1ff", "dataset": "#5fd38d", "reward": "#f2b
 """Colours of wires and pins."""
 
 ACCENTS: Final = {**KIND_COLOURS, **FAMILY_COLOURS}
-"""Colours of nodes, by what they say of themselves."""
+"""Colours of nodes, by their family or role."""
 
 
 def colour_of(node: type[LLMNode]) -> str:
@@ -25,5 +25,5 @@ def glyph_of(node: type[LLMNode]) -> str:
 
 
 def title_of(node: LLMNode) -> str:
-    """What stands on a node: its title, and its name where it was given one."""
+    """The caption of a node: its title, and its name if it was given one."""
     return f"{node.title} · {node.name}" if node.name else node.title
