@@ -97,7 +97,7 @@ BAD = {
     ),
     "a model folder that is none": (
         lambda: with_node(LoadModel, alone("sft"), "."),
-        ["error: Load Model 'base' > path: '.' is no model folder: it has no config.json."],
+        ["error: Load Model 'base' > path: '.' is not a model folder: it has no config.json."],
     ),
     "a reward with a syntax error": (
         lambda: rewarded("def reward(completions, **kwargs)\n    return 1"),
@@ -144,7 +144,7 @@ def test_a_bad_flow(what: str, command: str, data: Path) -> None:
             "or the folder of a model or a run.",
         ),
         ("{}", "is not a Ryven project: it has no 'flows'."),
-        (json.dumps({"flows": {}}), "holds no flow; open it in the editor and add one."),
+        (json.dumps({"flows": {}}), "contains no flow; open it in the editor and add one."),
         (
             None,
             "does not exist; give a Ryven project, an exported script, or the folder of a model or a run.",
