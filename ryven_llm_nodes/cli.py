@@ -106,6 +106,7 @@ def export(
     to: Target = None,
     settings: Settings = None,
     processes: Processes = 1,
+    lean: Annotated[bool, typer.Option("--lean", help="Leave out what guards against crashes, and resuming.")] = False,
 ) -> None:
     """Write the flow as one plain Python script that does not need this package."""
     from ryven_llm_nodes.system.files import write_whole
@@ -113,11 +114,11 @@ def export(
     with _plain_errors():
         program = _program(flow, title, settings, to, processes)
         if output is None:
-            sys.stdout.write(program.script.text)
+            sys.stdout.write(program.script_for(program.graph.root, lean).text)
             return
         if output.resolve() == flow.resolve():
             raise UsageError(f"{output} is the flow itself; choose another file.")
-        write_whole(output, program.script_for(output.absolute().parent).text)
+        write_whole(output, program.script_for(output.absolute().parent, lean).text)
         Console(stderr=True, soft_wrap=True).print(f"wrote {output}", highlight=False, markup=False)
 
 

@@ -91,6 +91,7 @@ class Display:
         )
         self._tasks: dict[str, TaskID] = {}
         self._spoke: dict[str, float] = {}
+        self._stages: tuple[str, ...] = ()
 
     def __enter__(self) -> Display:
         self.progress.start()
@@ -107,6 +108,9 @@ class Display:
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False)
+
+    def _show_RunStarted(self, event: events.RunStarted) -> None:
+        self._stages = event.stages
 
     def _show_Log(self, event: events.Log) -> None:
         self._say(event.text)
@@ -132,7 +136,7 @@ class Display:
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # of loading weights; the libraries are in memory once a stage starts
-        if not self.console.is_terminal and event.label.split(" ")[0] in ("SFT", "PPO", "DPO", "GRPO"):
+        if not self.console.is_terminal and event.step in self._stages:
             self._say(f"{event.label} ...")
 
     def _show_StageReused(self, event: events.StageReused) -> None:
@@ -169,8 +173,8 @@ def show_run(program: Program, output_dir: Path, fresh: bool = False) -> Outcome
     if outcome.error:
         raise outcome.error
     title = f"{in_words(outcome.status)} in {duration(outcome.seconds)}"
-    table = Table("node", "model", title=title, title_justify="left")
-    for step, folder in outcome.models.items():
+    table = Table("node", "folder" if outcome.reports else "model", title=title, title_justify="left")
+    for step, folder in {**outcome.models, **outcome.reports}.items():
         table.add_row(step, str(folder))
     Console(soft_wrap=True).print(table)
     if outcome.status == RunState.CANCELLED:

@@ -22,7 +22,8 @@ def _note_as_before(folder: Path) -> None:
     record = json.loads((folder / "stage.json").read_text())
     kept = {name: record[name] for name in ("digest", "since", "parts", "records", "ended at") if name in record}
     (folder / "stage.json").write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
-    (folder / "checkpoints/.key").unlink()
+    for mark in folder.glob("checkpoints/*/.key"):
+        mark.unlink()
     flow = json.loads((folder / "flow.json").read_text())
     root = os.path.relpath(folder.parent / STORE / "entry" / flow["paths from"], folder)
     (folder / "flow.json").write_text(json.dumps({**flow, "paths from": root}, indent=2, ensure_ascii=False) + "\n")

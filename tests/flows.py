@@ -63,7 +63,7 @@ def node(kind: type[LLMNode], **params: Any) -> Drawn:
 def draw(wires: str = "", title: str = "flow", **nodes: Drawn) -> Project:
     """A Ryven project. ``wires`` are separated by commas: ``"base -> sft, sft -> dpo.reference"``.
 
-    A wire goes out of a node's only output, and where no port is named into the first free input of its kind.
+    Where no port is named, a wire goes out of a node's first output, and into the first free input of its kind.
     """
     placed = [Placement(name, kind, params, i, 0) for i, (name, (kind, params)) in enumerate(nodes.items())]
     taken: set[str] = set()
@@ -73,7 +73,8 @@ def draw(wires: str = "", title: str = "flow", **nodes: Drawn) -> Project:
 
 def _full_wire(wire: str, nodes: Mapping[str, Drawn], taken: set[str]) -> str:
     source, target = (end.strip() for end in wire.split("->"))
-    out = nodes[source][0].out_ports[0]
+    source, _, port = source.partition(".")
+    out = next(out for out in nodes[source][0].out_ports if port in ("", out.name))
     if "." not in target:
         ports = (f"{target}.{port.name}" for port in nodes[target][0].in_ports if port.kind == out.kind)
         target = next(port for port in ports if port not in taken)

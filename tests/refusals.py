@@ -16,7 +16,7 @@ Run = Callable[..., tuple[Any, list[Event]]]
 
 def trainers() -> tuple[type[LLMNode], ...]:
     """Every node that trains, whatever the catalogue offers."""
-    return tuple(kind for kind in ALL_NODES if kind.family == "trainer")
+    return tuple(kind for kind in ALL_NODES if kind.is_stage)
 
 
 def begun(events: Iterable[Event]) -> list[str]:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ryven_llm_nodes.program.project import project_of, write_project
 from ryven_llm_nodes.run import CancelToken
-from ryven_llm_nodes.run.events import Warned
+from ryven_llm_nodes.run.events import RunStarted, StageStarted, Warned
 from ryven_llm_nodes.run.records.history import past_run, past_runs
 from ryven_llm_nodes.terminal import Display, _keys
 from ryven_llm_nodes.terminal_runs import show_comparison, show_list, show_run, sparkline
@@ -46,6 +46,14 @@ def test_a_warning_is_shown_as_it_is() -> None:
     with Display(Console(file=said, width=200)) as display:
         display(Warned("sft", "warmup_steps", "SFT 'sft' > warmup_steps: [bold] too long."))
     assert said.getvalue() == "warning: SFT 'sft' > warmup_steps: [bold] too long.\n"
+
+
+def test_of_the_steps_the_stages_are_said_to_begin() -> None:
+    said = io.StringIO()
+    with Display(Console(file=said, width=200)) as display:
+        for event in (RunStarted("", ("align",)), StageStarted("rows", "DPO rows"), StageStarted("align", "A 'align'")):
+            display(event)
+    assert said.getvalue() == "A 'align' ...\n"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ryven_llm_nodes.catalogue.parameters import JSON
@@ -21,7 +21,8 @@ PIPELINE = f"from {RUNTIME}.pipeline import Pipeline"
 class Cell:
     """The text of one node.
 
-    ``imports`` are import statements; those from ``ryven_llm_nodes.runtime`` are replaced by the source itself.
+    ``imports`` are import statements; those from this package (``ryven_llm_nodes.runtime``, or the file of the node
+    itself) are replaced by the source.
     ``definition`` stands at module level, ``statement`` in ``main()``. ``values`` are what the outputs stand for.
     ``config`` names the function that makes a trainer's configuration, so that it can be tried before it is needed,
     and ``config_class`` what that returns.
@@ -39,6 +40,17 @@ class Cell:
     modules: tuple[str, ...] = ()
     defines: frozenset[str] = frozenset()
     borrows: frozenset[str] = frozenset()
+
+
+def report_cell(name: str, make: Callable[..., object], **inputs: str) -> Cell:
+    """The cell of a stage that leaves a report: what the function ``make`` returns, of what JSON can hold.
+
+    ``make`` stands in the file of the node, and its source goes into the script with all that it uses there; what it
+    needs of torch and the like it imports inside. ``inputs`` are its arguments, as Python text.
+    """
+    made = call("make_report", "pipeline", literal(name), make.__name__, **inputs)
+    imports = (PIPELINE, f"from {RUNTIME}.reports import make_report", f"from {make.__module__} import {make.__name__}")
+    return Cell(imports, statement=f"{name} = {made}")
 
 
 def literal(value: JSON) -> str:

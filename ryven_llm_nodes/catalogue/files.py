@@ -24,6 +24,10 @@ BESIDE_A_MODEL: Final = frozenset({RECORD, FINISHED, CARRIED, "metrics.jsonl"})
 """What a run leaves next to a model, and no stage reads."""
 CHECKPOINTS: Final = "checkpoints"
 WEIGHTS: Final = frozenset({".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx"})
+FILE_FIELDS: Final = ("chat_template_path", "deepspeed", "accelerator_config", "fsdp_config")
+"""Fields of a trainer's configuration that may name a file or folder of the user's, which lies beside the flow."""
+HUB_FIELDS: Final = ("chat_template_path",)
+"""Those of them that may also name a model of the Hub."""
 
 File = tuple[str, Path]
 """A name, unique among the files of a node and independent of where the flow lies, and the file."""

@@ -86,7 +86,9 @@ class LLMNode(Node):
     leaves: ClassVar[str] = ""
     """What a run leaves: a ``model``, a ``report`` or a ``file``; nothing where it only makes a value."""
     writes: ClassVar[str] = ""
-    """The parameter that holds the output location, where the user chooses it."""
+    """The parameter that says where to, where its user chooses the place."""
+    curves: ClassVar[tuple[str, ...]] = ()
+    """The metrics that tell how it goes while it runs, the most telling first; where one is not logged, the next."""
     in_ports: ClassVar[tuple[Port, ...]] = ()
     out_ports: ClassVar[tuple[Port, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()

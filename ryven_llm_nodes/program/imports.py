@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterable
 
 from ryven_llm_nodes.catalogue.cell import WIDTH, layout
-from ryven_llm_nodes.program.runtime_source import RUNTIME
+from ryven_llm_nodes.program.runtime_source import own_module
 
 
 class Imports:
-    """Import statements, merged and sorted; those from the runtime are kept separately as (module, name) pairs."""
+    """Import statements, merged and sorted; those from this package are kept apart as (module, name) pairs."""
 
     def __init__(self, lines: Iterable[str] = ()) -> None:
         self._modules: set[str] = set()
@@ -26,8 +26,8 @@ class Imports:
             if isinstance(node, ast.Import):
                 self._modules |= {ast.unparse(alias) for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
-                if node.module.startswith(RUNTIME):
-                    self.runtime |= {(node.module.removeprefix(RUNTIME), alias.name) for alias in node.names}
+                if own := own_module(node):
+                    self.runtime |= {(own, alias.name) for alias in node.names}
                 else:
                     names = (ast.unparse(alias) for alias in node.names)
                     self._names.setdefault(node.module, set()).update(names)

@@ -1,16 +1,24 @@
-"""Takes the modules of ``runtime/`` apart, so that a script can contain the source it needs instead of an import."""
+"""Takes the modules of this package apart, so that a script can hold the source it needs in place of an import.
+
+Those of ``runtime/`` are there for nothing else. A node that needs a function or two may hold them in its own file.
+"""
 
 from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
-RUNTIME = "ryven_llm_nodes.runtime."
-FOLDER = Path(__file__).parents[1] / "runtime"
+from ryven_llm_nodes.catalogue import FOLDERS
+
+PACKAGE: Final = Path(__file__).parents[1]
+FOLDER: Final = PACKAGE / "runtime"
+NODES: Final = tuple(PACKAGE / "catalogue" / folder for folder in FOLDERS)
 
 
 @dataclass(frozen=True)
@@ -26,8 +34,8 @@ class Piece:
 class RuntimeModule:
     """A module in pieces.
 
-    ``imports`` holds the import statement behind each imported name; ``needs`` the runtime module that a name is
-    taken from.
+    ``imports`` holds the import statement behind each imported name; ``needs`` the module of this package that a name
+    is taken from.
     """
 
     name: str
@@ -44,18 +52,31 @@ class RuntimeModule:
 
 @lru_cache
 def runtime_module(name: str) -> RuntimeModule:
-    """The module ``runtime/name.py``, taken apart."""
-    source = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    """The module ``name`` as :func:`own_module` calls it, taken apart."""
+    place = PACKAGE.joinpath(*name.split(".")) if "." in name else FOLDER / name
+    source = place.with_suffix(".py").read_text(encoding="utf-8")
     tree = ast.parse(source)
     imports: dict[str, str] = {}
     needs: dict[str, str] = {}
     for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.level:
-            needs |= {alias.name: str(node.module) for alias in node.names}
+        own = own_module(node) if isinstance(node, ast.ImportFrom) else None
+        if isinstance(node, ast.ImportFrom) and own:
+            needs |= {alias.name: own for alias in node.names}
         elif isinstance(node, ast.Import | ast.ImportFrom):
             imports |= dict(_imported(node))
     title = (ast.get_docstring(tree) or name).split("\n")[0].rstrip(".")
     return RuntimeModule(name, title, tuple(_pieces(tree, source.split("\n"))), imports, needs)
+
+
+def own_module(node: ast.ImportFrom) -> str | None:
+    """The module of this package that ``node`` takes names from: one of ``runtime/`` by its name, others in full.
+
+    ``catalogue.outputs.save_model`` is one of the others. None where it is a module of another package.
+    """
+    if node.level:  # as the modules of the runtime name each other
+        return node.module
+    package, _, name = (node.module or "").partition(".")
+    return name.removeprefix(f"{FOLDER.name}.") if package == PACKAGE.name and name else None
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
@@ -85,22 +106,44 @@ def _defined(node: ast.stmt) -> Iterator[str]:
 
 @lru_cache
 def runtime_names() -> frozenset[str]:
-    """Every name that any runtime module defines or imports."""
+    """Every name that any runtime module defines or imports, and what support code in the files of nodes does."""
     modules = (runtime_module(path.stem) for path in FOLDER.glob("*.py") if path.stem != "__init__")
-    return frozenset(name for module in modules for name in module.names)
+    support = _needed(wanted for folder in NODES for path in folder.glob("*.py") for wanted in _public_functions(path))
+    return frozenset(name for names in (*(module.names for module in modules), *support.values()) for name in names)
+
+
+def _public_functions(path: Path) -> Iterator[tuple[str, str]]:
+    """The functions in the file of a node that its cells may import."""
+    module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    pieces = (piece for piece in runtime_module(module).pieces if re.search(r"(?m)^def ", piece.text))
+    return ((module, name) for piece in pieces for name in piece.names if not name.startswith("_"))
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The part of a runtime module that a script needs: its code and the imports of that code."""
+    """The part of a module that a script needs: its code and the imports of that code."""
 
     title: str
     code: str
     imports: tuple[str, ...]
 
+    @property
+    def packages(self) -> set[str]:
+        """The top-level packages that its functions import when they are called."""
+        nodes = list(ast.walk(ast.parse(self.code)))
+        modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+        modules += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+        return {module.split(".")[0] for module in modules}
+
 
 def excerpts(wanted: Iterable[tuple[str, str]]) -> list[Excerpt]:
-    """The parts of the runtime that hold the ``wanted`` (module, name) pairs and all that those use."""
+    """The parts of modules that hold the ``wanted`` (module, name) pairs and all that those use."""
+    names = _needed(wanted)
+    return [_excerpt(runtime_module(module), names[module]) for module in _in_order(names)]
+
+
+def _needed(wanted: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """The ``wanted`` names and all that they use, by their module."""
     names: dict[str, set[str]] = {}
     todo = list(wanted)
     while todo:
@@ -108,7 +151,7 @@ def excerpts(wanted: Iterable[tuple[str, str]]) -> list[Excerpt]:
         if name not in names.setdefault(module, set()):
             names[module].add(name)
             todo += _used(runtime_module(module), name)
-    return [_excerpt(runtime_module(module), names[module]) for module in _in_order(names)]
+    return names
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

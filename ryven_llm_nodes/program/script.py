@@ -71,8 +71,11 @@ class _Text:
         return len(self.lines) - text.count("\n"), len(self.lines)
 
 
-LEAN: Final = {("pipeline", "Pipeline"): ("lean", "Pipeline"), ("adapters", "save_merged"): ("lean", "save_merged")}
-"""What a lean script uses in place of the names that cells import from the runtime."""
+LEAN: Final = {
+    (module, name): ("lean", name)
+    for module, name in (("pipeline", "Pipeline"), ("adapters", "save_merged"), ("reports", "make_report"))
+}
+"""What a lean script holds in place of the names that cells import from the runtime."""
 
 
 def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bool = False) -> Script:
@@ -85,7 +88,7 @@ def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bo
     support = excerpts(LEAN.get(wanted, wanted) if is_lean else wanted for wanted in imports.runtime)
     imports.add(line for excerpt in support for line in excerpt.imports)
     text = _Text()
-    text.add(_header(graph, imports))
+    text.add(_header(graph, imports.packages.union(*(excerpt.packages for excerpt in support))))
     text.add(_imports(graph, cells, folder, imports), blank=1)
     definitions = {
         step.name: text.add(f"# %% {step.label}\n{cells[step.name].definition}", blank=2)
@@ -109,8 +112,8 @@ def _compile(script: Script) -> None:
         raise LLMNodesError(f"the script of this flow does not compile ({error}); please report this flow.") from error
 
 
-def _header(graph: Graph, imports: Imports) -> str:
-    used = [name for name in LIBRARIES if name in imports.packages or name in ("torch", "accelerate")]
+def _header(graph: Graph, packages: set[str]) -> str:
+    used = [name for name in LIBRARIES if name in packages or name in ("torch", "accelerate")]
     pins = [f'#     "{requirement(name)}",' for name in used]
     versions = ", ".join(f"{name} {found}" for name in used if (found := installed(name)))
     flow = f"the flow {_plain(graph.title)!r}" + (f" of {_plain(graph.source)}" if graph.source else "")
@@ -184,8 +187,7 @@ def _statement(step: Step, cell: Cell, is_read: bool) -> str:
 
 
 def _guard(graph: Graph, cells: Mapping[str, Cell]) -> str:
-    configured = ((step.name, cells[step.name].config) for step in graph.order)
-    stages = {name: config for name, config in configured if config}
+    stages = {step.name: cells[step.name].config or "None" for step in graph.order if step.node.is_stage}
     folder = literal(f"outputs/{identifier(graph.title, 'flow')}")
     made = call("Pipeline.from_command_line", "__doc__", folder, **stages)
     return f'if __name__ == "__main__":\n{indent(f"main({made})")}'

@@ -10,6 +10,7 @@ from accelerate.utils import set_seed
 from transformers import Trainer, TrainingArguments
 
 from .adapters import untie_embeddings
+from .reports import write_report
 from .stages import copy_model, release_memory
 
 
@@ -76,3 +77,11 @@ class Pipeline:
         parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
         parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="output folder (%(default)s)")
         return cls(parser.parse_args().output_dir)
+
+
+def make_report(pipeline: Pipeline, stage: str, make: Callable[..., object], **inputs: object) -> str:
+    """Make a report; return the folder that holds it, as `report.json`."""
+    folder = pipeline.output_dir / stage
+    release_memory()
+    write_report(folder, make(**inputs))
+    return pipeline.made(stage, folder)

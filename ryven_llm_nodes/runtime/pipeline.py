@@ -87,8 +87,8 @@ class Pipeline:
                 raise SystemExit(f"stage {stage} needs {folder.name}, which is not finished: run --stage {folder.name}")
 
     @classmethod
-    def from_command_line(cls, about: str, output_dir: str, **stages: Callable[..., TrainingArguments]) -> "Pipeline":
-        """Parse the command line, with overrides such as `--sft.learning_rate 1e-5` of what `stages` return."""
+    def from_command_line(cls, about: str, output_dir: str, **stages: Callable | None) -> "Pipeline":
+        """Read where to write, what to run, and fields of stages (`--sft.learning_rate 1e-5`); `stages` configure."""
         parser = argparse.ArgumentParser(
             description=about,
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -110,7 +110,7 @@ def read_settings(parser: argparse.ArgumentParser, words: list[str], stages: Map
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     for name, text in zip(words[::2], words[1::2] + [""] * (len(words) % 2), strict=True):
         stage, _, field = name.removeprefix("--").partition(".")
-        configuration = typing.get_type_hints(stages[stage])["return"] if stage in stages else None
+        configuration = typing.get_type_hints(stages[stage])["return"] if stages.get(stage) else None
         if configuration is None or field not in {known.name for known in dataclasses.fields(configuration)}:
             parser.error(f"{name}: there is no such setting")
         try:

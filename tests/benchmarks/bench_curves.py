@@ -45,8 +45,8 @@ def ours(plots: int, points: int) -> tuple[Any, Callable[[int, int], None]]:
     """A window of our plots, and what updates one of them."""
     from qtpy.QtWidgets import QGridLayout, QWidget
 
-    from ryven_llm_nodes.gui.curves.plot import Curve, CurvePlot
-    from ryven_llm_nodes.gui.curves.series import Series
+    from ryven_llm_nodes.gui.curves.plot import CurvePlot
+    from ryven_llm_nodes.gui.curves.series import Curve, Series
 
     window = QWidget()
     grid = QGridLayout(window)
@@ -111,6 +111,8 @@ def measure(kind: str, options: argparse.Namespace) -> dict[str, float]:
     """What the timer saw."""
     from qtpy.QtCore import Qt, QTimer
     from qtpy.QtWidgets import QApplication
+
+    import ryven_llm_nodes.program  # noqa: F401  # the editor has it long since
 
     app = QApplication([])
     before = time.perf_counter()

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 
 from ryven_llm_nodes.catalogue import DPO, SFT, LoadModel, SaveModel
 from ryven_llm_nodes.cli import app
-from ryven_llm_nodes.run import Event, run_program
+from ryven_llm_nodes.run import CancelToken, Event, run_program
 from ryven_llm_nodes.run.events import Log, Progress, RunStarted, StageReused
 from ryven_llm_nodes.run.records.history import past_runs
 from ryven_llm_nodes.run.store.kept import all_kept
@@ -118,10 +118,10 @@ def test_a_folder_that_was_moved_or_copied_is_used(workspace: Path, tmp_path: Pa
     assert weights(tmp_path / "copy/grpo")
 
 
-def run_script(drawn: flows.Project, root: Path, folder: Path, out: Path) -> None:
+def run_script(drawn: flows.Project, root: Path, folder: Path, out: Path, *options: str, lean: bool = False) -> None:
     script = folder / "script.py"
-    script.write_text(flows.program(drawn, root).script_for(folder).text)
-    before, sys.argv = sys.argv, [str(script), "--output-dir", str(out)]
+    script.write_text(flows.program(drawn, root).script_for(folder, lean).text)
+    before, sys.argv = sys.argv, [str(script), "--output-dir", str(out), *options]
     try:
         runpy.run_path(str(script), run_name="__main__")
     finally:
@@ -137,11 +137,37 @@ def test_a_script_in_the_folder_of_a_run(saved: dict[str, Any], workspace: Path,
     run_script(same, workspace, tmp_path, tmp_path / "out")
     assert run(same, workspace, tmp_path / "out")[0] == []
     run_script(other, workspace, tmp_path, tmp_path / "out")
-    assert weights(tmp_path / "out/sft") != before
+    of_script = weights(tmp_path / "out/sft")
+    assert of_script != before
     trained, events = run(same, workspace, tmp_path / "out")
     assert trained == ["sft"]
     assert "sft: model.safetensors is not as it was saved" in [e.text for e in events if isinstance(e, Log)]
     assert weights(tmp_path / "out/sft") == before
+    assert weights(tmp_path / "out/sft-before") == of_script, "which somebody may want"
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--resume",), ("--resume", "--sft.learning_rate", "0.01"), ("lean",)], ids=" ".join
+)
+@pytest.mark.parametrize("is_stopped", [True, False], ids=["stopped", "finished"])
+def test_whatever_a_script_does_there(
+    is_stopped: bool, options: tuple[str, ...], workspace: Path, tmp_path: Path
+) -> None:
+    """It may change settings on its command line, or look for nothing; its flow has another learning rate, too."""
+    drawn, other = (flows.alone("sft", **SAVED, learning_rate=rate) for rate in (1e-3, 2e-3))
+    run(drawn, workspace, tmp_path / "whole")
+    token = CancelToken()
+
+    def listen(event: Event) -> None:
+        if is_stopped and isinstance(event, Progress) and event.done == 2:
+            token.cancel()
+
+    run_program(flows.program(drawn, workspace), tmp_path / "out", listen, token)
+    is_lean = options == ("lean",)
+    run_script(other, workspace, tmp_path, tmp_path / "out", *(() if is_lean else options), lean=is_lean)
+    run(drawn, workspace, tmp_path / "out")
+    assert weights(tmp_path / "out/sft") == weights(tmp_path / "whole/sft")
+    assert run(drawn, workspace, tmp_path / "out")[0] == []
 
 
 def test_longer_training_leaves_the_shorter_one(workspace: Path, tmp_path: Path) -> None:

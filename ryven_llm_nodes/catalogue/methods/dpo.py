@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ryven_llm_nodes.catalogue.cell import call, literal
 from ryven_llm_nodes.catalogue.findings import Complaint
-from ryven_llm_nodes.catalogue.node import NodeContext, Port
+from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.parameters import number
 from ryven_llm_nodes.catalogue.training.choices import compared
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
 from ryven_llm_nodes.catalogue.training.limits import COUNT, NOT_NEGATIVE, SHARE, Limits, choices_of
+from ryven_llm_nodes.catalogue.training.references import REFERENCE, reference_complaints, reference_part
 from ryven_llm_nodes.catalogue.training.stage import Part
 from ryven_llm_nodes.catalogue.training.trainer import (
     ADAPTER,
@@ -21,14 +21,9 @@ from ryven_llm_nodes.catalogue.training.trainer import (
     Trainer,
     batch_size,
     learning_rate,
-    reference_complaints,
 )
-from ryven_llm_nodes.catalogue.values import ModelValue
 from ryven_llm_nodes.errors import shown
 
-REFERENCE: Final = Port(
-    "reference", "model", True, "The reference model, usually the SFT model; default: the initial policy."
-)
 LIMITS: Final[Limits] = {
     "loss_type": lambda: {
         "types": (list, str),
@@ -62,6 +57,7 @@ class DPO(Trainer):
     tags = ["dpo", "preference", "direct", "chosen", "rejected", "pairs", "train"]
     config = ConfigClass("DPOConfig", ("trl/trainer/dpo_config.py:DPOConfig",), LIMITS)
     trainer = "DPOTrainer"
+    curves = ("loss",)
     imports = ("from trl import DPOConfig, DPOTrainer",)
     columns = (("prompt", "chosen", "rejected"), ("chosen", "rejected"))
     in_ports = (MODEL, DATASET, REFERENCE, ADAPTER, EVAL)
@@ -80,24 +76,13 @@ class DPO(Trainer):
 
     @classmethod
     def own_parts(cls, context: NodeContext) -> Iterator[Part]:
-        reference = context.inputs.get("reference")
-        if isinstance(reference, ModelValue):
-            imports = ("from functools import partial", "from transformers import AutoModelForCausalLM")
-            yield Part({"ref_model": _loaded_later(reference)}, imports)
+        yield from reference_part(context)
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
         yield from super().drawn(context)
         yield from _losses(context)
         yield from reference_complaints(context)
-
-
-def _loaded_later(reference: ModelValue) -> str:
-    """Loaded when the stage begins, and not at all if the stage is finished."""
-    kwargs = {"dtype": "float32", **reference.init_kwargs}
-    kwargs |= {"trust_remote_code": True} if reference.trust_remote_code else {}
-    texts = {name: literal(value) for name, value in kwargs.items()}
-    return call("partial", "AutoModelForCausalLM.from_pretrained", reference.expression, **texts)
 
 
 def _losses(context: NodeContext) -> Iterator[Complaint]:

@@ -9,9 +9,10 @@ from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.parameters import Parameter, number, whole
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
+from ryven_llm_nodes.catalogue.training.references import reference_complaints
 from ryven_llm_nodes.catalogue.training.sampling import SAMPLING, SamplingTrainer, reward_list, wrong_weights
 from ryven_llm_nodes.catalogue.training.stage import Part
-from ryven_llm_nodes.catalogue.training.trainer import batch_size, learning_rate, reference_complaints
+from ryven_llm_nodes.catalogue.training.trainer import batch_size, learning_rate
 from ryven_llm_nodes.catalogue.values import RewardValue
 from ryven_llm_nodes.errors import shown
 
@@ -31,6 +32,7 @@ class GRPO(SamplingTrainer):
     tags = ["grpo", "group", "relative", "policy", "reward", "threshold", "penalized", "rlvr", "train", "rl"]
     config = ConfigClass("GRPOConfig", ("trl/trainer/grpo_config.py:GRPOConfig",), SAMPLING)
     trainer = "GRPOTrainer"
+    curves = ("reward", "loss")
     imports = ("from trl import GRPOConfig, GRPOTrainer",)
     parameters = (
         learning_rate(2e-6, "1e-7 to 2e-6 (LoRA: about ten times that)"),

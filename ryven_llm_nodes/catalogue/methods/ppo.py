@@ -31,6 +31,7 @@ class PPO(SamplingTrainer):
     tags = ["ppo", "proximal", "policy", "rlhf", "reward", "value", "train", "rl"]
     config = CONFIG
     trainer = "PPOTrainer"
+    curves = ("reward", "loss")
     imports = (
         "from ryven_llm_nodes.runtime.ppo import PPOTrainer",
         "from ryven_llm_nodes.runtime.ppo_config import PPOConfig",

@@ -43,6 +43,7 @@ class SFT(Trainer):
     tags = ["sft", "supervised", "fine-tuning", "instruction", "train"]
     config = ConfigClass("SFTConfig", ("trl/trainer/sft_config.py:SFTConfig",), LIMITS)
     trainer = "SFTTrainer"
+    curves = ("loss",)
     imports = ("from trl import SFTConfig, SFTTrainer",)
     in_ports = (MODEL, DATASET, ADAPTER, EVAL)
     parameters = (

@@ -90,7 +90,6 @@ SAMPLING: Final[Limits] = {
 class SamplingTrainer(Trainer):
     """Base of the methods that need prompts and a reward."""
 
-    samples = True
     columns = (("prompt",),)
     in_ports = (MODEL, DATASET, REWARD, ADAPTER, EVAL)
 

@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ryven_llm_nodes.catalogue.cell import PIPELINE, RUNTIME, Cell, call, indent, layout, literal
+from ryven_llm_nodes.catalogue.files import FILE_FIELDS
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.catalogue.places import is_local, path_expression
 from ryven_llm_nodes.catalogue.values import AdapterValue, DatasetValue, ModelValue
 
-FILE_FIELDS: Final = ("chat_template_path", "deepspeed", "accelerator_config", "fsdp_config")
-"""Fields that may name a file or folder of the user, looked up next to the flow file."""
-HUB_FIELDS: Final = ("chat_template_path",)
-"""Those of them that may also name a model of the Hub."""
 EXTRA_STEPS: Final = "extra_steps"
 """The parameter of a trainer that is no field of its configuration: see runtime/longer.py."""
 STAGE_IMPORTS: Final = ("from pathlib import Path", f"from {RUNTIME}.stages import DEVICE", PIPELINE)

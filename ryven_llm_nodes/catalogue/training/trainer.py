@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 from ryven_llm_nodes.catalogue.cell import Cell
 from ryven_llm_nodes.catalogue.columns import missing_columns
-from ryven_llm_nodes.catalogue.files import File, files_named_by
+from ryven_llm_nodes.catalogue.files import FILE_FIELDS, HUB_FIELDS, File, files_named_by
 from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
@@ -20,8 +20,6 @@ from ryven_llm_nodes.catalogue.training.fitting import Fitting
 from ryven_llm_nodes.catalogue.training.limits import RULES
 from ryven_llm_nodes.catalogue.training.stage import (
     EXTRA_STEPS,
-    FILE_FIELDS,
-    HUB_FIELDS,
     Part,
     Stage,
     adapter_part,
@@ -73,8 +71,6 @@ class Trainer(LLMNode):
     leaves = "model"
     config: ClassVar[ConfigClass]
     trainer: ClassVar[str] = ""
-    samples: ClassVar[bool] = False
-    """Whether completions are sampled while it trains."""
     imports: ClassVar[tuple[str, ...]] = ()
     columns: ClassVar[tuple[tuple[str, ...], ...]] = ()
     withheld: ClassVar[Mapping[str, str]] = WITHHELD
@@ -198,18 +194,6 @@ def _missing_files(context: NodeContext) -> Iterator[Complaint]:
         is_place = isinstance(value, str) and (looks_local(value) or name not in HUB_FIELDS)
         if is_place and not is_there(resolve(value, context.root)):
             yield name, f"{shown(value)} does not exist (looked in {context.root}); correct the path."
-
-
-def reference_complaints(context: NodeContext) -> Iterator[Complaint]:
-    """What is wrong with a reference that follows the policy."""
-    if context.given.get("sync_ref_model"):
-        remedy = "or clear it"
-        if context.given.get("precompute_ref_log_probs"):
-            yield "sync_ref_model", f"changes the reference, so precompute_ref_log_probs must be off, {remedy}."
-        if "adapter" in context.inputs:
-            yield "sync_ref_model", f"needs a separate reference model, unused with LoRA; remove the LoRA, {remedy}."
-        elif "beta" in context.node.all_parameters() and not context["beta"]:
-            yield "sync_ref_model", f"needs a reference model, which exists only if beta is above 0, {remedy}."
 
 
 # Parameters that several methods have

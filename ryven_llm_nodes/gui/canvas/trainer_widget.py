@@ -1,7 +1,8 @@
-"""What a trainer shows on the canvas: its state, its progress, and its main curve. Painted directly."""
+"""What a stage shows on the canvas: its state, its progress, and its main curve. Painted by hand."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, QTimer
@@ -22,18 +23,16 @@ HEIGHT: Final = 112
 REDRAW_MS: Final = 100
 """At most ten redraws a second: each costs a redraw of everything around it on the canvas."""
 
-CURVES: Final = {"PPO": ("reward", "loss"), "GRPO": ("reward", "loss")}
-"""The main curve of a method, by title, best first; of all others it is the loss."""
 FINISHED: Final = (RunState.DONE, RunState.REUSED, RunState.STALE)
 CHANGED: Final = "has changed"
 """Why a stage that has run before needs attention."""
 
 
-def main_curve(title: str, stage: StageRun) -> tuple[str, list[Point]]:
-    """Name and points of the most informative curve of a stage of the method ``title``."""
-    wanted = CURVES.get(title, ("loss",))
-    name = next((metric for metric in wanted if stage.metrics.get(metric)), wanted[0])
-    return name, list(stage.metrics.get(name, ()))
+def main_curve(curves: Sequence[str], stage: StageRun | None) -> tuple[str, list[Point]]:
+    """Name and points of the curve that tells most: of ``curves``, the first for which there is something."""
+    metrics = stage.metrics if stage else {}
+    name = next((metric for metric in curves if metrics.get(metric)), curves[0])
+    return name, list(metrics.get(name, ()))
 
 
 def headline(state: RunState, stage: StageRun | None) -> tuple[str, str]:
@@ -58,7 +57,7 @@ def status_line(stage: StageRun, ending: bool) -> str:
 
 
 class TrainerWidget(NodeMainWidget, QWidget):
-    """The body of a trainer node. Has no widgets of its own, which would each be costly on the canvas."""
+    """The body of a stage. Has no widgets of its own, which would each be costly on the canvas."""
 
     def __init__(self, params: Any) -> None:
         NodeMainWidget.__init__(self, params)
@@ -85,7 +84,8 @@ class TrainerWidget(NodeMainWidget, QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         state, stage = self.flow_state.state(self.node), self.flow_state.stage(self.node)
         _paint_headline(painter, QRectF(8, 0, WIDTH - 16, 20), state, stage)
-        _paint_curve(painter, QRectF(8, 24, WIDTH - 16, 68), self.node.title, stage)
+        if self.node.curves:
+            _paint_curve(painter, QRectF(8, 24, WIDTH - 16, 68), *main_curve(self.node.curves, stage))
         _paint_bar(painter, QRectF(8, 98, WIDTH - 16, 6), state, stage)
         painter.end()
 
@@ -115,7 +115,7 @@ def _paint_headline(painter: QPainter, rect: QRectF, state: RunState, stage: Sta
     painter.drawText(rect, _RIGHT, right)
 
 
-def _paint_curve(painter: QPainter, rect: QRectF, title: str, stage: StageRun | None) -> None:
+def _paint_curve(painter: QPainter, rect: QRectF, name: str, points: list[Point]) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor("#12161c"))
     painter.drawRoundedRect(rect, 5, 5)
@@ -123,7 +123,6 @@ def _paint_curve(painter: QPainter, rect: QRectF, title: str, stage: StageRun | 
     for share in (1, 2, 3):
         y = rect.top() + rect.height() * share / 4
         painter.drawLine(QPointF(rect.left() + 1, y), QPointF(rect.right() - 1, y))
-    name, points = main_curve(title, stage) if stage else (CURVES.get(title, ("loss",))[0], [])
     paint_sparkline(painter, rect.adjusted(3, 16, -3, 0), points, QColor(ACCENT))
     text = rect.adjusted(7, 2, -7, 0)
     text.setHeight(16)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from qtpy.QtCore import QEvent, QRect, QSize, Qt, QTimer, Signal
@@ -19,6 +21,7 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
 
 from ryven_llm_nodes.gui.code.highlight import PythonHighlighter
+from ryven_llm_nodes.gui.code.suggestions import Suggestions
 from ryven_llm_nodes.gui.style.colours import BAD, FAINT, MUTED, SURFACE
 from ryven_llm_nodes.gui.style.fonts import mono_font
 
@@ -29,12 +32,19 @@ QUIET_MS: Final = 300
 class CodeView(QPlainTextEdit):
     """An editor for Python. ``edited`` carries the text, once typing has paused or the focus has left.
 
-    ``Tab`` is four spaces, a new line keeps the indentation and adds to it after a colon.
+    ``Tab`` is four spaces, a new line keeps the indentation and adds to it after a colon. With ``root``, the folder of
+    modules beside the flow, names and signatures are suggested.
     """
 
     edited = Signal(str)
 
-    def __init__(self, text: str = "", read_only: bool = True, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        text: str = "",
+        read_only: bool = True,
+        parent: QWidget | None = None,
+        root: Callable[[], Path | None] | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setReadOnly(read_only)
         self.setFont(mono_font())
@@ -42,6 +52,7 @@ class CodeView(QPlainTextEdit):
         self.setTabStopDistance(self.fontMetrics().horizontalAdvance(INDENT))
         self._own_colours()
         self._highlighter = PythonHighlighter(self.document())
+        self.suggestions = Suggestions(self, root) if root else None
         self._error_line: int | None = None
         self._numbers = _LineNumbers(self)
         self._quiet = QTimer(self, singleShot=True, interval=QUIET_MS)
@@ -116,6 +127,8 @@ class CodeView(QPlainTextEdit):
     # Keys
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self.suggestions is not None and self.suggestions.takes(event):
+            return
         if self.isReadOnly():
             super().keyPressEvent(event)
         elif event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):

@@ -21,9 +21,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ryven_llm_nodes.gui.curves.metric_names import HELP, evaluation_of, first_plots, metric_for, plots
-from ryven_llm_nodes.gui.curves.plot import Curve, CurvePlot
-from ryven_llm_nodes.gui.curves.series import Series
+from ryven_llm_nodes.gui.curves.frame import Range
+from ryven_llm_nodes.gui.curves.metric_names import HELP, evaluation_of, first_plots, metric_for, plots, unit_of
+from ryven_llm_nodes.gui.curves.plot import CurvePlot
+from ryven_llm_nodes.gui.curves.series import Curve, Series
 from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
 from ryven_llm_nodes.gui.style.colours import SERIES_COLOURS
 from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
@@ -50,6 +51,7 @@ class MetricsDock(QWidget):
         self.chosen_plots: dict[str, bool] = {}
         self.redraws = 0
         self._followed = ""
+        self._steps: Range | None = None
         self._series: dict[tuple[int, str], tuple[StageRun, Series]] = {}
         self._colours: dict[str, str] = {}
         self._tick = QTimer(self, singleShot=True, interval=REDRAW_MS)
@@ -139,10 +141,13 @@ class MetricsDock(QWidget):
     def select_stages(self, names: Iterable[str] | None) -> None:
         """Shows these stages; None follows the one that runs."""
         self.chosen_stages = None if names is None else set(names)
+        self._zoom(None)
         self.redraw()
 
     def _follow(self, step: str) -> None:
-        self._followed = step or self._followed
+        if step and step != self._followed:
+            self._followed = step
+            self._zoom(None)  # its steps are others
 
     def _on_metrics(self, step: str) -> None:
         """Goes on to a stage once it has something to show: until then the curves of the one before stay."""
@@ -247,13 +252,20 @@ class MetricsDock(QWidget):
 
     def _plot(self, name: str) -> CurvePlot:
         if name not in self.plots:
-            self.plots[name] = plot = CurvePlot(name, HELP.get(name, ""), self.area.widget())
+            self.plots[name] = plot = CurvePlot(name, HELP.get(name, ""), self.area.widget(), unit_of(name))
             plot.pointed.connect(self._point)
+            plot.zoomed.connect(self._zoom)
+            plot.set_steps(self._steps)
         return self.plots[name]
 
     def _point(self, step: float | None) -> None:
         for plot in self.plots.values():
             plot.set_cursor_step(step)
+
+    def _zoom(self, steps: Range | None) -> None:
+        self._steps = steps
+        for plot in self.plots.values():
+            plot.set_steps(steps)
 
     def _arrange(self, wanted: list[str]) -> None:
         """Puts the plots into as few rows as their width allows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -26,6 +27,21 @@ HELP: Final[Mapping[str, str]] = {
     "learning rate": "The learning rate of the optimizer.",
     "grad norm": "Norm of the gradient, before it is clipped.",
 }
+
+UNITS: Final[Mapping[str, str]] = {
+    "kl": "nats",
+    "entropy": "nats",
+    "length": "tokens",
+    "tokens": "tokens",
+    "time": "s",
+    "runtime": "s",
+}
+"""What values are counted in, by the last word of a metric's name."""
+
+
+def unit_of(plot: str) -> str:
+    """What the values of a plot are counted in; empty where they are plain numbers."""
+    return UNITS.get(re.split(r"[/_ ]", plot.lower())[-1], "")
 
 
 def metric_for(plot: str, logged: Iterable[str]) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 Point = tuple[int, float]
@@ -26,8 +28,8 @@ class Trace:
         self._mean, self._weight = 0.0, 0.0
         self.last: Point | None = None
 
-    def add(self, step: int, value: float) -> None:
-        """Appends a point."""
+    def add(self, step: int, value: float) -> Point:
+        """Appends a point; returns it as it is drawn, averaged where there is smoothing."""
         if self.smoothing:
             self._mean = self.smoothing * self._mean + (1 - self.smoothing) * value
             self._weight = self.smoothing * self._weight + (1 - self.smoothing)
@@ -42,6 +44,7 @@ class Trace:
         self.last = point
         if len(self._buckets) > 2 * self.limit:
             self._halve()
+        return point
 
     def _halve(self) -> None:
         """Merges pairs of buckets. There is an odd number of them; the last one, just begun, is filled further."""
@@ -65,17 +68,27 @@ class Trace:
         """The highest point of every bucket, and the last point."""
         return [*(high for _, high in self._buckets), *([self.last] if self.last else [])]
 
-    def range(self) -> tuple[float, float] | None:
-        """The lowest and the highest value, or None while there is no point."""
-        if not self._buckets:
-            return None
-        return min(low[1] for low, _ in self._buckets), max(high[1] for _, high in self._buckets)
+    def range(self, above: float | None = None) -> tuple[float, float] | None:
+        """The lowest and the highest value, of those ``above`` a number where one is given; None where there is none.
+
+        The points between the extremes of a bucket are not known: the lowest of them above it may be lower still.
+        """
+        ends = [value for low, high in self._buckets for value in (low[1], high[1]) if above is None or value > above]
+        return (min(ends), max(ends)) if ends else None
 
 
 def _merged(first: tuple[Point, Point], second: tuple[Point, Point]) -> tuple[Point, Point]:
     lowest = second[0] if second[0][1] < first[0][1] else first[0]
     highest = second[1] if second[1][1] > first[1][1] else first[1]
     return lowest, highest
+
+
+def trace_of(points: Iterable[Point]) -> Trace:
+    """A trace of these points."""
+    trace = Trace()
+    for step, value in points:
+        trace.add(step, value)
+    return trace
 
 
 class Series:
@@ -89,6 +102,7 @@ class Series:
         self._taken = 0
         self.raw = Trace()
         self.smooth: Trace | None = None
+        self._window: tuple[tuple[int, int, float], tuple[Trace, Trace | None]] | None = None
         self.catch_up()
         self.set_smoothing(smoothing)
 
@@ -109,6 +123,24 @@ class Series:
                 self.smooth.add(step, value)
         self._taken = len(self.points)
 
+    def window(self, first: float, last: float) -> tuple[Trace, Trace | None]:
+        """The traces of the points between two steps and one on either side: with all the detail there is room for."""
+        start = max(bisect_left(self.points, (first, -inf)) - 1, 0)
+        end = min(bisect_right(self.points, (last, inf)) + 1, len(self.points))
+        key = start, end, self.smooth.smoothing if self.smooth else 0.0
+        if self._window is None or self._window[0] != key:
+            averaged = self.averaged()
+            traces = trace_of(self.points[start:end]), trace_of(averaged[start:end]) if averaged else None
+            self._window = key, traces
+        return self._window[1]
+
+    def averaged(self) -> list[Point]:
+        """The average at every point; nothing where there is no smoothing."""
+        if self.smooth is None:
+            return []
+        mean = Trace(smoothing=self.smooth.smoothing)
+        return [mean.add(step, value) for step, value in self.points]
+
     def nearest(self, step: float) -> Point | None:
         """The exact point at ``step``, or the nearest one."""
         if not self.points:
@@ -116,3 +148,15 @@ class Series:
         place = bisect_left(self.points, (step, float("-inf")))
         near = self.points[max(place - 1, 0) : place + 1]
         return min(near, key=lambda point: abs(point[0] - step))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of a plot. An ``earlier`` one is thin and grey, and has no say in the reading; a ``dashed`` one is
+    measured on other data."""
+
+    label: str
+    colour: str
+    series: Series
+    earlier: bool = False
+    dashed: bool = False

@@ -8,7 +8,8 @@ from typing import Final
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from ryven_llm_nodes.gui.curves.metric_names import HELP
+from ryven_llm_nodes.gui.curves.frame import Range
+from ryven_llm_nodes.gui.curves.metric_names import HELP, unit_of
 from ryven_llm_nodes.gui.curves.plot import CurvePlot
 from ryven_llm_nodes.gui.history.run_summaries import RUN_COLOURS, Comparison, StageEnd, StagePlots, Summary
 from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, GOOD, MUTED, TEXT, WARN
@@ -74,10 +75,11 @@ class PlotGrid(QWidget):
         grid.setContentsMargins(0, 0, 0, 6)
         grid.setSpacing(5)
         for place, (title, curves) in enumerate(stage.plots.items()):
-            self.plots[title] = plot = CurvePlot(title, HELP.get(title, ""), self)
+            self.plots[title] = plot = CurvePlot(title, HELP.get(title, ""), self, unit_of(title), scrolls=True)
             plot.setFixedHeight(PLOT_HEIGHT)
             plot.set_curves(curves)
             plot.pointed.connect(self._point)
+            plot.zoomed.connect(self._zoom)
             grid.addWidget(plot, *divmod(place, COLUMNS))
         for column in range(COLUMNS):
             grid.setColumnStretch(column, 1)
@@ -85,6 +87,10 @@ class PlotGrid(QWidget):
     def _point(self, step: float | None) -> None:
         for plot in self.plots.values():
             plot.set_cursor_step(step)
+
+    def _zoom(self, steps: Range | None) -> None:
+        for plot in self.plots.values():
+            plot.set_steps(steps)
 
 
 class SummaryPage(Page):

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ryven_llm_nodes.gui.curves.metric_names import evaluation_of, first_plots, metric_for
-from ryven_llm_nodes.gui.curves.plot import Curve
-from ryven_llm_nodes.gui.curves.series import Series
+from ryven_llm_nodes.gui.curves.series import Curve, Series
 from ryven_llm_nodes.gui.style.colours import ACCENT, WARN
 from ryven_llm_nodes.quantities import duration, number
 from ryven_llm_nodes.run.records.compare import Difference, differences

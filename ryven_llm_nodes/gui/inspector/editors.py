@@ -247,11 +247,13 @@ class ChoiceEditor(Editor):
 
 
 class CodeEditor(Editor):
-    """Several lines of Python."""
+    """Several lines of Python, with suggestions; modules beside the flow are looked up in the folder ``root``."""
 
-    def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, parameter: Parameter, root: Callable[[], Path | None] = lambda: None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parameter, parent)
-        self.view = CodeView(read_only=False, parent=self)
+        self.view = CodeView(read_only=False, parent=self, root=root if parameter.widget == "code" else None)
         self.view.setMinimumHeight(CODE_HEIGHT if parameter.widget == "code" else 90)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -286,5 +288,7 @@ def make_editor(kind: str, parameter: Parameter, root: Callable[[], Path | None]
     """An editor of ``kind`` (see :func:`~ryven_llm_nodes.gui.inspector.field_values.editor_kind`)."""
     if kind in ("file", "folder"):
         return PathEditor(parameter, root, parent)
-    kinds: dict[str, type[Editor]] = {"flag": FlagEditor, "choice": ChoiceEditor, "code": CodeEditor}
+    if kind == "code":
+        return CodeEditor(parameter, root, parent)
+    kinds: dict[str, type[Editor]] = {"flag": FlagEditor, "choice": ChoiceEditor}
     return kinds.get(kind, LineEditor)(parameter, parent)

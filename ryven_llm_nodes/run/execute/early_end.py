@@ -1,4 +1,4 @@
-"""Ends a stage early and keeps its model. Imported only during a run, since it loads transformers."""
+"""Ends a stage early and keeps its model; marks checkpoints. Imported when a run has begun: it loads transformers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ryven_llm_nodes.run.store.kept import note_end
+from ryven_llm_nodes.run.store.decisions import mark
+from ryven_llm_nodes.run.store.kept import note_end, read_record
+
+
+class OwnCheckpoints(TrainerCallback):
+    """Marks each checkpoint with the key of its stage, before it is moved to the others."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        if state.is_world_process_zero:
+            mark(Path(args.output_dir) / f"checkpoint-{state.global_step}", read_record(self.folder)["digest"])
 
 
 class EarlyEnd(TrainerCallback):

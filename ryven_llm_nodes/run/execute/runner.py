@@ -58,12 +58,21 @@ class CancelToken:
 
 @dataclass
 class Outcome:
-    """How a run ended: ``status`` is done, failed or cancelled; ``models`` maps steps to the folders they wrote."""
+    """How a run ended: ``status`` is done, failed or cancelled.
+
+    ``models`` maps steps to the folders of the models that they wrote, ``reports`` those that wrote something else.
+    """
 
     status: str = "done"
     models: dict[str, Path] = field(default_factory=dict)
+    reports: dict[str, Path] = field(default_factory=dict)
     error: LLMNodesError | None = None
     seconds: float = 0.0
+
+    def note(self, step: Step, folder: Path) -> None:
+        """Lists what ``step`` has left in ``folder``."""
+        left = self.models if step.node.leaves == "model" else self.reports
+        left[step.name] = folder
 
 
 def run_program(
@@ -133,20 +142,29 @@ class _Run:
         with prepared, LoadedProgram(self.program, self.output_dir) as loaded, hear:
             self.record.add_machine()
             steps = [step for step in self.program.steps if step.name in loaded.script.statements]
-            sources = [step for step in steps if not step.wires]
-            for step in sources:
+            values = self._values_at_once(steps)
+            for step in values:
                 self._step(step, loaded)
             self.tell(Log("", "checking data, settings and rewards"))
             for warning in preflight(self.program, loaded, self.cancel.event):
                 self.tell(warning)
             self._write_documents()
             keys = keys_of(self.program)
-            for step in sources:
-                self.record.add_data(step, keys[step.name], loaded.datasets_of(step))
+            for step in values:
+                if not step.wires:
+                    self.record.add_data(step, keys[step.name], loaded.datasets_of(step))
             for step in steps:
-                if step not in sources:
+                if step not in values:
                     self._step(step, loaded)
             self._drop_lost()
+
+    def _values_at_once(self, steps: list[Step]) -> list[Step]:
+        """Those of ``steps`` that leave nothing and need nothing that is left: what the rest is examined with."""
+        later: set[str] = set()
+        for step in self.program.steps:
+            if step.node.leaves or any(wire.step in later for wire in step.wires.values()):
+                later.add(step.name)
+        return [step for step in steps if step.name not in later]
 
     def _drop_lost(self) -> None:
         """A model whose folder was deleted meanwhile is not listed, and reported."""
@@ -161,18 +179,18 @@ class _Run:
             raise Cancelled
         if step.node.is_stage and not self._is_to_train(step):
             loaded.run(step.name)  # finds its finished folder, and returns it
-            self.outcome.models[step.name] = self.output_dir / step.name
+            self.outcome.note(step, self.output_dir / step.name)
             return
         is_saved = step.node.leaves == "model" and bool(step.node.writes)
         if is_saved and self._is_saved(step):
-            self.outcome.models[step.name] = self._target(step)
+            self.outcome.note(step, self._target(step))
             return
         started = time.monotonic()
         self.tell(StageStarted(step.name, step.label))
         value = self._watched(step, loaded)
         folder = str(value) if step.node.leaves else ""
         if folder:
-            self.outcome.models[step.name] = Path(folder)
+            self.outcome.note(step, Path(folder))
         if is_saved:
             carry_flow(self.program, step, Path(folder), self._key(step), is_saved=True)
         self.tell(StageFinished(step.name, folder, time.monotonic() - started))
@@ -180,7 +198,7 @@ class _Run:
     def _watched(self, step: Step, loaded: LoadedProgram) -> Any:
         """The value of a step's statement; its trainer is reported, and a failure names its node."""
         from ryven_llm_nodes.run.execute.callback import Watch, watching
-        from ryven_llm_nodes.run.execute.early_end import EarlyEnd
+        from ryven_llm_nodes.run.execute.early_end import EarlyEnd, OwnCheckpoints
 
         folder = self.output_dir / step.name
         self.cancel.keep_event.clear()  # a request to end one stage does not apply to the next
@@ -190,7 +208,7 @@ class _Run:
         try:
             with (
                 about(step),
-                watching(watch, early_end),
+                watching(watch, early_end, OwnCheckpoints(folder)),
                 recording(self.program, loaded, step, self.tell, self.cancel.event),
             ):
                 value = loaded.run(step.name)
@@ -231,7 +249,7 @@ class _Run:
         return True
 
     def _is_to_train(self, step: Step) -> bool:
-        """Decides what to do with a trainer, reports it, and prepares its folder."""
+        """Decides what to do with a stage, says so, and makes its folder ready."""
         folder, key = self.output_dir / step.name, self._key(step)
         decision = self.store.decide(step.name, key, self.fresh)
         if decision.action != "reuse" and decision.reason:

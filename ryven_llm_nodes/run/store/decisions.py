@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from contextlib import suppress
@@ -11,17 +12,26 @@ from pathlib import Path
 from typing import Final
 
 from ryven_llm_nodes.catalogue.files import CHECKPOINTS, FINISHED
-from ryven_llm_nodes.run.store.kept import Kept, kept_in, newest_step, note_manifest, read_record, write_record
+from ryven_llm_nodes.run.store.kept import (
+    Kept,
+    checkpoints_in,
+    kept_in,
+    note_manifest,
+    read_record,
+    step_of,
+    write_record,
+)
 from ryven_llm_nodes.run.store.keys import Key
 from ryven_llm_nodes.run.store.manifest import manifest_of, with_times_of
-from ryven_llm_nodes.system.files import write_whole
 
 OWNER: Final = ".key"
-"""Among the checkpoints: the digest of the key that they belong to.
+"""In a checkpoint: the digest of the key that it belongs to, and that of what tells one training from another.
 
-A script that writes to the folder of a run removes the checkpoints before it begins, and this file with them, so that
-its own checkpoints are not attributed to this key. Run with ``--resume`` it resumes from them, and leaves this file.
+A run writes it (execute/early_end.py). A script that is run into the folder of a run, with whatever settings, does not:
+its checkpoints are not gone on from, and the model that it saves is not the one that is noted.
 """
+TELLING: Final = ("trainer_state.json", "scheduler.pt", "training_args.bin")
+"""Small files of a checkpoint that are others after another training: what was logged, learning rates, settings."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +59,11 @@ def decide(folder: Path, key: Key, fresh: bool, before: Kept | None = None, firs
     same = kept is not None and kept.digest == key.digest
     if kept is not None and same and kept.finished:
         return Decision("reuse", _why(kept))
-    if kept is not None and same and has_checkpoints(folder, key.digest):
-        damaged = f"{kept.damage}, so training resumes from its newest checkpoint"
-        return Decision("resume", damaged if kept.damage else "resumes where it was stopped")
+    if kept is not None and same and newest_of(folder, key):
+        damaged = f"{kept.damage}, so it goes on from its newest checkpoint"
+        return Decision("resume", damaged if kept.damage else "goes on where it was stopped")
     source = first_part or folder
-    if key.first_part is not None and has_checkpoints(source, key.first_part.digest):
+    if key.first_part is not None and newest_of(source, key.first_part):
         other = source if source != folder else None
         return Decision("resume", "continues from the cached stage without extra_steps", other)
     if kept is not None and same:
@@ -70,22 +80,29 @@ def _why(kept: Kept) -> str:
     return f"{early}; --fresh, or Retrain All, trains it in full"
 
 
-def has_checkpoints(folder: Path, digest: str) -> bool:
-    """Whether there are checkpoints in ``folder`` of the stage whose key has ``digest``."""
-    return newest_step(folder) > 0 and owner_of(folder) == digest
+def newest_of(folder: Path, key: Key) -> int:
+    """The step of the newest checkpoint in ``folder`` that the stage of ``key`` can go on from; 0 without one."""
+    return max((step_of(path) for path in checkpoints_in(folder) if _belongs(path, key)), default=0)
 
 
-def owner_of(folder: Path) -> str:
-    """The digest of the key that the checkpoints in ``folder`` belong to; empty if unknown."""
+def _belongs(checkpoint: Path, key: Key) -> bool:
+    """Whether a checkpoint is one of ``key``, or of its first part, and nothing was written over it."""
+    digests = {key.digest, key.first_part.digest if key.first_part else key.digest}
     try:
-        return (folder / CHECKPOINTS / OWNER).read_text(encoding="utf-8").strip()
+        owner, _, content = (checkpoint / OWNER).read_text(encoding="utf-8").strip().partition(" ")
+        return owner in digests and content == _content(checkpoint)
     except (OSError, ValueError):
-        return ""
+        return False
 
 
-def own(folder: Path, digest: str) -> None:
-    """Notes that the checkpoints in ``folder`` belong to the key with ``digest``. Raises UsageError."""
-    write_whole(folder / CHECKPOINTS / OWNER, f"{digest}\n")
+def mark(checkpoint: Path, digest: str) -> None:
+    """Notes that a checkpoint belongs to the key with ``digest``."""
+    (checkpoint / OWNER).write_text(f"{digest} {_content(checkpoint)}\n", encoding="utf-8")
+
+
+def _content(checkpoint: Path) -> str:
+    found = (checkpoint / name for name in TELLING)
+    return hashlib.sha256(b"".join(path.read_bytes() for path in found if path.is_file())).hexdigest()
 
 
 def prepare(folder: Path, key: Key, decision: Decision, record: str = "", name: str = "") -> None:
@@ -107,7 +124,9 @@ def prepare(folder: Path, key: Key, decision: Decision, record: str = "", name: 
     write_record(folder, about)
     if decision.source:
         _take_over(decision.source, folder)
-    own(folder, key.digest)
+    for checkpoint in checkpoints_in(folder):
+        if not _belongs(checkpoint, key):
+            shutil.rmtree(checkpoint)
 
 
 def _named(kept: Kept | None, name: str) -> list[str]:
@@ -148,17 +167,9 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def finish(folder: Path) -> None:
-    """Writes the manifest of the stage in ``folder``, whose files are all on disk: from here on it is finished."""
-    note_manifest(folder, manifest_of(folder))
+    """Notes what the stage in ``folder`` has left, all of which is on the disk: from here on it is finished.
 
-
-def finish_late(folder: Path, key: Key) -> None:
-    """Finishes a stage of ``key`` that has saved everything but was not noted as finished.
-
-    That happens if a run was killed right after saving, or if a script with ``--resume`` completed the stage.
+    The digests come after the rest: to read large files takes a while, in which a run may be killed.
     """
-    kept = kept_in(folder)
-    if kept is None or kept.digest != key.digest or kept.manifest is not None:
-        return
-    if (folder / FINISHED).is_file() and owner_of(folder) == key.digest:
-        finish(folder)
+    note_manifest(folder, manifest_of(folder, with_digests=False))
+    note_manifest(folder, manifest_of(folder))

@@ -151,8 +151,18 @@ def ending(folder: Path, key: Key) -> str:
 
 def newest_step(folder: Path) -> int:
     """The step of the newest checkpoint in a stage's ``folder``; 0 where there is none."""
-    names = (path.name.partition("-")[2] for path in (folder / CHECKPOINTS).glob("checkpoint-*"))
-    return max((int(number) for number in names if number.isdecimal()), default=0)
+    return max(map(step_of, checkpoints_in(folder)), default=0)
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """The checkpoints in a stage's ``folder``."""
+    return [path for path in (folder / CHECKPOINTS).glob("checkpoint-*") if step_of(path)]
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step of a checkpoint; 0 for what is none."""
+    number = checkpoint.name.partition("-")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def lacks(folder: Path) -> bool:

@@ -84,10 +84,11 @@ def take_name(waiting: Path, place: Path) -> None:
     os.replace(waiting, place)
 
 
-def set_aside(place: Path) -> Path:
-    """Renames a folder or file in place; returns the new path."""
-    names = (f"{place.name}-before{'' if i == 1 else f'-{i}'}" for i in count(1))
-    free = next(path for path in map(place.with_name, names) if not os.path.lexists(path))
+def set_aside(place: Path, name: Path | None = None) -> Path:
+    """Gives a folder or file another name, after its own or ``name``, which others do not have; returns it."""
+    called = name or place
+    names = (f"{called.name}-before{'' if i == 1 else f'-{i}'}" for i in count(1))
+    free = next(path for path in map(called.with_name, names) if not os.path.lexists(path))
     os.rename(place, free)
     return free
 

@@ -12,11 +12,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ryven_llm_nodes.catalogue.files import CHECKPOINTS, FINISHED, RECORD
+from ryven_llm_nodes.catalogue.files import FINISHED, RECORD
 from ryven_llm_nodes.program.carried import CARRIED_FILE, COPY, ROOT
 from ryven_llm_nodes.program.project import relative_root, write_project
-from ryven_llm_nodes.run.store.decisions import own
-from ryven_llm_nodes.run.store.kept import Kept, kept_in, read_record, write_record
+from ryven_llm_nodes.run.store.decisions import mark
+from ryven_llm_nodes.run.store.kept import Kept, checkpoints_in, kept_in, read_record, write_record
 from ryven_llm_nodes.run.store.links import STORE, await_name, entry_name, entry_of, set_aside, take_name
 from ryven_llm_nodes.run.store.manifest import manifest_of, to_json
 
@@ -44,8 +44,8 @@ def _adopt(folder: Path, kept: Kept) -> None:
     """Files of an earlier version are not hashed: there may be many, and a run should not wait for that."""
     finished = (folder / FINISHED).is_file() and any(folder.glob("*.safetensors"))
     files = {"files": to_json(manifest_of(folder, with_digests=False))} if finished else {}
-    if (folder / CHECKPOINTS).is_dir():
-        own(folder, kept.digest)
+    for checkpoint in checkpoints_in(folder):
+        mark(checkpoint, kept.digest)
     _place_flow(folder, absolute=True)
     write_record(folder, read_record(folder) | {"names": [folder.name], **files})
 

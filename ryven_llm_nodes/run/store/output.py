@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ryven_llm_nodes.errors import UsageError
-from ryven_llm_nodes.run.store.decisions import Decision, decide, finish, finish_late, prepare
-from ryven_llm_nodes.run.store.kept import ending, kept_in
+from ryven_llm_nodes.run.store.decisions import Decision, decide, finish, prepare
+from ryven_llm_nodes.run.store.kept import FINISHED, ending, kept_in
 from ryven_llm_nodes.run.store.keys import Key
-from ryven_llm_nodes.run.store.links import entry_name, entry_of, lead, mend_names, why_no_links
+from ryven_llm_nodes.run.store.links import entry_name, entry_of, lead, mend_names, set_aside, why_no_links
 from ryven_llm_nodes.run.store.migration import Say, adopt_all, migrate
 
 
@@ -52,7 +53,6 @@ class Output:
     def decide(self, step: str, key: Key, fresh: bool) -> Decision:
         """What to do with the stage ``step``. What this run has trained is not trained twice, ``fresh`` or not."""
         place = self.place_of(step, key)
-        finish_late(place, key)
         first_part = self.place_of(step, key.first_part) if key.first_part else None
         is_fresh = fresh and key.digest not in self._trained
         return decide(place, key, is_fresh, kept_in(self.folder / step), first_part)
@@ -61,12 +61,20 @@ class Output:
         """Prepares the stage's folder for what was decided, and makes its name lead there. Raises UsageError."""
         place = self.place_of(step, key)
         try:
+            if decision.action != "reuse" and self.has_links and _is_of_others(place):
+                decision = self._spare(step, place, decision)
             prepare(place, key, decision, record, step)
             if self.has_links and (moved := lead(self.folder, step, key.digest)):
                 self.say(f"{step}: {self.folder / step}, which no run had made, was renamed to {moved.name}")
         except OSError as error:
             raise self._unwritable(error) from error
         self._trained.add(key.digest)
+
+    def _spare(self, step: str, place: Path, decision: Decision) -> Decision:
+        """Keeps what others have made in ``place`` under another name; a stage that goes on takes its checkpoints."""
+        aside = set_aside(place, self.folder / step)
+        self.say(f"{step}: the model that lay there is none that a run has saved; it is now {aside.name}")
+        return replace(decision, source=decision.source or aside) if decision.action == "resume" else decision
 
     def finish(self, step: str) -> None:
         """Notes that the stage ``step`` is finished."""
@@ -76,3 +84,9 @@ class Output:
         """Removes a name that something else is about to be written to, as Save Model does."""
         if place.parent == self.folder and entry_name(place):
             place.unlink()
+
+
+def _is_of_others(place: Path) -> bool:
+    """Whether a finished model lies there that is not as a run has saved it: a script has written it, or somebody."""
+    kept = kept_in(place)
+    return (place / FINISHED).is_file() and not (kept is not None and kept.finished)

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from ryven_llm_nodes.catalogue.beside import modules_of
+from ryven_llm_nodes.catalogue.files import FILE_FIELDS
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.catalogue.places import is_local, leaves, resolve
-from ryven_llm_nodes.catalogue.training.stage import FILE_FIELDS
 from ryven_llm_nodes.errors import Problem, printable, shown
 from ryven_llm_nodes.program.graph import Graph, Step
 from ryven_llm_nodes.run.trust.reach import ATTENTION, DETAILS, reach

@@ -9,7 +9,7 @@ import pytest
 from flows import BASE, FAST, REWARD, ROLLOUT, ROWS, alone, chain, draw, node, problems, program, script, settings
 
 from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, SFT, CombineRewards, LoadModel, RewardFunction
-from ryven_llm_nodes.catalogue.training.stage import FILE_FIELDS
+from ryven_llm_nodes.catalogue.files import FILE_FIELDS
 
 SFT_STAGE = """def sft_config(output_dir: Path, **changes) -> SFTConfig:
     settings = dict(

@@ -16,9 +16,9 @@ from qtpy.QtWidgets import QApplication
 
 from ryven_llm_nodes.gui.canvas.trainer_widget import headline
 from ryven_llm_nodes.gui.curves.dock import MetricsDock
-from ryven_llm_nodes.gui.curves.metric_names import first_plots, metric_for, plots
-from ryven_llm_nodes.gui.curves.plot import Curve, CurvePlot
-from ryven_llm_nodes.gui.curves.series import Series, Trace
+from ryven_llm_nodes.gui.curves.metric_names import first_plots, metric_for, plots, unit_of
+from ryven_llm_nodes.gui.curves.plot import CurvePlot
+from ryven_llm_nodes.gui.curves.series import Curve, Series, Trace
 from ryven_llm_nodes.gui.state.earlier_curves import KeptCurves
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.run.events import (
@@ -124,7 +124,7 @@ def test_the_crosshair_reads_the_value_under_the_mouse(qtbot: Any) -> None:
     plot.set_curves([Curve("sft", "#4ea1ff", Series(points)), Curve("sft", "", Series([(0, 5.0)]), earlier=True)])
     plot.pointed.connect(plot.set_cursor_step)
     plot.show()
-    frame = plot._frame()
+    frame = plot.frame()
     move(plot, frame.x(40))
     assert [(curve.label, point) for curve, point in plot.readings()] == [("sft", (40, 60.0))]
     move(plot, -50)
@@ -145,7 +145,7 @@ def test_a_curve_goes_where_its_values_are(qtbot: Any) -> None:
     plot.resize(300, 150)
     plot.set_curves([Curve("sft", "#00ff00", Series([(0, 0.0), (50, 0.0), (51, 1.0), (100, 1.0)]))])
     image = plot.grab().toImage()
-    frame = plot._frame()
+    frame = plot.frame()
 
     def is_green(step: float, value: float) -> bool:
         near = (image.pixelColor(int(frame.x(step)), int(frame.y(value)) + dy) for dy in (-1, 0, 1))
@@ -311,6 +311,21 @@ def test_plots_share_the_crosshair(dock: MetricsDock, log: Any) -> None:
     log("sft", *({"loss": 3.0 - i, "grad_norm": float(i)} for i in range(3)))
     dock.plots["loss"].pointed.emit(2.2)
     assert dock.plots["grad norm"].readings()[0][1] == (2, 1.0)
+
+
+def test_plots_share_the_steps_until_another_stage_is_shown(dock: MetricsDock, log: Any) -> None:
+    log("sft", *({"loss": 3.0 - i, "grad_norm": float(i)} for i in range(30)))
+    dock.plots["loss"].zoomed.emit((5.0, 9.0))
+    assert {dock.plots[name].frame().first for name in ("loss", "grad norm")} == {5.0}
+    dock.show_plot("loss", False)
+    log("dpo", {"loss": 0.7, "entropy": 1.0}, {"loss": 0.5, "entropy": 0.9})
+    assert {dock.plots[name].view.steps for name in dock.shown_plots()} == {None}
+
+
+def test_units_are_told() -> None:
+    units = {name: unit_of(name) for name in ("KL", "ppo/kl", "entropy", "completions/mean_length", "step_time")}
+    assert units == dict(zip(units, ("nats", "nats", "nats", "tokens", "s"), strict=True))
+    assert {unit_of(name) for name in ("loss", "reward", "grad norm", "learning rate", "accuracy")} == {""}
 
 
 def test_smoothing_keeps_the_measured_values(dock: MetricsDock, log: Any, qtbot: Any) -> None:

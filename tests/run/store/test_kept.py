@@ -15,7 +15,7 @@ from ryven_llm_nodes.cli import app
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.run import run_program
 from ryven_llm_nodes.run.store.alone import alone_in
-from ryven_llm_nodes.run.store.decisions import Decision, decide, prepare
+from ryven_llm_nodes.run.store.decisions import Decision, decide, mark, prepare
 from ryven_llm_nodes.run.store.decisions import finish as note_finished
 from ryven_llm_nodes.run.store.kept import Kept, all_kept, ending, kept_in, note_end
 from ryven_llm_nodes.run.store.keys import Key, keys_of
@@ -89,8 +89,10 @@ class TestDeciding:
 
     def test_stopped_with_a_checkpoint(self, key: Key, tmp_path: Path) -> None:
         prepare(tmp_path, key, Decision("train"))
-        (tmp_path / "checkpoints/checkpoint-3").mkdir()
-        assert decide(tmp_path, key, fresh=False) == Decision("resume", "resumes where it was stopped")
+        (tmp_path / "checkpoints/checkpoint-3").mkdir(parents=True)
+        assert decide(tmp_path, key, fresh=False) == Decision("train"), "nobody knows whose it is"
+        mark(tmp_path / "checkpoints/checkpoint-3", key.digest)
+        assert decide(tmp_path, key, fresh=False) == Decision("resume", "goes on where it was stopped")
 
     def test_something_else_was_trained_here(self, key: Key, data: Path, tmp_path: Path) -> None:
         finish(tmp_path, key)

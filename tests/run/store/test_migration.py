@@ -85,7 +85,6 @@ class Killed(BaseException):
 
 
 POINTS: list[tuple[Any, str]] = [
-    (migration, "own"),
     (migration, "write_record"),
     (migration, "write_project"),
     (migration, "await_name"),

@@ -6,17 +6,20 @@ import errno
 import os
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import flows
 import pytest
 
 from ryven_llm_nodes.errors import UsageError
+from ryven_llm_nodes.run.store.decisions import mark
 from ryven_llm_nodes.run.store.kept import all_kept, kept_in
 from ryven_llm_nodes.run.store.keys import Key, keys_of
 from ryven_llm_nodes.run.store.output import Output
 
 STEPS = ("sft", "other")
+FIRST = "checkpoints/checkpoint-1/trainer_state.json"
 
 
 @pytest.fixture
@@ -31,10 +34,11 @@ def opened(folder: Path) -> tuple[Output, list[str]]:
     return Output(folder, said.append), said
 
 
-def write_model(folder: Path, text: str, until: str = "marked") -> None:
+def write_model(folder: Path, text: str, until: str = "marked", step: int = 1) -> None:
     """What the text of a stage does: a checkpoint, the model, and the marker."""
-    (folder / "checkpoints/checkpoint-1").mkdir(parents=True, exist_ok=True)
-    (folder / "checkpoints/checkpoint-1/of").write_text(text)
+    checkpoint = folder / f"checkpoints/checkpoint-{step}"
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    (checkpoint / "trainer_state.json").write_text(text)
     if until == "checkpoint":
         return
     (folder / "model.safetensors").write_text(text)
@@ -46,11 +50,13 @@ def train(output_dir: Path, step: str, key: Key, until: str = "noted", fresh: bo
     """A run of one stage, which ends at a point; what was decided."""
     output, _ = opened(output_dir)
     decision = output.decide(step, key, fresh)
-    if decision.action == "resume":
-        assert (output.place_of(step, key) / "checkpoints/checkpoint-1/of").read_text() == key.digest
     output.begin(step, key, decision, "record")
+    found = sorted((output_dir / step / "checkpoints").glob("*/trainer_state.json"))
+    assert bool(found) == (decision.action == "resume") or decision.action == "reuse"
+    assert decision.action == "reuse" or all(path.read_text() == key.digest for path in found)
     if decision.action != "reuse" and until != "begun":
         write_model(output_dir / step, key.digest, "marked" if until == "noted" else until)
+        mark(output_dir / step / "checkpoints/checkpoint-1", key.digest)
         if until == "noted":
             output.finish(step)
     return decision.action
@@ -62,18 +68,28 @@ def run_script(output_dir: Path, text: str) -> None:
         marker.unlink()
     for checkpoints in output_dir.glob("*/checkpoints"):
         shutil.rmtree(checkpoints)
-    for step in STEPS:
-        is_dangling = os.path.lexists(output_dir / step) and not (output_dir / step).exists()
-        if not is_dangling and not (output_dir / step / "finished").is_file():
-            write_model(output_dir / step, text)
+    resume_script(output_dir, text)
 
 
-def resume_script(output_dir: Path) -> None:
-    """What the script of the very flow that was stopped does with ``--resume``."""
+def resume_script(output_dir: Path, text: str) -> None:
+    """What a script does with ``--resume``, perhaps with settings of its own."""
     for step in STEPS:
-        kept = kept_in(output_dir / step)
-        if kept and not (output_dir / step / "finished").is_file():
-            write_model(output_dir / step, kept.digest)
+        if not is_dangling(output_dir / step) and not (output_dir / step / "finished").is_file():
+            write_model(output_dir / step, text, step=2)
+
+
+def run_lean_script(output_dir: Path, text: str) -> None:
+    """What a script does that looks for nothing and marks nothing: it writes over what is there."""
+    for step in STEPS:
+        if not is_dangling(output_dir / step):
+            write_model(output_dir / step, text, "model")
+
+
+def is_dangling(path: Path) -> bool:
+    return os.path.lexists(path) and not path.exists()
+
+
+SCRIPTS = (run_script, resume_script, run_lean_script)
 
 
 class TestAlternating:
@@ -120,7 +136,7 @@ class TestKilled:
     """At the points that matter; ``marked`` is after the text's own end, before anything is noted of it."""
 
     @pytest.mark.parametrize(
-        ("until", "then"), [("begun", "train"), ("checkpoint", "resume"), ("model", "resume"), ("marked", "reuse")]
+        ("until", "then"), [("begun", "train"), ("checkpoint", "resume"), ("model", "resume"), ("marked", "resume")]
     )
     def test_what_is_there_is_used(self, until: str, then: str, keys: list[Key], tmp_path: Path) -> None:
         train(tmp_path, "sft", keys[0], until)
@@ -158,19 +174,36 @@ class TestAScriptInTheFolderOfARun:
         run_script(tmp_path, keys[0].digest)
         assert train(tmp_path, "sft", keys[0]) == "reuse"
 
-    @pytest.mark.parametrize("until", ["begun", "checkpoint", "marked", "noted"])
+    @pytest.mark.parametrize("script", SCRIPTS)
+    @pytest.mark.parametrize("until", ["begun", "checkpoint", "model", "marked", "noted"])
     def test_that_makes_another_model_is_not_taken_for_the_keys(
-        self, until: str, keys: list[Key], tmp_path: Path
+        self, until: str, script: Callable[[Path, str], None], keys: list[Key], tmp_path: Path
     ) -> None:
         train(tmp_path, "sft", keys[0], until)
-        run_script(tmp_path, "of a script")
-        assert train(tmp_path, "sft", keys[0]) == "train"
+        script(tmp_path, "of a script")
+        train(tmp_path, "sft", keys[0])
         assert (tmp_path / "sft/model.safetensors").read_text() == keys[0].digest
-
-    def test_that_goes_on_makes_up_for_the_rest(self, keys: list[Key], tmp_path: Path) -> None:
-        train(tmp_path, "sft", keys[0], "checkpoint")
-        resume_script(tmp_path)
         assert train(tmp_path, "sft", keys[0]) == "reuse"
+
+    @pytest.mark.parametrize("script", [run_script, run_lean_script])
+    def test_what_it_has_made_is_set_aside(
+        self, script: Callable[[Path, str], None], keys: list[Key], tmp_path: Path
+    ) -> None:
+        train(tmp_path, "sft", keys[0])
+        script(tmp_path, "of a script")
+        output, said = opened(tmp_path)
+        decision = output.decide("sft", keys[0], False)
+        output.begin("sft", keys[0], decision, "")
+        assert decision.action == "train"
+        assert said == ["sft: the model that lay there is none that a run has saved; it is now sft-before"]
+        assert (tmp_path / "sft-before/model.safetensors").read_text() == "of a script"
+        assert not (tmp_path / "sft/model.safetensors").exists()
+
+    def test_that_goes_on_leaves_what_a_run_can_go_on_from(self, keys: list[Key], tmp_path: Path) -> None:
+        train(tmp_path, "sft", keys[0], "checkpoint")
+        resume_script(tmp_path, "perhaps of other settings")
+        assert train(tmp_path, "sft", keys[0]) == "resume"
+        assert (tmp_path / "sft-before/model.safetensors").read_text() == "perhaps of other settings"
 
     def test_that_came_first_is_set_aside(self, keys: list[Key], tmp_path: Path) -> None:
         for number, name in enumerate(("sft-before", "sft-before-2")):
@@ -199,13 +232,13 @@ class TestExtraSteps:
         assert decision.source == first
         output.begin("sft", longer, decision, "second")
         folder = tmp_path / "sft"
-        assert (folder / "checkpoints/checkpoint-1/of").samefile(first / "checkpoints/checkpoint-1/of")
+        assert (folder / FIRST).samefile(first / FIRST)
         assert not (folder / "metrics.jsonl").samefile(first / "metrics.jsonl"), "it is added to"
         kept = kept_in(folder)
         assert kept is not None
         assert (kept.records, kept.finished) == (("record", "second"), False)
         shutil.rmtree(folder / "checkpoints/checkpoint-1")
-        assert (first / "checkpoints/checkpoint-1/of").is_file()
+        assert (first / FIRST).is_file()
         assert train(tmp_path, "sft", short) == "reuse"
 
     def test_killed_while_they_are_taken_over(
@@ -227,7 +260,7 @@ class TestExtraSteps:
         decision = output.decide("sft", longer, False)
         assert decision.source == output.place_of("sft", short)
         output.begin("sft", longer, decision, "")
-        assert (output.place_of("sft", longer) / "checkpoints/checkpoint-1/of").read_text() == short.digest
+        assert (output.place_of("sft", longer) / FIRST).read_text() == short.digest
 
 
 class TestWithoutLinks:
@@ -277,18 +310,16 @@ def test_whatever_happens_the_model_is_that_of_the_key(seed: int, keys: list[Key
     """Runs of several settings, killed at any point; scripts; files that are changed, or deleted; folders moved."""
     chance, folder = random.Random(seed), tmp_path / "out"
     for number in range(30):
-        act = chance.choice(["train"] * 4 + ["killed"] * 3 + ["script", "resume", "damage", "delete", "unlink", "move"])
+        act = chance.choice(["train"] * 4 + ["killed"] * 3 + ["script"] * 2 + ["damage", "delete", "unlink", "move"])
         step, key = chance.choice(STEPS), chance.choice(keys)
-        entries = [kept.folder for kept in all_kept(folder) if kept.manifest and kept.is_in_store]
+        entries = [kept.folder for kept in all_kept(folder) if kept.is_in_store]
         if act == "train":
             train(folder, step, key, fresh=chance.random() < 0.2)
             assert (folder / step / "model.safetensors").read_text() == key.digest
         elif act == "killed":
             train(folder, step, key, chance.choice(["begun", "checkpoint", "model", "marked"]))
         elif act == "script" and folder.exists():
-            run_script(folder, chance.choice(["of a script", key.digest]))
-        elif act == "resume" and folder.exists():
-            resume_script(folder)
+            chance.choice(SCRIPTS)(folder, chance.choice(["of a script", key.digest]))
         elif act == "damage" and entries:
             (chance.choice(entries) / "model.safetensors").write_text(f"{number:64}")
         elif act == "delete" and entries:

@@ -1,0 +1,43 @@
+"""The reference model of methods that hold the policy near one: its port, its part of a stage, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from ryven_llm_nodes.catalogue.cell import call, literal
+from ryven_llm_nodes.catalogue.findings import Complaint
+from ryven_llm_nodes.catalogue.node import NodeContext, Port
+from ryven_llm_nodes.catalogue.training.stage import Part
+from ryven_llm_nodes.catalogue.values import ModelValue
+
+REFERENCE: Final = Port(
+    "reference", "model", True, "The reference model, usually the SFT model; without it, the policy as it enters."
+)
+
+
+def reference_part(context: NodeContext) -> Iterator[Part]:
+    """The reference that is wired, loaded when the stage begins, and not at all where it is finished."""
+    reference = context.inputs.get(REFERENCE.name)
+    if isinstance(reference, ModelValue):
+        imports = ("from functools import partial", "from transformers import AutoModelForCausalLM")
+        yield Part({"ref_model": _loaded_later(reference)}, imports)
+
+
+def _loaded_later(reference: ModelValue) -> str:
+    kwargs = {"dtype": "float32", **reference.init_kwargs}
+    kwargs |= {"trust_remote_code": True} if reference.trust_remote_code else {}
+    texts = {name: literal(value) for name, value in kwargs.items()}
+    return call("partial", "AutoModelForCausalLM.from_pretrained", reference.expression, **texts)
+
+
+def reference_complaints(context: NodeContext) -> Iterator[Complaint]:
+    """What is wrong with a reference that follows the policy."""
+    if context.given.get("sync_ref_model"):
+        remedy = "or clear it"
+        if context.given.get("precompute_ref_log_probs"):
+            yield "sync_ref_model", f"changes the reference, so precompute_ref_log_probs must be off, {remedy}."
+        if "adapter" in context.inputs:
+            yield "sync_ref_model", f"needs a reference of its own, which LoRA does without; remove the LoRA, {remedy}."
+        elif "beta" in context.node.all_parameters() and not context["beta"]:
+            yield "sync_ref_model", f"needs a reference model, which there is only where beta is above 0, {remedy}."

@@ -1,0 +1,34 @@
+"""Stages that make a report: each in a folder of its own, kept and gone on from as a model is."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from accelerate import PartialState
+
+from .checkpoints import finish_stage, is_finished
+from .pipeline import Pipeline
+from .stages import release_memory
+
+
+def make_report(pipeline: Pipeline, stage: str, make: Callable[..., object], **inputs: object) -> str:
+    """Make a report, unless it is finished; return the folder that holds it, as `report.json`.
+
+    Every process calls `make` with `inputs`; what the first one is given, of what JSON can hold, is the report.
+    """
+    folder = pipeline.output_dir / stage
+    if is_finished(folder) or pipeline.only not in (None, stage):
+        return str(folder)
+    pipeline.require_finished(stage, inputs)
+    release_memory()
+    write_report(folder, make(**inputs))
+    finish_stage(folder)
+    return pipeline.made(stage, folder)
+
+
+def write_report(folder: Path, report: object) -> None:
+    """Write `report.json` into `folder`, from one process."""
+    if PartialState().is_main_process:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    PartialState().wait_for_everyone()

@@ -1,0 +1,172 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "torch>=2.8,<3",
+#     "transformers>=5.0,<6",
+#     "trl>=1.16,<1.17",
+#     "datasets>=4.0,<6",
+#     "accelerate>=1.10,<2",
+# ]
+# ///
+"""flow: KTO.
+
+Written by ryven-llm-nodes 0.1.0 from the flow 'flow' of flow.json
+(sha256 9586a8d7f0589428a9198034b00b4d92ada809c49ce38490eb750c2d4910fb4a)
+with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
+
+Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
+writes its model to a folder of its own under --output-dir, and the next stage starts from there.
+"""
+
+# %% Imports
+import argparse
+import gc
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+# Read when the libraries below are imported.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
+if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave the processor to others
+    os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from datasets import load_dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
+from trl import KTOConfig, KTOTrainer
+
+# Relative paths of data and models are looked up here.
+ROOT = Path(__file__).resolve().parent
+
+
+# %% KTO 'kto'
+def kto_config(output_dir: Path, **changes) -> KTOConfig:
+    settings = dict(
+        learning_rate=0.001,
+        beta=0.2,
+        desirable_weight=1.0,
+        undesirable_weight=1.0,
+        per_device_train_batch_size=4,
+        logging_steps=1,
+        gradient_checkpointing=False,
+        max_steps=2,
+        save_strategy="no",
+    )
+    return KTOConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
+
+
+# %% The pipeline
+def main(pipeline: "Pipeline") -> None:
+    """Run every stage, each from the folder that the one before has written."""
+    base = str(ROOT / "model")
+    rows = load_dataset("json", data_files=str(ROOT / "labelled.jsonl"), split="train")
+    pipeline.train(
+        "kto",
+        KTOTrainer,
+        kto_config,
+        model=base,
+        ref_model=partial(AutoModelForCausalLM.from_pretrained, base, dtype="float32"),
+        train_dataset=rows,
+    )
+
+
+# %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
+# bfloat16 where a GPU has it; on a CPU, float32.
+GPU = torch.cuda.is_available()
+
+
+DEVICE = {
+    "use_cpu": not torch.accelerator.is_available(),
+    "bf16": GPU and torch.cuda.is_bf16_supported(),
+    "dataloader_pin_memory": GPU,
+}
+
+
+def release_memory() -> None:
+    """Give back the memory of the stage before: a trainer is part of a reference cycle, so it outlives its function."""
+    gc.collect()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+
+
+def copy_model(
+    model: str, folder: Path, dtype: str = "auto", revision: str | None = None, trust_remote_code: bool = False
+) -> Path:
+    """Write the model at a Hub id or folder, and its tokenizer, to another folder, in precision ``dtype``."""
+    where = {"revision": revision, "trust_remote_code": trust_remote_code}
+    with PartialState().local_main_process_first():
+        if PartialState().is_main_process:
+            AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **where).save_pretrained(folder)
+            AutoTokenizer.from_pretrained(model, **where).save_pretrained(folder)
+    return folder
+
+
+# %% Support: Runs the stages of a pipeline, each in a folder of its own: the least that gives these weights
+def save_policy(trainer: Trainer, folder: Path) -> None:
+    """Write the trained policy and its tokenizer."""
+    trainer.save_model(str(folder))
+
+
+class Pipeline:
+    """Stages write to `output_dir / stage`."""
+
+    def __init__(self, output_dir: Path) -> None:
+        self.output_dir = output_dir
+
+    def train(
+        self,
+        stage: str,
+        trainer_class: type[Trainer],
+        configure: Callable[..., TrainingArguments],
+        save: Callable[[Trainer, Path], None] = save_policy,
+        **inputs: object,
+    ) -> str:
+        """Train a stage; return the folder of its model.
+
+        `inputs` go to the trainer; a `partial` among them is called when the stage begins. Processes that sample
+        completions draw each for itself; the order of rows is one for all.
+        """
+        folder = self.output_dir / stage
+        release_memory()
+        args = configure(folder / "checkpoints")
+        made = {name: value() if isinstance(value, partial) else value for name, value in inputs.items()}
+        trainer = trainer_class(args=args, **made)
+        set_seed(args.seed, device_specific=hasattr(args, "num_generations"))
+        trainer.train()
+        save(trainer, folder)
+        PartialState().wait_for_everyone()
+        return self.made(stage, folder)
+
+    def copy(self, name: str, model: str, folder: str, **options: object) -> str:
+        """Write a model and its tokenizer to a folder of its own; a relative one lies in `output_dir`."""
+        place = self.output_dir / Path(folder).expanduser()
+        return self.made(name, copy_model(model, place, **options))
+
+    def made(self, name: str, folder: Path) -> str:
+        """Tell what was made, from one process."""
+        if PartialState().is_main_process:
+            print(f"{name}: {folder}")
+        return str(folder)
+
+    @classmethod
+    def from_command_line(cls, about: str, output_dir: str, **stages: object) -> "Pipeline":
+        """Read where to write."""
+        parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="where models go (%(default)s)")
+        return cls(parser.parse_args().output_dir)
+
+
+if __name__ == "__main__":
+    main(Pipeline.from_command_line(__doc__, "outputs/flow", kto=kto_config))
+
+
+# %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
+# eNqtVNuK2zAQ/RUzz8Y4ybZQQx/SLpRlW0ov9CUUM7HGjjaypEpyNmnwv3ekZG80C7vs+sWj0czROUeXPXSkyaHKpG4NVHsIO0tQwffdhnRmnbmiJmSt
+# VAQ5uJTckPPSaC6aFW+KEkaeoD+DdCQyi80aO/JQLfagsY9QqatWqq+1ETyVg5DuRH78ncOni3OoyhxQCKMZZc/grTLXMUxB/KPqjJNh1Wc9NzKSwIAM
+# e4CJKyeYaQ53VDcTLpCCdJCtpBPLF58Nii8cKS70AQNlCbaCbv7j1/zb/Ph9eKc+nr2HRFEGBmfvDoW3gpfoo1sWHfaJuMWw4nyf0EeWJLUdQqTKks0Q
+# 7gbW+GzLDhTlId6leMyPkmbPl3TO3DyFF4tycRNOiFK4JKVIFFfe6Kepm5WP6Tt7nr7Ln19frGsdzANZPW5rH8j6dIAsuVrQRjZUB4dS10sMzar28i8l
+# tp1DIZlh3ayoWVsjmazuoGpRecpBETrNidoxxSS1nORwja4f7M0q7IQyXRerjhku8bghHsa2jj3io80klxSZl8X0KSa//c9knmuM1nyfZbpbi7iHjsln
+# 0U1+AARtE50DXGaNC/eyx16+5Drduun9VGLzsCNu6gn8ySvhTx7Bfy3+0/HW2OORWdy8T5Pofzz+Pmud6Xl7Cohglo0ObqDxHyxSxqU=

@@ -1,0 +1,204 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "torch>=2.8,<3",
+#     "transformers>=5.0,<6",
+#     "trl>=1.16,<1.17",
+#     "datasets>=4.0,<6",
+#     "accelerate>=1.10,<2",
+# ]
+# ///
+"""flow: SFT -> Mean Loss.
+
+Written by ryven-llm-nodes 0.1.0 from the flow 'flow' of flow.json
+(sha256 4a527ae3e0154ce6e0fb8f9d181ab2664d9e7c4e16eda028d89a6828f22d2760)
+with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
+
+Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
+writes its model to a folder of its own under --output-dir, and the next stage starts from there.
+"""
+
+# %% Imports
+import argparse
+import gc
+import json
+import math
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+# Read when the libraries below are imported.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
+if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave the processor to others
+    os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from datasets import load_dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
+from trl import SFTConfig, SFTTrainer
+
+# Relative paths of data and models are looked up here.
+ROOT = Path(__file__).resolve().parent
+
+
+# %% SFT 'sft'
+def sft_config(output_dir: Path, **changes) -> SFTConfig:
+    settings = dict(
+        learning_rate=0.001,
+        per_device_train_batch_size=4,
+        num_train_epochs=3.0,
+        weight_decay=0.01,
+        warmup_steps=0,
+        logging_steps=1,
+        gradient_checkpointing=False,
+        max_steps=2,
+        save_strategy="no",
+    )
+    return SFTConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
+
+
+# %% The pipeline
+def main(pipeline: "Pipeline") -> None:
+    """Run every stage, each from the folder that the one before has written."""
+    base = str(ROOT / "model")
+    rows = load_dataset("json", data_files=str(ROOT / "labelled.jsonl"), split="train")
+    sft = pipeline.train("sft", SFTTrainer, sft_config, model=base, train_dataset=rows)
+    make_report(pipeline, "loss", mean_loss, model=sft, rows=rows, limit=4)
+
+
+# %% Support: Mean Loss: how well a model tells what is in a dataset
+def mean_loss(model: str, rows: Any, limit: int) -> dict[str, float]:
+    """The mean loss of the model in a folder on the first rows, and its perplexity."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    network = AutoModelForCausalLM.from_pretrained(model, dtype="float32").eval()
+    losses = []
+    for row in rows.select(range(min(limit, len(rows)))):
+        tokens = tokenizer(row["prompt"] + row["completion"], return_tensors="pt")["input_ids"]
+        with torch.no_grad():
+            losses.append(network(tokens, labels=tokens).loss.item())
+    loss = sum(losses) / len(losses)
+    return {"rows": len(losses), "mean_loss": loss, "perplexity": math.exp(loss)}
+
+
+# %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
+# bfloat16 where a GPU has it; on a CPU, float32.
+GPU = torch.cuda.is_available()
+
+
+DEVICE = {
+    "use_cpu": not torch.accelerator.is_available(),
+    "bf16": GPU and torch.cuda.is_bf16_supported(),
+    "dataloader_pin_memory": GPU,
+}
+
+
+def release_memory() -> None:
+    """Give back the memory of the stage before: a trainer is part of a reference cycle, so it outlives its function."""
+    gc.collect()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+
+
+def copy_model(
+    model: str, folder: Path, dtype: str = "auto", revision: str | None = None, trust_remote_code: bool = False
+) -> Path:
+    """Write the model at a Hub id or folder, and its tokenizer, to another folder, in precision ``dtype``."""
+    where = {"revision": revision, "trust_remote_code": trust_remote_code}
+    with PartialState().local_main_process_first():
+        if PartialState().is_main_process:
+            AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **where).save_pretrained(folder)
+            AutoTokenizer.from_pretrained(model, **where).save_pretrained(folder)
+    return folder
+
+
+# %% Support: Stages that make a report: each in a folder of its own, kept and gone on from as a model is
+def write_report(folder: Path, report: object) -> None:
+    """Write `report.json` into `folder`, from one process."""
+    if PartialState().is_main_process:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    PartialState().wait_for_everyone()
+
+
+# %% Support: Runs the stages of a pipeline, each in a folder of its own: the least that gives these weights
+def save_policy(trainer: Trainer, folder: Path) -> None:
+    """Write the trained policy and its tokenizer."""
+    trainer.save_model(str(folder))
+
+
+class Pipeline:
+    """Stages write to `output_dir / stage`."""
+
+    def __init__(self, output_dir: Path) -> None:
+        self.output_dir = output_dir
+
+    def train(
+        self,
+        stage: str,
+        trainer_class: type[Trainer],
+        configure: Callable[..., TrainingArguments],
+        save: Callable[[Trainer, Path], None] = save_policy,
+        **inputs: object,
+    ) -> str:
+        """Train a stage; return the folder of its model.
+
+        `inputs` go to the trainer; a `partial` among them is called when the stage begins. Processes that sample
+        completions draw each for itself; the order of rows is one for all.
+        """
+        folder = self.output_dir / stage
+        release_memory()
+        args = configure(folder / "checkpoints")
+        made = {name: value() if isinstance(value, partial) else value for name, value in inputs.items()}
+        trainer = trainer_class(args=args, **made)
+        set_seed(args.seed, device_specific=hasattr(args, "num_generations"))
+        trainer.train()
+        save(trainer, folder)
+        PartialState().wait_for_everyone()
+        return self.made(stage, folder)
+
+    def copy(self, name: str, model: str, folder: str, **options: object) -> str:
+        """Write a model and its tokenizer to a folder of its own; a relative one lies in `output_dir`."""
+        place = self.output_dir / Path(folder).expanduser()
+        return self.made(name, copy_model(model, place, **options))
+
+    def made(self, name: str, folder: Path) -> str:
+        """Tell what was made, from one process."""
+        if PartialState().is_main_process:
+            print(f"{name}: {folder}")
+        return str(folder)
+
+    @classmethod
+    def from_command_line(cls, about: str, output_dir: str, **stages: object) -> "Pipeline":
+        """Read where to write."""
+        parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="where models go (%(default)s)")
+        return cls(parser.parse_args().output_dir)
+
+
+def make_report(pipeline: Pipeline, stage: str, make: Callable[..., object], **inputs: object) -> str:
+    """Make a report; return the folder that holds it, as `report.json`."""
+    folder = pipeline.output_dir / stage
+    release_memory()
+    write_report(folder, make(**inputs))
+    return pipeline.made(stage, folder)
+
+
+if __name__ == "__main__":
+    main(Pipeline.from_command_line(__doc__, "outputs/flow", sft=sft_config, loss=None))
+
+
+# %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
+# eNq1VE1vGjEQ/SurOa9WfCSVslIPpFGrSsmhTdULqlbDenZx4rVd2xAo4r93bEhIVFBBtFyYHc88v/fGmhW0pMmhyqRuDJQrCEtLUMLX5Zx0Zp15oDpk
+# jVQEObiUnJPz0mguGhaXRQ/WfEA/Z9KRyCzWj9iSh3K8Ao1dhEpdlVJdpY3goxyEdHvy6x85fPp8A2UvBxTCaEZZMXijzFMMUxD/UbXGyTDtso4bGUlg
+# QIbdwMSbE8wghx3VeZ8LpCAdZCNpz/XFrUFxx5HiQh8wUJZgS2hH999HX0bb3/WV+nDxHhJFGRicvdsUvgieoI9uWXTYJeIWw5TzXUJfsySp7SxEqizZ
+# zMLuwxqfLdiBoreJlyle51tJw9Ml3TA3T+FsUS4OYY8ohRNSikTx4I0+Tt2wd0jfxWn67j9+O1uXb8IbWR0uKh/I+vSALLlK0FzWVAWHUlcTDPW08vIX
+# JbatQyGZYVVPqX60RjJZ3ULZoPKUgyJ0mhOVY4pJaq+fwxO6bmafb2EnlGnbWLXNcInHOfFnbGvZI37aRzn77qCzl6c5e0eob433Z9urNiA7f5XsZGDv
+# jpFz9YccPquN1ryTZNoP4/gOHQvJIm9eYoIWydINXGaNC6+y215eVDptjsHrVGLztiPatwe//4/w+wfwB8fiD/8z/+Hf+L8Mbjv38fMO78f5xhXhs8aZ
+# jl9CARHM8iCDm9H6N6KrJ0A=

@@ -1,0 +1,184 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "torch>=2.8,<3",
+#     "transformers>=5.0,<6",
+#     "trl>=1.16,<1.17",
+#     "datasets>=4.0,<6",
+#     "accelerate>=1.10,<2",
+# ]
+# ///
+"""flow: SFT -> SFT.
+
+Written by ryven-llm-nodes 0.1.0 from the flow 'flow' of flow.json
+(sha256 52e4fb39ed2787621ae656f78674e0dbe6fd02246c9834217794f8e6fd96e42e)
+with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
+
+Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
+writes its model to a folder of its own under --output-dir, and the next stage starts from there.
+"""
+
+# %% Imports
+import argparse
+import gc
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+# Read when the libraries below are imported.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
+if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave the processor to others
+    os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from datasets import load_dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
+from trl import SFTConfig, SFTTrainer
+
+# Relative paths of data and models are looked up here.
+ROOT = Path(__file__).resolve().parent
+
+
+# %% SFT 'one'
+def one_config(output_dir: Path, **changes) -> SFTConfig:
+    settings = dict(
+        learning_rate=0.001,
+        per_device_train_batch_size=4,
+        num_train_epochs=3.0,
+        weight_decay=0.01,
+        warmup_steps=0,
+        logging_steps=1,
+        gradient_checkpointing=False,
+        max_steps=2,
+        save_strategy="no",
+    )
+    return SFTConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
+
+
+# %% SFT 'two'
+def two_config(output_dir: Path, **changes) -> SFTConfig:
+    settings = dict(
+        learning_rate=0.001,
+        per_device_train_batch_size=4,
+        num_train_epochs=3.0,
+        weight_decay=0.01,
+        warmup_steps=0,
+        logging_steps=1,
+        gradient_checkpointing=False,
+        max_steps=2,
+        save_strategy="no",
+    )
+    return SFTConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
+
+
+# %% The pipeline
+def main(pipeline: "Pipeline") -> None:
+    """Run every stage, each from the folder that the one before has written."""
+    base = str(ROOT / "model")
+    rows = load_dataset("json", data_files=str(ROOT / "labelled.jsonl"), split="train")
+    split = rows.train_test_split(test_size=0.5, seed=42)
+    pipeline.train("one", SFTTrainer, one_config, model=base, train_dataset=split["train"])
+    pipeline.train("two", SFTTrainer, two_config, model=base, train_dataset=split["test"])
+
+
+# %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
+# bfloat16 where a GPU has it; on a CPU, float32.
+GPU = torch.cuda.is_available()
+
+
+DEVICE = {
+    "use_cpu": not torch.accelerator.is_available(),
+    "bf16": GPU and torch.cuda.is_bf16_supported(),
+    "dataloader_pin_memory": GPU,
+}
+
+
+def release_memory() -> None:
+    """Give back the memory of the stage before: a trainer is part of a reference cycle, so it outlives its function."""
+    gc.collect()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+
+
+def copy_model(
+    model: str, folder: Path, dtype: str = "auto", revision: str | None = None, trust_remote_code: bool = False
+) -> Path:
+    """Write the model at a Hub id or folder, and its tokenizer, to another folder, in precision ``dtype``."""
+    where = {"revision": revision, "trust_remote_code": trust_remote_code}
+    with PartialState().local_main_process_first():
+        if PartialState().is_main_process:
+            AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **where).save_pretrained(folder)
+            AutoTokenizer.from_pretrained(model, **where).save_pretrained(folder)
+    return folder
+
+
+# %% Support: Runs the stages of a pipeline, each in a folder of its own: the least that gives these weights
+def save_policy(trainer: Trainer, folder: Path) -> None:
+    """Write the trained policy and its tokenizer."""
+    trainer.save_model(str(folder))
+
+
+class Pipeline:
+    """Stages write to `output_dir / stage`."""
+
+    def __init__(self, output_dir: Path) -> None:
+        self.output_dir = output_dir
+
+    def train(
+        self,
+        stage: str,
+        trainer_class: type[Trainer],
+        configure: Callable[..., TrainingArguments],
+        save: Callable[[Trainer, Path], None] = save_policy,
+        **inputs: object,
+    ) -> str:
+        """Train a stage; return the folder of its model.
+
+        `inputs` go to the trainer; a `partial` among them is called when the stage begins. Processes that sample
+        completions draw each for itself; the order of rows is one for all.
+        """
+        folder = self.output_dir / stage
+        release_memory()
+        args = configure(folder / "checkpoints")
+        made = {name: value() if isinstance(value, partial) else value for name, value in inputs.items()}
+        trainer = trainer_class(args=args, **made)
+        set_seed(args.seed, device_specific=hasattr(args, "num_generations"))
+        trainer.train()
+        save(trainer, folder)
+        PartialState().wait_for_everyone()
+        return self.made(stage, folder)
+
+    def copy(self, name: str, model: str, folder: str, **options: object) -> str:
+        """Write a model and its tokenizer to a folder of its own; a relative one lies in `output_dir`."""
+        place = self.output_dir / Path(folder).expanduser()
+        return self.made(name, copy_model(model, place, **options))
+
+    def made(self, name: str, folder: Path) -> str:
+        """Tell what was made, from one process."""
+        if PartialState().is_main_process:
+            print(f"{name}: {folder}")
+        return str(folder)
+
+    @classmethod
+    def from_command_line(cls, about: str, output_dir: str, **stages: object) -> "Pipeline":
+        """Read where to write."""
+        parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="where models go (%(default)s)")
+        return cls(parser.parse_args().output_dir)
+
+
+if __name__ == "__main__":
+    main(Pipeline.from_command_line(__doc__, "outputs/flow", one=one_config, two=two_config))
+
+
+# %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
+# eNrdVU2L2zAQ/StGZ2PsfCysoYdsl5ZCe2i39BKKmdhjR7uypErKV4P/e0fKxzY0gaQJPTSXyKOZp/eeRtKaNSjRgIi4rBXL18ytNLKcfVnNUUbaqGcs
+# XVRzgSxmJgTnaCxXkpL6yTBJWUcT+GPGDVaRhvIFGrQsH6+ZhNZDhapCiLaQqqKpmFXcHIl332P2/sMjy9OYQVUpSShrAq+FWvhhGPh/EI0y3E3bqKVC
+# QqrAAcFuYPzKAaYXs1eq84wSeIXS8ZrjkeWTjwqqTzQSlGgdOIwCbM6a0dO30efR9vdwL94O3rBAkTsCJ+82iXvBE7DeLQ0G2kBcg5tSvA3oHUniUs+c
+# p0qS1cy9fmhloyU5kKSb8SqMu3grqX+5pEfiZtFdLcr4TTgiSsAEhcAqebZKnqeun57SN7hM35MW3N1KoPVgBwrtFAx6gsNzVN2dVDW8UNW7r1eLUfKw
+# A1tYFtahtuFYaDRFhXNeYuEMcFlMwJXTwvKfGPagMVBxYliUUyxftOJEVjYsr0FYjJlAMJIChSGKQWqaxWwBpp3p3SrkhFBN47O2EUqxMEf69GUNeUQH
+# 9qx+uT/p7N2/d9Yt1P/jbNb7w1qaLJWUdOvzcAOP/Uk3RDnyHtIzUeEyLLnBi7QybhdN97X0FMhwN/d+DwU6hxV+K4/gp+fi9/8Ov3cj/Oxa/oNb8s8u
+# xs+6fWdsG328e4Uz30D+krdRbVRLTZUwD6apUZyZYfcLyM2+kw==
