@@ -106,7 +106,7 @@ def export(
     to: Target = None,
     settings: Settings = None,
     processes: Processes = 1,
-    lean: Annotated[bool, typer.Option("--lean", help="Leave out what guards against crashes, and resuming.")] = False,
+    lean: Annotated[bool, typer.Option("--lean", help="Leave out crash safety and resuming.")] = False,
 ) -> None:
     """Write the flow as one plain Python script that does not need this package."""
     from ryven_llm_nodes.system.files import write_whole

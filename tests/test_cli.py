@@ -68,7 +68,7 @@ BAD = {
     ),
     "a missing wire": (
         lambda: draw("base -> ppo, rows -> ppo", base=BASE, rows=ROWS["ppo"], ppo=node(PPO)),
-        ["error: PPO 'ppo' > reward: nothing is wired to this input; wire a reward to it."],
+        ["error: PPO 'ppo' > reward: this input is not connected; connect a reward to it."],
     ),
     "a cycle": (
         cycle,
@@ -85,7 +85,7 @@ BAD = {
         lambda: with_node(LoadDataset, alone("dpo"), "sft.jsonl"),
         [
             "error: DPO 'dpo' > dataset: DPO needs the columns 'prompt' + 'chosen' + 'rejected' or 'chosen' + "
-            "'rejected'; the data set has 'prompt', 'completion'. Rename its columns or take other data."
+            "'rejected'; the dataset has 'prompt', 'completion'. Rename its columns or use other data."
         ],
     ),
     "a model folder that there is not": (
@@ -250,8 +250,8 @@ class TestUsage:
         ("arguments", "message"),
         [
             (["--set", "sft"], "error: --set sft: write NODE.PARAM=VALUE, such as sft.learning_rate=1e-5."),
-            (["--set", "x.seed=1"], "error: there is no node 'x'. There are: base, rows, sft, final."),
-            (["--to", "sfd"], "error: there is no node 'sfd'. Did you mean 'sft'? There are: base, rows, sft, final."),
+            (["--set", "x.seed=1"], "error: there is no node 'x'. Nodes: base, rows, sft, final."),
+            (["--to", "sfd"], "error: there is no node 'sfd'. Did you mean 'sft'? Nodes: base, rows, sft, final."),
         ],
     )
     def test_nodes_that_there_are_not(self, arguments: list[str], message: str, data: Path) -> None:
@@ -295,7 +295,7 @@ class TestNew:
 
     def test_an_unknown_template(self, tmp_path: Path) -> None:
         errors = ryven_llm("new", "gpro", tmp_path / "f.json")[2]
-        assert errors == "error: there is no template 'gpro'. Did you mean 'grpo'? There are: sft, dpo, grpo, full.\n"
+        assert errors == "error: there is no template 'gpro'. Did you mean 'grpo'? Templates: sft, dpo, grpo, full.\n"
 
 
 def test_a_script_for_several_processes(data: Path) -> None:

@@ -43,10 +43,10 @@ class Cell:
 
 
 def report_cell(name: str, make: Callable[..., object], **inputs: str) -> Cell:
-    """The cell of a stage that leaves a report: what the function ``make`` returns, of what JSON can hold.
+    """The cell of a stage that leaves a report: what the function ``make`` returns, as JSON.
 
-    ``make`` stands in the file of the node, and its source goes into the script with all that it uses there; what it
-    needs of torch and the like it imports inside. ``inputs`` are its arguments, as Python text.
+    ``make`` is defined in the file of the node, and its source goes into the script with all that it uses there;
+    it imports torch and other libraries inside. ``inputs`` are its arguments, as Python text.
     """
     made = call("make_report", "pipeline", literal(name), make.__name__, **inputs)
     imports = (PIPELINE, f"from {RUNTIME}.reports import make_report", f"from {make.__module__} import {make.__name__}")

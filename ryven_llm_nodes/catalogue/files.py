@@ -25,7 +25,7 @@ BESIDE_A_MODEL: Final = frozenset({RECORD, FINISHED, CARRIED, "metrics.jsonl"})
 CHECKPOINTS: Final = "checkpoints"
 WEIGHTS: Final = frozenset({".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx"})
 FILE_FIELDS: Final = ("chat_template_path", "deepspeed", "accelerator_config", "fsdp_config")
-"""Fields of a trainer's configuration that may name a file or folder of the user's, which lies beside the flow."""
+"""Fields of a trainer's configuration that may name a file or folder of the user, looked up next to the flow file."""
 HUB_FIELDS: Final = ("chat_template_path",)
 """Those of them that may also name a model of the Hub."""
 

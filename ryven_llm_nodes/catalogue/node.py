@@ -86,9 +86,9 @@ class LLMNode(Node):
     leaves: ClassVar[str] = ""
     """What a run leaves: a ``model``, a ``report`` or a ``file``; nothing where it only makes a value."""
     writes: ClassVar[str] = ""
-    """The parameter that says where to, where its user chooses the place."""
+    """The parameter that holds the output location, where the user chooses it."""
     curves: ClassVar[tuple[str, ...]] = ()
-    """The metrics that tell how it goes while it runs, the most telling first; where one is not logged, the next."""
+    """The metrics that show its progress, the most important first; if one is not logged, the next."""
     in_ports: ClassVar[tuple[Port, ...]] = ()
     out_ports: ClassVar[tuple[Port, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()

@@ -11,7 +11,7 @@ from ryven_llm_nodes.program.runtime_source import own_module
 
 
 class Imports:
-    """Import statements, merged and sorted; those from this package are kept apart as (module, name) pairs."""
+    """Import statements, merged and sorted; those from this package are kept separately as (module, name) pairs."""
 
     def __init__(self, lines: Iterable[str] = ()) -> None:
         self._modules: set[str] = set()

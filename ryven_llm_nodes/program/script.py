@@ -75,7 +75,7 @@ LEAN: Final = {
     (module, name): ("lean", name)
     for module, name in (("pipeline", "Pipeline"), ("adapters", "save_merged"), ("reports", "make_report"))
 }
-"""What a lean script holds in place of the names that cells import from the runtime."""
+"""What a lean script uses in place of the names that cells import from the runtime."""
 
 
 def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bool = False) -> Script:

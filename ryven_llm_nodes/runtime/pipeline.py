@@ -88,7 +88,7 @@ class Pipeline:
 
     @classmethod
     def from_command_line(cls, about: str, output_dir: str, **stages: Callable | None) -> "Pipeline":
-        """Read where to write, what to run, and fields of stages (`--sft.learning_rate 1e-5`); `stages` configure."""
+        """Parse the command line, with overrides such as `--sft.learning_rate 1e-5` of what `stages` return."""
         parser = argparse.ArgumentParser(
             description=about,
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -112,7 +112,7 @@ def read_settings(parser: argparse.ArgumentParser, words: list[str], stages: Map
         stage, _, field = name.removeprefix("--").partition(".")
         configuration = typing.get_type_hints(stages[stage])["return"] if stages.get(stage) else None
         if configuration is None or field not in {known.name for known in dataclasses.fields(configuration)}:
-            parser.error(f"{name}: there is no such setting")
+            parser.error(f"{name}: no such setting")
         try:
             value = ast.literal_eval({"true": "True", "false": "False", "null": "None"}.get(text, text))
         except (ValueError, SyntaxError):

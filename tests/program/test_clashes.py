@@ -68,7 +68,7 @@ def test_nor_what_is_called_after_a_step(name: str, data: Path) -> None:
 )
 def test_an_import_that_gives_a_name_of_the_script_another_meaning(code: str, name: str, data: Path) -> None:
     assert complaint(code, data) == (
-        f"imports {name!r}, a name that the script itself has for something else; "
+        f"imports {name!r}, a name that the script itself uses for something else; "
         f"import it under another name (`as my_{name}`)."
     )
 

@@ -53,7 +53,7 @@ class TestGoodFiles:
         file = save(both, tmp_path / "f.json")
         assert read_flow(file, "dpo").title == "dpo"
         assert refusal(file).endswith("holds 2 flows ('sft', 'dpo'); choose one with --flow.")
-        assert refusal(file, title="dpp").endswith("holds no flow 'dpp'. Did you mean 'dpo'?")
+        assert refusal(file, title="dpp").endswith("contains no flow 'dpp'. Did you mean 'dpo'?")
 
     def test_control_characters_inside_text(self, tmp_path: Path) -> None:
         (tmp_path / "f.json").write_text('{"flows": {"a\tb": {"nodes": []}}}')

@@ -15,7 +15,7 @@ from ryven_llm_nodes.run.store.keys import keys_of
 
 
 def tie(folder: Path) -> None:
-    """Saves the tiny model anew, with tied embeddings."""
+    """Saves the tiny model again, with tied embeddings."""
     import torch
     from transformers import AutoConfig, LlamaForCausalLM
 

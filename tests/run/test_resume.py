@@ -54,7 +54,7 @@ def test_stopped_and_run_again_ends_with_the_same_bits(
 
     first = next(event.done for event in events if isinstance(event, Progress))
     assert first == (2 if method in ("ppo", "grpo") else 3), (
-        "it must go on from the newest whole rollout, not begin anew"
+        "it must go on from the newest complete rollout, not start again"
     )
     assert weights(tmp_path / "twice" / method) == weights(tmp_path / "whole" / method)
     lines = (tmp_path / "twice" / method / "metrics.jsonl").read_text().splitlines()

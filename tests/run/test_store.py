@@ -185,7 +185,7 @@ def test_longer_training_leaves_the_shorter_one(workspace: Path, tmp_path: Path)
 
 
 def test_a_stage_as_the_model_of_another_flow(workspace: Path, tmp_path: Path) -> None:
-    """Its name leads to other weights once its settings are others, and then what was made from it is made anew."""
+    """Its name leads to other weights once its settings are others, and then what was made from it is made again."""
     further = flows.draw(
         "base -> more, rows -> more",
         base=flows.node(LoadModel, path=str(tmp_path / "out/sft")),

@@ -1,4 +1,4 @@
-"""What a stage shows on the canvas: its state, its progress, and its main curve. Painted by hand."""
+"""What a stage shows on the canvas: its state, its progress, and its main curve. Painted directly."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHANGED: Final = "has changed"
 
 
 def main_curve(curves: Sequence[str], stage: StageRun | None) -> tuple[str, list[Point]]:
-    """Name and points of the curve that tells most: of ``curves``, the first for which there is something."""
+    """Name and points of the main curve: the first of ``curves`` that has points."""
     metrics = stage.metrics if stage else {}
     name = next((metric for metric in curves if metrics.get(metric)), curves[0])
     return name, list(metrics.get(name, ()))

@@ -33,7 +33,7 @@ class CodeView(QPlainTextEdit):
     """An editor for Python. ``edited`` carries the text, once typing has paused or the focus has left.
 
     ``Tab`` is four spaces, a new line keeps the indentation and adds to it after a colon. With ``root``, the folder of
-    modules beside the flow, names and signatures are suggested.
+    modules next to the flow file, names and signatures are suggested.
     """
 
     edited = Signal(str)

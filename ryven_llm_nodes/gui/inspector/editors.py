@@ -247,7 +247,7 @@ class ChoiceEditor(Editor):
 
 
 class CodeEditor(Editor):
-    """Several lines of Python, with suggestions; modules beside the flow are looked up in the folder ``root``."""
+    """Several lines of Python, with suggestions; modules next to the flow file are looked up in ``root``."""
 
     def __init__(
         self, parameter: Parameter, root: Callable[[], Path | None] = lambda: None, parent: QWidget | None = None

@@ -1,4 +1,4 @@
-"""Ends a stage early and keeps its model; marks checkpoints. Imported when a run has begun: it loads transformers."""
+"""Ends a stage early and keeps its model; marks checkpoints. Imported only during a run: it loads transformers."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ class _Run:
             self._drop_lost()
 
     def _values_at_once(self, steps: list[Step]) -> list[Step]:
-        """Those of ``steps`` that leave nothing and need nothing that is left: what the rest is examined with."""
+        """Those of ``steps`` that leave no files and need none of other steps: the rest is examined with them."""
         later: set[str] = set()
         for step in self.program.steps:
             if step.node.leaves or any(wire.step in later for wire in step.wires.values()):
@@ -249,7 +249,7 @@ class _Run:
         return True
 
     def _is_to_train(self, step: Step) -> bool:
-        """Decides what to do with a stage, says so, and makes its folder ready."""
+        """Decides what to do with a stage, reports it, and prepares its folder."""
         folder, key = self.output_dir / step.name, self._key(step)
         decision = self.store.decide(step.name, key, self.fresh)
         if decision.action != "reuse" and decision.reason:

@@ -25,13 +25,13 @@ from ryven_llm_nodes.run.store.keys import Key
 from ryven_llm_nodes.run.store.manifest import manifest_of, with_times_of
 
 OWNER: Final = ".key"
-"""In a checkpoint: the digest of the key that it belongs to, and that of what tells one training from another.
+"""In a checkpoint: the digest of the key that it belongs to, and a digest that identifies its training.
 
-A run writes it (execute/early_end.py). A script that is run into the folder of a run, with whatever settings, does not:
-its checkpoints are not gone on from, and the model that it saves is not the one that is noted.
+A run writes it (execute/early_end.py). A script that writes to the folder of a run, with any settings, does not:
+its checkpoints are not resumed from, and the model that it saves is not the one in the manifest.
 """
 TELLING: Final = ("trainer_state.json", "scheduler.pt", "training_args.bin")
-"""Small files of a checkpoint that are others after another training: what was logged, learning rates, settings."""
+"""Small files of a checkpoint that differ after another training: logs, learning rates, settings."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def decide(folder: Path, key: Key, fresh: bool, before: Kept | None = None, firs
     if kept is not None and same and kept.finished:
         return Decision("reuse", _why(kept))
     if kept is not None and same and newest_of(folder, key):
-        damaged = f"{kept.damage}, so it goes on from its newest checkpoint"
-        return Decision("resume", damaged if kept.damage else "goes on where it was stopped")
+        damaged = f"{kept.damage}, so training resumes from its newest checkpoint"
+        return Decision("resume", damaged if kept.damage else "resumes where it was stopped")
     source = first_part or folder
     if key.first_part is not None and newest_of(source, key.first_part):
         other = source if source != folder else None
@@ -81,12 +81,12 @@ def _why(kept: Kept) -> str:
 
 
 def newest_of(folder: Path, key: Key) -> int:
-    """The step of the newest checkpoint in ``folder`` that the stage of ``key`` can go on from; 0 without one."""
+    """The step of the newest checkpoint in ``folder`` that the stage of ``key`` can resume from; 0 without one."""
     return max((step_of(path) for path in checkpoints_in(folder) if _belongs(path, key)), default=0)
 
 
 def _belongs(checkpoint: Path, key: Key) -> bool:
-    """Whether a checkpoint is one of ``key``, or of its first part, and nothing was written over it."""
+    """Whether a checkpoint is one of ``key``, or of its first part, and was not overwritten."""
     digests = {key.digest, key.first_part.digest if key.first_part else key.digest}
     try:
         owner, _, content = (checkpoint / OWNER).read_text(encoding="utf-8").strip().partition(" ")
@@ -167,9 +167,9 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def finish(folder: Path) -> None:
-    """Notes what the stage in ``folder`` has left, all of which is on the disk: from here on it is finished.
+    """Writes the manifest of the stage in ``folder``, whose files are all on disk: from here on it is finished.
 
-    The digests come after the rest: to read large files takes a while, in which a run may be killed.
+    The digests come last: reading large files takes a while, during which a run may be killed.
     """
     note_manifest(folder, manifest_of(folder, with_digests=False))
     note_manifest(folder, manifest_of(folder))

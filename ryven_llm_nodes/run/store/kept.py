@@ -160,7 +160,7 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 
 def step_of(checkpoint: Path) -> int:
-    """The step of a checkpoint; 0 for what is none."""
+    """The step of a checkpoint; 0 for anything else."""
     number = checkpoint.name.partition("-")[2]
     return int(number) if number.isdecimal() else 0
 

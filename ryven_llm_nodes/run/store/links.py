@@ -85,7 +85,7 @@ def take_name(waiting: Path, place: Path) -> None:
 
 
 def set_aside(place: Path, name: Path | None = None) -> Path:
-    """Gives a folder or file another name, after its own or ``name``, which others do not have; returns it."""
+    """Renames a folder or file to an unused name derived from its own or from ``name``; returns it."""
     called = name or place
     names = (f"{called.name}-before{'' if i == 1 else f'-{i}'}" for i in count(1))
     free = next(path for path in map(called.with_name, names) if not os.path.lexists(path))

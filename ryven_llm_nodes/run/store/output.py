@@ -71,9 +71,9 @@ class Output:
         self._trained.add(key.digest)
 
     def _spare(self, step: str, place: Path, decision: Decision) -> Decision:
-        """Keeps what others have made in ``place`` under another name; a stage that goes on takes its checkpoints."""
+        """Renames what was not made by a run in ``place``; a resumed stage takes its checkpoints."""
         aside = set_aside(place, self.folder / step)
-        self.say(f"{step}: the model that lay there is none that a run has saved; it is now {aside.name}")
+        self.say(f"{step}: the model there was not saved by a run; it was renamed to {aside.name}")
         return replace(decision, source=decision.source or aside) if decision.action == "resume" else decision
 
     def finish(self, step: str) -> None:
@@ -87,6 +87,6 @@ class Output:
 
 
 def _is_of_others(place: Path) -> bool:
-    """Whether a finished model lies there that is not as a run has saved it: a script has written it, or somebody."""
+    """Whether a finished model is there that was not saved by a run, but by a script or a user."""
     kept = kept_in(place)
     return (place / FINISHED).is_file() and not (kept is not None and kept.finished)

@@ -107,8 +107,18 @@ class TestRules:
         ("method", "field", "value", "message"),
         [
             ("sft", "lr_scheduler_type", "cosin", "got 'cosin'. Did you mean 'cosine'?"),
-            ("sft", "logging_steps", 1.5, "must be a whole number of steps, or a fraction of all steps below 1, got 1.5."),
-            ("sft", "eval_strategy", "steps", "needs rows to evaluate on: connect a dataset to the input 'eval dataset'"),
+            (
+                "sft",
+                "logging_steps",
+                1.5,
+                "must be a whole number of steps, or a fraction of all steps below 1, got 1.5.",
+            ),
+            (
+                "sft",
+                "eval_strategy",
+                "steps",
+                "needs rows to evaluate on: connect a dataset to the input 'eval dataset'",
+            ),
             ("sft", "dataloader_persistent_workers", True, "set dataloader_num_workers to 1 or more, or clear this."),
             ("sft", "padding_free", True, "set packing to true, or max_length to null."),
             ("sft", "lr_scheduler_kwargs", "{}", "must be a dictionary or null, got '{}'."),

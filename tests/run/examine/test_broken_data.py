@@ -1,4 +1,4 @@
-"""Files that a reader of data sets cannot read: the error names file, line and remedy."""
+"""Files that a reader of datasets cannot read: the error names file, line and remedy."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ from ryven_llm_nodes.system.causes import describe
 ROW = {"prompt": "a", "completion": "b"}
 HEAD = "prompt,completion\n"
 CASES = {
-    "torn.jsonl": (json.dumps(ROW) + '\n\n{"prompt": "a", "compl\n', "torn.jsonl, line 3, column 23: Invalid control"),
+    "truncated.jsonl": (
+        json.dumps(ROW) + '\n\n{"prompt": "a", "compl\n',
+        "truncated.jsonl, line 3, column 23: Invalid control",
+    ),
     "list.jsonl": (json.dumps(ROW) + "\n[1, 2]\n", "list.jsonl, line 2: holds [1, 2], no object with columns."),
-    "torn.json": (f"[{json.dumps(ROW)},\n{json.dumps(ROW)},\n", "torn.json, line 3, column 1: Expecting value"),
+    "truncated.json": (
+        f"[{json.dumps(ROW)},\n{json.dumps(ROW)},\n",
+        "truncated.json, line 3, column 1: Expecting value",
+    ),
     "latin.csv": ((HEAD + "wie schön,b\n").encode("cp1252"), "latin.csv, line 2, column 8: byte 0xf6 (in cp1252: 'ö')"),
     "latin.jsonl": ('{"prompt": "ö"}\n'.encode("cp1252"), "latin.jsonl, line 1, column 13: byte 0xf6"),
     "wide.csv": ((HEAD + "a,b\n").encode("utf-16"), "wide.csv is UTF-16. Save the file as UTF-8 (iconv -f UTF-16"),
@@ -67,15 +73,15 @@ class TestCauses:
     def test_are_told(self) -> None:
         """A library's "an error occurred" says nothing without them."""
         error = RuntimeError("An error occurred while generating the dataset")
-        error.__cause__ = ValueError("row 7 is torn")
+        error.__cause__ = ValueError("row 7 is broken")
         assert describe(error) == (
-            "RuntimeError: An error occurred while generating the dataset. Cause: ValueError: row 7 is torn."
+            "RuntimeError: An error occurred while generating the dataset. Cause: ValueError: row 7 is broken."
         )
 
     def test_are_told_once(self) -> None:
-        error = RuntimeError("cannot read: row 7 is torn")
-        error.__cause__ = ValueError("row 7 is torn")
-        assert describe(error) == "RuntimeError: cannot read: row 7 is torn."
+        error = RuntimeError("cannot read: row 7 is broken")
+        error.__cause__ = ValueError("row 7 is broken")
+        assert describe(error) == "RuntimeError: cannot read: row 7 is broken."
 
     def test_that_lead_in_a_circle_end(self) -> None:
         first, second = RuntimeError("first"), ValueError("second")

@@ -33,7 +33,7 @@ def test_conversations_need_a_chat_template(run: Run, work: Path, tmp_path: Path
         sft=node(SFT, **flows.FAST),
     )
     outcome = run_program(flows.program(drawn, work), tmp_path)
-    assert "SFT 'sft' > dataset: its data set holds conversations, but 'model' has no chat template" in str(
+    assert "SFT 'sft' > dataset: its dataset contains conversations, but 'model' has no chat template" in str(
         outcome.error
     )
 
@@ -65,7 +65,7 @@ def test_columns_of_a_data_set_that_could_not_be_looked_into_before(run: Run, wo
     )
     outcome = run_program(flows.program(drawn, work), tmp_path)
     assert "SFT needs the columns" in str(outcome.error)
-    assert "the data set has 'question'" in str(outcome.error)
+    assert "the dataset has 'question'" in str(outcome.error)
 
 
 def test_broken_rows_name_the_data_node(run: Run, work: Path, tmp_path: Path) -> None:

@@ -75,8 +75,8 @@ def goes_on(program: Program, output_dir: Path, stage: str, whole: Path) -> int:
     events: list[Event] = []
     assert run_program(program, output_dir, events.append).error is None
     assert weights(output_dir / stage) == weights(whole / stage)
-    torn = (output_dir / stage / "checkpoints" / "unfinished").glob("checkpoint-*")
-    assert not list(torn), "what a failure has torn is cleaned up"
+    leftovers = (output_dir / stage / "checkpoints" / "unfinished").glob("checkpoint-*")
+    assert not list(leftovers), "what a failure has left is cleaned up"
     return next(event.done for event in events if isinstance(event, Progress) and event.step == stage)
 
 
@@ -174,7 +174,7 @@ class TestARewardFunctionThatHangs:
         outcome = run_in(thread, judged(workspace, tmp_path / "flag", step=0, time_limit=1), tmp_path / "out")
         assert str(outcome.error) == (
             "Reward Function 'judge' > time_limit: did not return within 1 s, and was at line 6 (tried with two rows "
-            "of its data set). Look for a request without a timeout, or raise time_limit."
+            "of its dataset).  Look for a request without a timeout, or raise time_limit."
         )
         assert not (tmp_path / "out/grpo").exists()
 
@@ -269,8 +269,8 @@ class TestNumbersThatAreNotFinite:
         outcome = run_program(flows.program(drawn, work), tmp_path / "out")
         clip = "" if max_grad_norm else ", or set max_grad_norm to 1"
         assert str(outcome.error) == (
-            "SFT 'sft': the gradient is not a number (NaN) at step 3, so training stops before it corrupts the weights. "
-            f"The last good checkpoint is step 2, in {tmp_path}/out/sft/checkpoints/checkpoint-2. "
+            "SFT 'sft': the gradient is not a number (NaN) at step 3, so training stops before it corrupts the "
+            f"weights. The last good checkpoint is step 2, in {tmp_path}/out/sft/checkpoints/checkpoint-2. "
             f"Lower learning_rate (0.001){clip}."
         )
         lines = (tmp_path / "out/sft/metrics.jsonl").read_text().splitlines()
@@ -306,7 +306,7 @@ class TestNumbersThatAreNotFinite:
         )
         assert not list(tmp_path.glob("sft/**/*.safetensors"))
 
-    def test_a_smaller_setting_trains_anew(self, workspace: Path, whole: Path, tmp_path: Path) -> None:
+    def test_a_smaller_setting_retrains(self, workspace: Path, whole: Path, tmp_path: Path) -> None:
         steep = flows.program(flows.alone("sft", **SAVED, weight_decay=1e30), workspace)
         left = is_one_line_at(run_program(steep, tmp_path), "SFT 'sft': the gradient is not a number (NaN) at step 2, ")
         assert "Lower learning_rate (0.001), or weight_decay (1e+30)." in left
@@ -495,7 +495,7 @@ class TestAFolderThatCannotBeWrittenTo:
         assert not (tmp_path / "out" / "sft").exists()
 
     @pytest.mark.parametrize("name", ["checkpoints", "checkpoints/unfinished", "."])
-    def test_amid_a_run(self, name: str, sft: Program, whole: Path, tmp_path: Path) -> None:
+    def test_mid_run(self, name: str, sft: Program, whole: Path, tmp_path: Path) -> None:
         folder = tmp_path / "sft" / name
         try:
             outcome = run_without_privileges(sft, tmp_path, at("sft", 3, lambda: folder.chmod(0o555)))
@@ -520,7 +520,7 @@ class TestMemory:
         outcome = run_program(flows.program(drawn, workspace), tmp_path)
         assert str(outcome.error) == (
             "SFT 'sft': there is no memory left in this machine: 116.4 TiB more were asked for. Lower "
-            "per_device_train_batch_size (4), wire a LoRA adapter, or close other programs. Then run again: what is "
+            "per_device_train_batch_size (4), connect a LoRA adapter, or close other programs. Then run again: what is "
             "finished is kept."
         )
 
@@ -614,7 +614,7 @@ class TestAFolderThatIsDeletedAmidARun:
         outcome = run_program(pair, tmp_path / "out", at("dpo", 1, lambda: shutil.rmtree(tmp_path / "out")))
         assert str(outcome.error) == (
             f"DPO 'dpo': its folder is gone, deleted while this ran: {tmp_path}/out/dpo. Run again: what is missing is "
-            "trained anew."
+            "trained again."
         )
         assert goes_on(pair, tmp_path / "out", "dpo", whole_pair) == 0
 
@@ -630,7 +630,7 @@ class TestAFolderThatIsDeletedAmidARun:
         outcome = run_program(pair, tmp_path, delete)
         assert str(outcome.error) == (
             f"DPO 'dpo': the model of SFT 'sft' is gone, deleted while this ran: {tmp_path}/sft. Run again: what is "
-            "missing is trained anew."
+            "missing is trained again."
         )
         goes_on(pair, tmp_path, "dpo", whole_pair)
         assert weights(tmp_path / "sft") == weights(whole_pair / "sft")

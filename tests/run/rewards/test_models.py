@@ -78,7 +78,7 @@ def test_a_head_that_is_missing_is_not_drawn_at_random(run: Run, tmp_path: Path)
     save_file(weights, file, {"format": "pt"})
     (problem,) = refused(run, drawn(tmp_path / "m"))
     assert problem.startswith("Reward Model 'judge' > path: cannot score the prompts of GRPO 'grpo': ValueError: ")
-    assert problem.endswith("holds no score.weight: it was not trained as a reward model.")
+    assert problem.endswith("has no score.weight: it was not trained as a reward model.")
 
 
 def test_a_language_model_is_called_one(run: Run, workspace: Path) -> None:

@@ -1,4 +1,4 @@
-"""Folders of the version before the store: moved under their keys, whatever comes between; nothing is trained anew."""
+"""Folders of the version before the store: moved under their keys, whatever comes between; nothing is retrained."""
 
 from __future__ import annotations
 
