@@ -20,6 +20,8 @@ from typing import Any, Final
 import jedi
 from jedi.api.environment import InterpreterEnvironment
 
+from ryven_llm_nodes.system.userdirs import state_dir
+
 MOST: Final = 200
 """Maximum number of names; typing another letter narrows them."""
 
@@ -55,6 +57,9 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Answers until the editor closes the pipe."""
+    folder = state_dir() / "jedi"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    jedi.settings.cache_directory = str(folder)  # what it keeps are pickles: nobody else may write there
     warnings.simplefilter("ignore")  # jedi warns of each compiled module that it may not import
     for line in sys.stdin:
         question = json.loads(line)

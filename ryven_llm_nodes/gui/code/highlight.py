@@ -89,8 +89,13 @@ class PythonHighlighter(QSyntaxHighlighter):
     def highlightBlock(self, text: str) -> None:
         found, state = spans(text, max(self.previousBlockState(), 0))
         for start, length, kind in found:
-            self.setFormat(start, length, self._formats[kind])
+            self.setFormat(_units(text[:start]), _units(text[start : start + length]), self._formats[kind])
         self.setCurrentBlockState(state)
+
+
+def _units(text: str) -> int:
+    """How long Qt takes ``text`` to be: what lies beyond the first 65536 characters counts twice."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _format(kind: str) -> QTextCharFormat:

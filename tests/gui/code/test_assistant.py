@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import jedi
+import pytest
+
 from ryven_llm_nodes.gui.code.assistant import MOST, answer
+
+
+@pytest.fixture(autouse=True)
+def kept_elsewhere(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What jedi keeps goes to a folder of the tests."""
+    monkeypatch.setattr(jedi.settings, "cache_directory", str(state_dir / "jedi"))
 
 
 def ask(code: str, root: Path, **place: int) -> dict[str, Any]:
@@ -81,6 +91,16 @@ def test_nothing_is_run_and_no_library_imported(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
     assert spied == {"imported": [], "path": True}
     assert done.stderr == ""
+
+
+def test_what_it_keeps_lies_in_a_private_folder(tmp_path: Path) -> None:
+    """jedi keeps pickles, which whoever can write them could have run code with."""
+    question = {"id": 1, "code": "import csv\ncsv.", "root": str(tmp_path), "line": 2, "column": 4}
+    command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}\n{SPY}"]
+    environment = {**os.environ, "RYVEN_LLM_STATE": str(tmp_path / "state")}
+    subprocess.run(command, input=json.dumps(question), capture_output=True, text=True, check=True, env=environment)
+    assert list((tmp_path / "state" / "jedi").rglob("*.pkl"))
+    assert (tmp_path / "state" / "jedi").stat().st_mode & 0o777 == 0o700
 
 
 def test_an_error_of_jedi_is_told_and_the_next_question_answered(tmp_path: Path) -> None:

@@ -91,6 +91,14 @@ def test_colours_reach_the_text(qtbot: Any) -> None:
     assert [f.format.foreground().color() for f in formats] == [QColor(COLOURS[k]) for k in ("keyword", "definition")]
 
 
+def test_colours_stand_where_they_should_after_any_letter(qtbot: Any) -> None:
+    view = CodeView('x = "😀é"  # why\n')
+    qtbot.addWidget(view)
+    string, comment = view.document().firstBlock().layout().formats()
+    assert (string.start, string.length) == (4, 5), "the first letter counts twice for Qt"
+    assert (comment.start, comment.length) == (11, 5)
+
+
 @pytest.fixture
 def editor(qtbot: Any) -> CodeView:
     view = CodeView("", read_only=False)
