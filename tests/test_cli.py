@@ -241,7 +241,8 @@ class TestExport:
         both = alone("sft")
         both["flows"] |= alone("dpo")["flows"]
         flow = save(both, data / "both.json")
-        assert ryven_llm("export", flow)[2] == f"error: {flow}: holds 2 flows ('sft', 'dpo'); choose one with --flow.\n"
+        message = ryven_llm("export", flow)[2]
+        assert message == f"error: {flow}: contains 2 flows ('sft', 'dpo'); choose one with --flow.\n"
         assert "def dpo_config(" in ryven_llm("export", flow, "--flow", "dpo")[1]
 
 
@@ -290,7 +291,7 @@ class TestNew:
     def test_overwrites_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "f.json").write_text("mine")
         status, _, errors = ryven_llm("new", "sft", tmp_path / "f.json")
-        assert (status, errors) == (2, f"error: {tmp_path / 'f.json'} exists already; choose another name.\n")
+        assert (status, errors) == (2, f"error: {tmp_path / 'f.json'} already exists; choose another name.\n")
         assert (tmp_path / "f.json").read_text() == "mine"
 
     def test_an_unknown_template(self, tmp_path: Path) -> None:
@@ -353,7 +354,7 @@ class TestRuns:
         for arguments in (["1", "2", "1"], ["--delete"], ["1", "2", "--edit"]):
             status, _, said = ryven_llm("runs", *arguments, "--in", outputs)
             assert status == 2
-            assert "give one RUN to look at" in said
+            assert "give one RUN to show" in said
         assert ryven_llm("runs", "9", "--in", outputs)[0] == 2
 
     def test_what_carries_a_flow_can_be_checked_and_exported(self, data: Path, tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def undefined(tree: ast.Module) -> set[str]:
             bound.add((node.asname or node.name).split(".")[0])
         elif isinstance(node, ast.arg):
             bound.add(node.arg)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            bound.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             bound.add(node.id)
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - bound
@@ -63,7 +65,7 @@ def test_only_what_is_used_comes_along() -> None:
 
 def test_comments_above_a_definition_come_along() -> None:
     (stages,) = excerpts([("stages", "DEVICE")])
-    assert stages.code.startswith("# bfloat16 where a GPU has it")
+    assert stages.code.startswith("# bfloat16 on GPUs that support it")
 
 
 def test_a_module_brings_the_modules_it_needs() -> None:

@@ -193,7 +193,7 @@ class TestHeader:
         with pytest.raises(SystemExit) as ended:
             exec(compile(guard, "script.py", "exec"), namespace)
         assert ended.value.code == 0
-        assert "where models go (outputs/" in capsys.readouterr().out
+        assert "output folder (outputs/" in capsys.readouterr().out
 
 
 class TestWhatIsSpelledOut:

@@ -141,7 +141,7 @@ def test_a_script_in_the_folder_of_a_run(saved: dict[str, Any], workspace: Path,
     assert of_script != before
     trained, events = run(same, workspace, tmp_path / "out")
     assert trained == ["sft"]
-    assert "sft: model.safetensors is not as it was saved" in [e.text for e in events if isinstance(e, Log)]
+    assert "sft: model.safetensors was modified after it was saved" in [e.text for e in events if isinstance(e, Log)]
     assert weights(tmp_path / "out/sft") == before
     assert weights(tmp_path / "out/sft-before") == of_script, "which somebody may want"
 
@@ -218,7 +218,7 @@ def test_a_model_is_not_saved_over_a_stage_of_its_name(workspace: Path, tmp_path
     assert trained == []
     assert weights(tmp_path / "sft") == before
     assert [e.text for e in events if isinstance(e, Log) and "before" in e.text] == [
-        f"sft: what had this name in {tmp_path}, and no run has kept, is now sft-before"
+        f"sft: {tmp_path}/sft, which no run had made, was renamed to sft-before"
     ]
 
 

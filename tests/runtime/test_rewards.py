@@ -133,7 +133,7 @@ def test_a_language_model_is_no_reward_model(tmp_path: Path) -> None:
 def test_a_tokenizer_has_to_have_a_token_to_pad_with(tmp_path: Path) -> None:
     model = LlamaForSequenceClassification(LlamaConfig(**SIZES))
     folder = saved(tmp_path, model, tokenizer(pad_token="", eos_token=""))
-    with pytest.raises(ValueError, match="has no token to pad with: set its pad_token and save it"):
+    with pytest.raises(ValueError, match="has no padding token: set its pad_token and save it"):
         scores(folder, ("a", "b"))
 
 

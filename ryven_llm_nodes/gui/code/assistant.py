@@ -59,7 +59,7 @@ def main() -> None:
     """Answers until the editor closes the pipe."""
     folder = state_dir() / "jedi"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    jedi.settings.cache_directory = str(folder)  # what it keeps are pickles: nobody else may write there
+    jedi.settings.cache_directory = str(folder)  # a cache of pickles: only the user may write there
     warnings.simplefilter("ignore")  # jedi warns of each compiled module that it may not import
     for line in sys.stdin:
         question = json.loads(line)

@@ -173,4 +173,4 @@ def find_run(folder: Path, which: str) -> PastRun:
     if len(found) == 1:
         return found[0]
     near = suggestion(which, [run.name for run in runs])
-    raise UsageError(f"{'several runs' if found else 'no run'} in {folder} matched {shown(which)}.{near}")
+    raise UsageError(f"{'several runs match' if found else 'no run matches'} {shown(which)} in {folder}.{near}")

@@ -61,4 +61,4 @@ def test_each_trainer_makes_a_fresh_one(data: Path) -> None:
 def test_the_head_cannot_be_adapted(given: Any) -> None:
     (wrong,) = problems(draw(lora=node(LoRA, target_modules=given)), Path())
     assert wrong.startswith("LoRA 'lora' > target_modules: must not contain ")
-    assert wrong.endswith("would not be trained. Take it out; embed_tokens may be adapted.")
+    assert wrong.endswith("would not be trained. Remove it; embed_tokens may be adapted.")

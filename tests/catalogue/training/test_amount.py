@@ -117,7 +117,7 @@ class TestWarmup:
         assert warned == Warned(
             "sft",
             "warmup_steps",
-            "SFT 'sft' > warmup_steps: 500 steps of warmup, but only 5 steps in all: the learning rate reaches 1 % of "
+            "SFT 'sft' > warmup_steps: 500 warmup steps, but only 5 steps in total: the learning rate reaches 1 % of "
             "0.001. Set 0.1 (a fraction), or train longer.",
         )
         assert past_runs(tmp_path)[0].warnings == [warned.text]

@@ -133,7 +133,7 @@ class TestRules:
             ("dpo", "loss_weights", [1.0, 2.0], "needs one weight for each loss of loss_type (1), got [1.0, 2.0]."),
             ("grpo", "reward_weights", [1.0, 2.0], "needs one weight for each of 1 reward, got [1.0, 2.0]"),
             ("grpo", "scale_rewards", "grup", "Did you mean 'group'?"),
-            ("grpo", "sync_ref_model", True, "needs a reference model, which there is only where beta is above 0"),
+            ("grpo", "sync_ref_model", True, "needs a reference model, which exists only if beta is above 0"),
             ("grpo", "auto_find_batch_size", True, "works with SFT and DPO only"),
         ],
     )

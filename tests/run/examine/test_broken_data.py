@@ -20,7 +20,7 @@ CASES = {
         json.dumps(ROW) + '\n\n{"prompt": "a", "compl\n',
         "truncated.jsonl, line 3, column 23: Invalid control",
     ),
-    "list.jsonl": (json.dumps(ROW) + "\n[1, 2]\n", "list.jsonl, line 2: holds [1, 2], no object with columns."),
+    "list.jsonl": (json.dumps(ROW) + "\n[1, 2]\n", "list.jsonl, line 2: contains [1, 2], not an object with columns."),
     "truncated.json": (
         f"[{json.dumps(ROW)},\n{json.dumps(ROW)},\n",
         "truncated.json, line 3, column 1: Expecting value",
@@ -58,7 +58,7 @@ def test_files_that_differ(work: Path, tmp_path: Path) -> None:
     (work / "part-2.jsonl").write_text(json.dumps({**ROW, "source": "x"}) + "\n")
     assert error_of(work, tmp_path / "out", "part-*.jsonl") == (
         "Load Dataset 'rows': part-2.jsonl has a column 'source', which part-1.jsonl has not. Give all files the same "
-        "columns, or load each kind by a node of its own."
+        "columns, or load each kind with its own node."
     )
 
 
@@ -66,7 +66,7 @@ def test_columns_that_hold_other_values_in_another_file(work: Path, tmp_path: Pa
     (work / "part-1.jsonl").write_text(json.dumps({**ROW, "score": 1}) + "\n")
     (work / "part-2.jsonl").write_text(json.dumps({**ROW, "score": "one"}) + "\n")
     error = error_of(work, tmp_path / "out", "part-*.jsonl")
-    assert "part-2.jsonl, line 1: column 'score' holds text, but numbers in part-1.jsonl, line 1." in error
+    assert "part-2.jsonl, line 1: column 'score' contains text, but numbers in part-1.jsonl, line 1." in error
 
 
 class TestCauses:

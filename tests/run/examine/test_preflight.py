@@ -142,7 +142,7 @@ def test_models_that_cannot_be_had_are_named_before_the_first_stage(run: Run) ->
     )
     (problem,) = refused(run, drawn)
     assert problem.startswith("Reward Model 'scorer' > path: 'no-such-owner/no-such-model' cannot be loaded: OSError: ")
-    assert problem.endswith("or give a local folder.")
+    assert problem.endswith("or use a local folder.")
 
 
 def test_a_reward_model_must_have_one_label(run: Run, workspace: Path, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_column_that_trl_passes_itself(run: Run, work: Path, tmp_path: Path, n
         ppo=node(PPO, **flows.ROLLOUT),
     )
     message = (
-        f"PPO 'ppo' > dataset: has a column {name!r}, but TRL passes something of its own by that name to a reward; "
+        f"PPO 'ppo' > dataset: has a column {name!r}, but TRL passes an argument of its own by that name to rewards; "
         "rename it."
     )
     if place == "./taken":  # its columns are known once it is loaded

@@ -96,7 +96,7 @@ def test_a_tokenizer_that_cannot_pad(run: Run, tmp_path: Path) -> None:
         json.dumps({name: value for name, value in config.items() if name not in ("pad_token", "eos_token")})
     )
     (problem,) = refused(run, drawn(folder, "ppo"))
-    assert "has no token to pad with: set its pad_token and save it." in problem
+    assert "has no padding token: set its pad_token and save it." in problem
 
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf")])
