@@ -11,7 +11,7 @@ from ryven_llm_nodes.program.runtime_source import own_module
 
 
 class Imports:
-    """Import statements, merged and sorted; those from this package are kept apart as (module, name) pairs."""
+    """Import statements, merged and sorted; those from this package are kept separately as (module, name) pairs."""
 
     def __init__(self, lines: Iterable[str] = ()) -> None:
         self._modules: set[str] = set()
@@ -20,7 +20,7 @@ class Imports:
         self.add(lines)
 
     def add(self, lines: Iterable[str]) -> None:
-        """Takes up more import statements."""
+        """Adds more import statements."""
         for line in dict.fromkeys(lines):
             (node,) = ast.parse(line).body
             if isinstance(node, ast.Import):
