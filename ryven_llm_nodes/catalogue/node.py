@@ -213,7 +213,7 @@ class LLMNode(Node):
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
         """As it is drawn, beyond types and ranges: missing files, columns, ... Cheap, and offline.
 
-        Parameters have legal values here; an input may be missing, where nothing is wired or what is wired is wrong.
+        Parameters have legal values here; an input may be missing, where it is not connected, or its source is wrong.
         """
         yield from ()
 
