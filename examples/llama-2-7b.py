@@ -20,60 +20,19 @@ writes its model to a folder of its own under --output-dir, and the next stage s
 """
 
 # %% Imports
-import argparse
-import ast
-import copy
-import dataclasses
-import gc
-import inspect
-import json
 import os
-import re
-import shutil
-import typing
-import warnings
-import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from functools import partial
-from operator import ge, gt, le, lt
 from pathlib import Path
-from typing import Any, ClassVar
 
 # Read when the libraries below are imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
-if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave the processor to others
+if "OMP_WAIT_POLICY" not in os.environ:  # idle threads soon release the processor
     os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
 
-import torch
-from accelerate import PartialState
-from accelerate.utils import set_seed
 from datasets import load_dataset
-from peft import LoraConfig, PeftModel
-from peft.tuners.lora import LoraLayer
-from torch import nn
-from transformers import (
-    AutoModelForCausalLM,
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    PreTrainedModel,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
-from trl import (
-    DPOConfig,
-    DPOTrainer,
-    GRPOConfig,
-    GRPOTrainer,
-    SFTConfig,
-    SFTTrainer,
-    apply_chat_template,
-    is_conversational,
-)
-from trl.trainer.utils import RepeatSampler, add_fused_lm_head, create_model_from_path
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM
+from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
 
 # %% LoRA 'lora'
@@ -161,7 +120,7 @@ def grpo_config(output_dir: Path, **changes) -> GRPOConfig:
 
 # %% The pipeline
 def main(pipeline: "Pipeline") -> None:
-    """Run every stage, each from the folder that the one before has written."""
+    """Run every stage, each from the model folder of the previous one."""
     base = "meta-llama/Llama-2-7b-hf"
     summaries = load_dataset("trl-lib/tldr", split="train[:20000]")
     sft = pipeline.train(
@@ -215,8 +174,46 @@ def main(pipeline: "Pipeline") -> None:
     pipeline.copy("final", grpo, "final-model", dtype="bfloat16")
 
 
-# %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
-# bfloat16 where a GPU has it; on a CPU, float32.
+# %% Support: what the rest of this script needs
+import argparse
+import ast
+import copy
+import dataclasses
+import gc
+import inspect
+import json
+import re
+import shutil
+import typing
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from operator import ge, gt, le, lt
+from typing import Any, ClassVar
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from torch import nn
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from trl import apply_chat_template, is_conversational
+from trl.trainer.utils import RepeatSampler, add_fused_lm_head, create_model_from_path
+
+
+# %% Support: Shared by all stages: precision of the machine, freeing memory, and saving a policy
+# bfloat16 on GPUs that support it, float32 on a CPU.
 GPU = torch.cuda.is_available()
 
 
@@ -228,14 +225,14 @@ DEVICE = {
 
 
 def release_memory() -> None:
-    """Give back the memory of the stage before: a trainer is part of a reference cycle, so it outlives its function."""
+    """Free the memory of the previous stage: a trainer is part of a reference cycle, so it outlives its function."""
     gc.collect()
     if torch.accelerator.is_available():
         torch.accelerator.empty_cache()
 
 
 def refuse_untrained(trainer: Trainer) -> None:
-    """Raise ValueError where not one optimizer step was made: what would be saved is the model it began with."""
+    """Raise ValueError if no optimizer step was made: the saved model would be the initial one."""
     if trainer.state.global_step:
         return
     args, rows = trainer.args, len(trainer.train_dataset)
@@ -243,13 +240,9 @@ def refuse_untrained(trainer: Trainer) -> None:
         wanted = args.generation_batch_size // args.num_generations
     else:
         wanted = args.train_batch_size * args.world_size if args.dataloader_drop_last else 1
-    why = (
-        f"the {rows} rows that are left to train on do not make one batch of {wanted}"
-        if rows < wanted
-        else "no batch came"
-    )
+    why = f"the {rows} remaining rows do not fill one batch of {wanted}" if rows < wanted else "there was no batch"
     raise ValueError(
-        f"not one optimizer step was made, so nothing was learned: {why}. Give more rows, or lower "
+        f"no optimizer step was made, so nothing was learned: {why}. Use more rows, or lower "
         "per_device_train_batch_size or gradient_accumulation_steps."
     )
 
@@ -272,20 +265,20 @@ def copy_model(
     return folder
 
 
-# %% Support: Saving what a LoRA adapter has learned: merged into its model, opened again, and compared
-ADAPTER_FOLDER = "adapter"  # the folder in a stage's own that holds the adapter alone
+# %% Support: Saving a trained LoRA adapter: merged into its model, reloaded, and compared
+ADAPTER_FOLDER = "adapter"  # subfolder of a stage that holds the adapter itself
 
 
 def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> None:
     """Write the trained policy, its LoRA adapter merged into it, and its tokenizer.
 
-    The stage is finished only if the model, opened from the folder again, gives the logits that base model and adapter
-    gave together. With `keep_adapter`, `folder / "adapter"` holds the adapter for PeftModel.from_pretrained.
+    The stage is finished only if the model, reloaded from the folder, gives the logits of base model plus adapter.
+    With `keep_adapter`, `folder / "adapter"` holds the adapter for PeftModel.from_pretrained.
     """
     refuse_untrained(trainer)
     policy = trainer.accelerator.unwrap_model(trainer.model).eval()
     if trainer.accelerator.is_main_process:
-        policy.save_pretrained(folder / ADAPTER_FOLDER)  # all that was learned, should what follows fail
+        policy.save_pretrained(folder / ADAPTER_FOLDER)  # so that nothing is lost if the merge fails
         expected = fixed_logits(policy.get_base_model())
         merged = merge_adapter(policy)
         merged.save_pretrained(folder)
@@ -297,9 +290,9 @@ def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> N
 
 @torch.no_grad()
 def merge_adapter(policy: PeftModel) -> PreTrainedModel:
-    """Add the adapter to the weights, in float32, and round to their dtype; warn where much is lost by that.
+    """Add the adapter to the weights, in float32, and round to their dtype; warn if rounding loses too much.
 
-    A weight of bfloat16 keeps about three digits: a change below 1/500 of it vanishes.
+    bfloat16 has about three significant digits: a change below 1/500 of a weight is lost.
     """
     untie_embeddings(policy.get_base_model())
     lost = learned = 0.0
@@ -319,7 +312,7 @@ def merge_adapter(policy: PeftModel) -> PreTrainedModel:
 
 
 def untie_embeddings(model: PreTrainedModel) -> None:
-    """Give the output embeddings a weight of their own where one of two that share it was trained by an adapter."""
+    """Untie input and output embeddings if only one of them was trained by an adapter."""
     inputs, outputs = model.get_input_embeddings(), model.get_output_embeddings()
     is_adapted = isinstance(inputs, LoraLayer) or isinstance(outputs, LoraLayer)
     if is_adapted and outputs is not None and outputs.weight is inputs.weight:
@@ -330,38 +323,38 @@ def untie_embeddings(model: PreTrainedModel) -> None:
 
 @torch.no_grad()
 def fixed_logits(model: PreTrainedModel) -> torch.Tensor:
-    """The logits (2, 16, V) of tokens from all over the vocabulary."""
+    """The logits (2, 16, V) of tokens spread over the vocabulary."""
     size = model.get_input_embeddings().weight.shape[0]
     tokens = torch.linspace(0, size - 1, 32).long().view(2, 16)
     return model(input_ids=tokens.to(model.device)).logits.float().cpu()
 
 
 def require_same_logits(merged: PreTrainedModel, folder: Path, expected: torch.Tensor) -> None:
-    """Raise RuntimeError unless the model in `folder` gives the `expected` logits; `merged` first yields its memory."""
+    """Raise RuntimeError unless the model in `folder` gives the `expected` logits; `merged` is freed first."""
     kind, dtype, device, attention = type(merged), merged.dtype, merged.device, merged.config._attn_implementation
     merged.to("meta")
     release_memory()
     saved = kind.from_pretrained(folder, dtype=dtype, attn_implementation=attention).to(device).eval()
     error = ((fixed_logits(saved) - expected).norm() / expected.norm()).item()
-    rounding = max(torch.finfo(dtype).eps, 0 if device.type == "cpu" else 2**-10)  # of TF32, on a GPU
+    rounding = max(torch.finfo(dtype).eps, 0 if device.type == "cpu" else 2**-10)  # TF32 on a GPU
     if not error <= rounding**0.5:
         raise RuntimeError(
-            f"the saved model is not the trained one: its logits differ by {error:.2g} of their size, where "
+            f"the saved model differs from the trained one: its logits have a relative error of {error:.2g}, where "
             f"{rounding**0.5:.2g} is allowed. Leave embeddings and heads out of target_modules and train again, or use "
-            f"the adapter alone, which is kept in {folder / ADAPTER_FOLDER} (PeftModel.from_pretrained)."
+            f"the adapter itself, which is saved in {folder / ADAPTER_FOLDER} (PeftModel.from_pretrained)."
         )
 
 
-# %% Support: Checkpoints that are whole or not there, and going on from the newest
-FINISHED = "finished"  # a stage's folder holds this file once its model is saved
+# %% Support: Atomic checkpoints, and resuming from the newest one
+FINISHED = "finished"  # marks the folder of a stage whose model is saved
 
 
 class WholeCheckpoints(TrainerCallback):
-    """Moves each checkpoint into `folder` when all of it is on the disk.
+    """Moves each checkpoint into `folder` once it is fully on disk.
 
-    The trainer writes to its `output_dir`, which is a place apart; whatever lies there was torn by a crash. With
-    `save_total_limit` the oldest are removed, only after the next one is in place. GRPO and PPO use a rollout for
-    several steps and GRPO does not store it, so a checkpoint that is due amid a rollout waits for its end.
+    The trainer writes to its `output_dir`, a staging folder; anything found there is left over from a crash. With
+    `save_total_limit` the oldest are removed only after the next one is in place. GRPO and PPO use a rollout for
+    several steps and GRPO does not save it, so a checkpoint that is due mid-rollout waits for the end of the rollout.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -370,25 +363,25 @@ class WholeCheckpoints(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Take up what a checkpoint does not hold: where the best one lies now, and the order of the rows."""
+        """Restore what a checkpoint does not contain: the path of the best one, and the order of the rows."""
         if state.best_model_checkpoint and not os.path.exists(state.best_model_checkpoint):
             state.best_model_checkpoint = str(self.folder / Path(state.best_model_checkpoint).name)
         sampler = innermost_sampler(kwargs.get("train_dataloader"))
         if isinstance(sampler, RepeatSampler) and sampler.shuffle:
-            for _ in range(int(state.epoch or 0)):  # GRPO draws each epoch's order after those of the epochs before
+            for _ in range(int(state.epoch or 0)):  # GRPO draws one order after the other
                 torch.randperm(sampler.num_samples, generator=sampler.generator)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
-        """Let a checkpoint wait until the rollout is used up."""
+        """Defer a checkpoint until the rollout is used up."""
         self.is_due |= control.should_save
         control.should_save = self.is_due and not is_amid_rollout(args, state.global_step)
         self.is_due &= not control.should_save
         return control
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Move the checkpoint that has just been written."""
+        """Move the checkpoint that was just written."""
         name = f"checkpoint-{state.global_step}"
         written, kept = Path(args.output_dir) / name, self.folder / name
         PartialState().wait_for_everyone()
@@ -409,14 +402,14 @@ class WholeCheckpoints(TrainerCallback):
 
 
 def innermost_sampler(loader: Any) -> Any:
-    """The sampler of a data loader, whatever splits and skips batches around it."""
+    """The sampler of a data loader, below any wrappers that shard or skip batches."""
     while hasattr(loader, "batch_sampler"):
         loader = loader.batch_sampler
     return getattr(loader, "sampler", None)
 
 
 def is_amid_rollout(args: TrainingArguments, step: int) -> bool:
-    """Whether the rollout that served optimizer step `step` also serves the next one. Never, without rollouts."""
+    """Whether optimizer step `step + 1` uses the same rollout as step `step`. False without rollouts."""
     if not hasattr(args, "steps_per_generation"):
         return False
     batches_per_rollout = args.steps_per_generation * args.num_iterations
@@ -437,32 +430,32 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def newest_checkpoint(folder: Path) -> str | None:
-    """The checkpoint to go on from, or None to begin; what a crash left half-written is removed.
+    """The checkpoint to resume from, or None to start; half-written ones left by a crash are removed.
 
-    Only that: beside it lies what the trainer has made already, such as the folder of logged completions.
+    Nothing else is removed: the trainer has already created files there, such as logged completions.
     """
     if PartialState().is_main_process:
-        for torn in (folder / "unfinished").glob("*checkpoint-*"):
-            shutil.rmtree(torn, ignore_errors=True)
+        for leftover in (folder / "unfinished").glob("*checkpoint-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
     return next((str(path) for path in reversed(checkpoints(folder)) if is_whole(path)), None)
 
 
 def is_whole(checkpoint: Path) -> bool:
-    """Whether nothing of a checkpoint is missing or cut short; a disk that failed may have left it so."""
+    """Whether a checkpoint is complete: a disk failure may leave files missing or truncated."""
     try:
-        json.loads((checkpoint / "trainer_state.json").read_text())  # the trainer writes it last
-        torn = [path.name for path in checkpoint.iterdir() if is_cut_short(path)]
+        json.loads((checkpoint / "trainer_state.json").read_text())  # the trainer writes this file last
+        damaged = [path.name for path in checkpoint.iterdir() if is_cut_short(path)]
     except (OSError, ValueError) as error:
-        torn = [str(error)]
-    if torn and PartialState().is_main_process:
-        print(f"{checkpoint} is not whole ({', '.join(torn)}): going on from the one before")
-    return not torn
+        damaged = [str(error)]
+    if damaged and PartialState().is_main_process:
+        print(f"{checkpoint} is incomplete ({', '.join(damaged)}): resuming from the previous one")
+    return not damaged
 
 
 def is_cut_short(path: Path) -> bool:
-    """Whether the end of a file of tensors is missing; raises ValueError where its beginning is no such file's."""
+    """Whether a tensor file is truncated; raises ValueError if it does not start like one."""
     if path.suffix in (".pt", ".pth", ".bin"):
-        return not zipfile.is_zipfile(path)  # whose directory stands at its end
+        return not zipfile.is_zipfile(path)  # a zip file, its directory is at the end
     if path.suffix != ".safetensors":
         return False
     with path.open("rb") as file:
@@ -478,7 +471,7 @@ def is_finished(output_dir: Path) -> bool:
 
 
 def finish_stage(folder: Path) -> None:
-    """Mark a stage as finished, once all of its folder has reached the disk."""
+    """Mark a stage as finished, once its entire folder has reached the disk."""
     if PartialState().is_main_process:
         flush(folder)
     PartialState().wait_for_everyone()
@@ -486,7 +479,7 @@ def finish_stage(folder: Path) -> None:
 
 
 def start_over(output_dir: Path, stage: str | None = None) -> None:
-    """Forget the finished stages and the checkpoints of an earlier run into `output_dir`, or those of one `stage`."""
+    """Discard finished stages and checkpoints of an earlier run in `output_dir`, or those of one `stage`."""
     if PartialState().is_main_process:
         for path in output_dir.glob(f"{stage or '*'}/{FINISHED}"):
             path.unlink()
@@ -495,14 +488,14 @@ def start_over(output_dir: Path, stage: str | None = None) -> None:
     PartialState().wait_for_everyone()
 
 
-# %% Support: Runs the stages of a pipeline, each in a folder of its own, and goes on where an earlier run stopped
+# %% Support: Runs the stages of a pipeline, each in a folder of its own, and resumes an earlier run
 def train_once(train: Callable[..., Trainer], configure: Callable[[], TrainingArguments], checkpoints: Path) -> Trainer:
     """Train as configured."""
     return train(configure())
 
 
 class Pipeline:
-    """Stages write to `output_dir / stage`. `settings` replaces fields of stages, `only` names the one to run."""
+    """Stages write to `output_dir / stage`. `settings` overrides fields of stages, `only` names a single one to run."""
 
     def __init__(
         self,
@@ -524,8 +517,8 @@ class Pipeline:
     ) -> str:
         """Train a stage, unless it is finished; return the folder of its model.
 
-        `inputs` go to the trainer; a `partial` among them is called when the stage begins. Processes that sample
-        completions draw each for itself; the order of rows is one for all.
+        `inputs` go to the trainer; a `partial` among them is called when the stage starts. Sampling differs across
+        processes; the order of rows is the same for all.
         """
         folder = self.output_dir / stage
         if is_finished(folder) or self.only not in (None, stage):
@@ -554,13 +547,13 @@ class Pipeline:
         return str(place)
 
     def made(self, name: str, folder: Path) -> str:
-        """Tell what was made, from one process."""
+        """Report the result, from the main process."""
         if PartialState().is_main_process:
             self.say(f"{name}: {folder}")
         return str(folder)
 
     def require_finished(self, stage: str, inputs: Mapping[str, object]) -> None:
-        """Exit where a stage is to run alone and what it reads is not there."""
+        """Exit if a single stage is to run and its inputs do not exist."""
         before = {Path(value) for value in inputs.values() if isinstance(value, str)}
         for folder in before:
             if self.only and folder.parent == self.output_dir and not is_finished(folder):
@@ -568,15 +561,15 @@ class Pipeline:
 
     @classmethod
     def from_command_line(cls, about: str, output_dir: str, **stages: Callable | None) -> "Pipeline":
-        """Read where to write, what to run, and fields of stages (`--sft.learning_rate 1e-5`); `stages` configure."""
+        """Parse the command line, with overrides such as `--sft.learning_rate 1e-5` of what `stages` return."""
         parser = argparse.ArgumentParser(
             description=about,
             formatter_class=argparse.RawDescriptionHelpFormatter,
-            epilog="Any field of a stage can be set: --STAGE.FIELD VALUE, such as --sft.learning_rate 1e-5.",
+            epilog="Override any field of a stage: --STAGE.FIELD VALUE, such as --sft.learning_rate 1e-5.",
         )
-        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="where models go (%(default)s)")
-        parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
-        parser.add_argument("--stage", choices=stages, help="run this stage alone, from what those before it left")
+        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="output folder (%(default)s)")
+        parser.add_argument("--resume", action="store_true", help="resume an earlier run")
+        parser.add_argument("--stage", choices=stages, help="run only this stage, from the previous models")
         options, rest = parser.parse_known_args()
         settings = read_settings(parser, rest, stages)
         if not options.resume:
@@ -585,27 +578,27 @@ class Pipeline:
 
 
 def read_settings(parser: argparse.ArgumentParser, words: list[str], stages: Mapping[str, Callable]) -> dict[str, dict]:
-    """Read `--STAGE.FIELD VALUE` or `--STAGE.FIELD=VALUE`, literals or text; exit where there is no such field."""
+    """Parse `--STAGE.FIELD VALUE` or `--STAGE.FIELD=VALUE`, literals or text; exit for unknown fields."""
     settings: dict[str, dict] = {stage: {} for stage in stages}
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     for name, text in zip(words[::2], words[1::2] + [""] * (len(words) % 2), strict=True):
         stage, _, field = name.removeprefix("--").partition(".")
         configuration = typing.get_type_hints(stages[stage])["return"] if stages.get(stage) else None
         if configuration is None or field not in {known.name for known in dataclasses.fields(configuration)}:
-            parser.error(f"{name}: there is no such setting")
+            parser.error(f"{name}: no such setting")
         try:
             value = ast.literal_eval({"true": "True", "false": "False", "null": "None"}.get(text, text))
         except (ValueError, SyntaxError):
             value = text
         settings[stage][field] = value
     for stage, changed in settings.items():
-        if changed:  # a value that the configuration refuses is found before anything trains
+        if changed:  # an invalid value is reported before anything trains
             stages[stage](Path(), **changed)
     return settings
 
 
-# %% Support: The configuration of PPO: the fields of GRPOConfig that act in it, and its own
-# The rules that the metadata of a field may hold, and how a message says them.
+# %% Support: The configuration of PPO: the fields of GRPOConfig that have an effect in PPO, and its own
+# The rules that the metadata of a field may contain, and their words in messages.
 BOUNDS = {
     "at_least": (ge, "at least"),
     "above": (gt, "greater than"),
@@ -614,7 +607,7 @@ BOUNDS = {
 }
 
 
-# Fields of GRPOConfig and TrainingArguments that do nothing in PPO: each has to keep its default.
+# Fields of GRPOConfig and TrainingArguments without effect in PPO: each has to keep its default.
 GRPO_ONLY = (
     *("beta", "delta", "scale_rewards", "loss_type", "importance_sampling_level", "multi_objective_aggregation"),
     *("sapo_temperature_neg", "sapo_temperature_pos", "vespo_k_pos", "vespo_lambda_pos", "vespo_k_neg"),
@@ -655,7 +648,7 @@ class PPOConfig(GRPOConfig):
     lam: float = field(
         default=0.95,
         metadata={
-            "help": "GAE's lambda: 0 trusts the value head (bias), 1 the rewards that were observed (variance).",
+            "help": "GAE's lambda: 0 trusts the value head (bias), 1 the observed rewards (variance).",
             "at_least": 0,
             "at_most": 1,
             "typical": "0.9 to 1",
@@ -664,7 +657,7 @@ class PPOConfig(GRPOConfig):
     kl_coef: float = field(
         default=0.05,
         metadata={
-            "help": "KL coefficient: penalty on every token for leaving the reference model.",
+            "help": "KL coefficient: per-token penalty for moving away from the reference model.",
             "at_least": 0,
             "typical": "0.01 to 0.2",
         },
@@ -684,7 +677,7 @@ class PPOConfig(GRPOConfig):
     cliprange_value: float = field(
         default=0.2,
         metadata={
-            "help": "How far a value may move from the rollout's before it is clipped.",
+            "help": "Clip range of the value loss, around the values of the rollout.",
             "at_least": 0,
             "typical": "0.2",
         },
@@ -694,10 +687,10 @@ class PPOConfig(GRPOConfig):
     )
     whiten_advantages: bool = field(
         default=True,
-        metadata={"help": "Scale a rollout's advantages to mean 0 and unit variance, and its value loss alike."},
+        metadata={"help": "Scale a rollout's advantages to mean 0 and unit variance, and its value loss likewise."},
     )
 
-    # Fields of GRPOConfig whose default or meaning is PPO's own.
+    # Fields of GRPOConfig with another default or meaning in PPO.
     learning_rate: float = field(
         default=1e-5,
         metadata={
@@ -710,7 +703,7 @@ class PPOConfig(GRPOConfig):
     num_iterations: int = field(
         default=4,
         metadata={
-            "help": "Passes over a rollout before the next is generated (PPO epochs).",
+            "help": "Passes over each rollout before the next is generated (PPO epochs).",
             "at_least": 1,
             "typical": "1 to 4",
         },
@@ -752,7 +745,7 @@ class PPOConfig(GRPOConfig):
                 "PPOConfig > per_device_train_batch_size: a rollout needs 2 completions or more, got 1. "
                 "Raise it, or gradient_accumulation_steps, or steps_per_generation."
             )
-        # GRPOConfig demands at least two completions per prompt, in whole groups. PPO has one.
+        # GRPOConfig demands at least two completions per prompt, in full groups. PPO has one.
         self.num_generations, self.num_generations_eval = rollout, 1
         super().__post_init__()
         self.num_generations = 1
@@ -760,7 +753,7 @@ class PPOConfig(GRPOConfig):
             raise ValueError(
                 "PPOConfig > steps_per_generation: must be a multiple of gradient_accumulation_steps "
                 f"({self.gradient_accumulation_steps}), got {self.steps_per_generation}. "
-                "A rollout is cut into whole minibatches."
+                "A rollout is split into full minibatches."
             )
 
     def _check_fields(self) -> None:
@@ -778,7 +771,7 @@ class PPOConfig(GRPOConfig):
             if "choices" in rules and value not in rules["choices"]:
                 raise ValueError(f"{name}: must be {' or '.join(map(repr, rules['choices']))}, got {value!r}.")
         if self.num_generations != 1 or self.num_generations_eval not in (None, 1):
-            raise ValueError("PPOConfig > num_generations: not used by PPO, leave it at 1: one completion a prompt.")
+            raise ValueError("PPOConfig > num_generations: not used by PPO, leave it at 1: one completion per prompt.")
 
 
 # %% Support: The arithmetic of PPO on token sequences: pure functions, no model, no trainer
@@ -912,7 +905,7 @@ def explained_variance(
     mask: torch.Tensor,
     total: Callable[[torch.Tensor], torch.Tensor] = of_one_process,
 ) -> torch.Tensor:
-    """Share of the variance of `returns` that `values` predict, a scalar: 1 is all of it, 0 none."""
+    """Explained variance of `returns` by `values`, a scalar: 1 is a perfect prediction, 0 no better than the mean."""
     unexplained = masked_variance(returns - values, mask, total)
     return 1 - unexplained / masked_variance(returns, mask, total).clamp(min=1e-8)
 
@@ -922,9 +915,9 @@ class ValueHead(nn.Module):
     """V(s_t): one linear unit on the policy's last hidden state, 0 everywhere before training.
 
     It sits inside the policy, so that both share a forward pass, an optimizer and a distributed wrapper:
-    called with `fused_lm_head=True`, the policy returns `values` beside `log_probs` and `entropy`, each
-    (B, T - 1) for T tokens, and the `aux_loss` of a mixture of experts. It is in no state dict: what is saved from
-    the policy is a plain language model. It reads what the LM head reads, which may be narrower than the layers.
+    called with `fused_lm_head=True`, the policy returns `values` next to `log_probs` and `entropy`, each
+    (B, T - 1) for T tokens, and the `aux_loss` of a mixture of experts. It is in no state dict, so that
+    the saved policy is a plain language model. It reads what the LM head reads, which may be narrower than the layers.
     """
 
     def __init__(self, policy: PreTrainedModel) -> None:
@@ -936,7 +929,7 @@ class ValueHead(nn.Module):
         policy.register_forward_hook(self._add_values, with_kwargs=True)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Values (B, T) of hidden states (B, T, H), in float32 whatever the policy computes in."""
+        """Values (B, T) of hidden states (B, T, H), in float32 for any dtype of the policy."""
         with torch.autocast(hidden.device.type, enabled=False):
             return nn.functional.linear(hidden.float(), self.weight, self.bias).squeeze(-1)
 
@@ -960,11 +953,11 @@ class PPOTrainer(GRPOTrainer):
     """Trains a language model with PPO against reward functions and reward models.
 
     The arguments are GRPOTrainer's (text only), with `args` a [`PPOConfig`], and `ref_model`: the model,
-    folder or Hub id that the KL penalty compares with. By default that is the policy as it entered, a frozen
-    copy; with LoRA it is the base model, reached by switching the adapter off.
+    folder or Hub id that the KL penalty compares with. By default a frozen copy of the initial
+    policy; with LoRA the base model, i.e. the policy with its adapter disabled.
 
     A completion for which every reward function returned None is left out of the losses. A checkpoint also
-    holds the value head and the rollout in progress: a run resumed from any step goes on bit for bit.
+    contains the value head and the current rollout: resuming from any step is bit-exact.
 
     Advantages are whitened over the rollouts of all processes, and a loss is the mean over all tokens of an optimizer
     step: neither gradient accumulation nor the number of processes changes what is learned.
@@ -997,7 +990,7 @@ class PPOTrainer(GRPOTrainer):
     def _prepare_reference(self, ref_model: Any, policy: PreTrainedModel) -> nn.Module:
         if ref_model is None:
             ref_model = copy.deepcopy(policy)
-            ref_model.__dict__.pop("forward", None)  # TRL's patch would still run the policy's weights
+            ref_model.__dict__.pop("forward", None)  # TRL's patched forward would still use the policy's weights
         elif not isinstance(ref_model, nn.Module):
             load_kwargs = {"trust_remote_code": self.args.trust_remote_code, **(self.args.model_init_kwargs or {})}
             load_kwargs["device_map"] = None
@@ -1022,7 +1015,7 @@ class PPOTrainer(GRPOTrainer):
         first = self.accelerator.process_index * len(inputs)
         mine = slice(first, first + len(inputs))
         rollout["completion_mask"] = rollout["completion_mask"] * self._is_scored[mine].unsqueeze(1)
-        self._metrics[self._mode].pop("frac_reward_zero_std", None)  # of groups, which PPO does not have
+        self._metrics[self._mode].pop("frac_reward_zero_std", None)  # TRL's are of groups, which PPO does not have
         return {**rollout, **self._estimate_advantages(rollout, self._scores[mine])}
 
     # Step 2: evaluate -------------------------------------------------------------------------------------
@@ -1077,15 +1070,15 @@ class PPOTrainer(GRPOTrainer):
             rewards = masked_whiten(rewards, mask, shift_mean=False, total=total)
         advantages, returns = gae(rewards, values, mask, args.gamma, args.lam)
         self._record(
-            kl=kl.sum(1).mean(),  # of a whole completion
+            kl=kl.sum(1).mean(),  # per completion
             rlhf_reward=(scores - args.kl_coef * kl.sum(1)).mean(),
             value_mean=masked_mean(values, mask, total),
             explained_variance=explained_variance(values, returns, mask, total),
         )
         parts = {"old_logps": logps, "old_values": values, "advantages": advantages, "returns": returns}
         if args.whiten_advantages:
-            # Policy and head share the trunk: measured in the reward's units, the value loss can be too small
-            # to teach it anything. With lam < 1, what the values do not know hardly reaches early tokens.
+            # Policy and head share the trunk: in the units of the reward, the value loss can be too small
+            # to train it. With lam < 1, little of the reward then reaches early tokens.
             variance = masked_variance(returns, mask, total)
             parts["value_scale"] = (masked_mean(advantages**2, mask, total) + variance).clamp(min=1e-8)
             parts["advantages"] = masked_whiten(advantages, mask, total=total)
@@ -1123,7 +1116,7 @@ class PPOTrainer(GRPOTrainer):
         return loss / (self.current_gradient_accumulation_steps if self.model.training else 1)
 
     def _tokens_a_call(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The mean number of tokens that a call of `compute_loss` sees in this optimizer step, over all processes."""
+        """The mean number of tokens per call of `compute_loss` in this optimizer step, over all processes."""
         calls = [inputs]
         if self.model.training:
             number = self.args.gradient_accumulation_steps
@@ -1147,7 +1140,7 @@ class PPOTrainer(GRPOTrainer):
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
         sampler = super()._get_train_sampler(dataset)
-        if self.shuffle_dataset:  # TRL's order depends on the epochs before, which a resumed run has not seen
+        if self.shuffle_dataset:  # TRL's order depends on the previous epochs, which a resumed run has not seen
             sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
         return sampler
 
@@ -1177,8 +1170,8 @@ class PPOTrainer(GRPOTrainer):
         self._step, self._buffered_inputs = state["step"], state["rollout"]
 
 
-# %% Support: Rewards beyond a plain function: a reward model as a function, and a penalty below a threshold
-POSITION_TABLES = ("wpe", "position_embeddings", "embed_positions")  # what models call their learned positions
+# %% Support: Reward models as reward functions, and a penalty below a reward threshold
+POSITION_TABLES = ("wpe", "position_embeddings", "embed_positions")  # names of learned position embeddings
 
 
 class RewardModel:
@@ -1186,11 +1179,11 @@ class RewardModel:
 
     A text is prepared as TRL's RewardTrainer prepares it for training. A conversation goes through the chat template,
     which brings all special tokens. A plain text gets those that the tokenizer itself adds, such as [CLS] or a token
-    for its beginning, but that one only once; with `add_eos` it also ends in the tokenizer's end token, which
-    RewardTrainer appends and other trainers do not. (GRPOTrainer, given the classifier, adds nothing to plain text.)
+    for its beginning, but only once; with `add_eos` it also ends in the tokenizer's end token, which
+    RewardTrainer appends and other trainers do not. (GRPOTrainer itself adds nothing to plain text.)
 
-    A text of more than `max_length` tokens, or than the classifier has positions for, loses its beginning. The model
-    is loaded at the first call, so that it takes no memory before the stage that needs it.
+    A text of more than `max_length` tokens, or than the classifier has positions for, is truncated on the left. The
+    model is loaded at the first call, so that it takes no memory before the stage that needs it.
     """
 
     def __init__(
@@ -1203,20 +1196,20 @@ class RewardModel:
         add_eos: bool = False,
         **where: object,
     ) -> None:
-        self.__name__ = name  # the key under which TRL logs the reward
+        self.__name__ = name  # the name under which TRL logs the reward
         self.model, self.batch_size, self.dtype, self.where = model, batch_size, dtype, where
         self.max_length, self.add_eos = max_length, add_eos
         self.classifier = None
 
     def load(self) -> None:
-        """Load tokenizer and classifier, to the GPU where there is one. Raise ValueError where either cannot score."""
+        """Load tokenizer and classifier, to the GPU if there is one. Raise ValueError if either cannot score."""
         self.load_tokenizer()
         classifier, report = AutoModelForSequenceClassification.from_pretrained(
             self.model, num_labels=1, dtype=self.dtype, output_loading_info=True, **self.where
         )
         if missing := ", ".join(sorted(report["missing_keys"])):
-            raise ValueError(f"{self.model} holds no {missing}: it was not trained as a reward model")
-        # The score is read at the last token that is no padding, so the classifier has to know the padding token.
+            raise ValueError(f"{self.model} has no {missing}: it was not trained as a reward model")
+        # The score is read at the last non-padding token, so the classifier has to know the padding token.
         classifier.config.get_text_config().pad_token_id = self.tokenizer.pad_token_id
         self.positions = learned_positions(classifier)
         self.limit = min((n for n in (self.max_length, self.positions) if n), default=None)
@@ -1224,16 +1217,16 @@ class RewardModel:
         self.classifier = classifier.eval().to(device)
 
     def load_tokenizer(self) -> None:
-        """Load the tokenizer, and see whether it begins texts by itself."""
+        """Load the tokenizer, and test whether it adds a BOS token itself."""
         self.tokenizer = AutoTokenizer.from_pretrained(self.model, truncation_side="left", **self.where)
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
         if self.tokenizer.pad_token is None:
-            raise ValueError(f"the tokenizer of {self.model} has no token to pad with: set its pad_token and save it")
+            raise ValueError(f"the tokenizer of {self.model} has no padding token: set its pad_token and save it")
         begins = self.tokenizer("")["input_ids"][:1] == [self.tokenizer.bos_token_id]
         self.beginning = self.tokenizer.bos_token if begins else ""
 
     def __call__(self, prompts: list, completions: list, **kwargs: object) -> list[float]:
-        """One score a completion."""
+        """One score per completion."""
         if self.classifier is None:
             self.load()
         is_plain = isinstance(prompts[0], str)
@@ -1242,7 +1235,7 @@ class RewardModel:
         return [score for batch in batches for score in self.scores(batch, is_plain)]
 
     def text(self, prompt: str | list, completion: str | list) -> str:
-        """Prompt and completion as the classifier reads them, but for what the tokenizer adds."""
+        """Prompt and completion as one text, without the special tokens that the tokenizer adds."""
         if is_conversational({"prompt": prompt}):
             return apply_chat_template({"messages": prompt + completion}, self.tokenizer)["text"]
         text, end = (prompt + completion).removeprefix(self.beginning), self.tokenizer.eos_token or ""
@@ -1265,17 +1258,15 @@ class RewardModel:
         return self.classifier(**inputs).logits[:, 0].float().tolist()
 
     def warn_of_cuts(self, texts: list[str], is_plain: bool) -> None:
-        """Say that a text is too long for the classifier; Python shows the same warning once."""
+        """Warn of texts that are too long for the classifier; Python shows the same warning once."""
         longest = max(map(len, self.tokenizer(texts, add_special_tokens=is_plain, verbose=False)["input_ids"]))
         if longest > self.limit:
-            text = (
-                f"{self.__name__}: texts of more than {self.limit} tokens lose their beginning before they are scored"
-            )
+            text = f"{self.__name__}: texts of more than {self.limit} tokens are truncated on the left"
             warnings.warn(text, stacklevel=2)
 
 
 def learned_positions(model: PreTrainedModel) -> int | None:
-    """The number of tokens that a model has learned positions for; None where it computes them, for any number."""
+    """The number of tokens that a model has learned positions for; None if they are computed, for any number."""
     tables = [module for name, module in model.named_modules() if name.split(".")[-1] in POSITION_TABLES]
     sizes = [
         table.num_embeddings - getattr(table, "offset", 0 if table.padding_idx is None else table.padding_idx + 1)

@@ -1,3 +1,3 @@
-"""Draw a post-training pipeline for a language model in Ryven, run it, and take the plain TRL script with you."""
+"""Draw a post-training pipeline for a language model in Ryven, run it, and export it as a plain TRL script."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The command line: ``ryven-llm run | check | export | new | edit | install | demo``."""
+"""The command line: ``ryven-llm run | check | export | new | edit | cache | runs | nodes | install | demo``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ryven_llm_nodes.program import Graph, Program
 
 app = typer.Typer(
-    help="Draw a post-training pipeline in Ryven, run it with TRL, and take the plain script with you.",
+    help="Draw a post-training pipeline in Ryven, run it with TRL, and export it as a plain script.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -29,15 +29,15 @@ app = typer.Typer(
 )
 FlowFile = Annotated[
     Path,
-    typer.Argument(metavar="FLOW.json", help="A Ryven project, an exported script, or a folder of a model or run."),
+    typer.Argument(metavar="FLOW.json", help="A Ryven project, an exported script, or the folder of a model or run."),
 ]
-FlowTitle = Annotated[Optional[str], typer.Option("--flow", help="Which flow, where the project holds several.")]
+FlowTitle = Annotated[Optional[str], typer.Option("--flow", help="Which flow, if the project contains several.")]
 Settings = Annotated[
     Optional[list[str]],
-    typer.Option("--set", metavar="NODE.PARAM=VALUE", help="Set a parameter for this time; may be repeated."),
+    typer.Option("--set", metavar="NODE.PARAM=VALUE", help="Override a parameter; may be repeated."),
 ]
 Processes = Annotated[
-    int, typer.Option("--processes", min=1, help="How many processes the script is to be launched with.")
+    int, typer.Option("--processes", min=1, help="Number of processes that the script will be launched with.")
 ]
 Target = Annotated[Optional[str], typer.Option("--to", metavar="NODE", help="Only this node and what it needs.")]
 
@@ -46,13 +46,13 @@ def main() -> None:
     """Entry point of ``ryven-llm``."""
     from ryven_llm_nodes.program.environment import prepare_environment
 
-    prepare_environment()  # whatever a command imports later
+    prepare_environment()  # before a command imports libraries
     app()
 
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Shows what a user can mend in plain lines: exit status 2 for a bad flow or command, 1 for a failed stage."""
+    """Shows users' errors as plain lines: exit status 2 for a bad flow or command, 1 for a failed stage."""
     try:
         yield
     except Cancelled as stop:
@@ -80,12 +80,12 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Draw a post-training pipeline in Ryven, run it with TRL, and take the plain script with you."""
+    """Draw a post-training pipeline in Ryven, run it with TRL, and export it as a plain script."""
 
 
 @app.command()
 def check(flow: FlowFile, title: FlowTitle = None, settings: Settings = None, processes: Processes = 1) -> None:
-    """Find everything that is wrong with a flow, at once, without running it. Exit status 2 if anything is."""
+    """Report all problems of a flow at once, without running it. Exit status 2 if there are any."""
     from ryven_llm_nodes.run.examine.here import here_problems
 
     with _plain_errors():
@@ -100,15 +100,15 @@ def check(flow: FlowFile, title: FlowTitle = None, settings: Settings = None, pr
 def export(
     flow: FlowFile,
     output: Annotated[
-        Optional[Path], typer.Option("--output", "-o", help="File to write; without it: the terminal.")
+        Optional[Path], typer.Option("--output", "-o", help="File to write; default: the terminal.")
     ] = None,
     title: FlowTitle = None,
     to: Target = None,
     settings: Settings = None,
     processes: Processes = 1,
-    lean: Annotated[bool, typer.Option("--lean", help="Leave out what guards against crashes, and resuming.")] = False,
+    lean: Annotated[bool, typer.Option("--lean", help="Leave out crash safety and resuming.")] = False,
 ) -> None:
-    """Write the flow as one plain Python script that needs nothing of this package."""
+    """Write the flow as one plain Python script that does not need this package."""
     from ryven_llm_nodes.system.files import write_whole
 
     with _plain_errors():
@@ -128,9 +128,11 @@ def run(
     title: FlowTitle = None,
     to: Target = None,
     settings: Settings = None,
-    output_dir: Annotated[Optional[Path], typer.Option(help="Where the models go; default: outputs/<flow>.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Train everything anew; use nothing that is kept.")] = False,
-    trust: Annotated[bool, typer.Option("--trust", help="Run the flow's own code without asking, also later.")] = False,
+    output_dir: Annotated[Optional[Path], typer.Option(help="Output folder; default: outputs/<flow>.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", "--retrain-all", help="Retrain all stages; reuse none.")] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run the flow's own code without asking, now and later.")
+    ] = False,
 ) -> None:
     """Run the flow in this process: the very text that `export` writes, with a progress bar and live metrics."""
     from ryven_llm_nodes.host.session import default_output_dir
@@ -144,7 +146,7 @@ def run(
 
 
 def _allow(graph: Graph, folder: Path, trust: bool) -> None:
-    """Asks the user about code in the flow that is new to this machine. Raises FlowError where it may not run."""
+    """Asks the user about code in the flow that is new to this machine. Raises FlowError if it may not run."""
     from ryven_llm_nodes.run.trust.seen import refusal, remember, unseen
     from ryven_llm_nodes.terminal import is_terminal, show_foreign
 
@@ -153,7 +155,7 @@ def _allow(graph: Graph, folder: Path, trust: bool) -> None:
         show_foreign(items)
         trust = typer.confirm("Run this code?", default=False, err=True)
     if items and not trust:
-        raise refusal(items, "read it, then run again with --trust.")
+        raise refusal(items, "review it, then run again with --trust.")
     if note := remember(items):
         typer.echo(f"note: {note}", err=True)
 
@@ -163,7 +165,7 @@ def nodes(
     name: Annotated[
         Optional[str], typer.Argument(metavar="[NODE[.PARAMETER]]", help="A node, or one of its parameters in full.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="A line for every parameter of NODE.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="One line for every parameter of NODE.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with every parameter.")] = False,
 ) -> None:
     """List the nodes, the essential parameters of one, or one parameter in full, with defaults and help."""
@@ -178,7 +180,7 @@ def new(
     template: Annotated[str, typer.Argument(help="sft, dpo, grpo or full (Llama-2-7b: SFT, PPO, DPO, GRPO).")],
     output: Annotated[Path, typer.Argument(metavar="FLOW.json", help="File to write.")],
 ) -> None:
-    """Write a ready-made flow to begin with."""
+    """Write a template flow to start from."""
     from ryven_llm_nodes.program.project import write_project
     from ryven_llm_nodes.templates import TEMPLATES
 
@@ -186,10 +188,10 @@ def new(
         if template not in TEMPLATES:
             known = ", ".join(TEMPLATES)
             raise UsageError(
-                f"there is no template {template!r}.{suggestion(template, list(TEMPLATES))} There are: {known}."
+                f"there is no template {template!r}.{suggestion(template, list(TEMPLATES))} Templates: {known}."
             )
         if os.path.exists(output):  # unlike Path.exists, False for a name that is too long
-            raise UsageError(f"{output} exists already; choose another name.")
+            raise UsageError(f"{output} already exists; choose another name.")
         write_project(TEMPLATES[template](), output)
         typer.echo(f"wrote {output}")
 
@@ -200,7 +202,7 @@ def edit(
         Optional[Path],
         typer.Argument(metavar="[FLOW.json]", help="A project, an exported script, or the folder of a model or a run."),
     ] = None,
-    template: Annotated[Optional[str], typer.Option("--new", metavar="NAME", help="Begin with a template.")] = None,
+    template: Annotated[Optional[str], typer.Option("--new", metavar="NAME", help="Start from a template.")] = None,
 ) -> None:
     """Open the editor: with a flow, with a template (sft, dpo, grpo, full), or with the demo's pipeline."""
     from ryven_llm_nodes.demo.story import editor_flow
@@ -218,7 +220,7 @@ def install(
     folder: Annotated[
         Optional[Path], typer.Argument(help="Ryven's folder of packages (default: ~/.ryven/nodes).")
     ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Take the package out of Ryven again.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the package from Ryven.")] = False,
 ) -> None:
     """Make the nodes appear in a stock Ryven."""
     from ryven_llm_nodes.host import install as ryven
@@ -232,12 +234,13 @@ def install(
         typer.echo(ryven.HOW_TO_START.format(file=place / "nodes.py"))
 
 
-@app.command()
+@app.command("cache")
+@app.command(hidden=True)
 def kept(
-    folder: Annotated[Path, typer.Argument(help="An output folder, or one that holds several.")] = Path("outputs"),
-    clear: Annotated[bool, typer.Option("--clear", help="Delete what is listed.")] = False,
+    folder: Annotated[Path, typer.Argument(help="An output folder, or one that contains several.")] = Path("outputs"),
+    clear: Annotated[bool, typer.Option("--clear", help="Delete all listed stages.")] = False,
 ) -> None:
-    """List what runs have kept to be used again, with sizes; or clear it."""
+    """List the cached stages with their sizes, or delete them."""
     from ryven_llm_nodes.quantities import size
     from ryven_llm_nodes.run.store.kept import kept_below
 
@@ -248,7 +251,7 @@ def kept(
             table.add_row(str(stage.output_dir / stage.title), stage.state, stage.since, size(stage.size))
             if clear:
                 stage.delete()
-        Console(soft_wrap=True).print(table if found else f"nothing is kept in {folder}")
+        Console(soft_wrap=True).print(table if found else f"nothing is cached in {folder}")
         if clear and found:
             typer.echo(f"deleted {len(found)} stages")
 
@@ -257,22 +260,22 @@ def kept(
 def runs(
     which: Annotated[
         Optional[list[str]],
-        typer.Argument(metavar="[RUN] [OTHER]", help="A run to look at, or two to compare: number, name or folder."),
+        typer.Argument(metavar="[RUN] [OTHER]", help="A run to show, or two to compare: number, name or folder."),
     ] = None,
-    folder: Annotated[Path, typer.Option("--in", help="An output folder, or one that holds several.")] = Path(
+    folder: Annotated[Path, typer.Option("--in", help="An output folder, or one that contains several.")] = Path(
         "outputs"
     ),
     open_flow: Annotated[bool, typer.Option("--edit", help="Open the flow of RUN in the editor.")] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Delete the record of RUN; its models stay.")] = False,
 ) -> None:
-    """List the runs that were, show one, or compare two: what differed, and their curves side by side."""
+    """Show the run history, one run, or two compared: their differences, and their curves side by side."""
     from ryven_llm_nodes.run.records.history import find_run, past_runs
     from ryven_llm_nodes.terminal_runs import show_comparison, show_list, show_run
 
     with _plain_errors():
         found = [find_run(folder, name) for name in which or []]
         if len(found) > 2 or ((open_flow or delete) and len(found) != 1):
-            raise UsageError("give one RUN to look at, to open with --edit or to --delete, or two to compare.")
+            raise UsageError("give one RUN to show, to open with --edit or to --delete, or two to compare.")
         console = Console(soft_wrap=True)
         if open_flow:
             from ryven_llm_nodes.gui.editor import edit as open_editor
@@ -293,9 +296,7 @@ def runs(
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where flow, data, models and script are left.")] = Path(
-        "ryven-llm-demo"
-    ),
+    folder: Annotated[Path, typer.Argument(help="Folder for flow, data, models and script.")] = Path("ryven-llm-demo"),
 ) -> None:
     """Train SmolLM2-135M through SFT, PPO, DPO and GRPO on text that ships with Python, and show what it gained."""
     from ryven_llm_nodes.demo.story import run_demo

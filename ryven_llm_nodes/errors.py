@@ -1,4 +1,4 @@
-"""Every error that a user can meet: what is wrong, where, with which value, and what to do about it."""
+"""All errors shown to users: what is wrong, where, with which value, and what to do about it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ LONGEST_PLACE: Final = 240
 class Problem:
     """One thing that is wrong with a flow, in one line.
 
-    ``node`` is the node's label ("DPO 'align'"), or empty where the flow as a whole is meant; ``step`` its name in
-    the graph, by which an editor finds it again; ``parameter`` the parameter or port, or empty.
+    ``node`` is the node's label ("DPO 'align'"), or empty for the flow itself; ``step`` its name in
+    the graph, by which an editor finds it; ``parameter`` the parameter or port, or empty.
     """
 
     message: str
@@ -28,11 +28,11 @@ class Problem:
 
 
 class LLMNodesError(Exception):
-    """Base of all errors that are shown to a user as they are, without a traceback."""
+    """Base of all errors that are shown to users without a traceback."""
 
 
 class FlowError(LLMNodesError):
-    """A flow that cannot be run as it is; ``problems`` lists everything that is wrong with it, at once."""
+    """A flow that cannot be run; ``problems`` lists everything that is wrong with it, at once."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -48,7 +48,7 @@ class StageError(LLMNodesError):
 
 
 class Explained(Exception):
-    """A stage failed, and the text of this says what happened and what to do, in one line, without the node's name."""
+    """A stage failed; the message says what happened and what to do, in one line, without the node's name."""
 
 
 class Cancelled(Exception):
@@ -56,7 +56,7 @@ class Cancelled(Exception):
 
 
 class UsageError(LLMNodesError):
-    """A command line that asks for something there is not."""
+    """An invalid command line."""
 
 
 class DemoError(LLMNodesError):
@@ -64,22 +64,22 @@ class DemoError(LLMNodesError):
 
 
 def one_line(text: str) -> str:
-    """``text`` with every run of white space, line breaks among them, as one space."""
+    """``text`` with every run of whitespace, including line breaks, as one space."""
     return " ".join(text.split())
 
 
 def printable(text: str) -> str:
-    """``text`` with what would move a cursor, turn text around or hide spelled out: names may come from strangers."""
+    """``text`` with control, bidirectional and invisible characters escaped: names may come from untrusted files."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def clipped(text: str, limit: int) -> str:
-    """``text`` without its middle where it is longer than ``limit``: of a path, the end tells most."""
+    """``text`` with its middle elided if it is longer than ``limit``: the end of a path is its most useful part."""
     return text if len(text) <= limit else f"{text[: limit // 4]}...{text[-(limit - limit // 4 - 3) :]}"
 
 
 def shown(value: object, limit: int = 60) -> str:
-    """``value`` as it is put into a message: its ``repr``, cut to ``limit`` characters."""
+    """``value`` as shown in messages: its ``repr``, cut to ``limit`` characters."""
     try:
         text = repr(value)
     except ValueError:  # an int of more than 4,300 digits has no repr

@@ -1,4 +1,4 @@
-"""What Ryven loads. A leaf: Ryven registers no nodes when anything else has imported this file before it.
+"""The module that Ryven loads. A leaf: Ryven registers no nodes if anything else has imported this file before.
 
 Nothing heavy is imported here: torch, transformers and TRL are loaded when a flow is first run.
 """

@@ -1,6 +1,6 @@
-"""Ready-made flows to begin with: sft, dpo, grpo, and full, the default flow at full size.
+"""Template flows: sft, dpo, grpo, and full, the default flow at full size.
 
-They name public models and data sets; opening, checking and exporting them loads nothing.
+They name public models and datasets; opening, checking and exporting them loads nothing.
 """
 
 from __future__ import annotations

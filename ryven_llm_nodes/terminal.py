@@ -1,4 +1,4 @@
-"""Shows a run on a terminal: a bar and the live metrics of every stage, or plain lines where there is no terminal."""
+"""Shows a run on a terminal: a progress bar and live metrics of every stage, or plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ LINE_SECONDS: Final = 15.0
 
 
 def quiet_libraries() -> None:
-    """Keeps the libraries' own bars, and what they say while they are imported, out of our display.
+    """Keeps the libraries' own progress bars and import messages out of our display.
 
-    Call before they are imported. What they warn of during a run is an event (run/library_warnings.py).
+    Call before they are imported. Their warnings during a run are events (run/library_warnings.py).
     """
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -57,7 +57,7 @@ def quiet_libraries() -> None:
 
 
 def metrics_line(values: Mapping[str, float | None]) -> str:
-    """The few metrics that tell how a stage is doing."""
+    """The most important metrics of a stage."""
     found = [(label, values[name]) for name, label in SHOWN_METRICS if name in values]
     return "  ".join(f"{label} {_number(value)}" for label, value in found[:MOST_METRICS])
 
@@ -69,12 +69,12 @@ def _number(value: float | None) -> str:
 
 
 def _rest() -> Column:
-    """A column that takes what room the others leave."""
+    """A column that takes the remaining width."""
     return Column(ratio=1, no_wrap=True, overflow="ellipsis")
 
 
 class Display:
-    """Takes the events of one run; use as a context manager."""
+    """Displays the events of one run; use as a context manager."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -148,12 +148,12 @@ class Display:
 
 
 def is_terminal() -> bool:
-    """Whether somebody is there to read a question and answer it."""
+    """Whether a user can read and answer a question."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def show_foreign(items: Iterable[Foreign]) -> None:
-    """Shows what a flow holds that its user has not seen: where it stands, what it does, and its text in full."""
+    """Shows code in a flow that its user has not reviewed: where it is, what it does, and its full text."""
     console = Console(stderr=True)
     for item in items:
         console.print(f"{item.label} > {item.parameter}: {item.what}", style="bold", highlight=False, markup=False)
@@ -161,7 +161,7 @@ def show_foreign(items: Iterable[Foreign]) -> None:
 
 
 def show_run(program: Program, output_dir: Path, fresh: bool = False) -> Outcome:
-    """Runs a program with the display, and ends with where each model lies. Ctrl-C stops it within a step, and
+    """Runs a program with the display, and ends with the folder of each model. Ctrl-C stops it within a step, and
     Ctrl-\\ ends the stage that is training and keeps its model.
 
     Raises the error of a run that failed, and Cancelled for one that was stopped.
@@ -186,7 +186,7 @@ def show_run(program: Program, output_dir: Path, fresh: bool = False) -> Outcome
 def _keys(token: CancelToken, console: Console) -> Iterator[None]:
     """Ctrl-C asks the run to stop at the next step, and a second one ends the process as usual.
 
-    Ctrl-\\ (on POSIX) ends the stage that is training, and hands its model as it is to the next one.
+    Ctrl-\\ (on POSIX) ends the stage that is training, and passes its model on as is.
     """
 
     def stop(*_: object) -> None:

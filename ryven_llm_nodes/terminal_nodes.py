@@ -1,4 +1,4 @@
-"""Shows the nodes and what can be set on them: a page a node, everything of it, or one parameter in full."""
+"""Shows the nodes and their parameters: one page per node, all parameters, or one parameter in full."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BOUNDS: Final = (("at_least", "at least"), ("above", "greater than"), ("at_most"
 
 
 def show_nodes(console: Console, name: str | None, everything: bool, as_json: bool) -> None:
-    """All nodes, or the one called ``name``, or its parameter ``name.parameter``. Raises UsageError for no such."""
+    """All nodes, or the one called ``name``, or its parameter ``name.parameter``. Raises UsageError for others."""
     if name is None:
         console.print_json(json.dumps([_node_data(node) for node in ALL_NODES])) if as_json else _overview(console)
         return
@@ -59,7 +59,7 @@ def _ports(ports: Iterable[Port]) -> str:
 
 
 def _page(console: Console, node: type[LLMNode], everything: bool) -> None:
-    """The essential parameters with their help, or a line for every one."""
+    """The essential parameters with their help, or one line for every parameter."""
     console.print(Text(f"{node.title}: {node.summary()}\n"))
     for what, ports in (("inputs", node.in_ports), ("outputs", node.out_ports)):
         console.print(Text(f"{what:8}{_ports(ports) or 'none'}"))
@@ -72,7 +72,7 @@ def _page(console: Console, node: type[LLMNode], everything: bool) -> None:
     if (further := len(node.all_parameters()) - len(parameters)) > 0:
         short = node.__name__.lower()
         more = (
-            f"{further} more can be set: `ryven-llm nodes {short} --all`; one in full: `ryven-llm nodes {short}.seed`"
+            f"{further} more parameters: `ryven-llm nodes {short} --all`; one in full: `ryven-llm nodes {short}.seed`"
         )
         console.print(Text("\n" + "\n".join(wrap(more, console.width))))
 
@@ -90,7 +90,7 @@ def _line(parameter: Parameter, width: int, columns: int) -> Iterator[str]:
 
 
 def default(parameter: Parameter) -> str:
-    """The default in a word or two."""
+    """The default in one or two words."""
     if parameter.default is UNKNOWN:
         return COMPUTED
     text = repr(parameter.default).split("\\n")[0]

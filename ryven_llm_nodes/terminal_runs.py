@@ -1,4 +1,4 @@
-"""Shows runs that were on a terminal: a list, one of them, or two side by side."""
+"""Shows the run history on a terminal: a list, one run, or two side by side."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WIDTH: Final = 24
 
 
 def show_list(runs: Sequence[PastRun], console: Console) -> None:
-    """A line a run, newest first, with the number by which it can be named."""
+    """One line per run, newest first, with the number by which it can be named."""
     table = Table("#", "run", "flow", "status", "time", "stages", box=None, pad_edge=False)
     for number, run in enumerate(runs, 1):
         stages = ", ".join(f"{name} {in_words(run.state(name))}" for name in run.stages)
@@ -41,7 +41,7 @@ def show_run(run: PastRun, console: Console) -> None:
         console.print(line, style="red", markup=False, highlight=False)
     for line in run.warnings:
         console.print(f"warning: {line}", style="yellow", markup=False, highlight=False)
-    table = Table("stage", "state", "time", "metrics at its end", "model", box=None, pad_edge=False)
+    table = Table("stage", "state", "time", "final metrics", "model", box=None, pad_edge=False)
     for name, about in run.stages.items():
         last = {metric: points[-1][1] for metric, points in run.metrics(name).items()}
         table.add_row(name, in_words(run.state(name)), _time(about), metrics_line(last), escape(run.folder_of(name)))
@@ -54,10 +54,10 @@ def _time(about: Mapping[str, Any]) -> str:
 
 
 def show_comparison(first: PastRun, second: PastRun, console: Console) -> None:
-    """What differs between two runs, then their curves side by side on one scale."""
+    """The differences between two runs, then their curves side by side on one scale."""
     found = differences(first, second)
     names = [f"{run.name} ({in_words(run.status)})" for run in (first, second)]
-    table = Table("what differs", *names, box=None, pad_edge=False)
+    table = Table("differences", *names, box=None, pad_edge=False)
     for difference in found:
         table.add_row(escape(difference.where), escape(difference.first), escape(difference.second))
     console.print(table if found else f"{names[0]} and {names[1]}: same flow, data and versions")
@@ -89,7 +89,7 @@ def _curves_table(found: Sequence[Curves], names: Sequence[str]) -> Table:
 
 
 def _same(found: Sequence[Curves]) -> list[str]:
-    """The stages in which no curve differs."""
+    """The stages in which all curves are the same."""
     stages = dict.fromkeys(pair.stage for pair in found)
     return [stage for stage in stages if all(p.first == p.second for p in found if p.stage == stage)]
 

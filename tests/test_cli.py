@@ -68,7 +68,7 @@ BAD = {
     ),
     "a missing wire": (
         lambda: draw("base -> ppo, rows -> ppo", base=BASE, rows=ROWS["ppo"], ppo=node(PPO)),
-        ["error: PPO 'ppo' > reward: nothing is wired to this input; wire a reward to it."],
+        ["error: PPO 'ppo' > reward: this input is not connected; connect a reward to it."],
     ),
     "a cycle": (
         cycle,
@@ -85,7 +85,7 @@ BAD = {
         lambda: with_node(LoadDataset, alone("dpo"), "sft.jsonl"),
         [
             "error: DPO 'dpo' > dataset: DPO needs the columns 'prompt' + 'chosen' + 'rejected' or 'chosen' + "
-            "'rejected'; the data set has 'prompt', 'completion'. Rename its columns or take other data."
+            "'rejected'; the dataset has 'prompt', 'completion'. Rename its columns or use other data."
         ],
     ),
     "a model folder that there is not": (
@@ -97,7 +97,7 @@ BAD = {
     ),
     "a model folder that is none": (
         lambda: with_node(LoadModel, alone("sft"), "."),
-        ["error: Load Model 'base' > path: '.' is no model folder: it has no config.json."],
+        ["error: Load Model 'base' > path: '.' is not a model folder: it has no config.json."],
     ),
     "a reward with a syntax error": (
         lambda: rewarded("def reward(completions, **kwargs)\n    return 1"),
@@ -144,7 +144,7 @@ def test_a_bad_flow(what: str, command: str, data: Path) -> None:
             "or the folder of a model or a run.",
         ),
         ("{}", "is not a Ryven project: it has no 'flows'."),
-        (json.dumps({"flows": {}}), "holds no flow; open it in the editor and add one."),
+        (json.dumps({"flows": {}}), "contains no flow; open it in the editor and add one."),
         (
             None,
             "does not exist; give a Ryven project, an exported script, or the folder of a model or a run.",
@@ -241,7 +241,8 @@ class TestExport:
         both = alone("sft")
         both["flows"] |= alone("dpo")["flows"]
         flow = save(both, data / "both.json")
-        assert ryven_llm("export", flow)[2] == f"error: {flow}: holds 2 flows ('sft', 'dpo'); choose one with --flow.\n"
+        message = ryven_llm("export", flow)[2]
+        assert message == f"error: {flow}: contains 2 flows ('sft', 'dpo'); choose one with --flow.\n"
         assert "def dpo_config(" in ryven_llm("export", flow, "--flow", "dpo")[1]
 
 
@@ -250,8 +251,8 @@ class TestUsage:
         ("arguments", "message"),
         [
             (["--set", "sft"], "error: --set sft: write NODE.PARAM=VALUE, such as sft.learning_rate=1e-5."),
-            (["--set", "x.seed=1"], "error: there is no node 'x'. There are: base, rows, sft, final."),
-            (["--to", "sfd"], "error: there is no node 'sfd'. Did you mean 'sft'? There are: base, rows, sft, final."),
+            (["--set", "x.seed=1"], "error: there is no node 'x'. Nodes: base, rows, sft, final."),
+            (["--to", "sfd"], "error: there is no node 'sfd'. Did you mean 'sft'? Nodes: base, rows, sft, final."),
         ],
     )
     def test_nodes_that_there_are_not(self, arguments: list[str], message: str, data: Path) -> None:
@@ -290,12 +291,12 @@ class TestNew:
     def test_overwrites_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "f.json").write_text("mine")
         status, _, errors = ryven_llm("new", "sft", tmp_path / "f.json")
-        assert (status, errors) == (2, f"error: {tmp_path / 'f.json'} exists already; choose another name.\n")
+        assert (status, errors) == (2, f"error: {tmp_path / 'f.json'} already exists; choose another name.\n")
         assert (tmp_path / "f.json").read_text() == "mine"
 
     def test_an_unknown_template(self, tmp_path: Path) -> None:
         errors = ryven_llm("new", "gpro", tmp_path / "f.json")[2]
-        assert errors == "error: there is no template 'gpro'. Did you mean 'grpo'? There are: sft, dpo, grpo, full.\n"
+        assert errors == "error: there is no template 'gpro'. Did you mean 'grpo'? Templates: sft, dpo, grpo, full.\n"
 
 
 def test_a_script_for_several_processes(data: Path) -> None:
@@ -353,7 +354,7 @@ class TestRuns:
         for arguments in (["1", "2", "1"], ["--delete"], ["1", "2", "--edit"]):
             status, _, said = ryven_llm("runs", *arguments, "--in", outputs)
             assert status == 2
-            assert "give one RUN to look at" in said
+            assert "give one RUN to show" in said
         assert ryven_llm("runs", "9", "--in", outputs)[0] == 2
 
     def test_what_carries_a_flow_can_be_checked_and_exported(self, data: Path, tmp_path: Path) -> None:

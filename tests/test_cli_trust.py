@@ -20,7 +20,7 @@ def ryven_llm(*arguments: object) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-LINE = "error: Reward Function 'score' > code: runs Python code of its own, which you have not allowed yet; read it"
+LINE = "error: Reward Function 'score' > code: runs Python code of its own, which you have not allowed yet; review it"
 
 
 @pytest.fixture

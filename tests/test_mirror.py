@@ -25,7 +25,7 @@ ACROSS = {
     "run/test_beside.py": "modules beside a flow, in runs and scripts",
     "run/test_every_setting.py": "every setting of every trainer, with other values",
     "run/test_faithfulness.py": "runs, scripts and TRL itself give equal weights",
-    "run/test_kill.py": "processes that are killed amid a run",
+    "run/test_kill.py": "processes that are killed mid-run",
     "run/test_longer.py": "training that goes on after its end",
     "run/test_processes.py": "scripts on two processes",
     "run/test_resume.py": "runs that go on where they stopped",
@@ -37,6 +37,7 @@ ACROSS = {
     "test_imports.py": "what importing each part loads",
     "test_mirror.py": "this file",
     "test_tests.py": "tests that can fail",
+    "test_words.py": "the words of messages, documentation and comments",
 }
 """Test files that are about several modules, and what about them."""
 

@@ -83,7 +83,7 @@ class TestExamples:
         compile(text, "llama-2-7b.py", "exec")
         assert neutral(text) == neutral(build(read_flow(EXAMPLES / "llama-2-7b.json")).script_for(EXAMPLES).text)
 
-    def test_they_can_be_written_anew(self, tmp_path: Path) -> None:
+    def test_they_can_be_written_again(self, tmp_path: Path) -> None:
         command = [sys.executable, str(EXAMPLES / "make.py"), str(tmp_path)]
         subprocess.run(command, check=True, env={"PYTHONPATH": ":".join(sys.path), "PATH": ""})
         assert {file.name for file in tmp_path.iterdir()} == {"llama-2-7b.json", "llama-2-7b.py"}

@@ -1,4 +1,4 @@
-"""What keys do while a run goes on, and how runs that were are shown."""
+"""What keys do while a run goes on, and how the run history is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules and files that lie beside a flow and that Python code in it uses: found by their names, without importing."""
+"""Modules and files next to the flow file that Python code in the flow uses: found by name, without importing."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def modules_of(code: str, root: Path) -> Mapping[str, Files]:
 
 
 def hiding_libraries(code: str, root: Path) -> list[str]:
-    """The modules in ``root`` that ``code`` imports although a library is called so too: which one would it get?"""
+    """The modules in ``root`` that ``code`` imports although a library has the same name (ambiguous)."""
     return [name for name in sorted(_imported(code, root)) if _is_library(name, root)]
 
 
 def files_of_code(code: str, root: Path) -> Files:
-    """Every file of the modules of ``code``, and every file that a text in all that code names.
+    """Every file of the modules of ``code``, and every file that a string in that code names.
 
-    Such a name counts from ``root`` and from the working directory. What code reads by a path that it puts together
-    cannot be known.
+    Such a name is relative to ``root`` or to the working directory. Paths that the code builds at run time
+    cannot be found.
     """
     files = {name: file for module in modules_of(code, root).values() for name, file in module.items()}
     texts = [code, *(_read(file) for file in files.values() if file.suffix == ".py")]
@@ -45,11 +45,11 @@ def files_of_code(code: str, root: Path) -> Files:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every file in ``folder`` and its folders, sorted, links followed; nothing that is hidden, no compiled Python."""
+    """Every file in ``folder`` and its subfolders, sorted, links followed; no hidden files, no compiled Python."""
     visited = set[str]()
     for place, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
-        if (real := os.path.realpath(place)) in visited:  # a link that leads in a circle
+        if (real := os.path.realpath(place)) in visited:  # a link that forms a loop
             folders.clear()
             continue
         visited.add(real)
@@ -78,7 +78,7 @@ def _imported(code: str, root: Path) -> set[str]:
 
 
 def _named_modules(code: str, root: Path) -> Iterator[str]:
-    """Modules in ``root`` that are named by a text, as for ``import_module("helper")``."""
+    """Modules in ``root`` that are named by a string, as in ``import_module("helper")``."""
     for text in _texts(code):
         name = text.partition(".")[0]
         if name.isidentifier() and os.path.isfile(root / f"{name}.py") and not _is_library(name, root):
@@ -93,12 +93,12 @@ def _named_files(code: str, root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _texts(code: str) -> set[str]:
-    """Texts in ``code`` that may be a name of something."""
+    """Strings in ``code`` that may name a file or module."""
     values = {node.value for node in _nodes(code) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     return {text for text in values if 0 < len(text) <= LONGEST_NAME and text.isprintable()}
 
 
-# What is there
+# What exists
 
 
 def _lies_in(root: Path, name: str) -> bool:
@@ -106,7 +106,7 @@ def _lies_in(root: Path, name: str) -> bool:
     if os.path.isfile(root / f"{name}.py") or os.path.isfile(root / name / "__init__.py"):  # False for a wrong path
         return True
     is_bare = os.path.isdir(root / name) and any((root / name).glob("*.py"))
-    return is_bare and not _is_library(name, root)  # a folder without __init__.py is taken last: `datasets`, say
+    return is_bare and not _is_library(name, root)  # a folder without __init__.py comes last
 
 
 def _is_library(name: str, root: Path) -> bool:

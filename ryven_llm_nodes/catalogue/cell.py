@@ -26,9 +26,9 @@ class Cell:
     ``definition`` stands at module level, ``statement`` in ``main()``. ``values`` are what the outputs stand for.
     ``config`` names the function that makes a trainer's configuration, so that it can be tried before it is needed,
     and ``config_class`` what that returns.
-    ``modules`` are those beside the flow that code of the user's own imports.
-    ``defines`` and ``borrows`` are the names that code of the user's own defines and imports at module level, beside
-    everybody else's.
+    ``modules`` are those next to the flow file that the user's code imports.
+    ``defines`` and ``borrows`` are the names that the user's code defines and imports at module level, in the same
+    namespace as the rest of the script.
     """
 
     imports: tuple[str, ...] = ()
@@ -43,10 +43,10 @@ class Cell:
 
 
 def report_cell(name: str, make: Callable[..., object], **inputs: str) -> Cell:
-    """The cell of a stage that leaves a report: what the function ``make`` returns, of what JSON can hold.
+    """The cell of a stage that leaves a report: what the function ``make`` returns, as JSON.
 
-    ``make`` stands in the file of the node, and its source goes into the script with all that it uses there; what it
-    needs of torch and the like it imports inside. ``inputs`` are its arguments, as Python text.
+    ``make`` is defined in the file of the node, and its source goes into the script with all that it uses there;
+    it imports torch and other libraries inside. ``inputs`` are its arguments, as Python text.
     """
     made = call("make_report", "pipeline", literal(name), make.__name__, **inputs)
     imports = (PIPELINE, f"from {RUNTIME}.reports import make_report", f"from {make.__module__} import {make.__name__}")
@@ -57,7 +57,7 @@ def literal(value: JSON) -> str:
     """``value`` as a Python literal that evaluates to it again. Raises ValueError where there is none."""
     text = _literal(value)
     if ast.literal_eval(text) != value:
-        raise ValueError(f"{text} is no literal")
+        raise ValueError(f"{text} is not a literal")
     return text
 
 
@@ -73,13 +73,13 @@ def _literal(value: JSON) -> str:
 
 
 def call(function: str, *positional: str, **named: str) -> str:
-    """The expression ``function(positional..., name=expression...)``, an argument a line where it is long."""
+    """The expression ``function(positional..., name=expression...)``, one argument per line if it is long."""
     arguments = [*positional, *(f"{name}={text}" for name, text in named.items())]
     return layout(f"{function}(", arguments, ")")
 
 
 def layout(opening: str, items: Iterable[str], closing: str, width: int = WIDTH - 8) -> str:
-    """``opening item, item closing`` on one line where it fits, else an item a line with a trailing comma."""
+    """``opening item, item closing`` on one line if it fits, else one item per line with a trailing comma."""
     items = list(items)
     line = f"{opening}{', '.join(items)}{closing}"
     if len(line) <= width and "\n" not in line:
@@ -88,5 +88,5 @@ def layout(opening: str, items: Iterable[str], closing: str, width: int = WIDTH 
 
 
 def indent(text: str, levels: int = 1) -> str:
-    """``text`` with every line but blank ones moved to the right. Not for text with multi-line strings."""
+    """``text`` with every non-blank line indented. Not for text with multi-line strings."""
     return "\n".join(INDENT * levels + line if line.strip() else line for line in text.split("\n"))

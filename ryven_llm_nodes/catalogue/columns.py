@@ -16,11 +16,11 @@ from ryven_llm_nodes.catalogue.places import DATA_FORMATS, resolve
 
 MOST_ENTRIES: Final = 50_000
 """Files and folders that a pattern is compared with."""
-LARGEST_JSON: Final = 64 * 2**20  # a .json file has to be parsed whole; a larger one is left to the run
+LARGEST_JSON: Final = 64 * 2**20  # a .json file has to be parsed in full; a larger one is left to the run
 
 
 class TooManyFiles(ValueError):
-    """A pattern would have to be compared with half a disk."""
+    """A pattern would have to be compared with too many files."""
 
 
 def matches(path: str, root: Path) -> list[Path]:
@@ -35,7 +35,7 @@ def matches(path: str, root: Path) -> list[Path]:
 
 
 def _matching(pattern: str, root: Path) -> list[Path]:
-    """``glob.glob``, which would walk a whole disk for hours where a flow says so, with an end."""
+    """``glob.glob`` with a limit: a pattern in a flow could make it walk an entire disk for hours."""
     found, budget = {root / Path(pattern).anchor}, [MOST_ENTRIES]
     parts = Path(pattern).parts[bool(Path(pattern).anchor) :]
     for part, _ in groupby(parts):  # a/**/**/b is a/**/b
@@ -66,7 +66,7 @@ def _fits(name: str, part: str) -> bool:
 
 
 def _below(folder: Path, budget: list[int]) -> Iterator[Path]:
-    """Everything in ``folder`` and in its folders; links are not followed, which may lead in a circle."""
+    """Everything in ``folder`` and its subfolders; links, which may form a loop, are not followed."""
     todo = [folder]
     while todo:
         for entry in _entries(todo.pop(), budget):
@@ -76,7 +76,7 @@ def _below(folder: Path, budget: list[int]) -> Iterator[Path]:
 
 
 def columns_of(path: str, root: Path) -> tuple[str, ...] | None:
-    """The columns of the first of the files at ``path``, or None where they cannot be told cheaply."""
+    """The columns of the first of the files at ``path``, or None where they cannot be determined cheaply."""
     try:
         files = matches(path, root) if Path(path).suffix.lower() in DATA_FORMATS else []
         if not files:
@@ -117,19 +117,19 @@ READERS = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet}
 
 
 def missing_columns(method: str, needs: tuple[tuple[str, ...], ...], columns: tuple[str, ...]) -> Iterator[str]:
-    """What ``method`` lacks, where it ``needs`` all columns of one of several groups."""
+    """What ``method`` is missing, where it ``needs`` all columns of one of several groups."""
     if not any(set(group) <= set(columns) for group in needs):
         wanted = " or ".join(" + ".join(map(repr, group)) for group in needs)
         there = ", ".join(map(repr, columns)) or "none"
-        yield f"{method} needs the columns {wanted}; the data set has {there}. Rename its columns or take other data."
+        yield f"{method} needs the columns {wanted}; the dataset has {there}. Rename its columns or use other data."
 
 
 KEYWORDS: Final = ("prompts", "completions", "trainer_state", "log_extra", "log_metric")
-"""What TRL passes to a reward by name beside the columns; ``completion_ids`` it leaves out of the columns itself."""
+"""What TRL passes to a reward by name next to the columns; ``completion_ids`` it leaves out of the columns itself."""
 
 
 def taken_columns(columns: Iterable[str]) -> Iterator[str]:
-    """Columns that a reward could not get, since TRL gives it something else by that name."""
+    """Columns that a reward could not get, since TRL passes something else by that name."""
     for name in KEYWORDS:
         if name in columns:
-            yield f"has a column {name!r}, but TRL passes something of its own by that name to a reward; rename it."
+            yield f"has a column {name!r}, but TRL passes an argument of its own by that name to rewards; rename it."

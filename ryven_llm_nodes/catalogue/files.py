@@ -15,22 +15,22 @@ from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.catalogue.places import is_local, resolve
 
 RECORD: Final = "stage.json"
-"""The file by which the folder of a stage is known."""
+"""The file that identifies the folder of a stage."""
 FINISHED: Final = "finished"
 """The marker that the script itself writes once a stage's model is saved (runtime/checkpoints.py)."""
 CARRIED: Final = "flow.json"
-"""What the flow is called in the folder of a model or of a run."""
+"""The name of the flow file in the folder of a model or of a run."""
 BESIDE_A_MODEL: Final = frozenset({RECORD, FINISHED, CARRIED, "metrics.jsonl"})
-"""What a run leaves beside a model, and no stage reads."""
+"""What a run leaves next to a model, and no stage reads."""
 CHECKPOINTS: Final = "checkpoints"
 WEIGHTS: Final = frozenset({".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx"})
 FILE_FIELDS: Final = ("chat_template_path", "deepspeed", "accelerator_config", "fsdp_config")
-"""Fields of a trainer's configuration that may name a file or folder of the user's, which lies beside the flow."""
+"""Fields of a trainer's configuration that may name a file or folder of the user, looked up next to the flow file."""
 HUB_FIELDS: Final = ("chat_template_path",)
 """Those of them that may also name a model of the Hub."""
 
 File = tuple[str, Path]
-"""A name that tells the files of one node apart and does not move with the flow, and the file."""
+"""A name, unique among the files of a node and independent of where the flow lies, and the file."""
 
 
 def data_files(path: str, root: Path) -> Iterator[File]:
@@ -46,12 +46,12 @@ def data_files(path: str, root: Path) -> Iterator[File]:
 
 
 def inside(folder: Path) -> Iterator[File]:
-    """Every file in ``folder`` and its folders."""
+    """Every file in ``folder`` and its subfolders."""
     return ((file.relative_to(folder).as_posix(), file) for file in files_below(folder))
 
 
 def model_files(folder: Path) -> Iterator[File]:
-    """Everything in the folder of a model, whatever its kind, but what a run left beside it; the base of an adapter."""
+    """All files of a model's folder, except what a run left next to it; also those of an adapter's base model."""
     is_stage = (folder / RECORD).is_file()
     for name, file in inside(folder):
         if name not in BESIDE_A_MODEL and not (is_stage and name.startswith(f"{CHECKPOINTS}/")):
@@ -72,7 +72,7 @@ def _base_of_adapter(folder: Path) -> Path | None:
 
 
 def files_named_by(value: JSON, root: Path, names_folder: bool) -> Iterator[File]:
-    """The files that the value of a field names, however deep.
+    """The files that the value of a field names, at any depth.
 
     ``names_folder``: the field may also mean a folder, of which all but weights is read.
     """

@@ -16,7 +16,7 @@ class Finding:
 
     ``message`` goes on after that name: ``must be greater than 0, got -1. Typical: 0.1 to 0.5.``
 
-    An *error* keeps it from running; with a *warning* it runs, and probably does something else than was meant.
+    An *error* keeps it from running; with a *warning* it runs, but probably does something other than intended.
     """
 
     place: str
@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A model that a node loads: its location as it was typed, and the parameter that names it.
+    """A model that a node loads: its location as typed, and the parameter that names it.
 
     ``scores``: it is a sequence classifier with one label, used as a reward model.
     """

@@ -31,7 +31,7 @@ class Port:
 
     @property
     def label(self) -> str:
-        """What the editor shows beside the pin."""
+        """What the editor shows next to the pin."""
         return self.name.replace("_", " ")
 
 
@@ -88,7 +88,7 @@ class LLMNode(Node):
     accent: ClassVar[str] = ""
     """The kind of value, or the role, whose colour the editor gives to the node."""
     is_stage: ClassVar[bool] = False
-    """Whether it has a folder of its own in the output folder, which is kept, reused, resumed and recorded."""
+    """Whether it has a folder of its own in the output folder, which is cached, reused, resumed and recorded."""
     leaves: ClassVar[str] = ""
     """What is there after a run: a ``model``, a ``report`` or a ``file``; nothing where it only makes a value.
 
@@ -97,14 +97,14 @@ class LLMNode(Node):
     writes: ClassVar[str] = ""
     """The parameter that says where to, where its user chooses the place; a stage writes to a folder of its name."""
     curves: ClassVar[tuple[str, ...]] = ()
-    """The metrics that tell how it goes while it runs, the most telling first; where one is not logged, the next."""
+    """The metrics that show its progress, the most important first; if one is not logged, the next."""
     in_ports: ClassVar[tuple[Port, ...]] = ()
     out_ports: ClassVar[tuple[Port, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     holds_code: ClassVar[bool] = False
     """Whether it holds Python of its user's, in a parameter called ``code``, which its cell defines."""
     runner: ClassVar[Callable[..., Any] | None] = None
-    """Runs a flow up to a node; set by whoever hosts the nodes (``nodes.py``, the editor, a test)."""
+    """Runs a flow up to a node; set by the host of the nodes (``nodes.py``, the editor, a test)."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -121,7 +121,7 @@ class LLMNode(Node):
         self.name = ""
         self.params: dict[str, JSON] = {}
         self.came_with: dict[str, JSON] = {}
-        """The values that the node was loaded or pasted with: somebody else may have set them."""
+        """The values that the node was loaded or pasted with: someone else may have set them."""
 
     # What is stored
 
@@ -164,27 +164,27 @@ class LLMNode(Node):
 
     @classmethod
     def own_name(cls, given: Mapping[str, JSON]) -> str:
-        """What a step with the values ``given`` is called where its user gave it no name."""
+        """The name of a step with the values ``given`` where the user gave it none."""
         return cls.stem
 
-    # What it depends on beside its text
+    # What it depends on besides its text
 
     @classmethod
     def fingerprint(cls, context: NodeContext) -> Iterator[tuple[str, Path]]:
-        """The local files that it reads by itself, each with a name that does not move with the flow.
+        """The local files that it reads itself, each with a name that does not depend on where the flow lies.
 
-        Rather one too many than one too few: a stage whose inputs changed must not be reused.
+        If in doubt, a file is included: a stage whose inputs changed must not be reused.
         """
         yield from ()
 
     @classmethod
     def first_part(cls, given: Mapping[str, JSON]) -> Mapping[str, JSON] | None:
-        """The values of a shorter training that one with ``given`` goes on from, where it is kept; None for none."""
+        """The values of a shorter training that one with ``given`` continues, if that is cached; None for none."""
         return None
 
     @classmethod
     def data_files(cls, context: NodeContext) -> list[Path]:
-        """Those of them that hold the rows of a dataset, in which a reader may find something broken."""
+        """Those of them that hold the rows of a dataset, which may contain invalid rows."""
         return []
 
     @classmethod
@@ -204,7 +204,7 @@ class LLMNode(Node):
 
     @classmethod
     def is_others(cls, place: Path) -> bool:
-        """Whether something lies at ``place`` that no run has made, and that one would write over."""
+        """Whether something lies at ``place`` that no run has made, and that a run would overwrite."""
         return False
 
     # What can be found wrong with it
@@ -213,7 +213,7 @@ class LLMNode(Node):
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
         """As it is drawn, beyond types and ranges: missing files, columns, ... Cheap, and offline.
 
-        Parameters have legal values here; an input may be missing, where nothing is wired or what is wired is wrong.
+        Parameters have legal values here; an input may be missing, where it is not connected, or its source is wrong.
         """
         yield from ()
 
@@ -248,9 +248,9 @@ class LLMNode(Node):
 
 
 def stored(data: Any) -> tuple[str, dict[str, JSON]]:
-    """Name and parameters out of a node's ``additional data``, whatever a file holds there.
+    """Name and parameters out of a node's ``additional data``, for any content of a file.
 
-    Values of a wrong type or range are kept as they are: the check names them, the user mends them.
+    Values of a wrong type or range are left as they are: the check reports them, the user fixes them.
     """
     data = data if isinstance(data, dict) else {}
     name, params = data.get("name", ""), data.get("params", {})

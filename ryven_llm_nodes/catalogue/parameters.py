@@ -1,4 +1,4 @@
-"""The one declaration of a parameter, from which form, check, code and command line are made."""
+"""The single declaration of a parameter, from which form, check, code and command line are generated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ JSON: TypeAlias = Any
 """A value that JSON can hold: None, bool, int, float, str, list, dict."""
 
 UNKNOWN: Final = object()
-"""The default of a field whose class computes it; no value equals it, so it is always spelled out."""
+"""The default of a field whose class computes it; no value equals it, so it is always written out."""
 
 TYPE_NAMES: Final = {
     bool: "true or false",
@@ -32,7 +32,7 @@ class Parameter:
     """A named value of a node.
 
     ``types`` are the JSON types that it takes (an int is a number too, a bool is not). ``at_least``, ``above``,
-    ``at_most`` and ``below`` bound numbers; ``typical`` is the usual range as words. ``widget`` hints how a form shows
+    ``at_most`` and ``below`` bound numbers; ``typical`` is the usual range in words. ``widget`` hints how a form shows
     text: ``line``, ``code``, ``file`` or ``folder``. ``required`` refuses empty text. ``outcome`` is false where
     nothing that is trained or exported depends on the value. ``choices`` bind the types that they are of, in lists too,
     and ``items`` are the types that a list may hold. ``refused`` says why no value but the default can be used.
@@ -81,7 +81,7 @@ class Parameter:
         return f"must be a list in which each item is {wanted}, got {shown(wrong)} in it."
 
     def _wrong_choice(self, value: JSON) -> str | None:
-        """A choice of texts says nothing about a number that the field takes too."""
+        """A choice of strings does not restrict a number that the field also takes."""
         bound = {type(choice) for choice in self.choices}
         for item in value if isinstance(value, list) else [value]:
             if type(item) in bound and item not in self.choices:
@@ -108,7 +108,7 @@ class Parameter:
         return None
 
     def parse(self, text: str) -> JSON:
-        """``text`` from a command line as a value: JSON where that fits, else the text itself.
+        """``text`` from a command line as a value: JSON if it parses, else the text itself.
 
         Nothing is evaluated. The result may still be wrong; :meth:`problem` says so.
         """

@@ -1,4 +1,4 @@
-"""Locations as users write them: a Hub id, or a file or folder, absolute or beside the flow."""
+"""Locations as users write them: a Hub id, or a file or folder, absolute or relative to the flow file."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def looks_local(location: str) -> bool:
 
 def resolve(location: str, root: Path) -> Path:
     """``location`` as a path; a relative one lies under ``root``."""
-    return root / os.path.expanduser(location)  # which leaves an unknown ~user as it is
+    return root / os.path.expanduser(location)  # which leaves an unknown ~user unchanged
 
 
 def is_local(location: str, root: Path) -> bool:
     """Whether ``location`` means a path: it looks like one, or there is such a file or folder."""
     try:
         return looks_local(location) or resolve(location, root).exists()
-    except (OSError, ValueError, RuntimeError):  # too long, a null byte, an unknown user: no path
+    except (OSError, ValueError, RuntimeError):  # too long, a null byte, an unknown user: not a path
         return False
 
 
@@ -47,7 +47,7 @@ def path_expression(location: str) -> str:
 
 
 def unwritable(location: str) -> str | None:
-    """Why nothing can be written to ``location``, whatever the machine, or None."""
+    """Why nothing can be written to ``location``, on any machine, or None."""
     try:
         longest = max(len(part) for part in os.fsencode(location).split(b"/"))
         if "\0" not in location and longest < 256 and not os.path.expanduser(location).startswith("~"):
@@ -67,12 +67,12 @@ def _starts_anew(location: str) -> bool:
 
 
 def leaves(location: str) -> bool:
-    """Whether what is written to ``location`` may come to lie outside the output folder of the run."""
+    """Whether what is written to ``location`` may end up outside the output folder of the run."""
     return _starts_anew(location) or bool(Path(location).anchor) or os.pardir in Path(location).parts
 
 
 def lacks(file: Path, mark: str) -> bool:
-    """Whether ``file`` is there, and ``mark`` does not stand in its first megabyte."""
+    """Whether ``file`` exists and ``mark`` is not in its first megabyte."""
     if "\0" in str(file) or not os.path.isfile(file):
         return False
     try:

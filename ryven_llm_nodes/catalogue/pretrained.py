@@ -17,7 +17,7 @@ from ryven_llm_nodes.errors import shown
 DTYPES: Final = ("float32", "bfloat16", "float16", "auto")
 REVISION: Final = text("revision", "", "Branch, tag or commit of a Hub model; empty: its main branch.")
 TRUST: Final = flag(
-    "trust_remote_code", False, "Run Python code that the model's repository brings. Off unless you know it."
+    "trust_remote_code", False, "Run Python code from the model's repository. Set it only if you trust the code."
 )
 
 
@@ -35,7 +35,7 @@ def local_files(context: NodeContext) -> Iterator[File]:
 
 
 def model_complaints(context: NodeContext) -> Iterator[Complaint]:
-    """What is wrong with the ``path`` and ``revision`` of a node that names a model, as far as a look can tell."""
+    """What is wrong with the ``path`` and ``revision`` of a node that names a model, as far as a quick look tells."""
     if is_local(context["path"], context.root):
         yield from (("path", wrong) for wrong in folder_complaints(context["path"], context.root, tokenizer=True))
         if context["revision"]:
@@ -43,14 +43,14 @@ def model_complaints(context: NodeContext) -> Iterator[Complaint]:
 
 
 def folder_complaints(location: str, root: Path, tokenizer: bool = False) -> Iterator[str]:
-    """Why the folder at ``location`` is no saved model, if so."""
+    """Why the folder at ``location`` is not a saved model, if so."""
     folder = resolve(location, root)
     if not os.path.isdir(folder):  # unlike Path.is_dir, False for a name that is too long
         found = "is a file" if os.path.exists(folder) else "does not exist"
         yield f"the model folder {shown(location)} {found}; give a folder with config.json, or a Hub id (owner/name)."
     elif not (folder / "config.json").is_file():
-        yield f"{shown(location)} is no model folder: it has no config.json."
+        yield f"{shown(location)} is not a model folder: it has no config.json."
     elif not any(folder.glob("*.safetensors")) and not any(folder.glob("pytorch_model*.bin")):
-        yield f"{shown(location)} holds no weights (*.safetensors); save the model there with save_pretrained."
+        yield f"{shown(location)} contains no weights (*.safetensors); save the model there with save_pretrained."
     elif tokenizer and not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json")):
-        yield f"{shown(location)} holds no tokenizer; save it there with tokenizer.save_pretrained."
+        yield f"{shown(location)} contains no tokenizer; save it there with tokenizer.save_pretrained."

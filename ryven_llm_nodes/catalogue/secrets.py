@@ -1,4 +1,4 @@
-"""Tells tokens and passwords from other values: they belong into the environment, and never into a flow or a script."""
+"""Recognises tokens and passwords: they belong in the environment, never in a flow or a script."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 from ryven_llm_nodes.catalogue.parameters import JSON
 
 REMEDY: Final = (
-    "is a secret or holds one, and secrets are not stored in a flow; remove it, and log in with `hf auth login` or set "
+    "is or contains a secret, and secrets are not stored in a flow; remove it, and log in with `hf auth login` or set "
     "it in the environment."
 )
 NAME: Final = re.compile(r"(?:^|[_-])(?:api_?key|access_?key|secret|password|passwd|auth|token)$", re.IGNORECASE)
 SPECIAL_TOKEN: Final = re.compile(r"(?:eos|bos|pad|unk|sep|cls|mask|stop|image|audio|video|start|end)_token$")
-"""Names of a tokenizer's own: what they hold is no secret."""
+"""Names of a tokenizer's attributes: their values are not secrets."""
 VALUE: Final = re.compile(
     r"""\bhf_[A-Za-z0-9]{30,}            # Hugging Face
     | \bsk-(?:[a-z]+-)*[A-Za-z0-9]{32,}  # OpenAI, Anthropic
@@ -26,7 +26,7 @@ VALUE: Final = re.compile(
 
 
 def secret_complaint(name: str, value: JSON) -> str | None:
-    """What is wrong with a parameter that holds a secret, by its name or by its look; the secret is not repeated."""
+    """What is wrong with a parameter that holds a secret, judged by name or format; the secret is not repeated."""
     return REMEDY if any(_is_secret(key, text) for key, text in _texts(name, value)) else None
 
 
@@ -36,7 +36,7 @@ def _is_secret(name: str, text: str) -> bool:
 
 
 def _texts(name: str, value: JSON) -> Iterator[tuple[str, str]]:
-    """Every text in ``value``, with the name it goes by. Iterative: a hostile file may nest deeply."""
+    """Every string in ``value``, with the name of its key. Iterative: a hostile file may nest deeply."""
     todo = [(name, value)]
     while todo:
         key, item = todo.pop()

@@ -1,4 +1,4 @@
-"""Looks into Python that a user wrote, without running it: what it defines, and which function is the reward."""
+"""Inspects Python that a user wrote, without running it: what it defines, and which function is the reward."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CodeError(LLMNodesError):
 
 @dataclass(frozen=True)
 class UserCode:
-    """Parsed code: its text, the function it is there for, and every name that it binds at its top level.
+    """Parsed code: its text, its main function, and every name that it binds at its top level.
 
     ``names`` are functions, classes and variables, ``imported`` what import statements bind.
     """
@@ -66,22 +66,22 @@ def read_code(text: str, wanted: str = "") -> UserCode:
 
 
 def blank_lines(text: str) -> int:
-    """How many blank lines stand before the code; :func:`read_code` leaves them out."""
+    """How many blank lines precede the code; :func:`read_code` removes them."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return len(text) - len(text.lstrip("\n"))
 
 
 def _out_of_place(text: str, tree: ast.Module) -> str | None:
-    """Why ``text``, correct by itself, cannot stand in the middle of a script."""
+    """Why ``text``, valid by itself, cannot be placed in the middle of a script."""
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     if any(node.module == "__future__" for node in imports):
         return "imports from __future__, which has to be the first line of a script; remove that line."
     if any(alias.name == "*" for node in imports for alias in node.names):
         return "imports *, which may hide names that the script uses; name what you import."
     if re.search(r"^# /// script$", text, re.MULTILINE):
-        return "holds a `# /// script` block, of which a script has only one; remove it."
+        return "contains a `# /// script` block, of which a script has only one; remove it."
     if line := next((node.lineno for node in ast.walk(tree) if _asks_for_main(node)), 0):
-        return f"line {line}: asks whether it is '__main__', which the script is and a run is not; remove that block."
+        return f"line {line}: tests for '__main__', which is true in the script and false in a run; remove that block."
     return None
 
 
@@ -99,7 +99,7 @@ def _parse(text: str) -> ast.Module:
     except SyntaxError as error:
         line = text.split("\n")[(error.lineno or 1) - 1].strip()
         raise CodeError(f"syntax error in line {error.lineno}: {error.msg}: {shown(line)}") from error
-    except (ValueError, RecursionError, MemoryError) as error:  # null bytes, nesting without end
+    except (ValueError, RecursionError, MemoryError) as error:  # null bytes, unlimited nesting
         raise CodeError(f"cannot be parsed: {str(error) or 'it is nested too deeply'}.") from error
 
 

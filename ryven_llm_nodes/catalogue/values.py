@@ -1,4 +1,4 @@
-"""What travels along a wire: a piece of Python text that stands for a model, a dataset, a reward, or an adapter."""
+"""What a wire carries: Python text that stands for a model, a dataset, a reward, or an adapter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ryven_llm_nodes.catalogue.parameters import JSON
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """Something on a wire. ``expression`` is Python that evaluates to it where the statements of a script stand."""
+    """Something on a wire. ``expression`` is Python that evaluates to it among the statements of a script."""
 
     expression: str
 
@@ -78,7 +78,7 @@ class RewardPart:
     is_async: bool = False
 
     def times(self, weight: float) -> RewardPart:
-        """The same reward, weighted by ``weight`` once more."""
+        """The same reward, with its weight multiplied by ``weight``."""
         return replace(self, weight=self.weight * weight)
 
 
@@ -113,7 +113,7 @@ class RewardValue(Value):
 class AdapterValue(Value):
     """A LoRA configuration: an expression that makes a fresh one each time it is evaluated.
 
-    ``keep`` is whether a stage leaves the adapter beside the model that it was merged into.
+    ``keep`` is whether a stage also saves the adapter next to the merged model.
     """
 
     keep: bool = False

@@ -1,1 +1,1 @@
-"""The parts of ``ryven-llm demo``: a small model, real data, rewards, held-out measures, settings."""
+"""The parts of ``ryven-llm demo``: a small model, real data, rewards, held-out metrics, settings."""

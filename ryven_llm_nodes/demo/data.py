@@ -1,7 +1,7 @@
 """Real rows for the four stages, written as JSON lines from the documentation of the standard library.
 
 Every documented item (see `docs.py`) goes to one file only, so no held-out row shares its source with any
-row that is trained on. All rows are conversational: a user asks what a thing does, an assistant answers.
+training row. All rows are conversational: a user asks what a thing does, an assistant answers.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def question(item: Item) -> list[Message]:
 
 
 def ramble(item: Item, rng: random.Random) -> str:
-    """The item's own sentence, buried in talk that says nothing."""
+    """The item's own sentence, surrounded by filler text."""
     parts = [rng.choice(OPENINGS).replace("{topic}", item.topic), item.summary, rng.choice(CLOSINGS)]
     return " ".join(parts)
 

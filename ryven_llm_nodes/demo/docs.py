@@ -107,14 +107,14 @@ def _item(name: str, kind: str, thing: object) -> Iterator[Item]:
 
 
 def _is_signature(paragraph: str) -> bool:
-    """A first line such as ``join(a, *p) -> str`` tells how to call, not what is done."""
+    """A first line such as ``join(a, *p) -> str`` is a signature, not a description."""
     return bool(re.match(r"[\w.]+\(.*\)(\s*->.*)?$", paragraph.strip(), flags=re.DOTALL))
 
 
 def _checked(sentence: str) -> str | None:
-    """The sentence if it is short, plain and whole."""
+    """The sentence if it is short, plain and complete."""
     shortest, longest = WORDS
     plain = not _ODD.search(sentence) and sentence[0].isalpha() and not sentence.startswith("This")
     balanced = sentence.count("(") == sentence.count(")") and not sentence.count('"') % 2
-    whole = balanced and not sentence[:-1].rstrip().endswith((":", ",", ".", ";", "-", "e.g"))
-    return sentence if plain and whole and shortest <= len(sentence.split()) <= longest else None
+    complete = balanced and not sentence[:-1].rstrip().endswith((":", ",", ".", ";", "-", "e.g"))
+    return sentence if plain and complete and shortest <= len(sentence.split()) <= longest else None

@@ -1,6 +1,6 @@
 """What each stage is supposed to improve, measured on held-out rows of a saved model.
 
-Every measure returns one value a row, so that two models can be compared row by row: the standard error of
+Every measure returns one value per row, so that two models can be compared row by row: the standard error of
 the paired difference says whether a change is more than chance.
 
 A model is loaded once by `HeldOut(folder)`, then asked for as many measures as needed. Sampling draws from a
@@ -68,12 +68,12 @@ class HeldOut:
         self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
     def losses(self, rows: Sequence[Row]) -> list[float]:
-        """SFT's objective: a row's mean negative log-likelihood of its completion tokens, in nats a token."""
+        """SFT's objective: a row's mean negative log-likelihood of its completion tokens, in nats per token."""
         pairs = [_token_ids(self.tokenizer, row["prompt"], row["completion"]) for row in rows]
         return [-value for value in self._mean_logps(pairs)]
 
     def margins(self, rows: Sequence[Row]) -> list[float]:
-        """Mean log-probability a token of `chosen` minus that of `rejected`, for each preference pair.
+        """Mean log-probability per token of `chosen` minus that of `rejected`, for each preference pair.
 
         The mean, not the sum: a sum would prefer the shorter answer whatever the model has learned.
         """
@@ -83,9 +83,9 @@ class HeldOut:
         return [c - r for c, r in zip(values[: len(rows)], values[len(rows) :], strict=True)]
 
     def preferences(self, rows: Sequence[Row]) -> list[float]:
-        """DPO's objective: 1.0 where the chosen answer is likelier a token than the rejected one, else 0.0.
+        """DPO's objective: 1.0 where the chosen answer is more likely per token than the rejected one, else 0.0.
 
-        This is the preference accuracy a row, by `margins`. The implicit reward relative to the reference
+        This is the preference accuracy per row, by `margins`. The implicit reward relative to the reference
         model is not used: before training it is zero for every pair, so there would be nothing to compare.
         """
         return [float(margin > 0) for margin in self.margins(rows)]
@@ -98,7 +98,7 @@ class HeldOut:
         temperature: float = 1.0,
         seed: int = 0,
     ) -> Samples:
-        """PPO's and GRPO's objective: the unshaped reward of one sampled completion a row."""
+        """PPO's and GRPO's objective: the unshaped reward of one sampled completion per row."""
         texts: list[str] = []
         for start in range(0, len(rows), self.batch_size):
             prompts = [row["prompt"] for row in rows[start : start + self.batch_size]]
@@ -110,7 +110,7 @@ class HeldOut:
         return Samples(texts, [float(value) for value in values])
 
     def _mean_logps(self, pairs: Sequence[tuple[list[int], list[int]]]) -> list[float]:
-        """Mean log-probability of each completion's tokens; rows of like length share a batch."""
+        """Mean log-probability of each completion's tokens; rows of similar length share a batch."""
         order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
         values = [0.0] * len(pairs)
         step = max(1, self.batch_size // 2)
@@ -121,7 +121,7 @@ class HeldOut:
         return values
 
     def _sample(self, prompts: Sequence[Any], max_new_tokens: int, temperature: float, seed: int) -> list[str]:
-        """One sampled completion a prompt, as text without special tokens."""
+        """One sampled completion per prompt, as text without special tokens."""
         ids = [_prompt_ids(self.tokenizer, prompt) for prompt in prompts]
         sampled = _sample_ids(self.model, ids, self.tokenizer.eos_token_id, max_new_tokens, temperature, seed)
         return self.tokenizer.batch_decode(sampled, skip_special_tokens=True)
@@ -139,11 +139,11 @@ def _token_ids(tokenizer: Any, prompt: Any, completion: Any) -> tuple[list[int],
     """Token ids of the prompt and of the completion with its end, as the trainers cut them."""
     first = _prompt_ids(tokenizer, prompt)
     if isinstance(prompt, str):
-        whole = tokenizer(prompt + completion)["input_ids"] + [tokenizer.eos_token_id]
+        full = tokenizer(prompt + completion)["input_ids"] + [tokenizer.eos_token_id]
     else:
         text = tokenizer.apply_chat_template(prompt + completion, tokenize=False)
-        whole = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return first, whole[len(first) :]
+        full = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return first, full[len(first) :]
 
 
 def _batch_mean_logps(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> list[float]:
@@ -168,7 +168,7 @@ def _batch_mean_logps(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) 
 def _sample_ids(
     model: Any, prompts: Sequence[list[int]], eos: int, max_new_tokens: int, temperature: float, seed: int
 ) -> list[list[int]]:
-    """Sample with a private generator, one token a step for the whole (left-padded) batch."""
+    """Sample with a private generator, one token per step for the entire (left-padded) batch."""
     import torch
 
     longest = max(len(ids) for ids in prompts)

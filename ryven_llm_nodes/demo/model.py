@@ -96,7 +96,7 @@ def _fetch_from_any(converted: Path, scratch: Path, report: Callable[[str], None
         try:
             source(converted, scratch, report)
             return
-        except Exception as error:  # the next source may do, whatever went wrong with this one
+        except Exception as error:  # the next source may work, whatever went wrong with this one
             failures.append(f"{what} ({_one_line(error)})")
             report(f"Not available from {failures[-1]}.")
             shutil.rmtree(converted, ignore_errors=True)
@@ -126,7 +126,7 @@ def _hub_answers() -> bool:
 
     try:
         HfApi(token=False).model_info(MODEL_ID, timeout=HUB_TIMEOUT)
-    except Exception:  # every kind of refusal means the same here: go on without the Hub
+    except Exception:  # every kind of failure means the same here: continue without the Hub
         return False
     return True
 

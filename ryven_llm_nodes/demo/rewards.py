@@ -3,7 +3,7 @@
 They are kept as text because that is what the node takes. Both have TRL's signature, use the standard
 library only, accept plain and conversational completions, and give a value from 0 to 1 that changes with
 nearly every word, so that there is always something to learn from. Each is a product: an answer that gives up
-one quality to get more of another (repeats the topic over and over, stops in mid-sentence) loses.
+one quality to get more of another (repeats the topic over and over, stops mid-sentence) loses.
 """
 
 from __future__ import annotations

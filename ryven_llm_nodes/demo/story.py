@@ -1,4 +1,4 @@
-"""The demo from end to end: model, data, flow, run, and what each stage gained on rows that it never saw."""
+"""The demo from end to end: model, data, flow, run, and what each stage gained on held-out rows."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ from ryven_llm_nodes.program.project import Placement, project, write_project
 MODEL: Final = "base-model"
 FLOW: Final = "flow.json"
 SCRIPT: Final = "pipeline.py"
-BATCH: Final = 64  # rows that are measured at once
+BATCH: Final = 64  # rows that are evaluated at once
 
 
 def demo_flow(model: str = f"./{MODEL}", data: str = "data") -> dict[str, Any]:
     """The default flow on the demo's data: SFT, PPO, DPO against the SFT model, GRPO with a threshold.
 
-    ``model`` and ``data`` say where model and rows lie; as they are, beside the flow.
+    ``model`` and ``data`` say where model and rows are; by default next to the flow file.
     """
     nodes = [
         Placement("base", LoadModel, {"path": model}, 0, 0),
@@ -89,7 +89,7 @@ def demo_flow(model: str = f"./{MODEL}", data: str = "data") -> dict[str, Any]:
 def editor_flow() -> dict[str, Any]:
     """The demo's flow to look at and run in the editor, with its rows in the cache.
 
-    The model is the one in the cache, where the demo has put it, else the one on the Hub.
+    The model is the one in the cache, if the demo has put it there, else the one on the Hub.
     """
     data = default_cache() / "demo-data"
     try:
@@ -114,7 +114,7 @@ def prepare(folder: Path, report: Callable[[str], None]) -> DemoData:
 
 
 def _link(base: Path, place: Path) -> None:
-    """Puts the model beside the flow: as a link, or as a copy where the file system knows no links."""
+    """Puts the model next to the flow file: as a link, or as a copy on file systems without links."""
     if place.is_symlink():
         place.unlink()
     if place.exists():
@@ -197,7 +197,7 @@ def _export(program: Program, folder: Path) -> None:
 
 
 def gains_table(gains: list[Gain]) -> Table:
-    """Before and after, a row a stage."""
+    """Before and after, one row per stage."""
     table = Table("stage", "on held-out rows", "before", "after", "change", "standard errors", title_justify="left")
     for gain in gains:
         c = gain.comparison
@@ -213,12 +213,12 @@ def gains_table(gains: list[Gain]) -> Table:
 
 
 def _show_files(console: Console, folder: Path, seconds: float) -> None:
-    """Says what lies where, and what to do next."""
+    """Says where everything is, and what to do next."""
     lines = (
-        f"{seconds / 60:.1f} minutes in all. In {folder}:",
+        f"{seconds / 60:.1f} minutes in total. In {folder}:",
         f"  {FLOW:14} the flow: ryven-llm run {folder / FLOW}",
         f"  {SCRIPT:14} the same as a plain script: python {folder / SCRIPT}",
-        f"  {'models/':14} a folder a stage, and final-model",
+        f"  {'models/':14} one folder per stage, and final-model",
         f"  {'data/':14} the rows, made from the documentation of Python's standard library",
     )
     for line in lines:

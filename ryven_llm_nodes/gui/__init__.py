@@ -1,1 +1,1 @@
-"""The editor: all that is seen and done in Ryven's window. Begins in ``editor.py``; never imported without a window."""
+"""The editor: everything in Ryven's window. Starts in ``editor.py``; never imported without a window."""

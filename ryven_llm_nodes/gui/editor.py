@@ -1,6 +1,6 @@
-"""Starts the editor: Ryven's window with our nodes, our look and the shell. Every way in goes through here.
+"""Starts the editor: Ryven's window with our nodes, our style and the shell. Every start goes through here.
 
-Qt and Ryven are imported when they are needed: without a display, a bad flow is still named.
+Qt and Ryven are imported when they are needed: a bad flow is reported even without a display.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from ryven_llm_nodes.host.recovery import LeftBehind, left_behind
 
 
 def load() -> None:
-    """Registers how the nodes look, mends the host, and adds the shell once Ryven's window is complete.
+    """Registers the look of the nodes, applies the workarounds, and adds the shell once Ryven's window is complete.
 
-    Ryven calls this through ``nodes.py``, also where the user has started Ryven alone.
+    Ryven calls this through ``nodes.py``, also if the user has started Ryven itself.
     """
     from ryven_llm_nodes.gui.canvas import node_gui  # noqa: F401  # registers by being imported
     from ryven_llm_nodes.gui.style.theme import kind_colour, paint_pin
@@ -35,8 +35,8 @@ def edit(flow: Path | None = None, template: str | None = None, project: Mapping
     """Opens the editor, and returns its exit status once its window is closed.
 
     It shows the project at ``flow``, or a new one: from ``template`` (a key of TEMPLATES), as given by ``project``, or
-    empty; or what an editor that ended without a word has left of it, if the user wants that. Raises LLMNodesError for
-    what cannot be opened, and where there is no display.
+    empty; or its recovered changes after a crash, if the user wants that. Raises LLMNodesError for
+    what cannot be opened, and without a display.
     """
     window = start(flow, template, project)
     status = application().exec()
@@ -47,7 +47,7 @@ def edit(flow: Path | None = None, template: str | None = None, project: Mapping
 def start(flow: Path | None = None, template: str | None = None, project: Mapping[str, Any] | None = None) -> Any:
     """The main window that :func:`edit` shows."""
     left = left_behind(flow)
-    opened = None if left else _given(flow, template, project)  # without a display, too, a bad flow is named
+    opened = None if left else _given(flow, template, project)  # a bad flow is reported even without a display
     app = application()
     if left and (window := _recovered(left, app)) is not None:
         return window
@@ -65,7 +65,7 @@ def _show(opened: Opened, app: Any) -> Any:
 
 
 def _recovered(left: list[LeftBehind], app: Any) -> Any | None:
-    """A window with what the user chooses of ``left``; None where nothing is chosen, or it cannot be opened."""
+    """A window with what the user chooses of ``left``; None if nothing is chosen, or it cannot be opened."""
     from ryven_llm_nodes.gui.document.recovery_question import choose
 
     if (chosen := choose(left)) is None:

@@ -1,1 +1,1 @@
-"""Everything that depends on Ryven's own ways: sessions, opening projects, and what has to be worked around."""
+"""Everything that depends on Ryven's internals: sessions, opening projects, and workarounds."""

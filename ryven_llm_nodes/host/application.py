@@ -7,10 +7,10 @@ from PySide6.QtWidgets import QApplication
 
 
 class Application(QApplication):
-    """Qt closes all windows when it is told to quit (Cmd+Q, the dock, the end of a session), as if a program did it."""
+    """Qt closes all windows on quit (Cmd+Q, the dock, the end of a session) without asking."""
 
     def event(self, event: QEvent) -> bool:
-        """Asks every window first; one that wants to stay keeps the application."""
+        """Asks every window first; one that refuses keeps the application open."""
         if event.type() == QEvent.Type.Quit and not all(shell.may_close() for shell in self._shells()):
             event.ignore()
             return True

@@ -1,4 +1,4 @@
-"""Mends faults of Ryven's canvas: crashes, broken undo, broken clipboard."""
+"""Fixes bugs of Ryven's canvas: crashes, broken undo, broken clipboard."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STEP = 36
 def bounding_rect() -> None:
     """flows/nodes/NodeItem.py:310: ``boundingRect`` is re-entered while a node is rebuilt and has no layout.
 
-    With PySide6 from 6.10 on, a node that is built under the mouse pointer then ends the process.
+    With PySide6 from 6.10 on, building a node under the mouse pointer then crashes the process.
     """
 
     def bounding_rect(self: Any) -> QRectF:
@@ -61,7 +61,7 @@ def undo_survives_errors() -> None:
 def undo_keeps_order() -> None:
     """flows/FlowCommands.py:210: nodes whose deletion is undone go to the end of ``flow.nodes``.
 
-    Nameless steps are numbered in that order, so their folders would change and finished stages look stale.
+    Unnamed steps are numbered in that order, so their folders would change and finished stages look stale.
     """
     redo, undo = RemoveComponents_Command.redo_, RemoveComponents_Command.undo_
 
@@ -80,7 +80,7 @@ def undo_keeps_order() -> None:
 def select_items() -> None:
     """flows/FlowView.py:1333: a selection visits every item of the scene, the 40 hidden dots of each wire among them.
 
-    And it repaints at once, before whoever listens has changed what is to be painted.
+    And it repaints at once, before subscribers have updated what is painted.
     """
 
     def select_items(self: FlowView, items: list[Any]) -> None:
@@ -99,9 +99,9 @@ def select_items() -> None:
 
 @workaround(CORE_QT)
 def every_drag_is_undoable() -> None:
-    """flows/FlowView.py:1238: the border is checked as if a drag that is over were still to be added.
+    """flows/FlowView.py:1238: the border is checked as if a finished drag were still to be added.
 
-    A node that was dragged to within its own way of the border moved, but undo did not know of it.
+    A node that was dragged close to the border moved, but without an entry in the undo stack.
     """
     original = FlowView._move_selected_copmonents__cmd
 
@@ -131,7 +131,7 @@ def cut() -> None:
 def paste() -> None:
     """flows/FlowView.py:1383: paste raises for any other JSON, and before the mouse has ever moved over the canvas.
 
-    It also unpickles what the clipboard holds, which may be text from anywhere.
+    It also unpickles the content of the clipboard, which may be text from anywhere.
     """
     original = FlowView._paste
 
@@ -171,7 +171,7 @@ def auto_connect() -> None:
 
 
 def late_view(flow: Flow, view: FlowView) -> None:
-    """Makes a view that was made before the workarounds use them: Qt signals keep the method they were given."""
+    """Makes a view created before the workarounds use them: Qt signals keep the method they were connected to."""
     view.check_connection_validity_request.disconnect()
     view.check_connection_validity_request.connect(flow.check_connection_validity)
 
@@ -182,7 +182,7 @@ def centre(view: FlowView) -> QPointF:
 
 
 def _free_place(view: FlowView) -> QPointF:
-    """The centre, or beside what lies there already."""
+    """The centre, or next to a node that is already there."""
     place = centre(view)
     taken = [item.pos() for item in view.node_items.values()]
     while any((place - other).manhattanLength() < STEP for other in taken):

@@ -36,7 +36,7 @@ finally:
     sys.path[:] = PATH
 '''
 HOW_TO_START: Final = "Start it with `ryven -q pyside6`, then choose {file} in File > Import Nodes..."
-"""Ryven asks for PySide2 unless it is told otherwise."""
+"""Ryven uses PySide2 by default."""
 
 
 def install(folder: Path | None = None) -> Path:
@@ -51,7 +51,7 @@ def install(folder: Path | None = None) -> Path:
 
 
 def uninstall(folder: Path | None = None) -> Path | None:
-    """Takes away what :func:`install` made; returns the folder, or None where there was none."""
+    """Removes what :func:`install` made; returns the folder, or None if there was none."""
     place = _place(folder)
     if not place.exists():
         return None
@@ -65,7 +65,7 @@ def _place(folder: Path | None) -> Path:
 
 
 def _refuse_foreign(place: Path) -> None:
-    """A folder that we did not make may hold somebody's work."""
+    """A folder that we did not make may contain the user's work."""
     if not place.exists() and not place.is_symlink():
         return
     try:
@@ -74,4 +74,4 @@ def _refuse_foreign(place: Path) -> None:
     except (OSError, UnicodeError):
         ours = False
     if not ours:
-        raise UsageError(f"{place} holds something else; move it away first.")
+        raise UsageError(f"{place} contains something else; move it away first.")

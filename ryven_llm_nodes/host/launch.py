@@ -18,14 +18,14 @@ from ryven_llm_nodes.host.opening import PACKAGE_FOLDER
 from ryven_llm_nodes.program.mending import mended
 
 DEBIAN: Final = "libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libxcb-cursor0 libxkbcommon-x11-0"
-"""What PySide6 needs of a Debian or Ubuntu that has no desktop."""
+"""Packages that PySide6 needs on Debian or Ubuntu without a desktop."""
 
 
 def start_another(path: Path) -> None:
-    """Opens ``path`` in an editor of its own process: Ryven has one main window a process. Raises LLMNodesError.
+    """Opens ``path`` in an editor of its own process: Ryven has one main window per process. Raises LLMNodesError.
 
-    It imports from where this process does. ``-m`` would look into the current folder first, where a stranger's files
-    may lie.
+    It imports from the same paths as this process. ``-m`` would look into the current folder first, which may contain
+    untrusted files.
     """
     code = f"import sys; sys.path[:] = {sys.path!r}; from ryven_llm_nodes.cli import main; main()"
     command = [sys.executable, "-c", code, "edit", os.path.abspath(path)]
@@ -39,11 +39,11 @@ _DETACHED: Final[Mapping[str, Any]] = (
     {"creationflags": 0x208} if sys.platform == "win32" else {"start_new_session": True}  # detached, own group
 )
 _others: Final[list[subprocess.Popen[bytes]]] = []
-"""Kept: Python warns of a process that is forgotten while it runs."""
+"""Kept referenced: Python warns of a process that is garbage-collected while it runs."""
 
 
 def application() -> Any:
-    """The Qt application. Raises LLMNodesError, where Qt itself would end the process."""
+    """The Qt application. Raises LLMNodesError where Qt itself would abort the process."""
     os.environ["QT_API"], os.environ["RYVEN_MODE"] = "pyside6", "gui"
     no_display = not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
     if sys.platform.startswith("linux") and no_display:
@@ -78,7 +78,7 @@ def open_ryven(content: Mapping[str, Any], app: Any, path: Path | None = None, s
 
 
 def _start(file: Path, app: Any) -> Any:
-    """``animations=False``: a node would flash for every wire that is drawn, and raise once it is deleted."""
+    """``animations=False``: a node would flash for every new wire, and raise once it is deleted."""
     from ryven.main.Ryven import run
 
     return run(
@@ -95,7 +95,7 @@ def _start(file: Path, app: Any) -> Any:
 
 @contextlib.contextmanager
 def _file(content: Mapping[str, Any]) -> Iterator[Path]:
-    """A file for Ryven to read: what was scanned is what is opened, whatever happens to the original meanwhile."""
+    """A file for Ryven to read: exactly what was scanned is opened, even if the original changes meanwhile."""
     with tempfile.TemporaryDirectory(prefix="ryven-llm-") as folder:
         file = Path(folder, "flow.json")
         file.write_text(json.dumps(mended(content)), encoding="utf-8")

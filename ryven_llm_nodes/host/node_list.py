@@ -1,4 +1,4 @@
-"""Mends the list of nodes that Ryven opens on the canvas (right click, or a wire dropped on nothing)."""
+"""Fixes the list of nodes that Ryven opens on the canvas (right click, or a wire dropped on nothing)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ryven_llm_nodes.host.versions import CORE_QT, workaround
 
 
 def ranked(nodes: Iterable[Any], text: str) -> list[Any]:
-    """The nodes that ``text`` fits, best first: by title, by tag, by what their description says."""
+    """The nodes that match ``text``, best first: by title, by tag, by description."""
     words = text.lower().split()
     scored = [(score, node) for node in nodes if (score := _score(node, words)) is not None]
     return [node for _, node in sorted(scored, key=lambda pair: pair[0])]
 
 
 def _score(node: Any, words: list[str]) -> tuple[int, str] | None:
-    """Lower is better: the sum of the ranks of all words, or None where one of them fits nowhere."""
+    """Lower is better: the sum of the ranks of all words, or None if one of them matches nothing."""
     title = node.title.lower()
     texts = (title, " ".join(node.tags).lower(), node.summary().lower() if issubclass(node, LLMNode) else "")
     total = 0
@@ -35,7 +35,7 @@ def _score(node: Any, words: list[str]) -> tuple[int, str] | None:
 def search() -> None:
     """flows/node_list_widget/NodeListWidget.py:276: fast typing leaves stray windows (widgets without a parent).
 
-    The ranking by edit distance (utils.py:36) also offers DPO for "grpo" and loses half of all nodes.
+    The ranking by edit distance (utils.py:36) also offers DPO for "grpo" and drops half of all nodes.
     """
 
     def update_view(self: Any, search_text: str = "") -> None:
@@ -62,7 +62,7 @@ def choose() -> None:
     And line 333: Enter with no result, or a stale index, raises.
     """
 
-    # PySide finds sender() by the slot's name, which therefore stays
+    # PySide finds sender() by the slot's name, which is therefore kept
     def _node_widget_chosen(self: Any) -> None:
         node = self.sender().node
         if node in self.current_nodes:

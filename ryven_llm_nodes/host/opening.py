@@ -1,4 +1,4 @@
-"""What the editor opens: a project and where it came from. Every way in is scanned before Ryven sees it."""
+"""What the editor opens: a project and its origin. Every project is scanned before Ryven reads it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PACKAGE_FOLDER: Final = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Opened:
-    """A project on its way into the editor.
+    """A project to be opened in the editor.
 
-    ``path`` is the file that it is saved to, None where a name is still to be asked for; ``root`` the folder that
+    ``path`` is the file that it is saved to, None if it has no file yet; ``root`` the folder that
     relative paths are looked up in, None for the current one; ``origin`` what it is a copy of.
     """
 
@@ -32,7 +32,7 @@ class Opened:
 
 
 def open_file(path: Path) -> Opened:
-    """The project at ``path``, or a copy of the flow that a script or a folder carries. Raises FlowError."""
+    """The project at ``path``, or a copy of the flow embedded in a script or a folder. Raises FlowError."""
     content = read_project(path)
     root = root_of(content, path)
     loaded = with_packages(content, str(path))
@@ -48,7 +48,7 @@ def open_new(template: str | None = None, project: Mapping[str, Any] | None = No
 
 
 def with_packages(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """``content`` with the packages it needs where the user has installed them. Raises FlowError for a missing one."""
+    """``content`` with its required packages, as installed by the user. Raises FlowError for a missing one."""
     return {**content, "required packages": installed_packages(content, name, PACKAGE_FOLDER.name)}
 
 
@@ -57,5 +57,5 @@ def _template(name: str) -> Mapping[str, Any]:
 
     if name not in TEMPLATES:
         known = ", ".join(TEMPLATES)
-        raise UsageError(f"there is no template {name!r}.{suggestion(name, list(TEMPLATES))} There are: {known}.")
+        raise UsageError(f"there is no template {name!r}.{suggestion(name, list(TEMPLATES))} Templates: {known}.")
     return TEMPLATES[name]()

@@ -1,4 +1,4 @@
-"""Mends how Ryven loads packages of nodes."""
+"""Fixes how Ryven loads packages of nodes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ryven_llm_nodes.host.versions import CORE_QT, RYVEN, workaround
 
 @workaround(CORE_QT)
 def search_without_numpy() -> None:
-    """flows/node_list_widget/utils.py:1: imports textdistance, and with it NumPy, which takes a third of the start.
+    """flows/node_list_widget/utils.py:1: imports textdistance, and with it NumPy, a third of the startup time.
 
-    Only the search that host/node_list.py replaces uses it, so it is loaded when somebody else does. (LazyLoader will
-    not do: shiboken looks at every attribute of every module.)
+    Only the search that host/node_list.py replaces uses it, so it is loaded on first use. (LazyLoader does not
+    work: shiboken inspects every attribute of every module.)
     """
     if "textdistance" not in sys.modules:
         stand_in = ModuleType("textdistance")
@@ -34,7 +34,7 @@ def _from_textdistance(name: str) -> Any:
 
 @workaround(RYVEN)
 def load_again() -> None:
-    """main/utils.py:40: a package that is imported already registers no nodes, so a second window would have none."""
+    """main/utils.py:40: a package that is already imported registers no nodes, so a second window would have none."""
     from ryven.main.packages import nodes_package
     from ryven.main.packages.node_env import NodesEnvRegistry
 

@@ -25,7 +25,7 @@ class _Refusals(QObject):
 
 _refusals: Final = _Refusals()
 refused_signal: Final = _refusals.refused
-"""Emitted with the flow and a sentence when a wire is refused."""
+"""Emitted with the flow and a message when a wire is refused."""
 
 
 def declared_port(port: Any) -> Port | None:
@@ -46,16 +46,16 @@ def port_kind(port: Any) -> str | None:
 
 
 def refusal(flow: Flow, out: Any, inp: Any) -> str | None:
-    """Why ``out`` cannot be wired to ``inp``, as a sentence, or None where it can."""
+    """Why ``out`` cannot be connected to ``inp``, as a message, or None if it can."""
     if out.io_pos == inp.io_pos:
         ends = "outputs" if isinstance(out, NodeOutput) else "inputs"
-        return f"Both ends are {ends}; wire an output to an input."
+        return f"Both ends are {ends}; connect an output to an input."
     if out.node is inp.node:
         return f"{out.node.title} cannot feed itself."
     given, wanted = port_kind(out), port_kind(inp)
     if given and wanted and given != wanted:
         place = f"{inp.node.title} > {inp.label_str}"
-        return f"{out.node.title} gives a {given}, but {place} takes a {wanted}; wire a {wanted} to it."
+        return f"{out.node.title} gives a {given}, but {place} takes a {wanted}; connect a {wanted} to it."
     if inp not in flow.graph_adj.get(out, ()) and _reaches(flow, inp.node, out.node):
         return f"This wire would lead the output of {inp.node.title} back to itself."
     return None
@@ -94,7 +94,7 @@ def check_kinds() -> None:
 
 @workaround(CORE_QT)
 def say_same_side() -> None:
-    """flows/FlowView.py:935: two inputs, or two outputs, are refused without a word."""
+    """flows/FlowView.py:935: two inputs, or two outputs, are refused without a message."""
     original = FlowView.connect_node_ports__cmd
 
     def connect(self: FlowView, one: Any, other: Any) -> None:
@@ -110,7 +110,7 @@ def say_same_side() -> None:
 def colour_ports(colour: Callable[[str], QColor], paint_pin: Callable[..., None]) -> None:
     """Draws wires in the colour of their kind and pins by ``paint_pin(painter, kind, connected, hovered)``.
 
-    The flow themes of ryvencore_qt 0.5.0 are told a port's type, which is always 'data', but not the port
+    The flow themes of ryvencore_qt 0.5.0 get a port's type, which is always 'data', but not the port
     (flows/nodes/PortItem.py:212, flows/connections/ConnectionItem.py:76).
     """
     _colour_wires(colour)

@@ -1,4 +1,4 @@
-"""What an editor that ends without a word leaves behind: its project, in a file of the user's own."""
+"""Recovery after a crash of the editor: its project is saved in a private file of the user."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from ryven_llm_nodes.system.userdirs import state_dir
 
 FOLDER: Final = "recovery"
 SINCE: Final = "recovery"
-"""The key of a project under which the rest stands: a recovery file is a project, and read as one."""
+"""The key that holds the recovery data: a recovery file is a project, and read as one."""
 SILENT_SECONDS: Final = 120
-"""An editor on another machine that shares the folder is gone when its file has not been touched for this long."""
+"""An editor on another machine with the same folder counts as crashed if its file was not touched for this long."""
 
 
 class RecoveryFile:
-    """The recovery file of one window. Writing happens in a thread: a disk may take its time."""
+    """The recovery file of one window. It is written in a thread, since a disk may be slow."""
 
     def __init__(self, failed: Callable[[str], None] = lambda why: None) -> None:
         self.path = folder() / f"{host()}-{os.getpid()}-{secrets.token_hex(4)}.json"
@@ -40,7 +40,7 @@ class RecoveryFile:
         self._lock = threading.Lock()
 
     def hold(self, content: Mapping[str, Any], path: Path | None, root: Path, origin: Path | None) -> None:
-        """Takes ``content``, which is saved to ``path`` and has its relative paths looked up in ``root``."""
+        """Sets ``content``, the project of the file ``path``; its relative paths are looked up in ``root``."""
         since = {
             "path": _text(path),
             "origin": _text(origin),
@@ -49,15 +49,15 @@ class RecoveryFile:
             "pid": os.getpid(),
             "born": birth(os.getpid()),
         }
-        # by hand, too, it opens as a copy that finds its files
+        # opened by hand, it is a copy that finds its files
         self._next = {**content, ROOT: str(root.absolute()), COPY: True, SINCE: since}
 
     def write_soon(self) -> None:
-        """Writes what was taken last, in a thread."""
+        """Writes the last content, in a thread."""
         threading.Thread(target=self.write, name="ryven-llm-recovery", daemon=True).start()
 
     def write(self) -> bool:
-        """Writes what was taken last, if it is not written yet; whether all of it is on disk."""
+        """Writes the last content, if it is not written yet; returns whether it is on disk."""
         with self._lock:
             project, self._next = self._next, None
             if project is None:
@@ -66,13 +66,13 @@ class RecoveryFile:
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 write_whole(self.path, json.dumps(project), private=True)
             except (LLMNodesError, OSError) as error:
-                self._failed(f"✗ the changes cannot be kept for a crash: {error}")
+                self._failed(f"✗ the recovery file cannot be written: {error}")
                 return False
         return True
 
     def touch(self) -> None:
-        """Says that the editor is alive and has nothing new."""
-        with suppress(OSError):  # not there yet
+        """Touches the file to show that the editor is alive."""
+        with suppress(OSError):  # not written yet
             os.utime(self.path)
 
     def remove(self) -> None:
@@ -84,7 +84,7 @@ class RecoveryFile:
 
 @dataclass(frozen=True)
 class LeftBehind:
-    """The project of an editor that is gone."""
+    """The project of a crashed editor."""
 
     file: Path
     content: Mapping[str, Any]
@@ -94,18 +94,18 @@ class LeftBehind:
     time: datetime
 
     def opened(self) -> Opened:
-        """The project as the editor opens it. Raises FlowError where it needs packages that are not there."""
+        """The project as the editor opens it. Raises FlowError where it needs packages that are not installed."""
         return Opened(with_packages(self.content, str(self.file)), self.path, self.root, self.origin)
 
     def question(self) -> str:
-        """What the user is told."""
+        """The message for the user."""
         name = self.path.name if self.path else f"a copy of {self.origin.name}" if self.origin else "a new project"
         today = self.time.date() == datetime.now().date()
         when = f"{self.time:%H:%M}" if today else f"{self.time:%Y-%m-%d %H:%M}"
-        return f"The editor ended without saving {name}: changes of {when} can be recovered."
+        return f"The editor exited without saving {name}: changes of {when} can be recovered."
 
     def warning(self) -> str:
-        """What speaks against recovering, or nothing."""
+        """A reason not to recover, or nothing."""
         with suppress(OSError):
             if self.path and (saved := self.path.stat().st_mtime) > self.time.timestamp():
                 return f"{self.path.name} was saved after that, at {datetime.fromtimestamp(saved):%Y-%m-%d %H:%M}."
@@ -113,12 +113,12 @@ class LeftBehind:
 
 
 def folder() -> Path:
-    """Where recovery files lie."""
+    """The folder of recovery files."""
     return state_dir() / FOLDER
 
 
 def left_behind(flow: Path | None = None) -> list[LeftBehind]:
-    """What editors left that ended without a word, newest first; all of it, or what belongs to ``flow``.
+    """The projects of crashed editors, newest first; all of them, or those of ``flow``.
 
     A file that cannot be read is set aside, with a line on stderr.
     """
@@ -145,7 +145,7 @@ def _read(file: Path, project: Mapping[str, Any]) -> LeftBehind:
 
 
 def _path(text: str | None) -> Path | None:
-    """Raises ValueError for what can be no path."""
+    """Raises ValueError for an invalid path."""
     if text is None:
         return None
     os.path.realpath(text)  # finds a null byte
@@ -159,7 +159,7 @@ def _is_gone(file: Path, since: Mapping[str, Any]) -> bool:
 
 
 def _set_aside(file: Path, error: Exception) -> None:
-    """One broken file must not keep the editor from starting, nor be met again at every start."""
+    """A broken file must not prevent the editor from starting, nor be reported at every start."""
     if not file.exists():
         return  # another editor took it
     broken = file.with_name(f"{file.name}.broken")

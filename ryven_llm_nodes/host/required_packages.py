@@ -1,4 +1,4 @@
-"""The packages of nodes that a project asks for: code, which is only taken from where the user has installed it."""
+"""The packages of nodes that a project requires: code, which is only loaded from where the user has installed it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ NODES: Final = Path.home() / ".ryven" / "nodes"
 
 
 def installed_packages(project: Any, name: str, own: str) -> list[dict[str, str]]:
-    """The packages that ``project`` requires beside our ``own``, each where the user has installed it.
+    """The packages that ``project`` requires besides our ``own``, each where the user has installed it.
 
-    A package is code that runs when the project is opened, so one that lies anywhere else, beside the project say, is
+    A package is code that runs when the project is opened, so one from anywhere else, such as next to the project, is
     refused. Raises FlowError.
     """
     required = project.get("required packages")

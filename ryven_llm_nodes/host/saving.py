@@ -1,4 +1,4 @@
-"""Saves projects whole or not at all, and keeps the version before."""
+"""Saves projects atomically, and keeps the previous version."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from ryven_llm_nodes.system.files import write_whole
 def save_project(window: Any, path: Path, root: Path | None = None) -> None:
     """Saves the project of ``window`` to ``path``; its relative paths still lead to files under ``root``.
 
-    That is the folder of ``path`` where none is given. Raises LLMNodesError; what was at ``path`` is then as it was.
+    Default: the folder of ``path``. Raises LLMNodesError; the file at ``path`` is then unchanged.
     """
     try:
         project = contents(window)
-    except Exception as error:  # whatever a node raises while it describes itself
-        raise LLMNodesError(one_line(f"cannot save {path}: {error}; the file is as it was.")) from error
+    except Exception as error:  # any error that a node raises
+        raise LLMNodesError(one_line(f"cannot save {path}: {error}; the file is unchanged.")) from error
     store_project(project, path, root)
 
 
 def store_project(project: Mapping[str, Any], path: Path, root: Path | None = None) -> None:
-    """Writes ``project`` to ``path``; see :func:`save_project`. What was there before stays as ``<name>.bak``."""
+    """Writes ``project`` to ``path``; see :func:`save_project`. The previous version stays as ``<name>.bak``."""
     folder = Path(os.path.realpath(path)).parent
     place = relative_root(root or folder, folder)
     carried = {} if place == "." else {ROOT: place}
@@ -36,12 +36,12 @@ def store_project(project: Mapping[str, Any], path: Path, root: Path | None = No
 
 
 def contents(window: Any) -> dict[str, Any]:
-    """The project of ``window``, as Ryven saves it. Raises whatever a node raises.
+    """The project of ``window``, as Ryven saves it. Raises what a node raises.
 
     ryven 3.5.0 removes the file first and serializes afterwards (gui/main_window.py:571-580), so that an error in
-    between loses the project: it never gets to see the real one.
+    between loses the project: it only writes to a temporary file.
     """
-    # where an error keeps the file open, Windows cannot remove it
+    # if an error keeps the file open, Windows cannot remove it
     with tempfile.TemporaryDirectory(prefix="ryven-llm-", ignore_cleanup_errors=True) as folder:
         file = Path(folder, "flow.json")
         window.save_project(str(file))
@@ -50,7 +50,7 @@ def contents(window: Any) -> dict[str, Any]:
 
 
 def take_over_saving(window: Any, save: Any) -> None:
-    """Lets Ctrl+S and File > Save Project call ``save``.
+    """Makes Ctrl+S and File > Save Project call ``save``.
 
     ryven 3.5.0 asks for a name every time, and writes ``./.json`` when that is cancelled
     (gui/main_window.py:412-422).

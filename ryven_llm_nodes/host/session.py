@@ -1,4 +1,4 @@
-"""Ryven sessions without a window: the same nodes, the same flow, the same run as from the command line."""
+"""Ryven sessions without a window: the same nodes, flow and run as from the command line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_project(path: Path) -> Session:
     """
     graph = read_flow(path)
     session = new_session()
-    session.load(project_of(graph, graph.root))  # what the flow means, not what the file claims beside that
+    session.load(project_of(graph, graph.root))  # only the meaning of the flow, not what else the file contains
     return session
 
 
@@ -41,7 +41,7 @@ def run_live_flow(
     cancel: CancelToken | None = None,
     trust: bool = False,
 ) -> Outcome:
-    """Runs a live flow, up to the node ``to`` where one is given.
+    """Runs a live flow, up to the node ``to`` if given.
 
     ``root`` is the folder that relative paths are looked up in (default: the current one), ``output_dir`` where the
     models go (default: ``outputs`` and the flow's title, below the current folder). Raises FlowError for a flow that
@@ -50,12 +50,12 @@ def run_live_flow(
     graph = up_to(read_live_flow(flow, root or Path.cwd()), flow, to)
     program, folder = build(graph), output_dir or default_output_dir(graph.title)
     if not trust and (items := unseen(graph, folder)):
-        raise refusal(items, "read it, then run with trust=True.")
+        raise refusal(items, "review it, then run with trust=True.")
     return run_program(program, folder, listen, cancel)
 
 
 def up_to(graph: Graph, flow: Flow, to: LLMNode | None) -> Graph:
-    """The part of ``graph``, read from ``flow`` just now, that the node ``to`` needs; all of it without ``to``."""
+    """The part of ``graph``, just read from ``flow``, that the node ``to`` needs; all of it without ``to``."""
     if to is None:
         return graph
     return graph.upstream([step.name for step in graph.steps if flow.nodes[step.index] is to])

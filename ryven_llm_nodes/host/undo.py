@@ -1,4 +1,4 @@
-"""Ryven's undo stack: the one place from which this package pushes commands."""
+"""Ryven's undo stack: the only place where this package pushes commands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def push_undo(flow_view: Any, text: str, undo: Action, redo: Action) -> None:
 
     ryvencore_qt 0.5.0 refuses, and forgets, a command that is pushed while another one runs (FlowCommands.py:59-66).
     That happens when a click selects another node and so takes the focus from a field that has just been edited: the
-    change is then made at once and its command pushed a moment later, where doing it again changes nothing.
+    change is then made at once and its command pushed a moment later, when redoing it changes nothing.
     """
     if not FlowUndoCommand._any_cmd_active:
         flow_view.push_undo(Delegate_Command(flow_view, text, on_undo=undo, on_redo=redo))

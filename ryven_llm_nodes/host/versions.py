@@ -1,4 +1,4 @@
-"""Which versions of Ryven's three packages the workarounds of this part were written against."""
+"""Which versions of Ryven's three packages the workarounds here were written for."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def is_version(package: str, prefix: str) -> bool:
 
 
 def workaround(target: tuple[str, str]) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Registers a function that mends one fault of ``target`` (package, version prefix), in that version only."""
+    """Registers a function that fixes a bug of ``target`` (package, version prefix), in that version only."""
 
-    def register(mend: Callable[[], None]) -> Callable[[], None]:
-        _registered.append((target, mend))
-        return mend
+    def register(fix: Callable[[], None]) -> Callable[[], None]:
+        _registered.append((target, fix))
+        return fix
 
     return register
 
 
 def apply_workarounds() -> None:
-    """Applies every registered workaround that the installed versions call for, each once."""
-    for target, mend in _registered:
-        if mend not in _applied and is_version(*target):
-            mend()
-            _applied.add(mend)
+    """Applies every registered workaround for the installed versions, each once."""
+    for target, fix in _registered:
+        if fix not in _applied and is_version(*target):
+            fix()
+            _applied.add(fix)

@@ -1,4 +1,4 @@
-"""The style of Ryven's window: our additions, set before the window is made, when that costs next to nothing."""
+"""The style of Ryven's window: our additions, set before the window is created, when that is cheap."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _added: Final[list[str]] = []
 
 
 def add_style(text: str) -> None:
-    """Has ``text`` added to the style sheet of every window that Ryven makes from now on."""
+    """Adds ``text`` to the style sheet of every window that Ryven creates from now on."""
     if text and text not in _added:
         _added.append(text)
 
@@ -44,7 +44,7 @@ def dress() -> None:
 
 @lru_cache
 def grey_icons() -> Path:
-    """A folder with Ryven's icons in a colour that can be seen; it is removed when the process ends."""
+    """A folder with Ryven's icons in a visible colour; it is removed when the process ends."""
     import ryven
 
     source = Path(ryven.__file__).parent / "resources" / "stylesheets" / "icons"

@@ -1,4 +1,4 @@
-"""Checks a graph and makes the program from it: every step's cell, and the text of the whole."""
+"""Checks a graph and makes the program from it: every step's cell, and the full script text."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ class Program:
 
     @cached_property
     def script(self) -> Script:
-        """The script as it stands beside the flow."""
+        """The script as it would be saved next to the flow file."""
         return self.script_for(self.graph.root)
 
     def script_for(self, folder: Path, lean: bool = False) -> Script:
-        """The script as it is written into ``folder``: relative paths still lead to files beside the flow.
+        """The script as written into ``folder``: relative paths still resolve to files next to the flow file.
 
-        ``lean`` leaves out what guards against crashes, and resuming.
+        ``lean`` leaves out crash safety and resuming.
         """
         return write_script(self.graph, self.cells, folder, lean)
 
 
 def build(graph: Graph) -> Program:
-    """The program of ``graph``. Raises FlowError with every problem that there is; loads nothing heavy."""
+    """The program of ``graph``. Raises FlowError with all problems; loads nothing heavy."""
     builder = _Builder(graph)
     builder.visit_all()
     problems = [*builder.problems, *_clashes(graph, builder.cells), *_overwritten(graph)]
@@ -76,7 +76,7 @@ def build(graph: Graph) -> Program:
     if problems:
         raise FlowError(problems)
     program = Program(graph, builder.cells)
-    program.script  # noqa: B018  # compiles the text, so that nobody is ever shown one that does not
+    program.script  # noqa: B018  # compiles the text, so that no text is ever shown that does not compile
     return program
 
 
@@ -93,7 +93,7 @@ class _Builder:
             order = self.graph.order
         except FlowError as error:
             self.problems += error.problems
-            order = self.graph.steps  # a cycle hides no other problem
+            order = self.graph.steps  # report a cycle together with the other problems
         for step in order:
             self._visit(step)
 
@@ -115,10 +115,10 @@ class _Builder:
     def _wire_problems(self, step: Step) -> Iterator[Problem]:
         for port in step.node.in_ports:
             if not port.optional and port.name not in step.wires:
-                yield step.problem(f"nothing is wired to this input; wire a {port.kind} to it.", port.label)
+                yield step.problem(f"this input is not connected; connect a {port.kind} to it.", port.label)
 
     def _inputs(self, step: Step) -> Iterator[tuple[str, Value]]:
-        """The values of the wired inputs, as far as the steps they come from have no problem of their own."""
+        """The values of the wired inputs, as far as the steps they come from have no problems themselves."""
         for port, wire in step.wires.items():
             if wire.step in self.cells:
                 yield port, self.cells[wire.step].values[wire.port]
@@ -132,7 +132,7 @@ def _clashes(graph: Graph, cells: Mapping[str, Cell]) -> Iterator[Problem]:
 
 
 def _overwritten(graph: Graph) -> Iterator[Problem]:
-    """Models that are saved over each other."""
+    """Models that would overwrite each other."""
     owners = {step.name: step.label for step in graph.steps if step.node.is_stage}
     for step in graph.steps:
         parameter = step.node.writes if step.node.leaves == "model" else ""

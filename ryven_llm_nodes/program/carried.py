@@ -1,4 +1,4 @@
-"""Flows that are carried by what was made from them: scripts, saved models, records of runs."""
+"""Flows embedded in what was made from them: scripts, saved models, records of runs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any, Final
 from ryven_llm_nodes.catalogue.files import CARRIED
 
 CARRIED_FILE: Final = CARRIED
-"""What the flow is called in the folder of a model or of a run."""
+"""The name of the flow file in the folder of a model or of a run."""
 
 ROOT: Final = "paths from"
-"""The key of a project under which the folder stands that its relative paths are looked up in, relative to the file."""
+"""The key of a project that holds the folder its relative paths are looked up in, relative to the file."""
 
 COPY: Final = "copy"
-"""The key of a project that is not the work itself, but a copy carried along: the editor does not save over it."""
+"""The key that marks a project as an embedded copy: the editor does not save over it."""
 
 LARGEST: Final = 16 * 2**20
 OPENING: Final = "# %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)"

@@ -1,6 +1,6 @@
-"""Names that code of the user's own shares with the rest of a script, where one of them would change the other.
+"""Names that the user's code shares with the rest of a script, where one would change the meaning of the other.
 
-Everything is read off the script itself: what each step's part of it binds and uses, and what the rest does.
+Everything is read from the script itself: what each step's part of it binds and uses, and what the rest does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OF_MODULES: Final = frozenset(
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of the script, how messages call it, and names beside those of its scope.
+    """A part of the script, its name in messages, and names in addition to those of its scope.
 
     The script keeps the values of the steps in ``main``; a run has them among its globals.
     """
@@ -38,7 +38,7 @@ class _Part:
     values: frozenset[str] = frozenset()
 
     def minds(self, name: str, other: Scope, is_offered: bool) -> bool:
-        """Whether this part would notice that ``other`` binds ``name``, which it may be offered to use."""
+        """Whether this part is affected by ``other`` binding ``name``."""
         if name in self.scope.assigned or name in self.values:
             return True
         mine = self.scope.origins(name)
@@ -47,9 +47,9 @@ class _Part:
 
 
 def clashes(graph: Graph, cells: Mapping[str, Cell], script: Script) -> Iterator[Problem]:
-    """Every name that a step's own code binds although another part of ``script`` means something else by it.
+    """Every name that a step's own code binds although another part of ``script`` uses it with another meaning.
 
-    Also names that its code uses and no part binds: where a run happens to have one, the script has not.
+    Also names that its code uses and no part binds: a run may happen to have them, the script does not.
     """
     steps = [step for step in graph.order if step.node.holds_code and step.name in script.definitions]
     if not steps:
@@ -76,7 +76,7 @@ def _rest(graph: Graph, script: Script, steps: list[Step]) -> list[_Part]:
 
 
 def _without_annotations(text: str) -> str:
-    """Nothing depends on what an annotation of ours means, so ``from typing import Callable`` is no harm."""
+    """Nothing depends on the meaning of our annotations, so ``from typing import Callable`` is harmless."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -110,7 +110,7 @@ def _shared(step: Step, own: Scope, offered: frozenset[str], others: list[_Part]
             yield step.problem(f"defines {name!r}, a name that {part.label} uses too; rename it.", "code")
         else:
             remedy = f"import it under another name (`as my_{name}`)"
-            yield step.problem(f"imports {name!r}, a name that {part.label} has for something else; {remedy}.", "code")
+            yield step.problem(f"imports {name!r}, a name that {part.label} uses for something else; {remedy}.", "code")
 
 
 def _missing(step: Step, script: Script, parts: list[_Part]) -> Iterator[Problem]:

@@ -12,13 +12,13 @@ from typing import Final
 NAMES: Final = ("HF_HUB_DISABLE_TELEMETRY", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 LINES: Final = """\
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
-if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave the processor to others
+if "OMP_WAIT_POLICY" not in os.environ:  # idle threads soon release the processor
     os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))"""
-"""The statements that a script holds before it imports a library.
+"""The statements that a script runs before it imports a library.
 
-Threads of OpenMP that wait for work spin by default. Beside another busy process each waits for one that does not get
-a processor, and torch becomes many times slower. To wait without spinning at all costs a fifth of the speed of
-generation on a quiet machine (two threads, SmolLM2-135M), some microseconds of it next to nothing:
+OpenMP threads that wait for work spin by default. Next to another busy process each waits for one that does not get
+a processor, and torch becomes many times slower. Waiting without any spinning costs a fifth of the speed of
+generation on an idle machine (two threads, SmolLM2-135M); spinning for some microseconds costs almost nothing:
 tests/benchmarks/bench_busy.py.
 """
 LOAD: Final = Path("/proc/loadavg")
@@ -29,8 +29,8 @@ SECONDS_BETWEEN: Final = 0.01
 def prepare_environment() -> None:
     """Sets what the user has not set. Call before torch is imported.
 
-    As a script does, but that a machine which is busy already makes waiting threads leave the processor at once: how
-    threads wait changes no result, only the time that it takes.
+    Like a script, except that on a machine that is already busy, waiting threads release the processor at once: how
+    threads wait changes no result, only the time it takes.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     if "OMP_WAIT_POLICY" not in os.environ:
@@ -39,7 +39,7 @@ def prepare_environment() -> None:
 
 
 def is_busy() -> bool:
-    """Whether other threads than this one want a processor, each time that one looks; False where that is not told."""
+    """Whether threads other than this one want a processor, at every sample; False where that is unknown."""
     with suppress(OSError, ValueError, IndexError):
         return all(_others_running() for _ in range(LOOKS))
     return False
@@ -53,7 +53,7 @@ def _others_running() -> bool:
 
 @contextmanager
 def prepared_environment() -> Iterator[None]:
-    """Inside, what is not set is set; afterwards the environment is as it was."""
+    """Inside, the unset variables are set; afterwards the environment is restored."""
     before = {name: os.environ.get(name) for name in NAMES}
     prepare_environment()
     try:

@@ -1,6 +1,6 @@
 """Ryven's projects and flows as graphs. The one file that knows how Ryven stores nodes, ports and connections.
 
-Nothing is unpickled and no Ryven session is made: parameters stand in a project as plain JSON.
+Nothing is unpickled and no Ryven session is made: a project stores parameters as plain JSON.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WANTED: Final = "give a Ryven project, an exported script, or the folder of a mo
 
 @dataclass(frozen=True)
 class _Placed:
-    """A node as stored: its class, its explicit name, its values, its place in the list."""
+    """A node as stored: its class, its explicit name, its values, its position in the list."""
 
     node: type[LLMNode]
     name: str
@@ -39,14 +39,14 @@ class _Placed:
 
 
 def read_flow(path: Path, title: str | None = None) -> Graph:
-    """The flow of :func:`read_project` of ``path``; ``title`` chooses among several. Raises FlowError."""
+    """The flow of :func:`read_project` of ``path``; ``title`` selects one of several. Raises FlowError."""
     project = read_project(path)
     flows = project["flows"]
     if title is None and len(flows) > 1:
-        raise _refused(path, f"holds {len(flows)} flows ({_some(flows)}); choose one with --flow.")
+        raise _refused(path, f"contains {len(flows)} flows ({_some(flows)}); choose one with --flow.")
     chosen = next(iter(flows)) if title is None else title
     if chosen not in flows:
-        raise _refused(path, f"holds no flow {chosen!r}.{suggestion(chosen, list(flows))}")
+        raise _refused(path, f"contains no flow {chosen!r}.{suggestion(chosen, list(flows))}")
     return graph_of(flows[chosen], chosen, root_of(project, path), path.name)
 
 
@@ -56,26 +56,26 @@ def _some(titles: Iterable[str]) -> str:
 
 
 def read_live_flow(flow: Any, root: Path, source: str = "", places: bool = False) -> Graph:
-    """The graph of a ``ryvencore.Flow`` as it is at this moment; a step's ``index`` is its place in ``flow.nodes``.
+    """The graph of a ``ryvencore.Flow`` in its current state; a step's ``index`` is its place in ``flow.nodes``.
 
-    ``places``: with the places on the canvas, which only a window that is still there can tell.
+    ``places``: include the positions on the canvas, which only an open window can tell.
     """
     data = flow.session.complete_data(flow.data()) if places else flow.data()
     return graph_of(data, flow.title, root, source)
 
 
 def read_project(path: Path) -> Mapping[str, Any]:
-    """The project at ``path`` as it stands there, with at least one flow; every way in leads through here.
+    """The project at ``path``, with at least one flow; every reader of projects goes through here.
 
-    ``path`` is a project file, a script that carries the flow it was written from, or the folder of a model or a run,
-    which hold theirs as ``flow.json``. Raises FlowError, also where a pickle does more than hold plain data.
+    ``path`` is a project file, a script with its embedded flow, or the folder of a model or a run,
+    which contain it as ``flow.json``. Raises FlowError, also if a pickle holds more than plain data.
     """
     project = _load(path / CARRIED_FILE if os.path.isdir(path) else path)
     flows = project.get("flows") if isinstance(project, dict) else None
     if not isinstance(flows, dict) or not all(isinstance(flow, dict) for flow in flows.values()):
         raise _refused(path, "is not a Ryven project: it has no 'flows'.")
     if not flows:
-        raise _refused(path, "holds no flow; open it in the editor and add one.")
+        raise _refused(path, "contains no flow; open it in the editor and add one.")
     refuse_unsafe(project, str(path))
     return project
 
@@ -86,7 +86,7 @@ def root_of(project: Mapping[str, Any], path: Path) -> Path:
     relative = project.get(ROOT)
     try:
         return (folder / relative).resolve() if isinstance(relative, str) else folder
-    except (OSError, ValueError, RuntimeError):  # a null byte, links without end
+    except (OSError, ValueError, RuntimeError):  # a null byte, a loop of links
         return folder
 
 
@@ -97,23 +97,23 @@ def _refused(path: Path, message: str) -> FlowError:
 def _load(path: Path) -> Any:
     try:
         if not os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
-            found = "is no file" if os.path.exists(path) else "does not exist"
+            found = "is not a file" if os.path.exists(path) else "does not exist"
             raise _refused(path, f"{found}; {WANTED}.")
         size = path.stat().st_size
         if size > LARGEST_PROJECT:
             raise _refused(path, f"is larger than {LARGEST_PROJECT // 2**20} MB, which no Ryven project is.")
-        text = path.read_text(encoding="utf-8") if size else ""  # files of the system have no size, and some no end
-        # strict=False as in Ryven's own reader: it admits control characters inside strings
+        text = path.read_text(encoding="utf-8") if size else ""  # system files have no size, and some are endless
+        # strict=False as in Ryven's own reader: it accepts control characters inside strings
         return flow_in_script(text) if path.suffix == ".py" else json.loads(text, strict=False)
     except OSError as error:
         raise _refused(path, f"cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
-        what = "carries no flow" if path.suffix == ".py" else "is not JSON"
+        what = "contains no flow" if path.suffix == ".py" else "is not JSON"
         raise _refused(path, f"{what} ({one_line(str(error))}); {WANTED}.") from error
 
 
 def graph_of(data: Mapping[str, Any], title: str, root: Path, source: str = "") -> Graph:
-    """The graph of a flow's stored ``data``. Raises FlowError with all that is wrong in its nodes and wires."""
+    """The graph of a flow's stored ``data``. Raises FlowError with all problems of its nodes and wires."""
     problems: list[Problem] = []
     nodes = data.get("nodes")
     placed = [_placed(node, i, problems) for i, node in enumerate(nodes if isinstance(nodes, list) else [])]
@@ -136,7 +136,7 @@ def _placed(data: Any, index: int, problems: list[Problem]) -> _Placed | None:
         near = suggestion(str(kind), list(NODES))
         known = ", ".join(cls.__name__ for cls in ALL_NODES)
         problems.append(
-            Problem(f"unknown node {shown(kind)}.{near} Remove it; there are: {known}.", f"node {index + 1}")
+            Problem(f"unknown node {shown(kind)}.{near} Remove it; known nodes: {known}.", f"node {index + 1}")
         )
         return None
     name, given = stored(data.get("additional data"))
@@ -144,7 +144,7 @@ def _placed(data: Any, index: int, problems: list[Problem]) -> _Placed | None:
 
 
 def pixels(value: Any) -> float:
-    """A place on the canvas, 0 for what is none."""
+    """A position on the canvas, 0 for an invalid one."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if is_number and abs(value) < LARGEST_CANVAS else 0.0  # False for not-a-number
 
@@ -174,15 +174,15 @@ def _connect(
     data = data if isinstance(data, dict) else {}
     source, target = (_pick(placed, data.get(key)) for key in ("parent node index", "connected node"))
     if source is None or target is None:
-        return  # a wire of an unknown node, which is reported already, or of no node at all
+        return  # a wire of an unknown node, which is already reported, or of no node at all
     out = _pick(source.node.out_ports, data.get("output port index"))
     inp = _pick(target.node.in_ports, data.get("connected input port index"))
     label = f"{target.node.title} {names[target.index]!r}"
     if out is None or inp is None:
-        problems.append(Problem("a wire leads to a port that there is not; draw it again.", label))
+        problems.append(Problem("a wire leads to a port that does not exist; draw it again.", label))
     elif out.kind != inp.kind:
         whence = f"{source.node.title} {names[source.index]!r}"
-        message = f"takes a {inp.kind}, but is wired to the {out.kind} of {whence}; wire it to a {inp.kind}."
+        message = f"takes a {inp.kind}, but is connected to the {out.kind} of {whence}; connect it to a {inp.kind}."
         problems.append(Problem(message, label, inp.label, names[target.index]))
     else:
         wires[target.index][inp.name] = Wire(names[source.index], out.name)

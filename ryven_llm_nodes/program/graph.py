@@ -1,4 +1,4 @@
-"""A flow without Ryven: steps, wires, names, order, and a hash of what it means."""
+"""A flow without Ryven: steps, wires, names, order, and a hash of its meaning."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Step:
         return self.given.get(parameter, self.node.all_parameters()[parameter].default)
 
     def left_at(self, output_dir: Path) -> Path | None:
-        """Where below ``output_dir``, or elsewhere if its user said so, it leaves what it makes; None for a value."""
+        """Where it writes its output, below ``output_dir`` or at the place its user chose; None for a value."""
         if self.node.writes:
             return output_dir / os.path.expanduser(str(self.setting(self.node.writes)))
         return output_dir / self.name if self.node.is_stage else None
@@ -62,9 +62,9 @@ class Step:
 
     @property
     def meaning(self) -> dict[str, JSON]:
-        """The parameters that were set, but those that no outcome depends on."""
-        beside = {parameter.name for parameter in self.node.parameters if not parameter.outcome}
-        return {name: value for name, value in self.given.items() if name not in beside}
+        """The parameters that were set, except those that no result depends on."""
+        irrelevant = {parameter.name for parameter in self.node.parameters if not parameter.outcome}
+        return {name: value for name, value in self.given.items() if name not in irrelevant}
 
     def problem(self, message: str, parameter: str = "") -> Problem:
         """A problem at this step."""
@@ -91,7 +91,7 @@ class Graph:
 
     @cached_property
     def order(self) -> tuple[Step, ...]:
-        """The steps, every one after those that it is wired to, else as listed. Raises FlowError for a cycle."""
+        """The steps, each after those it depends on, otherwise as listed. Raises FlowError for a cycle."""
         waiting = {step.name: len({wire.step for wire in step.wires.values()}) for step in self.steps}
         readers: dict[str, list[str]] = {step.name: [] for step in self.steps}
         for step in self.steps:
@@ -109,7 +109,7 @@ class Graph:
         return tuple(done)
 
     def _cycle_problem(self, stuck: set[str]) -> Problem:
-        """Walks upstream from any stuck step until one comes again: that loop is the cycle."""
+        """Walks upstream from any stuck step until one repeats: that loop is the cycle."""
         path = [next(step.name for step in self.steps if step.name in stuck)]
         while path.count(path[-1]) < 2:
             wires = self.by_name[path[-1]].wires.values()

@@ -11,7 +11,7 @@ from ryven_llm_nodes.program.runtime_source import own_module
 
 
 class Imports:
-    """Import statements, merged and sorted; those from this package are kept apart as (module, name) pairs."""
+    """Import statements, merged and sorted; those from this package are kept separately as (module, name) pairs."""
 
     def __init__(self, lines: Iterable[str] = ()) -> None:
         self._modules: set[str] = set()
@@ -20,7 +20,7 @@ class Imports:
         self.add(lines)
 
     def add(self, lines: Iterable[str]) -> None:
-        """Takes up more import statements."""
+        """Adds more import statements."""
         for line in dict.fromkeys(lines):
             (node,) = ast.parse(line).body
             if isinstance(node, ast.Import):
@@ -31,6 +31,19 @@ class Imports:
                 else:
                     names = (ast.unparse(alias) for alias in node.names)
                     self._names.setdefault(node.module, set()).update(names)
+
+    def without(self, others: Imports) -> Imports:
+        """The imports that are not among ``others``."""
+        rest = Imports()
+        rest._modules = self._modules - others._modules
+        names = {module: names - others._names.get(module, set()) for module, names in self._names.items()}
+        rest._names = {module: left for module, left in names.items() if left}
+        return rest
+
+    @property
+    def text(self) -> str:
+        """All import statements, those of the standard library first."""
+        return "\n\n".join(block for block in (self.standard, self.others) if block)
 
     @property
     def packages(self) -> set[str]:

@@ -1,7 +1,7 @@
-"""What Ryven is given of a project: of our nodes only what they mean, since a file may claim anything about the rest.
+"""Cleans a project before Ryven opens it: of our nodes only their meaning is kept, the rest of a file is untrusted.
 
-Ryven stores a node's ports, pickled values, widget states and menu entries beside its parameters, believes them, and
-stumbles over what is missing. Ours have the ports of their class, no state of their own, and the menu of their class,
+Ryven stores a node's ports, pickled values, widget states and menu entries next to its parameters, trusts them, and
+fails if any are missing. Ours have the ports of their class, no state of their own, and the menu of their class,
 so that nothing is lost.
 """
 
@@ -28,7 +28,7 @@ FORMAT: Final[Mapping[str, Any]] = {
 def mended(project: Mapping[str, Any]) -> dict[str, Any]:
     """``project``, which has been read by ``read_project``, as Ryven can open it.
 
-    A flow with nodes of other packages is left as it is but for ours.
+    In a flow with nodes of other packages, only our nodes are changed.
     """
     known = {key: value for key, value in project.items() if isinstance(value, type(FORMAT.get(key, value)))}
     flows = {title: _mended_flow(flow) for title, flow in project["flows"].items()}
@@ -85,7 +85,7 @@ def stored_node(
 
 
 def _leads_somewhere(wire: Any, nodes: list[Any]) -> bool:
-    """Whether a wire has both its ends; one that leads nowhere is none."""
+    """Whether both ends of a wire exist."""
     if not isinstance(wire, dict):
         return False
     ends = (("parent node index", "output port index"), ("connected node", "connected input port index"))

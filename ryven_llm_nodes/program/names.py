@@ -12,7 +12,7 @@ from functools import lru_cache
 from ryven_llm_nodes.program.runtime_source import runtime_names
 
 TAKEN = frozenset({"store"})
-"""Folders in an output folder that are no stage's; all others have a name that no step can have."""
+"""Folders in an output folder that belong to no stage; all others have a name that no step can have."""
 DEFINED = frozenset({"main", "output_dir", "pipeline", "resume", "parser", "ROOT"})
 FIXED = DEFINED | {"argparse", "Path", "torch", "os", "partial", "set_seed", "sys"}
 ARGUMENTS = frozenset({"model", "train_dataset", "eval_dataset", "reward_funcs", "reference", "peft_config", "trainer"})
@@ -27,7 +27,7 @@ def reserved() -> frozenset[str]:
 
 
 def identifier(text: str, stem: str) -> str:
-    """``text`` as a lower-case identifier; ``stem`` where nothing of it is left."""
+    """``text`` as a lower-case identifier; ``stem`` if nothing remains of it."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = re.sub(r"\W+", "_", plain.lower()).strip("_")[:40]
     return f"{stem}_{name}" if name[:1].isdigit() else name or stem
@@ -51,5 +51,5 @@ class Names:
 
 
 def names_of(step: str) -> tuple[str, str]:
-    """What a script may call after a step: its value, and the function that configures a stage."""
+    """The names that a script derives from a step: its value, and the function that configures a stage."""
     return step, f"{step}_config"

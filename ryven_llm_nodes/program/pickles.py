@@ -1,6 +1,6 @@
-"""Looks into a Ryven project before anything is unpickled.
+"""Scans a Ryven project before anything is unpickled.
 
-Ryven stores node states, output values and widget states as base64 pickles, and loading a pickle runs whatever it
+Ryven stores node states, output values and widget states as base64 pickles, and loading a pickle runs the code it
 names. Plain data needs none of the opcodes that name things, so a project that holds one is refused.
 """
 
@@ -24,7 +24,7 @@ NAMING: Final = frozenset(
 
 
 def refuse_unsafe(project: Any, name: str) -> None:
-    """Raises FlowError, naming the fields, where a pickle in ``project`` does more than hold plain data."""
+    """Raises FlowError, naming the fields, if a pickle in ``project`` holds more than plain data."""
     problems = [
         Problem(f"{path} holds a pickle that would {what}; the project is not opened.", name)
         for path, what in _findings(project, "")

@@ -1,4 +1,4 @@
-"""Writes Ryven projects: what a template, the demo, or a test draws without a mouse."""
+"""Writes Ryven projects: flows drawn by templates, the demo, and tests."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Placement:
 def project(title: str, nodes: Iterable[Placement], wires: Iterable[str]) -> dict[str, Any]:
     """A Ryven project with one flow; ``wires`` are written as ``"sft.model -> ppo.model"``.
 
-    Raises KeyError for a wire of a node or port that there is not.
+    Raises KeyError for a wire of a node or port that does not exist.
     """
     nodes = list(nodes)
     places = {placement.name: i for i, placement in enumerate(nodes)}
@@ -51,7 +51,7 @@ def project(title: str, nodes: Iterable[Placement], wires: Iterable[str]) -> dic
 
 def _project(title: str, nodes: list[Any], connections: list[Any]) -> dict[str, Any]:
     flow = {"algorithm mode": "data", "nodes": nodes, "connections": connections, "output data": [], "GID": 1}
-    # A bare name is looked up among the packages that the user has installed in Ryven, on any machine.
+    # A bare name is looked up among the packages installed in Ryven, on any machine.
     packages = [{"name": PACKAGE, "dir": PACKAGE}]
     info = dict(FORMAT["general info"])
     return {"general info": info, "required packages": packages, "GID": 0, "addons": {}, "flows": {title: flow}}
@@ -75,7 +75,7 @@ def _wire(out: _End, into: _End) -> dict[str, int]:
 
 
 def project_of(graph: Graph, folder: Path) -> dict[str, Any]:
-    """A copy of ``graph``'s flow, to be carried in ``folder``: relative paths still lead to files beside the original.
+    """A copy of ``graph``'s flow to be stored in ``folder``; relative paths still lead to files next to the original.
 
     It holds nodes, names, values, wires and places; reading it gives the same steps.
     """
@@ -107,7 +107,7 @@ def relative_root(root: Path, folder: Path) -> str:
 
 
 def write_project(data: Mapping[str, Any], path: Path) -> None:
-    """Writes a project to ``path``, whole or not at all."""
+    """Writes a project to ``path`` atomically."""
     text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     write_whole(path, text.encode("utf-8", "backslashreplace").decode())  # a lone surrogate as its JSON escape
 

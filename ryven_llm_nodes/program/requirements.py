@@ -18,7 +18,7 @@ OLDEST_PYTHON: Final = (3, 11)
 def requirement(package: str) -> str:
     """``trl>=1.16,<1.17``: the package with the bounds that this distribution declares, or its name alone.
 
-    The upper bounds are those of the versions whose private names are used, or whose interface was tried.
+    The upper bounds are those of the versions whose private names are used, or whose interface was tested.
     """
     try:
         declared = requires(DISTRIBUTION) or ()

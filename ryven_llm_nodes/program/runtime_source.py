@@ -1,6 +1,6 @@
-"""Takes the modules of this package apart, so that a script can hold the source it needs in place of an import.
+"""Takes the modules of this package apart, so that a script can contain the source it needs instead of an import.
 
-Those of ``runtime/`` are there for nothing else. A node that needs a function or two may hold them in its own file.
+Those of ``runtime/`` exist only for that. A node that needs a function or two may define them in its own file.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def own_module(node: ast.ImportFrom) -> str | None:
 
     ``catalogue.outputs.save_model`` is one of the others. None where it is a module of another package.
     """
-    if node.level:  # as the modules of the runtime name each other
+    if node.level:  # as modules of the runtime import each other
         return node.module
     package, _, name = (node.module or "").partition(".")
     return name.removeprefix(f"{FOLDER.name}.") if package == PACKAGE.name and name else None

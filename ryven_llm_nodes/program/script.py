@@ -1,4 +1,4 @@
-"""Lays the cells out as one script that reads as if a user of TRL had written it."""
+"""Assembles the cells into one script that reads as if written by hand for TRL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ryven_llm_nodes.program.runtime_source import excerpts
 
 MAIN_OPENING: Final = '''# %% The pipeline
 def main(pipeline: "Pipeline") -> None:
-    """Run every stage, each from the folder that the one before has written."""'''
+    """Run every stage, each from the model folder of the previous one."""'''
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Script:
     statements: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def cell_text(self, step: str) -> str:
-        """What the script holds of one step: its definition, then its statement."""
+        """What the script contains of one step: its definition, then its statement."""
         lines = self.text.split("\n")
         spans = [span for span in (self.definitions.get(step), self.statements.get(step)) if span]
         return "\n\n".join(_dedent(lines[first - 1 : last]) for first, last in spans)
@@ -75,7 +75,7 @@ LEAN: Final = {
     (module, name): ("lean", name)
     for module, name in (("pipeline", "Pipeline"), ("adapters", "save_merged"), ("reports", "make_report"))
 }
-"""What a lean script holds in place of the names that cells import from the runtime."""
+"""What a lean script uses in place of the names that cells import from the runtime."""
 
 
 def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bool = False) -> Script:
@@ -83,12 +83,13 @@ def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bo
     imports = Imports(line for step in graph.order for line in cells[step.name].imports)
     imports.add(("import os", "from pathlib import Path", PIPELINE))
     imports.add(("import sys",) if _has_modules(cells) else ())
-    goes_on = any(module == "longer" for module, _ in imports.runtime)  # from a checkpoint, which a lean one has not
+    goes_on = any(module == "longer" for module, _ in imports.runtime)  # from a checkpoint, not in a lean script
     is_lean = lean and not goes_on
     support = excerpts(LEAN.get(wanted, wanted) if is_lean else wanted for wanted in imports.runtime)
-    imports.add(line for excerpt in support for line in excerpt.imports)
+    further = Imports(line for excerpt in support for line in excerpt.imports).without(imports)
     text = _Text()
-    text.add(_header(graph, imports.packages.union(*(excerpt.packages for excerpt in support))))
+    packages = (imports.packages, further.packages, *(excerpt.packages for excerpt in support))
+    text.add(_header(graph, set().union(*packages)))
     text.add(_imports(graph, cells, folder, imports), blank=1)
     definitions = {
         step.name: text.add(f"# %% {step.label}\n{cells[step.name].definition}", blank=2)
@@ -96,6 +97,7 @@ def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bo
         if cells[step.name].definition
     }
     statements = _main(text, graph, cells)
+    text.add(f"# %% Support: what the rest of this script needs\n{further.text}", blank=2)
     for excerpt in support:
         text.add(f"# %% Support: {excerpt.title}\n{excerpt.code}", blank=2)
     text.add(_guard(graph, cells), blank=2)
@@ -156,21 +158,21 @@ def _imports(graph: Graph, cells: Mapping[str, Cell], folder: Path, imports: Imp
     ]
     if any(_uses_root(step, cells[step.name]) for step in graph.steps):
         root = os.path.relpath(graph.root.resolve(), folder.resolve())  # as __file__ is resolved below
-        beside = "" if root == os.curdir else f" / {literal(Path(root).as_posix())}"
-        where = f"ROOT = Path(__file__).resolve().parent{beside}"
-        lines += ["", "# Relative paths of data and models are looked up here.", where]
+        offset = "" if root == os.curdir else f" / {literal(Path(root).as_posix())}"
+        where = f"ROOT = Path(__file__).resolve().parent{offset}"
+        lines += ["", "# Relative paths of data and models are resolved here.", where]
         if _has_modules(cells):
             lines.append("sys.path.insert(0, str(ROOT))  # as are modules")
     return "\n".join(lines)
 
 
 def _uses_root(step: Step, cell: Cell) -> bool:
-    """Whether a step looks something up beside the flow, where this package wrote so, or by an import of its own."""
+    """Whether a step uses files next to the flow file, by a path in its cell or by an import of its own."""
     return bool(cell.modules) or ROOT in cell.statement or (ROOT in cell.definition and not step.node.holds_code)
 
 
 def _has_modules(cells: Mapping[str, Cell]) -> bool:
-    """Whether code of a user's imports modules beside the flow."""
+    """Whether the user's code imports modules next to the flow file."""
     return any(cell.modules for cell in cells.values())
 
 
@@ -182,7 +184,7 @@ def _main(text: _Text, graph: Graph, cells: Mapping[str, Cell]) -> dict[str, tup
 
 
 def _statement(step: Step, cell: Cell, is_read: bool) -> str:
-    """The statement of ``step``; what it leaves behind needs no name where nothing goes on from there."""
+    """The statement of ``step``; its value needs no name if nothing uses it."""
     return cell.statement if is_read or not step.node.leaves else cell.statement.removeprefix(f"{step.name} = ")
 
 

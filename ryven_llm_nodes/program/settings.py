@@ -1,4 +1,4 @@
-"""Changes values of a graph from outside: ``--set NODE.PARAM=VALUE``."""
+"""Overrides values of a graph: ``--set NODE.PARAM=VALUE``."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def apply_settings(graph: Graph, settings: Iterable[str]) -> Graph:
 
 
 def find_step(graph: Graph, name: str) -> Step:
-    """The step called ``name``. Raises UsageError that lists those there are."""
+    """The step called ``name``. Raises UsageError that lists the existing ones."""
     if name in graph.by_name:
         return graph.by_name[name]
     there = ", ".join(graph.by_name)
-    raise UsageError(f"there is no node {name!r}.{suggestion(name, list(graph.by_name))} There are: {there}.")
+    raise UsageError(f"there is no node {name!r}.{suggestion(name, list(graph.by_name))} Nodes: {there}.")

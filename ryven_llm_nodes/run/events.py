@@ -22,9 +22,9 @@ class Event:
 
 @dataclass(frozen=True)
 class RunStarted(Event):
-    """A run begins; ``stages`` are the names of the stages in the order in which they will run.
+    """A run starts; ``stages`` are the names of the stages in the order in which they will run.
 
-    ``record`` is the folder of its record, empty where it has none, since it cannot run.
+    ``record`` is the folder of its record, empty if it has none because it cannot run.
     """
 
     stages: tuple[str, ...] = ()
@@ -41,9 +41,9 @@ class Log(Event):
 
 @dataclass(frozen=True)
 class Warned(Event):
-    """Something is probably not as its user means it, but can run; ``text`` is a whole line, with place and remedy.
+    """Something probably unintended that can run nevertheless; ``text`` is a full line, with place and remedy.
 
-    ``parameter`` is the parameter or port that it is about, or empty. Said once a run, however often it happens.
+    ``parameter`` is the parameter or port that it is about, or empty. Reported once per run, however often it happens.
     """
 
     parameter: str = ""
@@ -52,7 +52,7 @@ class Warned(Event):
 
 @dataclass(frozen=True)
 class StageStarted(Event):
-    """A node begins to run."""
+    """A node starts to run."""
 
     label: str = ""
 
@@ -77,7 +77,7 @@ class Metrics(Event):
 class Completions(Event):
     """Samples that a reward has scored during optimizer step ``done`` + 1: prompts, completions, and their rewards.
 
-    Conversations are given as text, a message a line. A reward of None does not apply.
+    Conversations are given as text, one message per line. A reward of None does not apply.
     """
 
     done: int = 0
@@ -97,7 +97,7 @@ class StageFinished(Event):
 
 @dataclass(frozen=True)
 class StageReused(Event):
-    """A stage is not run again: ``folder`` holds what it left, and ``reason`` says why that is still right."""
+    """A cached stage is reused: ``folder`` holds what it left, and ``reason`` says why that is still valid."""
 
     folder: str = ""
     reason: str = ""

@@ -1,7 +1,7 @@
-"""Turns what the libraries warn of during a run into events, each text once, at the stage that runs.
+"""Turns the libraries' warnings during a run into events, each text once, at the running stage.
 
-Warnings decide at times: a score head with random weights, rows that were dropped. Those that an ordinary run causes by
-itself are listed here, and only here, with the reason why they say nothing to its user.
+Warnings can be decisive: a score head with random weights, rows that were dropped. Those that an ordinary run causes
+itself are listed here, and only here, with the reason why they do not concern the user.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ USUAL: Final = (
         "TRL and peft themselves still use these names",
     ),
     ("Failed to (read file|load JSON)", "the error of Load Dataset names file and line"),
-    ("'pin_memory' argument is set as true but no accelerator", "a user's choice that has no effect"),
+    ("'pin_memory' argument is set as true but no accelerator", "a setting that has no effect"),
 )
-"""Regular expressions, and why what they fit is left out."""
+"""Regular expressions, and why warnings that match are left out."""
 USUAL_TEXT: Final = re.compile("|".join(f"(?:{text})" for text, _ in USUAL))
 FOR_DEVELOPERS: Final = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 
@@ -37,7 +37,7 @@ _step: ContextVar[Step | None] = ContextVar("step", default=None)
 
 @contextmanager
 def about(step: Step) -> Iterator[None]:
-    """Inside, what is warned of is about ``step``."""
+    """Inside, warnings are attributed to ``step``."""
     token = _step.set(step)
     try:
         yield
@@ -83,7 +83,7 @@ class _Ears(logging.Handler):
 
 @contextmanager
 def _loggers(ears: _Ears) -> Iterator[None]:
-    """The libraries' loggers have one handler, which prints nothing, and let warnings through."""
+    """The libraries' loggers get a single handler that prints nothing, and pass warnings."""
     loggers = [logging.getLogger(name) for name in LIBRARIES]
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:
@@ -98,7 +98,7 @@ def _loggers(ears: _Ears) -> Iterator[None]:
 
 
 def _forget_what_was_said() -> None:
-    """transformers and accelerate say some things once a process; an editor runs several flows in one."""
+    """transformers and accelerate warn once per process; an editor runs several flows in one process."""
     from accelerate.logging import MultiProcessAdapter
     from transformers.utils import logging as hf
 

@@ -19,7 +19,7 @@ _numbers = count(1)
 
 
 class LoadedProgram:
-    """The script of a program, executed as a module up to ``main``, which is then taken statement by statement.
+    """The script of a program, executed as a module up to ``main``, whose statements are then run one by one.
 
     The module is registered under a name of its own while it is in use: configurations are pickled into checkpoints
     by reference to their class, and dataclasses look their module up.
@@ -43,7 +43,7 @@ class LoadedProgram:
         self._forget_modules()
         try:
             exec(self._code(self._tree.body), self.module.__dict__)
-            pipeline = self.module.Pipeline(self.output_dir, say=lambda text: None)  # events tell it
+            pipeline = self.module.Pipeline(self.output_dir, say=lambda text: None)  # events report it
             self.module.__dict__["pipeline"] = pipeline  # what main() is called with
         except BaseException:
             self.__exit__()
@@ -59,17 +59,17 @@ class LoadedProgram:
         linecache.cache.pop(self.file, None)
 
     def _forget_modules(self) -> None:
-        """Modules beside the flow may be others in the next run, and are none of this process's own."""
+        """Modules next to the flow file may differ in the next run, and must not stay in this process."""
         for name in [name for name in sys.modules if name.partition(".")[0] in self._beside]:
             del sys.modules[name]
         importlib.invalidate_caches()
 
     def run(self, step: str) -> Any:
-        """Runs what ``main`` holds of ``step``; returns the value that it assigned to the step's name."""
+        """Runs the statement of ``step`` in ``main``; returns the value that it assigned to the step's name."""
         first, last = self.script.statements[step]
         main = next(node for node in self._tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
         *statements, end = [node for node in main.body if first <= node.lineno <= last]
-        if isinstance(end, ast.Expr):  # what it leaves behind, nothing goes on from
+        if isinstance(end, ast.Expr):  # nothing uses its value
             end = ast.copy_location(ast.Assign([ast.Name(step, ast.Store())], end.value), end)
         exec(self._code([*statements, ast.fix_missing_locations(end)]), self.module.__dict__)
         return self.module.__dict__[step]
@@ -93,7 +93,7 @@ class LoadedProgram:
         return [self.evaluated(self.program.cells[step.name].values[port].expression) for port in ports]
 
     def definition(self, step: str) -> CodeType:
-        """What the script defines for ``step``, compiled again, to be run in a namespace apart."""
+        """What the script defines for ``step``, compiled again, to be run in a separate namespace."""
         first, last = self.script.definitions[step]
         return self._code([node for node in self._tree.body if first <= node.lineno <= last])
 
@@ -108,7 +108,7 @@ class LoadedProgram:
             traceback = traceback.tb_next
 
     def line_in_code(self, step: Step, lines: Iterable[int]) -> int | None:
-        """The innermost of ``lines`` that lies in the code of ``step``, as its user counts; None where none does."""
+        """The innermost of ``lines`` in the code of ``step``, counted in the user's code; None if there is none."""
         heading, last = self.script.definitions[step.name]
         inside = [line - heading for line in lines if heading < line <= last]
         return inside[-1] + blank_lines(step.setting("code")) if inside else None

@@ -1,7 +1,6 @@
-"""How a node, a stage or a run stands: the one list of states, with the words and marks that every display uses.
+"""The states of nodes, stages and runs: one list, with the words and marks that every display uses.
 
-Events and records hold a state's value; whoever shows one says its ``word``. A ``tone`` is what a display has a colour
-for.
+Events and records hold a state's value; displays show its ``word``, in a colour chosen by its ``tone``.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ class RunState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     KILLED = "killed"
-    """A run that ended without writing how: its process was killed."""
+    """A run that ended without writing a status: its process was killed."""
     ABORTED = "aborted"
-    """A run that ended by an error of this package, or by the end of its process."""
+    """A run that ended by an error of this package, or with its process."""
     NOT_BEGUN = "not begun"
-    """A stage that its run never came to."""
+    """A stage that its run never reached."""
 
     @property
     def word(self) -> str:
@@ -56,7 +55,7 @@ class RunState(StrEnum):
 
     @property
     def is_end(self) -> bool:
-        """Whether a stage in this state has come to its end."""
+        """Whether a stage in this state has finished."""
         return self in ENDS
 
 

@@ -1,1 +1,1 @@
-"""Self-contained training code that exported scripts carry along as a copy."""
+"""Self-contained training code that is copied into exported scripts."""

@@ -1,4 +1,4 @@
-"""Saving what a LoRA adapter has learned: merged into its model, opened again, and compared."""
+"""Saving a trained LoRA adapter: merged into its model, reloaded, and compared."""
 
 import shutil
 import warnings
@@ -12,19 +12,19 @@ from transformers import PreTrainedModel, Trainer
 
 from .stages import refuse_untrained, release_memory
 
-ADAPTER_FOLDER = "adapter"  # the folder in a stage's own that holds the adapter alone
+ADAPTER_FOLDER = "adapter"  # subfolder of a stage that holds the adapter itself
 
 
 def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> None:
     """Write the trained policy, its LoRA adapter merged into it, and its tokenizer.
 
-    The stage is finished only if the model, opened from the folder again, gives the logits that base model and adapter
-    gave together. With `keep_adapter`, `folder / "adapter"` holds the adapter for PeftModel.from_pretrained.
+    The stage is finished only if the model, reloaded from the folder, gives the logits of base model plus adapter.
+    With `keep_adapter`, `folder / "adapter"` holds the adapter for PeftModel.from_pretrained.
     """
     refuse_untrained(trainer)
     policy = trainer.accelerator.unwrap_model(trainer.model).eval()
     if trainer.accelerator.is_main_process:
-        policy.save_pretrained(folder / ADAPTER_FOLDER)  # all that was learned, should what follows fail
+        policy.save_pretrained(folder / ADAPTER_FOLDER)  # so that nothing is lost if the merge fails
         expected = fixed_logits(policy.get_base_model())
         merged = merge_adapter(policy)
         merged.save_pretrained(folder)
@@ -36,9 +36,9 @@ def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> N
 
 @torch.no_grad()
 def merge_adapter(policy: PeftModel) -> PreTrainedModel:
-    """Add the adapter to the weights, in float32, and round to their dtype; warn where much is lost by that.
+    """Add the adapter to the weights, in float32, and round to their dtype; warn if rounding loses too much.
 
-    A weight of bfloat16 keeps about three digits: a change below 1/500 of it vanishes.
+    bfloat16 has about three significant digits: a change below 1/500 of a weight is lost.
     """
     untie_embeddings(policy.get_base_model())
     lost = learned = 0.0
@@ -58,7 +58,7 @@ def merge_adapter(policy: PeftModel) -> PreTrainedModel:
 
 
 def untie_embeddings(model: PreTrainedModel) -> None:
-    """Give the output embeddings a weight of their own where one of two that share it was trained by an adapter."""
+    """Untie input and output embeddings if only one of them was trained by an adapter."""
     inputs, outputs = model.get_input_embeddings(), model.get_output_embeddings()
     is_adapted = isinstance(inputs, LoraLayer) or isinstance(outputs, LoraLayer)
     if is_adapted and outputs is not None and outputs.weight is inputs.weight:
@@ -69,23 +69,23 @@ def untie_embeddings(model: PreTrainedModel) -> None:
 
 @torch.no_grad()
 def fixed_logits(model: PreTrainedModel) -> torch.Tensor:
-    """The logits (2, 16, V) of tokens from all over the vocabulary."""
+    """The logits (2, 16, V) of tokens spread over the vocabulary."""
     size = model.get_input_embeddings().weight.shape[0]
     tokens = torch.linspace(0, size - 1, 32).long().view(2, 16)
     return model(input_ids=tokens.to(model.device)).logits.float().cpu()
 
 
 def require_same_logits(merged: PreTrainedModel, folder: Path, expected: torch.Tensor) -> None:
-    """Raise RuntimeError unless the model in `folder` gives the `expected` logits; `merged` first yields its memory."""
+    """Raise RuntimeError unless the model in `folder` gives the `expected` logits; `merged` is freed first."""
     kind, dtype, device, attention = type(merged), merged.dtype, merged.device, merged.config._attn_implementation
     merged.to("meta")
     release_memory()
     saved = kind.from_pretrained(folder, dtype=dtype, attn_implementation=attention).to(device).eval()
     error = ((fixed_logits(saved) - expected).norm() / expected.norm()).item()
-    rounding = max(torch.finfo(dtype).eps, 0 if device.type == "cpu" else 2**-10)  # of TF32, on a GPU
+    rounding = max(torch.finfo(dtype).eps, 0 if device.type == "cpu" else 2**-10)  # TF32 on a GPU
     if not error <= rounding**0.5:
         raise RuntimeError(
-            f"the saved model is not the trained one: its logits differ by {error:.2g} of their size, where "
+            f"the saved model differs from the trained one: its logits have a relative error of {error:.2g}, where "
             f"{rounding**0.5:.2g} is allowed. Leave embeddings and heads out of target_modules and train again, or use "
-            f"the adapter alone, which is kept in {folder / ADAPTER_FOLDER} (PeftModel.from_pretrained)."
+            f"the adapter itself, which is saved in {folder / ADAPTER_FOLDER} (PeftModel.from_pretrained)."
         )

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there, and going on from the newest."""
+"""Atomic checkpoints, and resuming from the newest one."""
 
 import json
 import os
@@ -13,15 +13,15 @@ from accelerate import PartialState
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl.trainer.utils import RepeatSampler
 
-FINISHED = "finished"  # a stage's folder holds this file once its model is saved
+FINISHED = "finished"  # marks the folder of a stage whose model is saved
 
 
 class WholeCheckpoints(TrainerCallback):
-    """Moves each checkpoint into `folder` when all of it is on the disk.
+    """Moves each checkpoint into `folder` once it is fully on disk.
 
-    The trainer writes to its `output_dir`, which is a place apart; whatever lies there was torn by a crash. With
-    `save_total_limit` the oldest are removed, only after the next one is in place. GRPO and PPO use a rollout for
-    several steps and GRPO does not store it, so a checkpoint that is due amid a rollout waits for its end.
+    The trainer writes to its `output_dir`, a staging folder; anything found there is left over from a crash. With
+    `save_total_limit` the oldest are removed only after the next one is in place. GRPO and PPO use a rollout for
+    several steps and GRPO does not save it, so a checkpoint that is due mid-rollout waits for the end of the rollout.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,25 +30,25 @@ class WholeCheckpoints(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Take up what a checkpoint does not hold: where the best one lies now, and the order of the rows."""
+        """Restore what a checkpoint does not contain: the path of the best one, and the order of the rows."""
         if state.best_model_checkpoint and not os.path.exists(state.best_model_checkpoint):
             state.best_model_checkpoint = str(self.folder / Path(state.best_model_checkpoint).name)
         sampler = innermost_sampler(kwargs.get("train_dataloader"))
         if isinstance(sampler, RepeatSampler) and sampler.shuffle:
-            for _ in range(int(state.epoch or 0)):  # GRPO draws each epoch's order after those of the epochs before
+            for _ in range(int(state.epoch or 0)):  # GRPO draws one order after the other
                 torch.randperm(sampler.num_samples, generator=sampler.generator)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
-        """Let a checkpoint wait until the rollout is used up."""
+        """Defer a checkpoint until the rollout is used up."""
         self.is_due |= control.should_save
         control.should_save = self.is_due and not is_amid_rollout(args, state.global_step)
         self.is_due &= not control.should_save
         return control
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Move the checkpoint that has just been written."""
+        """Move the checkpoint that was just written."""
         name = f"checkpoint-{state.global_step}"
         written, kept = Path(args.output_dir) / name, self.folder / name
         PartialState().wait_for_everyone()
@@ -69,14 +69,14 @@ class WholeCheckpoints(TrainerCallback):
 
 
 def innermost_sampler(loader: Any) -> Any:
-    """The sampler of a data loader, whatever splits and skips batches around it."""
+    """The sampler of a data loader, below any wrappers that shard or skip batches."""
     while hasattr(loader, "batch_sampler"):
         loader = loader.batch_sampler
     return getattr(loader, "sampler", None)
 
 
 def is_amid_rollout(args: TrainingArguments, step: int) -> bool:
-    """Whether the rollout that served optimizer step `step` also serves the next one. Never, without rollouts."""
+    """Whether optimizer step `step + 1` uses the same rollout as step `step`. False without rollouts."""
     if not hasattr(args, "steps_per_generation"):
         return False
     batches_per_rollout = args.steps_per_generation * args.num_iterations
@@ -97,32 +97,32 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def newest_checkpoint(folder: Path) -> str | None:
-    """The checkpoint to go on from, or None to begin; what a crash left half-written is removed.
+    """The checkpoint to resume from, or None to start; half-written ones left by a crash are removed.
 
-    Only that: beside it lies what the trainer has made already, such as the folder of logged completions.
+    Nothing else is removed: the trainer has already created files there, such as logged completions.
     """
     if PartialState().is_main_process:
-        for torn in (folder / "unfinished").glob("*checkpoint-*"):
-            shutil.rmtree(torn, ignore_errors=True)
+        for leftover in (folder / "unfinished").glob("*checkpoint-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
     return next((str(path) for path in reversed(checkpoints(folder)) if is_whole(path)), None)
 
 
 def is_whole(checkpoint: Path) -> bool:
-    """Whether nothing of a checkpoint is missing or cut short; a disk that failed may have left it so."""
+    """Whether a checkpoint is complete: a disk failure may leave files missing or truncated."""
     try:
-        json.loads((checkpoint / "trainer_state.json").read_text())  # the trainer writes it last
-        torn = [path.name for path in checkpoint.iterdir() if is_cut_short(path)]
+        json.loads((checkpoint / "trainer_state.json").read_text())  # the trainer writes this file last
+        damaged = [path.name for path in checkpoint.iterdir() if is_cut_short(path)]
     except (OSError, ValueError) as error:
-        torn = [str(error)]
-    if torn and PartialState().is_main_process:
-        print(f"{checkpoint} is not whole ({', '.join(torn)}): going on from the one before")
-    return not torn
+        damaged = [str(error)]
+    if damaged and PartialState().is_main_process:
+        print(f"{checkpoint} is incomplete ({', '.join(damaged)}): resuming from the previous one")
+    return not damaged
 
 
 def is_cut_short(path: Path) -> bool:
-    """Whether the end of a file of tensors is missing; raises ValueError where its beginning is no such file's."""
+    """Whether a tensor file is truncated; raises ValueError if it does not start like one."""
     if path.suffix in (".pt", ".pth", ".bin"):
-        return not zipfile.is_zipfile(path)  # whose directory stands at its end
+        return not zipfile.is_zipfile(path)  # a zip file, its directory is at the end
     if path.suffix != ".safetensors":
         return False
     with path.open("rb") as file:
@@ -138,7 +138,7 @@ def is_finished(output_dir: Path) -> bool:
 
 
 def finish_stage(folder: Path) -> None:
-    """Mark a stage as finished, once all of its folder has reached the disk."""
+    """Mark a stage as finished, once its entire folder has reached the disk."""
     if PartialState().is_main_process:
         flush(folder)
     PartialState().wait_for_everyone()
@@ -146,7 +146,7 @@ def finish_stage(folder: Path) -> None:
 
 
 def start_over(output_dir: Path, stage: str | None = None) -> None:
-    """Forget the finished stages and the checkpoints of an earlier run into `output_dir`, or those of one `stage`."""
+    """Discard finished stages and checkpoints of an earlier run in `output_dir`, or those of one `stage`."""
     if PartialState().is_main_process:
         for path in output_dir.glob(f"{stage or '*'}/{FINISHED}"):
             path.unlink()

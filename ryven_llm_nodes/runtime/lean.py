@@ -1,4 +1,4 @@
-"""Runs the stages of a pipeline, each in a folder of its own: the least that gives these weights."""
+"""Runs the stages of a pipeline, each in a folder of its own: the minimal code that gives the same weights."""
 
 import argparse
 from collections.abc import Callable
@@ -46,8 +46,8 @@ class Pipeline:
     ) -> str:
         """Train a stage; return the folder of its model.
 
-        `inputs` go to the trainer; a `partial` among them is called when the stage begins. Processes that sample
-        completions draw each for itself; the order of rows is one for all.
+        `inputs` go to the trainer; a `partial` among them is called when the stage starts. Sampling differs across
+        processes; the order of rows is the same for all.
         """
         folder = self.output_dir / stage
         release_memory()
@@ -66,16 +66,16 @@ class Pipeline:
         return self.made(name, copy_model(model, place, **options))
 
     def made(self, name: str, folder: Path) -> str:
-        """Tell what was made, from one process."""
+        """Report the result, from the main process."""
         if PartialState().is_main_process:
             print(f"{name}: {folder}")
         return str(folder)
 
     @classmethod
     def from_command_line(cls, about: str, output_dir: str, **stages: object) -> "Pipeline":
-        """Read where to write."""
+        """Parse the command line."""
         parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="where models go (%(default)s)")
+        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="output folder (%(default)s)")
         return cls(parser.parse_args().output_dir)
 
 

@@ -1,4 +1,4 @@
-"""Training that goes on after its end: some steps more, from the last checkpoint, with a schedule over the whole."""
+"""Training beyond the end of a run: extra steps from the last checkpoint, with a schedule over the full length."""
 
 import json
 import os
@@ -10,21 +10,21 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from .checkpoints import is_amid_rollout, newest_checkpoint
 
-FIRST_PART = "first_part.json"  # beside the checkpoints: after how many steps the first part was over
+FIRST_PART = "first_part.json"  # next to the checkpoints: number of steps of the first part
 
 
 class FirstPart(TrainerCallback):
-    """Saves a checkpoint at the end, whatever the strategy of saving is: the second part goes on from it."""
+    """Saves a checkpoint at the end, whatever `save_strategy` is: the second part resumes from it."""
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
-        """Refuse an end amid a rollout, which GRPO does not store, before any step is made."""
+        """Refuse to end mid-rollout, which GRPO does not save, before any step is made."""
         if is_amid_rollout(args, state.max_steps):
             batches = args.steps_per_generation * args.num_iterations
             raise ValueError(
-                f"extra_steps can go on from the end of a rollout only: of {state.max_steps} steps with "
-                f"{args.gradient_accumulation_steps} batches each, the last one lies amid a rollout, which is used for "
+                f"extra_steps can only continue from the end of a rollout: of {state.max_steps} steps with "
+                f"{args.gradient_accumulation_steps} batches each, the last one is mid-rollout, which is used for "
                 f"{batches} batches. Set max_steps so that its batches are a multiple of {batches}."
             )
 
@@ -36,17 +36,17 @@ class FirstPart(TrainerCallback):
 
 
 class SecondPart(TrainerCallback):
-    """Begins with the learning rate that a schedule over both parts has there, not with that of the first one's end."""
+    """Starts with the learning rate of a schedule over both parts, not with the final one of the first part."""
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
         scheduler = getattr(kwargs["lr_scheduler"], "scheduler", kwargs["lr_scheduler"])
-        factors = getattr(scheduler, "lr_lambdas", ())  # none where the schedule depends on a metric, not on the step
+        factors = getattr(scheduler, "lr_lambdas", ())  # none if the schedule depends on a metric, not on the step
         rates = [rate * factor(scheduler.last_epoch) for rate, factor in zip(scheduler.base_lrs, factors, strict=False)]
         for group, rate in zip(scheduler.optimizer.param_groups, rates, strict=False):
             group["lr"] = rate
-        scheduler._last_lr = rates or scheduler.get_last_lr()  # which is what is logged
+        scheduler._last_lr = rates or scheduler.get_last_lr()  # this one is logged
 
 
 def train_longer(
@@ -54,16 +54,16 @@ def train_longer(
 ) -> Trainer:
     """Train as configured, then `extra_steps` more from the checkpoint at its end; return the last trainer.
 
-    Weights, optimizer, random numbers and the order of the rows go on, so it makes no difference whether the first
-    part was trained just now, or by a stage without extra steps whose `checkpoints` these are.
+    Weights, optimizer, random states and the order of the rows are restored, so it makes no difference whether the
+    first part was trained just now, or by a stage without extra steps whose `checkpoints` these are.
     """
     steps = steps_of_first_part(checkpoints)
     if steps is None:
         trainer = train(configure(), FirstPart())
         steps = trainer.state.global_step
-        if steps < trainer.state.max_steps:  # ended early, to be kept as it is
+        if steps < trainer.state.max_steps:  # ended early, to be kept as is
             return trainer
-        del trainer  # and its memory, before the next one takes as much
+        del trainer  # free its memory before the next one is created
         note_first_part(checkpoints, steps)
     args = configure()
     args.max_steps = steps + extra_steps
@@ -71,19 +71,19 @@ def train_longer(
 
 
 def steps_of_first_part(checkpoints: Path) -> int | None:
-    """After how many steps the first part was over, or None where it is not, or its last checkpoint is not whole."""
+    """Number of steps of the first part, or None if it is not finished or its last checkpoint is incomplete."""
     newest = newest_checkpoint(checkpoints)
     if newest is None:
         return None
     state = json.loads(Path(newest, "trainer_state.json").read_text())
     noted = checkpoints / FIRST_PART
-    # without a note, these are the checkpoints of a training without extra steps
+    # without this file, these are the checkpoints of a training without extra steps
     end = json.loads(noted.read_text())["steps"] if noted.is_file() else state["max_steps"]
     return end if state["global_step"] >= end else None
 
 
 def note_first_part(checkpoints: Path, steps: int) -> None:
-    """Write down that the first part is over: what is saved from here on belongs to the second."""
+    """Record that the first part is finished: checkpoints from here on belong to the second."""
     if PartialState().is_main_process:
         unfinished = checkpoints / f"{FIRST_PART}.unfinished"
         with unfinished.open("w") as file:

@@ -1,4 +1,4 @@
-"""Runs the stages of a pipeline, each in a folder of its own, and goes on where an earlier run stopped."""
+"""Runs the stages of a pipeline, each in a folder of its own, and resumes an earlier run."""
 
 import argparse
 import ast
@@ -22,7 +22,7 @@ def train_once(train: Callable[..., Trainer], configure: Callable[[], TrainingAr
 
 
 class Pipeline:
-    """Stages write to `output_dir / stage`. `settings` replaces fields of stages, `only` names the one to run."""
+    """Stages write to `output_dir / stage`. `settings` overrides fields of stages, `only` names a single one to run."""
 
     def __init__(
         self,
@@ -44,8 +44,8 @@ class Pipeline:
     ) -> str:
         """Train a stage, unless it is finished; return the folder of its model.
 
-        `inputs` go to the trainer; a `partial` among them is called when the stage begins. Processes that sample
-        completions draw each for itself; the order of rows is one for all.
+        `inputs` go to the trainer; a `partial` among them is called when the stage starts. Sampling differs across
+        processes; the order of rows is the same for all.
         """
         folder = self.output_dir / stage
         if is_finished(folder) or self.only not in (None, stage):
@@ -74,13 +74,13 @@ class Pipeline:
         return str(place)
 
     def made(self, name: str, folder: Path) -> str:
-        """Tell what was made, from one process."""
+        """Report the result, from the main process."""
         if PartialState().is_main_process:
             self.say(f"{name}: {folder}")
         return str(folder)
 
     def require_finished(self, stage: str, inputs: Mapping[str, object]) -> None:
-        """Exit where a stage is to run alone and what it reads is not there."""
+        """Exit if a single stage is to run and its inputs do not exist."""
         before = {Path(value) for value in inputs.values() if isinstance(value, str)}
         for folder in before:
             if self.only and folder.parent == self.output_dir and not is_finished(folder):
@@ -88,15 +88,15 @@ class Pipeline:
 
     @classmethod
     def from_command_line(cls, about: str, output_dir: str, **stages: Callable | None) -> "Pipeline":
-        """Read where to write, what to run, and fields of stages (`--sft.learning_rate 1e-5`); `stages` configure."""
+        """Parse the command line, with overrides such as `--sft.learning_rate 1e-5` of what `stages` return."""
         parser = argparse.ArgumentParser(
             description=about,
             formatter_class=argparse.RawDescriptionHelpFormatter,
-            epilog="Any field of a stage can be set: --STAGE.FIELD VALUE, such as --sft.learning_rate 1e-5.",
+            epilog="Override any field of a stage: --STAGE.FIELD VALUE, such as --sft.learning_rate 1e-5.",
         )
-        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="where models go (%(default)s)")
-        parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
-        parser.add_argument("--stage", choices=stages, help="run this stage alone, from what those before it left")
+        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="output folder (%(default)s)")
+        parser.add_argument("--resume", action="store_true", help="resume an earlier run")
+        parser.add_argument("--stage", choices=stages, help="run only this stage, from the previous models")
         options, rest = parser.parse_known_args()
         settings = read_settings(parser, rest, stages)
         if not options.resume:
@@ -105,20 +105,20 @@ class Pipeline:
 
 
 def read_settings(parser: argparse.ArgumentParser, words: list[str], stages: Mapping[str, Callable]) -> dict[str, dict]:
-    """Read `--STAGE.FIELD VALUE` or `--STAGE.FIELD=VALUE`, literals or text; exit where there is no such field."""
+    """Parse `--STAGE.FIELD VALUE` or `--STAGE.FIELD=VALUE`, literals or text; exit for unknown fields."""
     settings: dict[str, dict] = {stage: {} for stage in stages}
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     for name, text in zip(words[::2], words[1::2] + [""] * (len(words) % 2), strict=True):
         stage, _, field = name.removeprefix("--").partition(".")
         configuration = typing.get_type_hints(stages[stage])["return"] if stages.get(stage) else None
         if configuration is None or field not in {known.name for known in dataclasses.fields(configuration)}:
-            parser.error(f"{name}: there is no such setting")
+            parser.error(f"{name}: no such setting")
         try:
             value = ast.literal_eval({"true": "True", "false": "False", "null": "None"}.get(text, text))
         except (ValueError, SyntaxError):
             value = text
         settings[stage][field] = value
     for stage, changed in settings.items():
-        if changed:  # a value that the configuration refuses is found before anything trains
+        if changed:  # an invalid value is reported before anything trains
             stages[stage](Path(), **changed)
     return settings

@@ -40,9 +40,9 @@ class ValueHead(nn.Module):
     """V(s_t): one linear unit on the policy's last hidden state, 0 everywhere before training.
 
     It sits inside the policy, so that both share a forward pass, an optimizer and a distributed wrapper:
-    called with `fused_lm_head=True`, the policy returns `values` beside `log_probs` and `entropy`, each
-    (B, T - 1) for T tokens, and the `aux_loss` of a mixture of experts. It is in no state dict: what is saved from
-    the policy is a plain language model. It reads what the LM head reads, which may be narrower than the layers.
+    called with `fused_lm_head=True`, the policy returns `values` next to `log_probs` and `entropy`, each
+    (B, T - 1) for T tokens, and the `aux_loss` of a mixture of experts. It is in no state dict, so that
+    the saved policy is a plain language model. It reads what the LM head reads, which may be narrower than the layers.
     """
 
     def __init__(self, policy: PreTrainedModel) -> None:
@@ -54,7 +54,7 @@ class ValueHead(nn.Module):
         policy.register_forward_hook(self._add_values, with_kwargs=True)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Values (B, T) of hidden states (B, T, H), in float32 whatever the policy computes in."""
+        """Values (B, T) of hidden states (B, T, H), in float32 for any dtype of the policy."""
         with torch.autocast(hidden.device.type, enabled=False):
             return nn.functional.linear(hidden.float(), self.weight, self.bias).squeeze(-1)
 
@@ -78,11 +78,11 @@ class PPOTrainer(GRPOTrainer):
     """Trains a language model with PPO against reward functions and reward models.
 
     The arguments are GRPOTrainer's (text only), with `args` a [`PPOConfig`], and `ref_model`: the model,
-    folder or Hub id that the KL penalty compares with. By default that is the policy as it entered, a frozen
-    copy; with LoRA it is the base model, reached by switching the adapter off.
+    folder or Hub id that the KL penalty compares with. By default a frozen copy of the initial
+    policy; with LoRA the base model, i.e. the policy with its adapter disabled.
 
     A completion for which every reward function returned None is left out of the losses. A checkpoint also
-    holds the value head and the rollout in progress: a run resumed from any step goes on bit for bit.
+    contains the value head and the current rollout: resuming from any step is bit-exact.
 
     Advantages are whitened over the rollouts of all processes, and a loss is the mean over all tokens of an optimizer
     step: neither gradient accumulation nor the number of processes changes what is learned.
@@ -115,7 +115,7 @@ class PPOTrainer(GRPOTrainer):
     def _prepare_reference(self, ref_model: Any, policy: PreTrainedModel) -> nn.Module:
         if ref_model is None:
             ref_model = copy.deepcopy(policy)
-            ref_model.__dict__.pop("forward", None)  # TRL's patch would still run the policy's weights
+            ref_model.__dict__.pop("forward", None)  # TRL's patched forward would still use the policy's weights
         elif not isinstance(ref_model, nn.Module):
             load_kwargs = {"trust_remote_code": self.args.trust_remote_code, **(self.args.model_init_kwargs or {})}
             load_kwargs["device_map"] = None
@@ -140,7 +140,7 @@ class PPOTrainer(GRPOTrainer):
         first = self.accelerator.process_index * len(inputs)
         mine = slice(first, first + len(inputs))
         rollout["completion_mask"] = rollout["completion_mask"] * self._is_scored[mine].unsqueeze(1)
-        self._metrics[self._mode].pop("frac_reward_zero_std", None)  # of groups, which PPO does not have
+        self._metrics[self._mode].pop("frac_reward_zero_std", None)  # TRL's are of groups, which PPO does not have
         return {**rollout, **self._estimate_advantages(rollout, self._scores[mine])}
 
     # Step 2: evaluate -------------------------------------------------------------------------------------
@@ -195,15 +195,15 @@ class PPOTrainer(GRPOTrainer):
             rewards = masked_whiten(rewards, mask, shift_mean=False, total=total)
         advantages, returns = gae(rewards, values, mask, args.gamma, args.lam)
         self._record(
-            kl=kl.sum(1).mean(),  # of a whole completion
+            kl=kl.sum(1).mean(),  # per completion
             rlhf_reward=(scores - args.kl_coef * kl.sum(1)).mean(),
             value_mean=masked_mean(values, mask, total),
             explained_variance=explained_variance(values, returns, mask, total),
         )
         parts = {"old_logps": logps, "old_values": values, "advantages": advantages, "returns": returns}
         if args.whiten_advantages:
-            # Policy and head share the trunk: measured in the reward's units, the value loss can be too small
-            # to teach it anything. With lam < 1, what the values do not know hardly reaches early tokens.
+            # Policy and head share the trunk: in the units of the reward, the value loss can be too small
+            # to train it. With lam < 1, little of the reward then reaches early tokens.
             variance = masked_variance(returns, mask, total)
             parts["value_scale"] = (masked_mean(advantages**2, mask, total) + variance).clamp(min=1e-8)
             parts["advantages"] = masked_whiten(advantages, mask, total=total)
@@ -241,7 +241,7 @@ class PPOTrainer(GRPOTrainer):
         return loss / (self.current_gradient_accumulation_steps if self.model.training else 1)
 
     def _tokens_a_call(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The mean number of tokens that a call of `compute_loss` sees in this optimizer step, over all processes."""
+        """The mean number of tokens per call of `compute_loss` in this optimizer step, over all processes."""
         calls = [inputs]
         if self.model.training:
             number = self.args.gradient_accumulation_steps
@@ -265,7 +265,7 @@ class PPOTrainer(GRPOTrainer):
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
         sampler = super()._get_train_sampler(dataset)
-        if self.shuffle_dataset:  # TRL's order depends on the epochs before, which a resumed run has not seen
+        if self.shuffle_dataset:  # TRL's order depends on the previous epochs, which a resumed run has not seen
             sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
         return sampler
 

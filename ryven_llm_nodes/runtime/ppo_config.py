@@ -1,11 +1,11 @@
-"""The configuration of PPO: the fields of GRPOConfig that act in it, and its own."""
+"""The configuration of PPO: the fields of GRPOConfig that have an effect in PPO, and its own."""
 
 from dataclasses import dataclass, field, fields
 from operator import ge, gt, le, lt
 
 from trl import GRPOConfig
 
-# The rules that the metadata of a field may hold, and how a message says them.
+# The rules that the metadata of a field may contain, and their words in messages.
 BOUNDS = {
     "at_least": (ge, "at least"),
     "above": (gt, "greater than"),
@@ -13,7 +13,7 @@ BOUNDS = {
     "below": (lt, "less than"),
 }
 
-# Fields of GRPOConfig and TrainingArguments that do nothing in PPO: each has to keep its default.
+# Fields of GRPOConfig and TrainingArguments without effect in PPO: each has to keep its default.
 GRPO_ONLY = (
     *("beta", "delta", "scale_rewards", "loss_type", "importance_sampling_level", "multi_objective_aggregation"),
     *("sapo_temperature_neg", "sapo_temperature_pos", "vespo_k_pos", "vespo_lambda_pos", "vespo_k_neg"),
@@ -54,7 +54,7 @@ class PPOConfig(GRPOConfig):
     lam: float = field(
         default=0.95,
         metadata={
-            "help": "GAE's lambda: 0 trusts the value head (bias), 1 the rewards that were observed (variance).",
+            "help": "GAE's lambda: 0 trusts the value head (bias), 1 the observed rewards (variance).",
             "at_least": 0,
             "at_most": 1,
             "typical": "0.9 to 1",
@@ -63,7 +63,7 @@ class PPOConfig(GRPOConfig):
     kl_coef: float = field(
         default=0.05,
         metadata={
-            "help": "KL coefficient: penalty on every token for leaving the reference model.",
+            "help": "KL coefficient: per-token penalty for moving away from the reference model.",
             "at_least": 0,
             "typical": "0.01 to 0.2",
         },
@@ -83,7 +83,7 @@ class PPOConfig(GRPOConfig):
     cliprange_value: float = field(
         default=0.2,
         metadata={
-            "help": "How far a value may move from the rollout's before it is clipped.",
+            "help": "Clip range of the value loss, around the values of the rollout.",
             "at_least": 0,
             "typical": "0.2",
         },
@@ -93,10 +93,10 @@ class PPOConfig(GRPOConfig):
     )
     whiten_advantages: bool = field(
         default=True,
-        metadata={"help": "Scale a rollout's advantages to mean 0 and unit variance, and its value loss alike."},
+        metadata={"help": "Scale a rollout's advantages to mean 0 and unit variance, and its value loss likewise."},
     )
 
-    # Fields of GRPOConfig whose default or meaning is PPO's own.
+    # Fields of GRPOConfig with another default or meaning in PPO.
     learning_rate: float = field(
         default=1e-5,
         metadata={
@@ -109,7 +109,7 @@ class PPOConfig(GRPOConfig):
     num_iterations: int = field(
         default=4,
         metadata={
-            "help": "Passes over a rollout before the next is generated (PPO epochs).",
+            "help": "Passes over each rollout before the next is generated (PPO epochs).",
             "at_least": 1,
             "typical": "1 to 4",
         },
@@ -151,7 +151,7 @@ class PPOConfig(GRPOConfig):
                 "PPOConfig > per_device_train_batch_size: a rollout needs 2 completions or more, got 1. "
                 "Raise it, or gradient_accumulation_steps, or steps_per_generation."
             )
-        # GRPOConfig demands at least two completions per prompt, in whole groups. PPO has one.
+        # GRPOConfig demands at least two completions per prompt, in full groups. PPO has one.
         self.num_generations, self.num_generations_eval = rollout, 1
         super().__post_init__()
         self.num_generations = 1
@@ -159,7 +159,7 @@ class PPOConfig(GRPOConfig):
             raise ValueError(
                 "PPOConfig > steps_per_generation: must be a multiple of gradient_accumulation_steps "
                 f"({self.gradient_accumulation_steps}), got {self.steps_per_generation}. "
-                "A rollout is cut into whole minibatches."
+                "A rollout is split into full minibatches."
             )
 
     def _check_fields(self) -> None:
@@ -177,4 +177,4 @@ class PPOConfig(GRPOConfig):
             if "choices" in rules and value not in rules["choices"]:
                 raise ValueError(f"{name}: must be {' or '.join(map(repr, rules['choices']))}, got {value!r}.")
         if self.num_generations != 1 or self.num_generations_eval not in (None, 1):
-            raise ValueError("PPOConfig > num_generations: not used by PPO, leave it at 1: one completion a prompt.")
+            raise ValueError("PPOConfig > num_generations: not used by PPO, leave it at 1: one completion per prompt.")

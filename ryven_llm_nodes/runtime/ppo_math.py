@@ -3,7 +3,7 @@
 One row is one completion, one column one of its tokens, so every tensor is (B, T) unless its docstring says
 otherwise. `mask` is 1 on the tokens of a completion and 0 on its padding, which is on the right only.
 
-Where the tokens of several processes count together, `total` sums a scalar over the processes. Losses are divided
+Where tokens are counted across processes, `total` sums a scalar over the processes. Losses are divided
 by `count`, the number of tokens that one call stands for: with gradient accumulation and several processes that is
 the mean over all calls of an optimizer step, so that every token of the step weighs the same.
 
@@ -146,6 +146,6 @@ def explained_variance(
     mask: torch.Tensor,
     total: Callable[[torch.Tensor], torch.Tensor] = of_one_process,
 ) -> torch.Tensor:
-    """Share of the variance of `returns` that `values` predict, a scalar: 1 is all of it, 0 none."""
+    """Explained variance of `returns` by `values`, a scalar: 1 is a perfect prediction, 0 no better than the mean."""
     unexplained = masked_variance(returns - values, mask, total)
     return 1 - unexplained / masked_variance(returns, mask, total).clamp(min=1e-8)

@@ -1,4 +1,4 @@
-"""Stages that make a report: each in a folder of its own, kept and gone on from as a model is."""
+"""Stages that make a report: each in a folder of its own, cached like a model."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from .stages import release_memory
 def make_report(pipeline: Pipeline, stage: str, make: Callable[..., object], **inputs: object) -> str:
     """Make a report, unless it is finished; return the folder that holds it, as `report.json`.
 
-    Every process calls `make` with `inputs`; what the first one is given, of what JSON can hold, is the report.
+    Every process calls `make` with `inputs`; the result on the main process, as JSON, is the report.
     """
     folder = pipeline.output_dir / stage
     if is_finished(folder) or pipeline.only not in (None, stage):
@@ -27,7 +27,7 @@ def make_report(pipeline: Pipeline, stage: str, make: Callable[..., object], **i
 
 
 def write_report(folder: Path, report: object) -> None:
-    """Write `report.json` into `folder`, from one process."""
+    """Write `report.json` into `folder`, from the main process."""
     if PartialState().is_main_process:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Rewards beyond a plain function: a reward model as a function, and a penalty below a threshold."""
+"""Reward models as reward functions, and a penalty below a reward threshold."""
 
 import warnings
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 from trl import apply_chat_template, is_conversational
 
-POSITION_TABLES = ("wpe", "position_embeddings", "embed_positions")  # what models call their learned positions
+POSITION_TABLES = ("wpe", "position_embeddings", "embed_positions")  # names of learned position embeddings
 
 
 class RewardModel:
@@ -16,11 +16,11 @@ class RewardModel:
 
     A text is prepared as TRL's RewardTrainer prepares it for training. A conversation goes through the chat template,
     which brings all special tokens. A plain text gets those that the tokenizer itself adds, such as [CLS] or a token
-    for its beginning, but that one only once; with `add_eos` it also ends in the tokenizer's end token, which
-    RewardTrainer appends and other trainers do not. (GRPOTrainer, given the classifier, adds nothing to plain text.)
+    for its beginning, but only once; with `add_eos` it also ends in the tokenizer's end token, which
+    RewardTrainer appends and other trainers do not. (GRPOTrainer itself adds nothing to plain text.)
 
-    A text of more than `max_length` tokens, or than the classifier has positions for, loses its beginning. The model
-    is loaded at the first call, so that it takes no memory before the stage that needs it.
+    A text of more than `max_length` tokens, or than the classifier has positions for, is truncated on the left. The
+    model is loaded at the first call, so that it takes no memory before the stage that needs it.
     """
 
     def __init__(
@@ -33,20 +33,20 @@ class RewardModel:
         add_eos: bool = False,
         **where: object,
     ) -> None:
-        self.__name__ = name  # the key under which TRL logs the reward
+        self.__name__ = name  # the name under which TRL logs the reward
         self.model, self.batch_size, self.dtype, self.where = model, batch_size, dtype, where
         self.max_length, self.add_eos = max_length, add_eos
         self.classifier = None
 
     def load(self) -> None:
-        """Load tokenizer and classifier, to the GPU where there is one. Raise ValueError where either cannot score."""
+        """Load tokenizer and classifier, to the GPU if there is one. Raise ValueError if either cannot score."""
         self.load_tokenizer()
         classifier, report = AutoModelForSequenceClassification.from_pretrained(
             self.model, num_labels=1, dtype=self.dtype, output_loading_info=True, **self.where
         )
         if missing := ", ".join(sorted(report["missing_keys"])):
-            raise ValueError(f"{self.model} holds no {missing}: it was not trained as a reward model")
-        # The score is read at the last token that is no padding, so the classifier has to know the padding token.
+            raise ValueError(f"{self.model} has no {missing}: it was not trained as a reward model")
+        # The score is read at the last non-padding token, so the classifier has to know the padding token.
         classifier.config.get_text_config().pad_token_id = self.tokenizer.pad_token_id
         self.positions = learned_positions(classifier)
         self.limit = min((n for n in (self.max_length, self.positions) if n), default=None)
@@ -54,16 +54,16 @@ class RewardModel:
         self.classifier = classifier.eval().to(device)
 
     def load_tokenizer(self) -> None:
-        """Load the tokenizer, and see whether it begins texts by itself."""
+        """Load the tokenizer, and test whether it adds a BOS token itself."""
         self.tokenizer = AutoTokenizer.from_pretrained(self.model, truncation_side="left", **self.where)
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
         if self.tokenizer.pad_token is None:
-            raise ValueError(f"the tokenizer of {self.model} has no token to pad with: set its pad_token and save it")
+            raise ValueError(f"the tokenizer of {self.model} has no padding token: set its pad_token and save it")
         begins = self.tokenizer("")["input_ids"][:1] == [self.tokenizer.bos_token_id]
         self.beginning = self.tokenizer.bos_token if begins else ""
 
     def __call__(self, prompts: list, completions: list, **kwargs: object) -> list[float]:
-        """One score a completion."""
+        """One score per completion."""
         if self.classifier is None:
             self.load()
         is_plain = isinstance(prompts[0], str)
@@ -72,7 +72,7 @@ class RewardModel:
         return [score for batch in batches for score in self.scores(batch, is_plain)]
 
     def text(self, prompt: str | list, completion: str | list) -> str:
-        """Prompt and completion as the classifier reads them, but for what the tokenizer adds."""
+        """Prompt and completion as one text, without the special tokens that the tokenizer adds."""
         if is_conversational({"prompt": prompt}):
             return apply_chat_template({"messages": prompt + completion}, self.tokenizer)["text"]
         text, end = (prompt + completion).removeprefix(self.beginning), self.tokenizer.eos_token or ""
@@ -95,17 +95,15 @@ class RewardModel:
         return self.classifier(**inputs).logits[:, 0].float().tolist()
 
     def warn_of_cuts(self, texts: list[str], is_plain: bool) -> None:
-        """Say that a text is too long for the classifier; Python shows the same warning once."""
+        """Warn of texts that are too long for the classifier; Python shows the same warning once."""
         longest = max(map(len, self.tokenizer(texts, add_special_tokens=is_plain, verbose=False)["input_ids"]))
         if longest > self.limit:
-            text = (
-                f"{self.__name__}: texts of more than {self.limit} tokens lose their beginning before they are scored"
-            )
+            text = f"{self.__name__}: texts of more than {self.limit} tokens are truncated on the left"
             warnings.warn(text, stacklevel=2)
 
 
 def learned_positions(model: PreTrainedModel) -> int | None:
-    """The number of tokens that a model has learned positions for; None where it computes them, for any number."""
+    """The number of tokens that a model has learned positions for; None if they are computed, for any number."""
     tables = [module for name, module in model.named_modules() if name.split(".")[-1] in POSITION_TABLES]
     sizes = [
         table.num_embeddings - getattr(table, "offset", 0 if table.padding_idx is None else table.padding_idx + 1)

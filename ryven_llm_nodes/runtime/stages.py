@@ -1,4 +1,4 @@
-"""What every training stage shares: the machine's precision, memory between stages, and saving a policy."""
+"""Shared by all stages: precision of the machine, freeing memory, and saving a policy."""
 
 import gc
 from pathlib import Path
@@ -7,7 +7,7 @@ import torch
 from accelerate import PartialState
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer
 
-# bfloat16 where a GPU has it; on a CPU, float32.
+# bfloat16 on GPUs that support it, float32 on a CPU.
 GPU = torch.cuda.is_available()
 DEVICE = {
     "use_cpu": not torch.accelerator.is_available(),
@@ -17,14 +17,14 @@ DEVICE = {
 
 
 def release_memory() -> None:
-    """Give back the memory of the stage before: a trainer is part of a reference cycle, so it outlives its function."""
+    """Free the memory of the previous stage: a trainer is part of a reference cycle, so it outlives its function."""
     gc.collect()
     if torch.accelerator.is_available():
         torch.accelerator.empty_cache()
 
 
 def refuse_untrained(trainer: Trainer) -> None:
-    """Raise ValueError where not one optimizer step was made: what would be saved is the model it began with."""
+    """Raise ValueError if no optimizer step was made: the saved model would be the initial one."""
     if trainer.state.global_step:
         return
     args, rows = trainer.args, len(trainer.train_dataset)
@@ -32,13 +32,9 @@ def refuse_untrained(trainer: Trainer) -> None:
         wanted = args.generation_batch_size // args.num_generations
     else:
         wanted = args.train_batch_size * args.world_size if args.dataloader_drop_last else 1
-    why = (
-        f"the {rows} rows that are left to train on do not make one batch of {wanted}"
-        if rows < wanted
-        else "no batch came"
-    )
+    why = f"the {rows} remaining rows do not fill one batch of {wanted}" if rows < wanted else "there was no batch"
     raise ValueError(
-        f"not one optimizer step was made, so nothing was learned: {why}. Give more rows, or lower "
+        f"no optimizer step was made, so nothing was learned: {why}. Use more rows, or lower "
         "per_device_train_batch_size or gradient_accumulation_steps."
     )
 

@@ -1,1 +1,1 @@
-"""What this package asks of the operating system: files written whole, processes, the user's folders."""
+"""Helpers for the operating system: atomic file writes, processes, the user's folders."""

@@ -1,4 +1,4 @@
-"""What an exception of a library says, in one line of bearable length, with what to do where that is known."""
+"""The message of a library's exception, in one line of limited length, with a remedy if one is known."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Final
 from ryven_llm_nodes.errors import Explained, LLMNodesError, one_line
 
 HINTS: Final = (
-    ("out of memory", "Lower per_device_train_batch_size, wire a LoRA adapter, or set gradient_checkpointing."),
+    ("out of memory", "Lower per_device_train_batch_size, connect a LoRA adapter, or set gradient_checkpointing."),
     ("no space left", "Free disk space."),
-    ("permission denied", "Choose a place that this user may read and write."),
+    ("permission denied", "Choose a place that this user can read and write."),
     ("is not a local folder and is not a valid model", "Correct the path of Load Model; check access and network."),
     ("no module named", "Install it where this runs, or correct the import."),
-    ("corresponds to no data", "Give data with rows, or correct the split."),
-    ("couldn't connect to", "Check the network, or give a local folder."),
-    ("offline mode is enabled", "Unset HF_HUB_OFFLINE, or give a local folder."),
+    ("corresponds to no data", "Use data with rows, or correct the split."),
+    ("couldn't connect to", "Check the network, or use a local folder."),
+    ("offline mode is enabled", "Unset HF_HUB_OFFLINE, or use a local folder."),
     ("gated repo", "Accept the model's terms on the Hub and log in with `hf auth login`."),
     (
         "abruptly died during map",
-        "Memory may be short, or the cache of data sets (HF_HOME) was deleted: run again, or clear dataset_num_proc.",
+        "Memory may be short, or the cache of datasets (HF_HOME) was deleted: run again, or clear dataset_num_proc.",
     ),
 )
 LONGEST: Final = 400
@@ -31,7 +31,7 @@ MOST_CAUSES: Final = 4
 
 
 def describe(error: BaseException) -> str:
-    """What an exception says, in one line of bearable length, with a remedy where one is known."""
+    """The message of an exception, in one line of limited length, with a remedy if one is known."""
     if isinstance(error, Explained | LLMNodesError):
         return one_line(str(error))
     texts = [f"{type(one).__name__}: {_said(one)}" for one in _causes(error)]
@@ -40,7 +40,7 @@ def describe(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """``error`` and what it was raised ``from``, as far as that says something that is not said already."""
+    """``error`` and what it was raised ``from``, as far as that adds information."""
     found: list[BaseException] = []
     one: BaseException | None = error
     while one is not None and len(found) < MOST_CAUSES and one not in found:
@@ -51,20 +51,20 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def _said(error: BaseException) -> str:
-    """One sentence of bearable length."""
+    """One sentence of limited length."""
     text = one_line(str(error)) or f"no message{_origin(error)}"
     short = text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
     return f"{short}{'' if short.endswith(('.', '!', '?')) else '.'}"
 
 
 def _origin(error: BaseException) -> str:
-    """Where an error comes from that says nothing else."""
+    """The origin of an error without a message."""
     frames = traceback.extract_tb(error.__traceback__)
     return f", from {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """``error`` and those that led to it."""
+    """``error`` and its causes."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -72,11 +72,11 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-# Space
+# Memory
 
 
 def forget(error: BaseException) -> None:
-    """Gives back what the failed code still holds, a trainer and its model: its traceback, once that is told."""
+    """Frees what the failed code still references, such as a trainer and its model, by dropping its traceback."""
     for one in chain(error):
         traceback.clear_frames(one.__traceback__)
         one.__traceback__ = None

@@ -1,4 +1,4 @@
-"""Writes files whole or not at all."""
+"""Writes files atomically."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from ryven_llm_nodes.system.processes import birth, host
 
 
 def write_whole(path: Path, text: str, keep: bool = False, private: bool = False) -> None:
-    """Writes ``text`` to ``path`` through a temporary file beside it and a rename; through a link, to where it leads.
+    """Writes ``text`` to ``path`` through a temporary file next to it and a rename; through a link, to its target.
 
-    ``keep``: what was there stays as ``<name>.bak``, itself whole at any moment; a file that holds ``text`` already is
-    left alone. ``private``: nobody but the user may read the file; otherwise its permissions stay, or are those of any
-    new file. Raises UsageError where it cannot be done; what was at ``path`` is then as it was.
+    ``keep``: the previous version stays as ``<name>.bak``, itself complete at any moment; a file that already contains
+    ``text`` is not changed. ``private``: only the user may read the file; otherwise its permissions stay, or are those
+    of any new file. Raises UsageError if it cannot be done; the file at ``path`` is then unchanged.
     """
     try:
         real = Path(os.path.realpath(path))
         data = text.encode("utf-8")
         if keep and real.is_file() and real.read_bytes() == data:
-            return  # saving twice must not cost the version before
+            return  # saving twice must not lose the previous version
         real.parent.mkdir(parents=True, exist_ok=True)
         if keep:
-            sweep(real.parent)  # first: then what is left is of one writer at most, however often one is killed
+            sweep(real.parent)  # first, so that leftovers of killed writers do not accumulate
         _write(real, data, keep, private)
     except (OSError, ValueError) as error:  # ValueError: a null byte
         reason = getattr(error, "strerror", None) or error
@@ -56,7 +56,7 @@ def _mode(path: Path) -> int:
 
 
 def _keep(path: Path) -> None:
-    """Gives the file at ``path`` a second name; the one that had this name before is gone in the same moment."""
+    """Gives the file at ``path`` a second name, atomically replacing a file that had this name."""
     with _temporary(path.parent) as old:
         try:
             old.unlink()
@@ -75,7 +75,7 @@ def _fill(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes a rename outlast a loss of power. Windows, and some network drives, cannot be asked to."""
+    """Makes a rename survive a power loss. Windows, and some network drives, do not support this."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -93,7 +93,7 @@ def _owner() -> str:
 
 @contextmanager
 def _temporary(folder: Path) -> Iterator[Path]:
-    """A file in ``folder`` that is gone in the end; its name says whose it is, so that others know when it is left."""
+    """A temporary file in ``folder``, removed on exit; its name tells the process, to recognise leftovers."""
     handle, name = tempfile.mkstemp(dir=folder, prefix=f"{_owner()}-{os.getpid()}.")
     os.close(handle)
     try:
@@ -103,10 +103,10 @@ def _temporary(folder: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Removes the temporary files in ``folder`` of processes of this machine that are gone: they were killed."""
+    """Removes the temporary files in ``folder`` of killed processes of this machine."""
     left = re.compile(re.escape(_owner()) + r"-(\d{1,9})\.\w+")
     with suppress(OSError):  # a folder that may not be listed
         for name in os.listdir(folder):
             if (found := left.fullmatch(name)) and birth(int(found[1])) is None:
-                with suppress(OSError):  # somebody else's
+                with suppress(OSError):  # another user's
                     (folder / name).unlink()

@@ -1,4 +1,4 @@
-"""Tells whether a process that left something behind is still there."""
+"""Tells whether the process that left a file is still running."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 import sys
 from pathlib import Path
 
-_STATE, _STARTED = 0, 19  # of the fields of /proc/<pid>/stat that follow the name, which may hold anything
+_STATE, _STARTED = 0, 19  # of the fields of /proc/<pid>/stat after the name, which may contain anything
 
 
 def birth(pid: int) -> str | None:
-    """What tells the process ``pid`` from any later one of that number; None where there is no such process."""
+    """What distinguishes the process ``pid`` from a later one with that number; None if there is no such process."""
     if not sys.platform.startswith("linux"):
         return _birth_by_psutil(pid)
     try:
@@ -19,8 +19,8 @@ def birth(pid: int) -> str | None:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return None
-    ended = fields[_STATE] in "ZX"  # killed, but its parent has not asked yet
-    return None if ended else f"{boot} {fields[_STARTED]}"  # ticks since the start of the machine: no clock moves them
+    ended = fields[_STATE] in "ZX"  # killed, but not yet reaped by its parent
+    return None if ended else f"{boot} {fields[_STARTED]}"  # ticks since boot: unaffected by clock changes
 
 
 def _birth_by_psutil(pid: int) -> str | None:
@@ -33,5 +33,5 @@ def _birth_by_psutil(pid: int) -> str | None:
 
 
 def host() -> str:
-    """The name of this machine, fit for the name of a file."""
+    """The name of this machine, usable in a file name."""
     return re.sub(r"[^\w.-]", "_", platform.node(), flags=re.ASCII)[:40] or "here"

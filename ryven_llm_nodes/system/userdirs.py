@@ -1,4 +1,4 @@
-"""Where what belongs to the user and not to a project is kept."""
+"""Folders for data of the user that do not belong to a project."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 OVERRIDE: Final = "RYVEN_LLM_STATE"
-"""The variable of the environment that names another folder."""
+"""The environment variable that names another folder."""
 
 
 def state_dir() -> Path:
-    """The folder for what the editor remembers of its user; it may not exist yet, and is to be made private (0700)."""
+    """The folder for the editor's data of its user; it may not exist yet, and should be created private (0700)."""
     if chosen := os.environ.get(OVERRIDE):
         return Path(chosen)
     if sys.platform == "win32":
@@ -21,6 +21,6 @@ def state_dir() -> Path:
 
 
 def _absolute(variable: str, otherwise: Path) -> Path:
-    """The folder that ``variable`` names; one that is relative is ignored, as the XDG specification has it."""
+    """The folder that ``variable`` names; a relative one is ignored, as the XDG specification says."""
     folder = Path(os.environ.get(variable, ""))
     return folder if folder.is_absolute() else otherwise

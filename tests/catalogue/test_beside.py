@@ -50,10 +50,10 @@ def test_files(place: Path) -> None:
 
 @pytest.mark.parametrize("name", ["random", "torch"])
 def test_a_module_that_hides_a_library(name: str, place: Path) -> None:
-    """Beside the script it would be found first, in a run it is not."""
+    """Next to the script it would be found first, in a run it is not."""
     (place / f"{name}.py").write_text("")
     drawn = flows.draw(score=flows.node(RewardFunction, code=f"import {name}\n\n\n{REWARD}"))
-    line = f"imports {name!r}: a library, and a file beside the flow that hides it; rename the file."
+    line = f"imports {name!r}: a library, shadowed by a file next to the flow file; rename the file."
     assert f"Reward Function 'score' > code: {line}" in flows.problems(drawn, place)
 
 

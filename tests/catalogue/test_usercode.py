@@ -87,7 +87,7 @@ class TestComplaints:
             ("reward = lambda completions, **kwargs: [1.0]", "defines no function"),
             ("from __future__ import annotations\n" + PLAIN, "imports from __future__.*remove that line"),
             ("from math import *\n" + PLAIN, r"imports \*.*name what you import"),
-            ("# /// script\n# dependencies = []\n# ///\n" + PLAIN, "holds a `# /// script` block"),
+            ("# /// script\n# dependencies = []\n# ///\n" + PLAIN, "contains a `# /// script` block"),
             (PLAIN + "\0", "null bytes"),
             ("\ufeff" + PLAIN, "syntax error in line 1"),
             ("x = '\ud800'\n" + PLAIN, "cannot be parsed|syntax error"),

@@ -19,43 +19,18 @@ writes its model to a folder of its own under --output-dir, and the next stage s
 """
 
 # %% Imports
-import argparse
-import ast
-import dataclasses
-import gc
-import json
 import os
-import re
-import shutil
-import typing
-import zipfile
-from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 # Read when the libraries below are imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
-if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave the processor to others
+if "OMP_WAIT_POLICY" not in os.environ:  # idle threads soon release the processor
     os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
 
-import torch
-from accelerate import PartialState
-from accelerate.utils import set_seed
 from datasets import load_dataset
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
 from trl import GRPOConfig, GRPOTrainer
-from trl.trainer.utils import RepeatSampler
 
-# Relative paths of data and models are looked up here.
+# Relative paths of data and models are resolved here.
 ROOT = Path(__file__).resolve().parent
 
 
@@ -100,7 +75,7 @@ def grpo_config(output_dir: Path, **changes) -> GRPOConfig:
 
 # %% The pipeline
 def main(pipeline: "Pipeline") -> None:
-    """Run every stage, each from the folder that the one before has written."""
+    """Run every stage, each from the model folder of the previous one."""
     base = str(ROOT / "model")
     rows = load_dataset("json", data_files=str(ROOT / "chats.jsonl"), split="train")
     pipeline.train(
@@ -113,16 +88,45 @@ def main(pipeline: "Pipeline") -> None:
     )
 
 
-# %% Support: Checkpoints that are whole or not there, and going on from the newest
-FINISHED = "finished"  # a stage's folder holds this file once its model is saved
+# %% Support: what the rest of this script needs
+import argparse
+import ast
+import dataclasses
+import gc
+import json
+import re
+import shutil
+import typing
+import zipfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from trl.trainer.utils import RepeatSampler
+
+
+# %% Support: Atomic checkpoints, and resuming from the newest one
+FINISHED = "finished"  # marks the folder of a stage whose model is saved
 
 
 class WholeCheckpoints(TrainerCallback):
-    """Moves each checkpoint into `folder` when all of it is on the disk.
+    """Moves each checkpoint into `folder` once it is fully on disk.
 
-    The trainer writes to its `output_dir`, which is a place apart; whatever lies there was torn by a crash. With
-    `save_total_limit` the oldest are removed, only after the next one is in place. GRPO and PPO use a rollout for
-    several steps and GRPO does not store it, so a checkpoint that is due amid a rollout waits for its end.
+    The trainer writes to its `output_dir`, a staging folder; anything found there is left over from a crash. With
+    `save_total_limit` the oldest are removed only after the next one is in place. GRPO and PPO use a rollout for
+    several steps and GRPO does not save it, so a checkpoint that is due mid-rollout waits for the end of the rollout.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -131,25 +135,25 @@ class WholeCheckpoints(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Take up what a checkpoint does not hold: where the best one lies now, and the order of the rows."""
+        """Restore what a checkpoint does not contain: the path of the best one, and the order of the rows."""
         if state.best_model_checkpoint and not os.path.exists(state.best_model_checkpoint):
             state.best_model_checkpoint = str(self.folder / Path(state.best_model_checkpoint).name)
         sampler = innermost_sampler(kwargs.get("train_dataloader"))
         if isinstance(sampler, RepeatSampler) and sampler.shuffle:
-            for _ in range(int(state.epoch or 0)):  # GRPO draws each epoch's order after those of the epochs before
+            for _ in range(int(state.epoch or 0)):  # GRPO draws one order after the other
                 torch.randperm(sampler.num_samples, generator=sampler.generator)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
-        """Let a checkpoint wait until the rollout is used up."""
+        """Defer a checkpoint until the rollout is used up."""
         self.is_due |= control.should_save
         control.should_save = self.is_due and not is_amid_rollout(args, state.global_step)
         self.is_due &= not control.should_save
         return control
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Move the checkpoint that has just been written."""
+        """Move the checkpoint that was just written."""
         name = f"checkpoint-{state.global_step}"
         written, kept = Path(args.output_dir) / name, self.folder / name
         PartialState().wait_for_everyone()
@@ -170,14 +174,14 @@ class WholeCheckpoints(TrainerCallback):
 
 
 def innermost_sampler(loader: Any) -> Any:
-    """The sampler of a data loader, whatever splits and skips batches around it."""
+    """The sampler of a data loader, below any wrappers that shard or skip batches."""
     while hasattr(loader, "batch_sampler"):
         loader = loader.batch_sampler
     return getattr(loader, "sampler", None)
 
 
 def is_amid_rollout(args: TrainingArguments, step: int) -> bool:
-    """Whether the rollout that served optimizer step `step` also serves the next one. Never, without rollouts."""
+    """Whether optimizer step `step + 1` uses the same rollout as step `step`. False without rollouts."""
     if not hasattr(args, "steps_per_generation"):
         return False
     batches_per_rollout = args.steps_per_generation * args.num_iterations
@@ -198,32 +202,32 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def newest_checkpoint(folder: Path) -> str | None:
-    """The checkpoint to go on from, or None to begin; what a crash left half-written is removed.
+    """The checkpoint to resume from, or None to start; half-written ones left by a crash are removed.
 
-    Only that: beside it lies what the trainer has made already, such as the folder of logged completions.
+    Nothing else is removed: the trainer has already created files there, such as logged completions.
     """
     if PartialState().is_main_process:
-        for torn in (folder / "unfinished").glob("*checkpoint-*"):
-            shutil.rmtree(torn, ignore_errors=True)
+        for leftover in (folder / "unfinished").glob("*checkpoint-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
     return next((str(path) for path in reversed(checkpoints(folder)) if is_whole(path)), None)
 
 
 def is_whole(checkpoint: Path) -> bool:
-    """Whether nothing of a checkpoint is missing or cut short; a disk that failed may have left it so."""
+    """Whether a checkpoint is complete: a disk failure may leave files missing or truncated."""
     try:
-        json.loads((checkpoint / "trainer_state.json").read_text())  # the trainer writes it last
-        torn = [path.name for path in checkpoint.iterdir() if is_cut_short(path)]
+        json.loads((checkpoint / "trainer_state.json").read_text())  # the trainer writes this file last
+        damaged = [path.name for path in checkpoint.iterdir() if is_cut_short(path)]
     except (OSError, ValueError) as error:
-        torn = [str(error)]
-    if torn and PartialState().is_main_process:
-        print(f"{checkpoint} is not whole ({', '.join(torn)}): going on from the one before")
-    return not torn
+        damaged = [str(error)]
+    if damaged and PartialState().is_main_process:
+        print(f"{checkpoint} is incomplete ({', '.join(damaged)}): resuming from the previous one")
+    return not damaged
 
 
 def is_cut_short(path: Path) -> bool:
-    """Whether the end of a file of tensors is missing; raises ValueError where its beginning is no such file's."""
+    """Whether a tensor file is truncated; raises ValueError if it does not start like one."""
     if path.suffix in (".pt", ".pth", ".bin"):
-        return not zipfile.is_zipfile(path)  # whose directory stands at its end
+        return not zipfile.is_zipfile(path)  # a zip file, its directory is at the end
     if path.suffix != ".safetensors":
         return False
     with path.open("rb") as file:
@@ -239,7 +243,7 @@ def is_finished(output_dir: Path) -> bool:
 
 
 def finish_stage(folder: Path) -> None:
-    """Mark a stage as finished, once all of its folder has reached the disk."""
+    """Mark a stage as finished, once its entire folder has reached the disk."""
     if PartialState().is_main_process:
         flush(folder)
     PartialState().wait_for_everyone()
@@ -247,7 +251,7 @@ def finish_stage(folder: Path) -> None:
 
 
 def start_over(output_dir: Path, stage: str | None = None) -> None:
-    """Forget the finished stages and the checkpoints of an earlier run into `output_dir`, or those of one `stage`."""
+    """Discard finished stages and checkpoints of an earlier run in `output_dir`, or those of one `stage`."""
     if PartialState().is_main_process:
         for path in output_dir.glob(f"{stage or '*'}/{FINISHED}"):
             path.unlink()
@@ -256,8 +260,8 @@ def start_over(output_dir: Path, stage: str | None = None) -> None:
     PartialState().wait_for_everyone()
 
 
-# %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
-# bfloat16 where a GPU has it; on a CPU, float32.
+# %% Support: Shared by all stages: precision of the machine, freeing memory, and saving a policy
+# bfloat16 on GPUs that support it, float32 on a CPU.
 GPU = torch.cuda.is_available()
 
 
@@ -269,14 +273,14 @@ DEVICE = {
 
 
 def release_memory() -> None:
-    """Give back the memory of the stage before: a trainer is part of a reference cycle, so it outlives its function."""
+    """Free the memory of the previous stage: a trainer is part of a reference cycle, so it outlives its function."""
     gc.collect()
     if torch.accelerator.is_available():
         torch.accelerator.empty_cache()
 
 
 def refuse_untrained(trainer: Trainer) -> None:
-    """Raise ValueError where not one optimizer step was made: what would be saved is the model it began with."""
+    """Raise ValueError if no optimizer step was made: the saved model would be the initial one."""
     if trainer.state.global_step:
         return
     args, rows = trainer.args, len(trainer.train_dataset)
@@ -284,13 +288,9 @@ def refuse_untrained(trainer: Trainer) -> None:
         wanted = args.generation_batch_size // args.num_generations
     else:
         wanted = args.train_batch_size * args.world_size if args.dataloader_drop_last else 1
-    why = (
-        f"the {rows} rows that are left to train on do not make one batch of {wanted}"
-        if rows < wanted
-        else "no batch came"
-    )
+    why = f"the {rows} remaining rows do not fill one batch of {wanted}" if rows < wanted else "there was no batch"
     raise ValueError(
-        f"not one optimizer step was made, so nothing was learned: {why}. Give more rows, or lower "
+        f"no optimizer step was made, so nothing was learned: {why}. Use more rows, or lower "
         "per_device_train_batch_size or gradient_accumulation_steps."
     )
 
@@ -313,14 +313,14 @@ def copy_model(
     return folder
 
 
-# %% Support: Runs the stages of a pipeline, each in a folder of its own, and goes on where an earlier run stopped
+# %% Support: Runs the stages of a pipeline, each in a folder of its own, and resumes an earlier run
 def train_once(train: Callable[..., Trainer], configure: Callable[[], TrainingArguments], checkpoints: Path) -> Trainer:
     """Train as configured."""
     return train(configure())
 
 
 class Pipeline:
-    """Stages write to `output_dir / stage`. `settings` replaces fields of stages, `only` names the one to run."""
+    """Stages write to `output_dir / stage`. `settings` overrides fields of stages, `only` names a single one to run."""
 
     def __init__(
         self,
@@ -342,8 +342,8 @@ class Pipeline:
     ) -> str:
         """Train a stage, unless it is finished; return the folder of its model.
 
-        `inputs` go to the trainer; a `partial` among them is called when the stage begins. Processes that sample
-        completions draw each for itself; the order of rows is one for all.
+        `inputs` go to the trainer; a `partial` among them is called when the stage starts. Sampling differs across
+        processes; the order of rows is the same for all.
         """
         folder = self.output_dir / stage
         if is_finished(folder) or self.only not in (None, stage):
@@ -372,13 +372,13 @@ class Pipeline:
         return str(place)
 
     def made(self, name: str, folder: Path) -> str:
-        """Tell what was made, from one process."""
+        """Report the result, from the main process."""
         if PartialState().is_main_process:
             self.say(f"{name}: {folder}")
         return str(folder)
 
     def require_finished(self, stage: str, inputs: Mapping[str, object]) -> None:
-        """Exit where a stage is to run alone and what it reads is not there."""
+        """Exit if a single stage is to run and its inputs do not exist."""
         before = {Path(value) for value in inputs.values() if isinstance(value, str)}
         for folder in before:
             if self.only and folder.parent == self.output_dir and not is_finished(folder):
@@ -386,15 +386,15 @@ class Pipeline:
 
     @classmethod
     def from_command_line(cls, about: str, output_dir: str, **stages: Callable | None) -> "Pipeline":
-        """Read where to write, what to run, and fields of stages (`--sft.learning_rate 1e-5`); `stages` configure."""
+        """Parse the command line, with overrides such as `--sft.learning_rate 1e-5` of what `stages` return."""
         parser = argparse.ArgumentParser(
             description=about,
             formatter_class=argparse.RawDescriptionHelpFormatter,
-            epilog="Any field of a stage can be set: --STAGE.FIELD VALUE, such as --sft.learning_rate 1e-5.",
+            epilog="Override any field of a stage: --STAGE.FIELD VALUE, such as --sft.learning_rate 1e-5.",
         )
-        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="where models go (%(default)s)")
-        parser.add_argument("--resume", action="store_true", help="go on where an earlier run stopped")
-        parser.add_argument("--stage", choices=stages, help="run this stage alone, from what those before it left")
+        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="output folder (%(default)s)")
+        parser.add_argument("--resume", action="store_true", help="resume an earlier run")
+        parser.add_argument("--stage", choices=stages, help="run only this stage, from the previous models")
         options, rest = parser.parse_known_args()
         settings = read_settings(parser, rest, stages)
         if not options.resume:
@@ -403,26 +403,26 @@ class Pipeline:
 
 
 def read_settings(parser: argparse.ArgumentParser, words: list[str], stages: Mapping[str, Callable]) -> dict[str, dict]:
-    """Read `--STAGE.FIELD VALUE` or `--STAGE.FIELD=VALUE`, literals or text; exit where there is no such field."""
+    """Parse `--STAGE.FIELD VALUE` or `--STAGE.FIELD=VALUE`, literals or text; exit for unknown fields."""
     settings: dict[str, dict] = {stage: {} for stage in stages}
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     for name, text in zip(words[::2], words[1::2] + [""] * (len(words) % 2), strict=True):
         stage, _, field = name.removeprefix("--").partition(".")
         configuration = typing.get_type_hints(stages[stage])["return"] if stages.get(stage) else None
         if configuration is None or field not in {known.name for known in dataclasses.fields(configuration)}:
-            parser.error(f"{name}: there is no such setting")
+            parser.error(f"{name}: no such setting")
         try:
             value = ast.literal_eval({"true": "True", "false": "False", "null": "None"}.get(text, text))
         except (ValueError, SyntaxError):
             value = text
         settings[stage][field] = value
     for stage, changed in settings.items():
-        if changed:  # a value that the configuration refuses is found before anything trains
+        if changed:  # an invalid value is reported before anything trains
             stages[stage](Path(), **changed)
     return settings
 
 
-# %% Support: Rewards beyond a plain function: a reward model as a function, and a penalty below a threshold
+# %% Support: Reward models as reward functions, and a penalty below a reward threshold
 def penalize_shortfall(rewards: list[Callable], threshold: float, weights: list[float] | None = None) -> Callable:
     """The weighted sum of ``rewards``, penalised below ``threshold``.
 

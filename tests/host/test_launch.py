@@ -97,7 +97,7 @@ def test_somebody_elses_folder_is_left_alone(tmp_path: Path) -> None:
     theirs.mkdir()
     (theirs / "nodes.py").write_text("x = 1")
     for call in (install, uninstall):
-        with pytest.raises(UsageError, match="holds something else"):
+        with pytest.raises(UsageError, match="contains something else"):
             call(tmp_path)
     assert (theirs / "nodes.py").read_text() == "x = 1"
     (theirs / "nodes.py").unlink()

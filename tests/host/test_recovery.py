@@ -105,7 +105,7 @@ def test_what_the_user_is_asked(tmp_path: Path) -> None:
     file = abandon(keep(path=path))
     (left,) = left_behind()
     clock = time.strftime("%H:%M", time.localtime(left.time.timestamp()))
-    assert left.question() == f"The editor ended without saving flow.json: changes of {clock} can be recovered."
+    assert left.question() == f"The editor exited without saving flow.json: changes of {clock} can be recovered."
     assert left.warning() == ""
     path.touch()
     abandon(file, time=1e9)
@@ -195,7 +195,7 @@ def test_what_cannot_be_kept_is_told(monkeypatch: pytest.MonkeyPatch, state: Pat
     file.hold(FLOW, None, Path.cwd(), None)
     file.write_soon()
     assert not file.write()
-    assert [line.startswith("✗ the changes cannot be kept for a crash: ") for line in said] == [True]
+    assert [line.startswith("✗ the recovery file cannot be written: ") for line in said] == [True]
     assert left_behind() == []
 
 

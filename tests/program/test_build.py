@@ -72,7 +72,7 @@ def test_a_problem_finds_its_node_again(data: Path) -> None:
 
 def test_a_missing_wire(data: Path) -> None:
     drawn = draw("base -> ppo, rows -> ppo", base=BASE, rows=ROWS["ppo"], ppo=node(PPO))
-    assert problems(drawn, data) == ["PPO 'ppo' > reward: nothing is wired to this input; wire a reward to it."]
+    assert problems(drawn, data) == ["PPO 'ppo' > reward: this input is not connected; connect a reward to it."]
 
 
 def test_a_cycle_hides_no_other_problem(data: Path) -> None:

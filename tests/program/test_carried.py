@@ -117,12 +117,12 @@ class TestScripts:
     @pytest.mark.parametrize(
         ("text", "why"),
         [
-            ("print(1)", "carries no flow (it has none at its end); give a Ryven project"),
-            (f"{OPENING}\n# !!", "carries no flow (it is broken: "),
-            (f"{OPENING}\n", "carries no flow (it is incomplete, or too large)"),
-            (f"{OPENING}\n# " + base64.b64encode(b"no zlib").decode(), "carries no flow (it is broken: "),
-            (flow_comment({"a": 1})[:-8], "carries no flow ("),
-            (flow_comment({"flows": {}}), "holds no flow"),
+            ("print(1)", "contains no flow (it has none at its end); give a Ryven project"),
+            (f"{OPENING}\n# !!", "contains no flow (it is broken: "),
+            (f"{OPENING}\n", "contains no flow (it is incomplete, or too large)"),
+            (f"{OPENING}\n# " + base64.b64encode(b"no zlib").decode(), "contains no flow (it is broken: "),
+            (flow_comment({"a": 1})[:-8], "contains no flow ("),
+            (flow_comment({"flows": {}}), "contains no flow"),
         ],
     )
     def test_what_carries_none(self, text: str, why: str, tmp_path: Path) -> None:

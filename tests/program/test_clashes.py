@@ -68,7 +68,7 @@ def test_nor_what_is_called_after_a_step(name: str, data: Path) -> None:
 )
 def test_an_import_that_gives_a_name_of_the_script_another_meaning(code: str, name: str, data: Path) -> None:
     assert complaint(code, data) == (
-        f"imports {name!r}, a name that the script itself has for something else; "
+        f"imports {name!r}, a name that the script itself uses for something else; "
         f"import it under another name (`as my_{name}`)."
     )
 
@@ -108,7 +108,7 @@ def test_two_functions_with_a_helper_of_the_same_name(data: Path) -> None:
     ]
     used = "import math as m\ndef root(x):\n    return m.sqrt(x)\n" + REWARD
     assert problems(flow(used, "import json as m\n" + REWARD), data) == [
-        "Reward Function 'mine_1' > code: imports 'm', a name that Reward Function 'mine_0' has for something else; "
+        "Reward Function 'mine_1' > code: imports 'm', a name that Reward Function 'mine_0' uses for something else; "
         "import it under another name (`as my_m`)."
     ]
 
@@ -133,6 +133,6 @@ def test_a_block_for_main_is_refused(data: Path) -> None:
     for code in ('if __name__ == "__main__":\n    print(1)', 'if "__main__" == __name__:\n    print(1)'):
         found = problems(flow(f"{REWARD}\n\n{code}\n"), data)
         assert found == [
-            "Reward Function 'mine_0' > code: line 7: asks whether it is '__main__', which the script is and a run is "
-            "not; remove that block."
+            "Reward Function 'mine_0' > code: line 7: tests for '__main__', which is true in the script and "
+            "false in a run; remove that block."
         ]

@@ -52,8 +52,8 @@ class TestGoodFiles:
         both["flows"] |= alone("dpo")["flows"]
         file = save(both, tmp_path / "f.json")
         assert read_flow(file, "dpo").title == "dpo"
-        assert refusal(file).endswith("holds 2 flows ('sft', 'dpo'); choose one with --flow.")
-        assert refusal(file, title="dpp").endswith("holds no flow 'dpp'. Did you mean 'dpo'?")
+        assert refusal(file).endswith("contains 2 flows ('sft', 'dpo'); choose one with --flow.")
+        assert refusal(file, title="dpp").endswith("contains no flow 'dpp'. Did you mean 'dpo'?")
 
     def test_control_characters_inside_text(self, tmp_path: Path) -> None:
         (tmp_path / "f.json").write_text('{"flows": {"a\tb": {"nodes": []}}}')
@@ -88,7 +88,7 @@ class TestNoFlow:
             ('{"flows": null}', "is not a Ryven project"),
             ('{"flows": []}', "is not a Ryven project"),
             ('{"flows": {"a": 1}}', "is not a Ryven project"),
-            ('{"flows": {}}', "holds no flow; open it in the editor and add one."),
+            ('{"flows": {}}', "contains no flow; open it in the editor and add one."),
         ],
     )
     def test_refused(self, content: str | bytes, message: str, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ class TestWrongFlows:
     def test_an_unknown_node(self) -> None:
         first, second = flow_problems(placed("ryven_llm_nodes.SFTT", "other.Node"))
         assert first.startswith("node 1: unknown node 'ryven_llm_nodes.SFTT'. Did you mean 'ryven_llm_nodes.SFT'?")
-        assert second.startswith("node 2: unknown node 'other.Node'. Remove it; there are: LoadModel, LoadDataset, ")
+        assert second.startswith("node 2: unknown node 'other.Node'. Remove it; known nodes: LoadModel, LoadDataset, ")
 
     @pytest.mark.parametrize("kind", [None, 1, [], {}, True, "", "x" * 10**6, float("nan")])
     def test_an_identifier_of_any_shape(self, kind: Any) -> None:
@@ -150,14 +150,14 @@ class TestWrongFlows:
         wire = {"parent node index": 0, "connected node": 1}
         wire |= {"output port index": ports[0], "connected input port index": ports[1]}
         found = flow_problems(placed("ryven_llm_nodes.LoadModel", "ryven_llm_nodes.SFT", connections=[wire]))
-        assert found[0] == "SFT 'sft': a wire leads to a port that there is not; draw it again."
+        assert found[0] == "SFT 'sft': a wire leads to a port that does not exist; draw it again."
 
     def test_a_port_of_another_kind(self) -> None:
         drawn = draw("base -> sft", base=BASE, sft=node(SFT))["flows"]["flow"]
         drawn["connections"][0]["connected input port index"] = 1
         assert flow_problems(drawn)[0] == (
-            "SFT 'sft' > dataset: takes a dataset, but is wired to the model of Load Model 'base'; "
-            "wire it to a dataset."
+            "SFT 'sft' > dataset: takes a dataset, but is connected to the model of Load Model 'base'; "
+            "connect it to a dataset."
         )
 
     @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_only_what_is_used_comes_along() -> None:
 
 def test_comments_above_a_definition_come_along() -> None:
     (stages,) = excerpts([("stages", "DEVICE")])
-    assert stages.code.startswith("# bfloat16 where a GPU has it")
+    assert stages.code.startswith("# bfloat16 on GPUs that support it")
 
 
 def test_a_module_brings_the_modules_it_needs() -> None:

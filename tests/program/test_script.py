@@ -164,7 +164,7 @@ class TestHeader:
         ours = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
         bounds = {line.partition(">")[0]: line for line in ours["dependencies"]}
         names = ("torch", "transformers", "trl", "datasets", "accelerate", "peft")
-        assert found == [bounds[name] for name in names], "install this package anew, if its bounds have changed"
+        assert found == [bounds[name] for name in names], "reinstall this package, if its bounds have changed"
         assert "trl>=1.16,<1.17" in found
         assert ours["requires-python"] == ">=3.11,<3.13"
         assert 'requires-python = ">=3.11"' in block(script(alone("sft"), data))
@@ -193,7 +193,7 @@ class TestHeader:
         with pytest.raises(SystemExit) as ended:
             exec(compile(guard, "script.py", "exec"), namespace)
         assert ended.value.code == 0
-        assert "where models go (outputs/" in capsys.readouterr().out
+        assert "output folder (outputs/" in capsys.readouterr().out
 
 
 class TestWhatIsSpelledOut:

@@ -34,7 +34,7 @@ def test_the_last_one_wins(data: Path) -> None:
         ("sft=1", "write NODE.PARAM=VALUE"),
         ("s\nft", "--set s ft: write"),
         ("", "write NODE.PARAM=VALUE"),
-        ("sfd.seed=1", "there is no node 'sfd'. Did you mean 'sft'? There are: base, rows, sft, final."),
+        ("sfd.seed=1", "there is no node 'sfd'. Did you mean 'sft'? Nodes: base, rows, sft, final."),
         (".seed=1", "there is no node ''"),
     ],
 )

@@ -15,7 +15,7 @@ from ryven_llm_nodes.run.store.keys import keys_of
 
 
 def tie(folder: Path) -> None:
-    """Saves the tiny model anew, with tied embeddings."""
+    """Saves the tiny model again, with tied embeddings."""
     import torch
     from transformers import AutoConfig, LlamaForCausalLM
 
@@ -52,8 +52,8 @@ def test_the_template_of_another_model_and_tied_embeddings_are_refused(work: Pat
     donor(work / "donor", "<|turn|>")
     outcome = run(work, tmp_path / "out", chat_template_path="./donor")
     assert str(outcome.error) == (
-        "SFT 'sft' > chat_template_path: takes a template with its tokens from './donor', and LoRA cannot train new "
-        "tokens where the embeddings are tied, as in 'model'. Give the template alone, as a .jinja file, or unwire "
+        "SFT 'sft' > chat_template_path: takes a template and its tokens from './donor', and LoRA cannot train new "
+        "tokens where the embeddings are tied, as in 'model'. Give only the template, as a .jinja file, or unwire "
         "the adapter."
     )
 

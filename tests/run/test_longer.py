@@ -1,4 +1,4 @@
-"""Training that goes on after its end: begun so, gone on from, stopped amid it, or run as a script, it is one."""
+"""Training that goes on after its end: begun so, gone on from, stopped mid-way, or run as a script, it is one."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_it_is_one_thing(method: str, lora: bool, workspace: Path, tmp_path: Pat
     short = weights(tmp_path / "gone-on" / method)
     _, events = run(longer, workspace, tmp_path / "gone-on")
     assert steps(events) == [4, 5, 6, 7]
-    assert f"{method}: goes on from what is kept of it without extra_steps" in [
+    assert f"{method}: continues from the cached stage without extra_steps" in [
         e.text for e in events if type(e) is Log
     ]
 
@@ -96,7 +96,7 @@ def test_the_rate_follows_a_schedule_over_the_whole(workspace: Path, tmp_path: P
 
 @pytest.mark.parametrize("strategy", ["epoch", "best"])
 def test_whenever_checkpoints_are_written(strategy: str, workspace: Path, tmp_path: Path) -> None:
-    """The end of the first part is always one: here it lies amid an epoch, and nothing is evaluated."""
+    """The end of the first part is always one: here it lies mid-epoch, and nothing is evaluated."""
     saved = {"save_strategy": "epoch", "max_steps": 3, "extra_steps": 2}
     if strategy == "best":
         saved |= {"save_strategy": "steps", "save_steps": 100}
@@ -127,8 +127,8 @@ def test_ended_early_and_kept_it_is_not_gone_on_from(workspace: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"max_steps": 6}, "max_steps was 4, is 6: trained anew, since its learning-rate schedule is another; "),
-        ({"max_steps": 2}, "max_steps was 4, is 2: trained anew, since its learning-rate schedule is another; "),
+        ({"max_steps": 6}, "max_steps was 4, is 6: retrained, since its learning-rate schedule differs;  "),
+        ({"max_steps": 2}, "max_steps was 4, is 2: retrained, since its learning-rate schedule differs;  "),
         ({"warmup_steps": 1}, "warmup_steps was 2, is 1"),
         ({"lr_scheduler_type": "constant"}, "lr_scheduler_type was the default, is 'constant'"),
     ],
@@ -152,18 +152,18 @@ def test_fewer_extra_steps_are_another_training(workspace: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("method", ["ppo", "grpo"])
-def test_an_end_amid_a_rollout_is_refused(method: str, workspace: Path, tmp_path: Path) -> None:
+def test_an_end_mid_rollout_is_refused(method: str, workspace: Path, tmp_path: Path) -> None:
     outcome, events = run(drawn(method, max_steps=3, extra_steps=1), workspace, tmp_path)
     assert steps(events) == []
     assert str(outcome.error) == (
-        f"{method.upper()} '{method}' > extra_steps: cannot go on amid a rollout: 3 steps x 1 "
+        f"{method.upper()} '{method}' > extra_steps: cannot continue mid-rollout: 3 steps x 1 "
         "gradient_accumulation_steps = 3 batches, and a rollout is used for 1 steps_per_generation x 2 num_iterations "
-        "= 2. Set max_steps so that the one is a multiple of the other."
+        "= 2. Set max_steps so that the first is a multiple of the second."
     )
 
 
 def test_a_script_refuses_it_before_the_first_step(workspace: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="of 3 steps with 1 batches each, the last one lies amid a rollout"):
+    with pytest.raises(ValueError, match="of 3 steps with 1 batches each, the last one is mid-rollout"):
         run_script(drawn("grpo", max_steps=3, extra_steps=1), workspace, tmp_path, tmp_path / "out")
     assert not list((tmp_path / "out").glob("grpo/checkpoints/checkpoint-*"))
 
@@ -171,7 +171,7 @@ def test_a_script_refuses_it_before_the_first_step(workspace: Path, tmp_path: Pa
 def test_what_it_needs(data: Path) -> None:
     drawn_without = flows.alone("sft", extra_steps=1, save_strategy="no")
     assert flows.problems(drawn_without, data) == [
-        "SFT 'sft' > extra_steps: goes on from a checkpoint, but save_strategy is 'no'; set it to steps or epoch."
+        "SFT 'sft' > extra_steps: continues from a checkpoint, but save_strategy is 'no'; set it to steps or epoch."
     ]
     half = flows.alone("sft", extra_steps=1, save_strategy="steps", save_only_model=True)
     assert "save_only_model leaves out" in flows.problems(half, data)[0]

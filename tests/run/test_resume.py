@@ -54,7 +54,7 @@ def test_stopped_and_run_again_ends_with_the_same_bits(
 
     first = next(event.done for event in events if isinstance(event, Progress))
     assert first == (2 if method in ("ppo", "grpo") else 3), (
-        "it must go on from the newest whole rollout, not begin anew"
+        "it must go on from the newest complete rollout, not start again"
     )
     assert weights(tmp_path / "twice" / method) == weights(tmp_path / "whole" / method)
     lines = (tmp_path / "twice" / method / "metrics.jsonl").read_text().splitlines()
@@ -156,7 +156,7 @@ class TestReuse:
         run_program(program, tmp_path, events.append)
         reused = [event for event in events if isinstance(event, StageReused)]
         assert [event.step for event in reused] == ["sft", "ppo", "dpo", "grpo", "final"]
-        assert reused[0].reason.startswith("nothing it depends on changed since 20")
+        assert reused[0].reason.startswith("nothing it depends on has changed since 20")
         assert weights(tmp_path / "final-model") == before
 
     def test_only_what_depends_on_a_change_is_run_again(self, workspace: Path, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def run_script(drawn: flows.Project, root: Path, folder: Path, out: Path, *optio
         sys.argv = before
 
 
-@pytest.mark.parametrize("saved", [{}, SAVED], ids=["at its end", "every step"])
+@pytest.mark.parametrize("saved", [{}, SAVED], ids=["final metrics", "every step"])
 def test_a_script_in_the_folder_of_a_run(saved: dict[str, Any], workspace: Path, tmp_path: Path) -> None:
     """One of the same flow leaves what was there; of another one, nothing is taken for what the key says."""
     same, other = (flows.alone("sft", **saved, learning_rate=rate) for rate in (1e-3, 2e-3))
@@ -141,7 +141,7 @@ def test_a_script_in_the_folder_of_a_run(saved: dict[str, Any], workspace: Path,
     assert of_script != before
     trained, events = run(same, workspace, tmp_path / "out")
     assert trained == ["sft"]
-    assert "sft: model.safetensors is not as it was saved" in [e.text for e in events if isinstance(e, Log)]
+    assert "sft: model.safetensors was modified after it was saved" in [e.text for e in events if isinstance(e, Log)]
     assert weights(tmp_path / "out/sft") == before
     assert weights(tmp_path / "out/sft-before") == of_script, "which somebody may want"
 
@@ -185,7 +185,7 @@ def test_longer_training_leaves_the_shorter_one(workspace: Path, tmp_path: Path)
 
 
 def test_a_stage_as_the_model_of_another_flow(workspace: Path, tmp_path: Path) -> None:
-    """Its name leads to other weights once its settings are others, and then what was made from it is made anew."""
+    """Its name leads to other weights once its settings are others, and then what was made from it is made again."""
     further = flows.draw(
         "base -> more, rows -> more",
         base=flows.node(LoadModel, path=str(tmp_path / "out/sft")),
@@ -218,7 +218,7 @@ def test_a_model_is_not_saved_over_a_stage_of_its_name(workspace: Path, tmp_path
     assert trained == []
     assert weights(tmp_path / "sft") == before
     assert [e.text for e in events if isinstance(e, Log) and "before" in e.text] == [
-        f"sft: what had this name in {tmp_path}, and no run has kept, is now sft-before"
+        f"sft: {tmp_path}/sft, which no run had made, was renamed to sft-before"
     ]
 
 

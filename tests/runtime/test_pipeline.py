@@ -55,7 +55,7 @@ def test_a_setting_that_there_is_not_ends_it(words: tuple[str, ...], capsys: pyt
     with pytest.raises(SystemExit) as ended:
         read(*words)
     assert ended.value.code == 2
-    assert f"{words[0]}: there is no such setting" in capsys.readouterr().err
+    assert f"{words[0]}: no such setting" in capsys.readouterr().err
 
 
 def test_what_the_configuration_refuses_ends_it_before_anything_trains() -> None:

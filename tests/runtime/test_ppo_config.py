@@ -68,7 +68,11 @@ def test_defaults_can_be_read_from_the_source() -> None:
         ("kl_coef", -1, "PPOConfig > kl_coef: must be at least 0, got -1"),
         ("num_iterations", 0, "PPOConfig > num_iterations: must be at least 1, got 0"),
         ("kl_estimator", "k2", "PPOConfig > kl_estimator: must be 'k1' or 'k3', got 'k2'"),
-        ("num_generations", 4, "PPOConfig > num_generations: not used by PPO, leave it at 1: one completion a prompt."),
+        (
+            "num_generations",
+            4,
+            "PPOConfig > num_generations: not used by PPO, leave it at 1: one completion per prompt.",
+        ),
         ("beta", 0.1, "PPOConfig > beta: not used by PPO, leave it at 0.0, got 0.1"),
         ("per_device_train_batch_size", 1, "a rollout needs 2 completions or more, got 1"),
     ],

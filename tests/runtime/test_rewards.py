@@ -126,14 +126,14 @@ def test_plain_text_is_tokenized_as_rewardtrainer_does_in_training(tmp_path: Pat
 def test_a_language_model_is_no_reward_model(tmp_path: Path) -> None:
     LlamaForCausalLM(LlamaConfig(**SIZES)).save_pretrained(tmp_path)
     tokenizer().save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=r"holds no score\.weight: it was not trained as a reward model"):
+    with pytest.raises(ValueError, match=r"has no score\.weight: it was not trained as a reward model"):
         scores(str(tmp_path), ("a", "b"))
 
 
 def test_a_tokenizer_has_to_have_a_token_to_pad_with(tmp_path: Path) -> None:
     model = LlamaForSequenceClassification(LlamaConfig(**SIZES))
     folder = saved(tmp_path, model, tokenizer(pad_token="", eos_token=""))
-    with pytest.raises(ValueError, match="has no token to pad with: set its pad_token and save it"):
+    with pytest.raises(ValueError, match="has no padding token: set its pad_token and save it"):
         scores(folder, ("a", "b"))
 
 

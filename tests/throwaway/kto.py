@@ -51,7 +51,7 @@ class KTO(Trainer):
     in_ports = (MODEL, DATASET, REFERENCE, ADAPTER, EVAL)
     parameters = (
         learning_rate(1e-6, "5e-7 to 5e-6 (LoRA: about ten times that)"),
-        number("beta", 0.1, "How strongly the policy is held to the reference model.", above=0, at_most=1000),
+        number("beta", 0.1, "How strongly the policy is kept close to the reference model.", above=0, at_most=1000),
         number("desirable_weight", 1.0, "Weight of the completions to learn from.", at_least=0, typical="1 to 1.33"),
         number("undesirable_weight", 1.0, "Weight of the others.", at_least=0, typical="1 to 1.33"),
         batch_size(8),

@@ -1,4 +1,4 @@
-"""What is trained in place of all weights."""
+"""Adapters: what is trained in place of all weights."""
 
 from typing import Final
 

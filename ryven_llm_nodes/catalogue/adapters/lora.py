@@ -1,4 +1,4 @@
-"""LoRA: small matrices that are trained in place of all weights."""
+"""LoRA: low-rank matrices that are trained in place of all weights."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ HEADS: Final = ("lm_head", "embed_out")
 
 
 class LoRA(LLMNode):
-    """A LoRA adapter (arXiv 2106.09685): trains small matrices beside the frozen weights, for far less memory.
+    """A LoRA adapter (arXiv 2106.09685): trains low-rank matrices on top of frozen weights, with far less memory.
 
-    One node serves any number of trainers. Each trains a fresh adapter and merges it into the model at its end. Where
-    embeddings that are tied are among the target modules, the model that is saved has them untied.
+    One node can feed any number of trainers. Each trains a fresh adapter and merges it into the model at its end.
+    If tied embeddings are among the target modules, they are untied in the saved model.
     """
 
     title = "LoRA"
@@ -34,7 +34,7 @@ class LoRA(LLMNode):
         number(
             "lora_dropout",
             0.0,
-            "Dropout inside the adapter; PPO trains without, unless disable_dropout is cleared there.",
+            "Dropout inside the adapter; PPO trains without it unless disable_dropout is turned off there.",
             at_least=0,
             below=1,
             typical="0 to 0.1",
@@ -49,7 +49,7 @@ class LoRA(LLMNode):
         flag(
             "keep_adapter",
             False,
-            "Leave the adapter itself in the folder adapter/ of the stage, beside the model that it is merged into.",
+            "Also save the adapter itself, in the folder adapter/ of the stage, next to the merged model.",
         ),
     )
 
@@ -75,11 +75,11 @@ class LoRA(LLMNode):
             yield "target_modules", f"must be all-linear or module names (q_proj, v_proj), got {shown(given)}."
         elif heads := {*HEADS}.intersection([names] if isinstance(names, str) else names):
             why = "trainers read the weight of the head directly, so an adapter there would not be trained"
-            yield "target_modules", f"must not hold {heads.pop()}: {why}. Take it out; embed_tokens may be adapted."
+            yield "target_modules", f"must not contain {heads.pop()}: {why}. Remove it; embed_tokens may be adapted."
 
 
 def _modules(given: str | list[str]) -> str | list[str]:
-    """``q_proj, v_proj`` as a list; a single word (``all-linear``, or a regular expression) as it is."""
+    """``q_proj, v_proj`` as a list; a single word (``all-linear``, or a regular expression) unchanged."""
     if isinstance(given, str) and "," in given:
         return [name.strip() for name in given.split(",") if name.strip()]
     return given

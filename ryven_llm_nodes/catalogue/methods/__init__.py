@@ -1,4 +1,4 @@
-"""The training methods, a file each: whatever lies here is a node."""
+"""The training methods, one file each: every module here is a node."""
 
 from typing import Final
 

@@ -31,7 +31,7 @@ LIMITS: Final[Limits] = {
         "choices": compared("trl/trainer/dpo_trainer.py", "loss_type"),
     },
     "loss_weights": {"items": (float,)},
-    "train_sampling_strategy": {"choices": ("random", "sequential")},  # the others need the length of one text a row
+    "train_sampling_strategy": {"choices": ("random", "sequential")},  # the others need the length of one text per row
     "f_divergence_type": choices_of("trainer/dpo_trainer", "f_divergence_type"),
     "truncation_mode": choices_of("trainer/dpo_trainer", "truncation_mode"),
     "ld_alpha": SHARE,
@@ -42,13 +42,13 @@ LIMITS: Final[Limits] = {
     "router_aux_loss_coef": NOT_NEGATIVE,
 }
 DIVERGENT: Final = {"sigmoid", "sigmoid_norm", "hinge", "ipo", "exo_pair", "robust", "discopop", "sft"}
-"""The losses of DPO that know other divergences; a test compares them with TRL's."""
+"""The losses of DPO that support other divergences; a test compares them with TRL's."""
 
 
 class DPO(Trainer):
     """Direct preference optimization (arXiv 2305.18290): learns from pairs of a chosen and a rejected completion.
 
-    Needs ``prompt``, ``chosen`` and ``rejected``; the prompt may also be the common start of both.
+    Needs ``prompt``, ``chosen`` and ``rejected``; the prompt may also be implicit, the common prefix of both.
     """
 
     title = "DPO"
@@ -66,7 +66,7 @@ class DPO(Trainer):
         number(
             "beta",
             0.1,
-            "How strongly the policy is held to the reference model.",
+            "How strongly the policy is kept close to the reference model.",
             above=0,
             at_most=1000,
             typical="0.1 to 0.5",
@@ -86,7 +86,7 @@ class DPO(Trainer):
 
 
 def _losses(context: NodeContext) -> Iterator[Complaint]:
-    """Several losses may be added up."""
+    """Several losses may be combined."""
     given = context.given.get("loss_type", ["sigmoid"])
     losses, weights = given if isinstance(given, list) else [given], context["loss_weights"]
     if not losses:
@@ -96,6 +96,6 @@ def _losses(context: NodeContext) -> Iterator[Complaint]:
     if "exo_pair" in losses and not context["label_smoothing"]:
         yield "loss_type", "'exo_pair' needs label_smoothing above 0. Typical: 0.001."
     if context["use_weighting"] and {"aot", "aot_unpaired"} & set(losses):
-        yield "use_weighting", "does not work with the losses 'aot' and 'aot_unpaired'; clear it, or take another loss."
+        yield "use_weighting", "does not work with the losses 'aot' and 'aot_unpaired'; clear it, or use another loss."
     if context["f_divergence_type"] != "reverse_kl" and (wrong := sorted(set(losses) - DIVERGENT)):
         yield "f_divergence_type", f"must be 'reverse_kl' with the loss {', '.join(map(repr, wrong))}."

@@ -18,9 +18,9 @@ from ryven_llm_nodes.errors import shown
 
 
 class GRPO(SamplingTrainer):
-    """Group relative policy optimization (arXiv 2402.03300), with a threshold its reward-penalized form.
+    """Group relative policy optimization (arXiv 2402.03300); with a reward threshold, its reward-penalized form.
 
-    Several completions a prompt are sampled, and each is reinforced by how far its reward lies above its group's mean.
+    Several completions per prompt are sampled; each is reinforced by how far its reward exceeds the group's mean.
     With a *reward threshold* t this node is what its users call Generalized Reward-Penalized Optimization: a
     completion with reward r of at least t keeps r, one below is penalised by its shortfall and gets r - t, before the
     group-relative advantage is taken. An empty threshold is plain Group Relative Policy Optimization.
@@ -45,7 +45,7 @@ class GRPO(SamplingTrainer):
             typical="0.5 to 0.9 of the highest reward",
         ),
         batch_size(8),
-        whole("num_generations", 8, "Completions a prompt: the group that advantages are relative to.", at_least=2),
+        whole("num_generations", 8, "Completions per prompt: the group that advantages are relative to.", at_least=2),
     )
 
     @classmethod
@@ -72,7 +72,7 @@ class GRPO(SamplingTrainer):
             yield from super().reward_complaints(context, reward)
             return
         if any(part.is_async for part in reward.parts):
-            yield "reward_threshold", "works with plain functions only; make the async reward plain, or clear this."
+            yield "reward_threshold", "works with synchronous functions only; rewrite the async reward, or clear this."
         yield from wrong_weights(context, 1)
 
 
@@ -80,8 +80,8 @@ def _group_complaints(context: NodeContext) -> Iterator[Complaint]:
     size, group = context["per_device_train_batch_size"], context["num_generations"]
     accumulation = context["gradient_accumulation_steps"]
     if {"generation_batch_size", "steps_per_generation"} & set(context.given):
-        return  # then the batch that is generated is another one; TRL checks it when the configuration is built
+        return  # then the generation batch is a different one; TRL checks it when the configuration is built
     if isinstance(accumulation, int) and (count := size * accumulation * context.processes) % group:
         factors = f"per_device_train_batch_size {size} x gradient_accumulation_steps {accumulation}"
         factors += f" x {context.processes} processes" if context.processes > 1 else ""
-        yield "num_generations", f"must divide the {count} completions of a step ({factors}), got {shown(group)}."
+        yield "num_generations", f"must divide the {count} completions per step ({factors}), got {shown(group)}."

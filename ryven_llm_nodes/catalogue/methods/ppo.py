@@ -19,10 +19,10 @@ ESSENTIALS: Final = ("learning_rate", "epsilon", "vf_coef", "entropy_coef", "gam
 
 
 class PPO(SamplingTrainer):
-    """Proximal policy optimization (arXiv 1707.06347): raises the reward of sampled completions, near the reference.
+    """Proximal policy optimization (arXiv 1707.06347): raises the reward of completions, staying near the reference.
 
-    A learned value head, generalized advantage estimation, and a KL penalty per token against the policy as it
-    entered. The reward may be any reward function or reward model. Needs a ``prompt`` column.
+    A learned value head, generalized advantage estimation, and a per-token KL penalty against the initial
+    policy. The reward may be any reward function or reward model. Needs a ``prompt`` column.
     """
 
     title = "PPO"
@@ -36,5 +36,5 @@ class PPO(SamplingTrainer):
         "from ryven_llm_nodes.runtime.ppo import PPOTrainer",
         "from ryven_llm_nodes.runtime.ppo_config import PPOConfig",
     )
-    withheld = WITHHELD | dict.fromkeys(FIXED, "is fixed by PPO: one completion a prompt, its own KL (kl_coef).")
+    withheld = WITHHELD | dict.fromkeys(FIXED, "is fixed by PPO: one completion per prompt, its own KL (kl_coef).")
     parameters = (*CONFIG.own(*ESSENTIALS), batch_size(8))

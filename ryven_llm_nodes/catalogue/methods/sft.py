@@ -32,7 +32,7 @@ LIMITS: Final[Limits] = {
 
 
 class SFT(Trainer):
-    """Supervised fine-tuning: the model learns to continue prompts as the data set does.
+    """Supervised fine-tuning: the model learns to continue prompts as the dataset does.
 
     Needs ``messages`` (a conversation), ``prompt`` + ``completion``, or plain ``text``.
     """
@@ -54,7 +54,7 @@ class SFT(Trainer):
         number(
             "warmup_steps",
             500,
-            "Steps (below 1: share of all steps) in which the learning rate rises.",
+            "Warmup steps of the learning rate (below 1: fraction of all steps).",
             at_least=0,
         ),
     )
@@ -72,14 +72,14 @@ class SFT(Trainer):
 
 def _padding_free(context: NodeContext) -> Iterator[Complaint]:
     if context.given.get("padding_free") and not context["packing"] and context["max_length"] is not None:
-        yield "padding_free", "does not cut rows to max_length; set packing to true, or max_length to null."
+        yield "padding_free", "does not truncate rows to max_length; set packing to true, or max_length to null."
     if (context["packing"] or context["eval_packing"]) and context["max_length"] is None:
         name = "packing" if context["packing"] else "eval_packing"
         yield name, "fills rows of max_length tokens; set max_length, or clear this."
 
 
 def _conversations(context: NodeContext) -> Iterator[Complaint]:
-    """As far as the columns tell; the rest is looked at when the rows are loaded."""
+    """As far as the columns tell; the rest is checked when the rows are loaded."""
     data = context.inputs.get("dataset")
     columns = data.columns if isinstance(data, DatasetValue) else None
     if context.given.get("assistant_only_loss") and columns is not None and not {"messages", "prompt"} & set(columns):

@@ -1,4 +1,4 @@
-"""Where a pipeline ends."""
+"""Outputs: where a pipeline ends."""
 
 from typing import Final
 

@@ -13,7 +13,7 @@ from ryven_llm_nodes.catalogue.parameters import flag, text
 from ryven_llm_nodes.catalogue.places import lacks, unwritable
 
 OUR_SCRIPT: Final = "Written by ryven-llm-nodes"
-"""What stands in every script that this package has written."""
+"""A phrase that every script written by this package contains."""
 
 
 class ExportScript(LLMNode):
@@ -25,16 +25,18 @@ class ExportScript(LLMNode):
     icon, accent = "code", "output"
     leaves, writes = "file", "path"
     tags = ["export", "script", "code", "generate", "python", "py"]
-    in_ports = (Port("model", "model", optional=True, help="Any model of the flow; the script holds the whole flow."),)
+    in_ports = (
+        Port("model", "model", optional=True, help="Any model of the flow; the script contains the complete flow."),
+    )
     parameters = (
         text(
             "path",
             "pipeline.py",
-            "File to write when the flow is run; a relative one lies under the output folder of the run.",
+            "File to write when the flow is run; relative paths are below the output folder of the run.",
             required=True,
             widget="file",
         ),
-        flag("lean", False, "Leave out what guards against crashes, and resuming: shorter, with the same weights."),
+        flag("lean", False, "Leave out crash safety and resuming: shorter, with the same weights."),
     )
 
     @classmethod

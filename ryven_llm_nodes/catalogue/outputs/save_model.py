@@ -1,4 +1,4 @@
-"""Save Model: a model in a folder of its user's choice."""
+"""Save Model: a model in a folder of the user's choice."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class SaveModel(LLMNode):
         text(
             "folder",
             "final-model",
-            "Folder to write to; a relative one lies under the output folder of the run.",
+            "Folder to write to; relative paths are below the output folder of the run.",
             required=True,
             widget="folder",
         ),
-        choice("dtype", "auto", ("auto", "float32", "bfloat16", "float16"), "Precision to save in; auto: as it is."),
+        choice("dtype", "auto", ("auto", "float32", "bfloat16", "float16"), "Precision to save in; auto: unchanged."),
     )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What completions are scored by."""
+"""Rewards: what completions are scored by."""
 
 from typing import Final
 

@@ -13,7 +13,7 @@ SLOTS: Final = (1, 2, 3, 4)
 
 
 class CombineRewards(LLMNode):
-    """A weighted sum of up to four rewards; combine the outcome again for more."""
+    """A weighted sum of up to four rewards; combine the result again for more."""
 
     title = "Combine Rewards"
     position = 3

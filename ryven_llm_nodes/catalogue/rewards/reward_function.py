@@ -1,4 +1,4 @@
-"""Reward Function: a Python function of the user's that scores completions."""
+"""Reward Function: a Python function written by the user that scores completions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ryven_llm_nodes.catalogue.usercode import CodeError, read_code, signature_c
 from ryven_llm_nodes.catalogue.values import RewardPart, RewardValue
 
 TEMPLATE: Final = '''def reward(completions, **kwargs):
-    """One number a completion: here, the share of the words of an answer that are different ones."""
+    """One number per completion: here, the fraction of distinct words in an answer."""
     scores = []
     for completion in completions:
         answer = completion if isinstance(completion, str) else completion[0]["content"]
@@ -26,10 +26,10 @@ TEMPLATE: Final = '''def reward(completions, **kwargs):
 
 
 class RewardFunction(LLMNode):
-    """A reward that is computed by a Python function of yours, with the signature that TRL calls.
+    """A reward computed by your own Python function, with the signature that TRL expects.
 
-    The function gets ``prompts``, ``completions``, and every further column of the data set by name, and returns a
-    list with one number a completion (None where the reward does not apply).
+    The function gets ``prompts``, ``completions``, and every other column of the dataset by name, and returns a
+    list with one number per completion (None where the reward does not apply).
     """
 
     title = "Reward Function"
@@ -50,7 +50,7 @@ class RewardFunction(LLMNode):
         whole(
             "time_limit",
             600,
-            "Seconds that one call may take; a run ends the stage when one takes longer. The script does not watch.",
+            "Seconds that one call may take; a run stops the stage beyond that. The script has no limit.",
             at_least=1,
             typical="10 to 600",
             outcome=False,
@@ -68,7 +68,7 @@ class RewardFunction(LLMNode):
 
     @classmethod
     def own_name(cls, given: Mapping[str, JSON]) -> str:
-        """The name of the function; of code that cannot be read, which the check reports, any will do."""
+        """The name of the function; for code that cannot be parsed, which the check reports, any name will do."""
         try:
             return read_code(str(given.get("code", TEMPLATE))).function.name
         except CodeError:
@@ -91,4 +91,4 @@ class RewardFunction(LLMNode):
         if wrong := signature_complaint(code.function):
             yield "code", wrong
         for name in hiding_libraries(code.text, context.root):
-            yield "code", f"imports {name!r}: a library, and a file beside the flow that hides it; rename the file."
+            yield "code", f"imports {name!r}: a library, shadowed by a file next to the flow file; rename the file."

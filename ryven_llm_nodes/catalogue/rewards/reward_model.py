@@ -37,18 +37,18 @@ class RewardModel(LLMNode):
         ),
         REVISION,
         choice("dtype", "float32", DTYPES, "Precision that the reward model is loaded in."),
-        whole("batch_size", 8, "Completions that are scored at once.", at_least=1),
+        whole("batch_size", 8, "Completions that are scored in one batch.", at_least=1),
         whole(
             "max_length",
             None,
-            "Tokens of the longest text; a longer one loses its beginning. Empty: what the model has positions for.",
+            "Maximum number of tokens; longer texts are truncated on the left. Empty: the model's number of positions.",
             at_least=1,
             typical="512 to 4096",
         ),
         flag(
             "add_eos",
             False,
-            "End plain text in the tokenizer's end token: on where TRL's RewardTrainer trained it on plain text.",
+            "Append the tokenizer's end token to plain text: on if TRL's RewardTrainer trained it on plain text.",
         ),
         TRUST,
     )

@@ -30,14 +30,14 @@ class LoadDataset(LLMNode):
         text(
             "path",
             "",
-            "Hub data set (owner/name), or a .json, .jsonl, .csv or .parquet file (* matches several).",
+            "Hub dataset (owner/name), or a .json, .jsonl, .csv or .parquet file (* matches several).",
             required=True,
             typical="trl-lib/tldr or data/train.jsonl",
             widget="file",
         ),
-        text("config", "", "Configuration (subset) of a Hub data set; empty: its only one."),
+        text("config", "", "Configuration (subset) of a Hub dataset;  empty: its only one."),
         text("split", "train", "Split to use; slices such as train[:1000] work.", required=True),
-        text("revision", "", "Branch, tag or commit of a Hub data set; empty: its main branch."),
+        text("revision", "", "Branch, tag or commit of a Hub dataset;  empty: its main branch."),
         flag("shuffle", False, "Shuffle the rows, before the limit is applied."),
         whole("seed", 42, "Seed of the shuffle.", at_least=0, at_most=2**32 - 1),
         whole("limit", None, "Use at most this many rows; empty: all.", at_least=1),
@@ -80,16 +80,16 @@ class LoadDataset(LLMNode):
         try:
             found = bool(matches(path, context.root))
         except TooManyFiles:
-            yield "path", f"{shown(path)} is compared with more than {MOST_ENTRIES} files; name a folder with fewer."
+            yield "path", f"{shown(path)} is compared with more than {MOST_ENTRIES} files; use a folder with fewer."
             return
         if is_file and not found:
             root = clipped(str(context.root), 200)
             yield "path", f"the file {shown(path)} does not exist (looked in {root}); correct the path."
         elif is_local(path, context.root) and not found and not _is_folder(path, context.root):
             kinds = ", ".join(DATA_FORMATS)
-            yield "path", f"{shown(path)} does not exist; give a {kinds} file, a folder, or a Hub data set."
+            yield "path", f"{shown(path)} does not exist; give a {kinds} file, a folder, or a Hub dataset."
         elif found and not is_file:
-            yield "path", f"{shown(path)} is no data file; give one that ends in {', '.join(DATA_FORMATS)}."
+            yield "path", f"{shown(path)} is not a data file; give one that ends in {', '.join(DATA_FORMATS)}."
 
 
 def _is_folder(path: str, root: Path) -> bool:

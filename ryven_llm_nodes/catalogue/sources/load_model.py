@@ -30,7 +30,7 @@ class LoadModel(LLMNode):
         text(
             "path",
             "",
-            "Hub id (owner/name) or local folder of the model. A relative folder lies beside the flow file.",
+            "Hub id (owner/name) or local folder of the model. Relative paths are looked up next to the flow file.",
             required=True,
             typical="HuggingFaceTB/SmolLM2-135M-Instruct or ./my-model",
             widget="folder",

@@ -1,1 +1,1 @@
-"""What every training method is made of: its fields, the text of its stage, and what is examined before it trains."""
+"""What all training methods share: configuration fields, the text of the stage, and the checks before training."""

@@ -1,4 +1,4 @@
-"""How many optimizer steps a stage will make, told before it trains: none, or too few for its warmup."""
+"""How many optimizer steps a stage will make, computed before it trains, to find none or too few for its warmup."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.training.stage import EXTRA_STEPS
 
 WITHOUT_WARMUP: Final = frozenset({"constant", "reduce_lr_on_plateau", "greedy"})
-"""Learning-rate schedules that take no notice of warmup_steps."""
+"""Learning-rate schedules that ignore warmup_steps."""
 
 
 @dataclass(frozen=True)
 class Amount:
-    """What a stage makes of ``rows`` rows with ``config``, the configuration that it trains with."""
+    """The amount of training that a stage gets out of ``rows`` rows with its configuration ``config``."""
 
     context: NodeContext
     config: Any
@@ -30,8 +30,8 @@ class Amount:
 
     @property
     def rows_at_once(self) -> int:
-        """The fewest rows of which something is made at all."""
-        if self._samples:  # what is left over of an epoch is dropped
+        """The smallest number of rows that gives any batch."""
+        if self._samples:  # the remainder of an epoch is dropped
             return max(self.config.generation_batch_size // self.config.num_generations, 1)
         return self._batch if self.config.dataloader_drop_last else 1
 
@@ -51,28 +51,28 @@ class Amount:
 
     @property
     def _batches(self) -> int:
-        """Those of one epoch."""
+        """The steps of one epoch."""
         if self._samples:
             return self.rows // self.rows_at_once * self.config.num_iterations * self.config.steps_per_generation
         return self.rows // self._batch if self.config.dataloader_drop_last else math.ceil(self.rows / self._batch)
 
     def findings(self) -> Iterator[Finding]:
-        """What its numbers tell."""
+        """All findings about the number of steps."""
         yield from self._problems()
         yield from self._end_problems()
         yield from self._warnings()
 
     def _problems(self) -> Iterator[Finding]:
-        """Why not one optimizer step would be made."""
+        """Why no optimizer step would be made."""
         if self.rows == 0:
-            yield Finding("dataset", "the data set has no rows, so nothing would be learned; give some.")
+            yield Finding("dataset", "the dataset has no rows, so nothing would be learned; add some.")
         elif self.rows < self.rows_at_once and not getattr(self.config, "packing", False):
             parameter, why, remedy = self._rollout() if self._samples else self._whole_batches()
-            numbers = f"{why}, but the data set has {self.rows}: not one optimizer step would be made."
-            yield Finding(parameter, f"{numbers} Give more rows, or {remedy}.")
+            numbers = f"{why}, but the dataset has {self.rows}: no optimizer step would be made."
+            yield Finding(parameter, f"{numbers} Use more rows, or {remedy}.")
 
     def _end_problems(self) -> Iterator[Finding]:
-        """Why extra_steps could not go on from the end (runtime/longer.py)."""
+        """Why extra_steps could not continue from the end (runtime/longer.py)."""
         total, config = self.total, self.config
         if not self._samples or not total or not self.context[EXTRA_STEPS]:
             return
@@ -84,8 +84,8 @@ class Amount:
             rollout = (
                 f"{config.steps_per_generation} steps_per_generation x {config.num_iterations} num_iterations = {used}"
             )
-            message = f"cannot go on amid a rollout: {numbers}, and a rollout is used for {rollout}."
-            yield Finding(EXTRA_STEPS, f"{message} Set max_steps so that the one is a multiple of the other.")
+            message = f"cannot continue mid-rollout: {numbers}, and a rollout is used for {rollout}."
+            yield Finding(EXTRA_STEPS, f"{message} Set max_steps so that the first is a multiple of the second.")
 
     def _rollout(self) -> tuple[str, str, str]:
         config = self.config
@@ -104,12 +104,12 @@ class Amount:
         name = "dataloader_drop_last"
         return (
             name,
-            f"only whole batches of {self._batch} rows are used",
+            f"only full batches of {self._batch} rows are used",
             f"lower per_device_train_batch_size or clear {name}",
         )
 
     def _warnings(self) -> Iterator[Finding]:
-        """What is probably not meant: a learning rate that never gets to where it was set."""
+        """What is probably unintended: a learning rate that never reaches its configured value."""
         config, total = self.config, self.total
         schedule = str(getattr(config.lr_scheduler_type, "value", config.lr_scheduler_type))
         if not total or schedule in WITHOUT_WARMUP:
@@ -118,12 +118,12 @@ class Amount:
         if warmup > total - 1:
             share = f"{(total - 1) / warmup:.0%}".replace("%", " %")
             text = (
-                f"{warmup} step{'s' * (warmup > 1)} of warmup, but only {total} step{'s' * (total > 1)} in all: the "
+                f"{warmup} warmup step{'s' * (warmup > 1)}, but only {total} step{'s' * (total > 1)} in total: the "
                 f"learning rate reaches {share} of {config.learning_rate:g}. {_remedy(total)}"
             )
             yield Finding("warmup_steps", text, "warning")
 
 
 def _remedy(total: int) -> str:
-    """A tenth of the steps, of which there have to be some."""
-    return "Set 0.1 (a share), or train longer." if total > 1 else "Set 0, or train longer."
+    """A tenth of the steps, if there are enough."""
+    return "Set 0.1 (a fraction), or train longer." if total > 1 else "Set 0, or train longer."

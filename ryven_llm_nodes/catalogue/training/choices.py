@@ -1,7 +1,7 @@
-"""Reads the values that a field admits from the library's source, where its annotation says only ``str``.
+"""Reads the values that a field accepts from the library's source, where its annotation says only ``str``.
 
 The libraries state them as an enumeration, as a table, or only by what they compare the field with. Files of thousands
-of lines would take long to parse, so the piece that matters is cut out by its indentation, and that is parsed.
+of lines take long to parse, so only the relevant piece is cut out, by its indentation, and parsed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def keys(path: str, name: str) -> tuple[str, ...]:
 
 @lru_cache
 def compared(path: str, name: str) -> tuple[str, ...]:
-    """Every text that a variable or attribute ``name`` is compared with, in the order of the source."""
+    """Every string that a variable or attribute ``name`` is compared with, in the order of the source."""
     text = source(path)
     places = (found.end() for found in re.finditer(rf"\b{name} (?:==|!=|in|not in) ", text))
     pieces = (COMPARED.match(text, place) for place in places)
@@ -57,7 +57,7 @@ def _texts(quoted: list[str]) -> tuple[str, ...]:
 
 
 def _piece(path: str, opening: str) -> str:
-    """The statement at module level whose first line fits ``opening``, or nothing."""
+    """The statement at module level whose first line matches ``opening``, or nothing."""
     found = re.search(opening, source(path), re.MULTILINE)
     return "\n".join(_statement(source(path)[found.start() :].split("\n"))) if found else ""
 

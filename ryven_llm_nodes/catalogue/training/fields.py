@@ -1,7 +1,7 @@
 """Reads the fields of a configuration class from its source, without importing it.
 
 Importing ``trl.SFTConfig`` loads torch and takes seconds. A form, a check and an exported script only need each
-field's name, type, default and help, and those stand in the source as literals. A test compares the outcome with
+field's name, type, default and help, and those are literals in the source. A test compares the result with
 ``dataclasses.fields`` of the imported class.
 """
 
@@ -29,7 +29,7 @@ RULES: Final = ("at_least", "above", "at_most", "below", "typical")
 class ConfigClass:
     """A configuration class of a trainer: its name, and the classes whose sources hold its fields, its own first.
 
-    ``limits`` says of some of its fields what the annotation does not.
+    ``limits`` holds constraints on some of its fields that the annotation does not express.
     """
 
     name: str
@@ -97,7 +97,7 @@ def _rules(value: ast.expr | None) -> dict[str, JSON]:
     """The help of a field and, of our own configurations, the rules for its value, all from the field's metadata."""
     keywords = value.keywords if isinstance(value, ast.Call) else []
     metadata = next((keyword.value for keyword in keywords if keyword.arg == "metadata"), None)
-    # Not a literal as a whole: beside the help there may be a computed entry.
+    # Not necessarily a literal: next to the help there may be a computed entry.
     entries = zip(metadata.keys, metadata.values, strict=True) if isinstance(metadata, ast.Dict) else ()
     rules = {str(_literal(key)): _literal(text) for key, text in entries}
     help_text = rules.get("help")
@@ -114,9 +114,9 @@ def _literal(value: ast.expr | None) -> JSON:
 
 
 def _types(annotation: ast.expr) -> tuple[tuple[type, ...], tuple[JSON, ...]]:
-    """The JSON types and, of a ``Literal``, the choices that an annotation admits.
+    """The JSON types and, of a ``Literal``, the choices that an annotation accepts.
 
-    An enumeration beside ``str`` is given by its value, as text; an annotation of nothing that JSON has admits all.
+    An enumeration that may also be ``str`` is given by its value; an annotation without any JSON type accepts all.
     """
     types: list[type] = []
     choices: list[JSON] = []

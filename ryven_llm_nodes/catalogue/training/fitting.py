@@ -1,4 +1,4 @@
-"""Whether a stage's settings fit its model, its tokenizer and its rows: looked at before anything is trained."""
+"""Whether a stage's settings fit its model, its tokenizer and its rows: checked before anything is trained."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ryven_llm_nodes.errors import shown, suggestion
 from ryven_llm_nodes.system.causes import describe
 
 SAMPLE: Final = 1000
-"""Rows that are looked at for one that is short enough."""
+"""Rows that are searched for one that is short enough."""
 TEMPLATE: Final = "chat_template_path"
 
 
@@ -29,7 +29,7 @@ class Fitting:
     seen: Seen
 
     def findings(self) -> Iterator[Finding]:
-        """Everything that does not fit."""
+        """All mismatches."""
         yield from (Finding(place, wrong) for place, wrong in self._tied_tokens())
         without_template = list(self._template_lacks())
         yield from (Finding(place, wrong) for place, wrong in without_template)
@@ -47,9 +47,9 @@ class Fitting:
         return self.seen.rows["dataset"]
 
     def _tied_tokens(self) -> Iterator[Complaint]:
-        """With the template of another model TRL adds tokens, and be it only to have a multiple of 64.
+        """With another model's chat template TRL adds tokens, if only to pad the vocabulary to a multiple of 64.
 
-        It lets the adapter train these, at which peft fails where input and output embeddings share a weight.
+        TRL makes the adapter train these, which fails in peft if input and output embeddings are tied.
         """
         given = self.context.given.get(TEMPLATE)
         is_file = isinstance(given, str) and given.endswith((".jinja", ".j2"))
@@ -57,25 +57,25 @@ class Fitting:
         if given and not is_file and is_tied and "adapter" in self.context.inputs:
             yield (
                 TEMPLATE,
-                f"takes a template with its tokens from {shown(given)}, and LoRA cannot train new tokens where the "
-                f"embeddings are tied, as in {shown(self.seen.model)}. Give the template alone, as a .jinja file, or "
-                "unwire the adapter.",
+                f"takes a template and its tokens from {shown(given)}, and LoRA cannot train new tokens if the "
+                f"embeddings are tied, as in {shown(self.seen.model)}. Give only the template, as a .jinja file, or "
+                "disconnect the adapter.",
             )
 
     def _template_lacks(self) -> Iterator[Complaint]:
-        """Conversations need a chat template; without one every method fails, once it has loaded the model."""
+        """Conversations need a chat template; without one every method fails after it has loaded the model."""
         held = (port for port, rows in self.seen.rows.items() if len(rows) and _holds_conversations(rows[0]))
         port, tokenizer = next(held, None), self.seen.tokenizer
         if port and tokenizer is not None and tokenizer.chat_template is None and not self.seen.other_template:
             yield (
                 port,
-                f"its data set holds conversations, but {shown(self.seen.model)} has no chat template; take an "
+                f"its dataset contains conversations, but {shown(self.seen.model)} has no chat template; use an "
                 "instruct model, set chat_template_path on an SFT stage, or use plain text.",
             )
 
     def _router(self, coefficient: float) -> Iterator[str]:
         if coefficient and not hasattr(self.seen.config.get_text_config(), "output_router_logits"):
-            yield f"balances the experts of a mixture; {self._model} has none. Clear it."
+            yield f"balances the experts of a mixture-of-experts model; {self._model} has none. Clear it."
 
     @property
     def _model(self) -> str:
@@ -94,11 +94,11 @@ class Fitting:
             return
         try:
             AutoTokenizer.from_pretrained(found)
-        except Exception as error:  # whatever it is, it is what the stage would fail with
+        except Exception as error:  # the stage would fail with the same error
             yield f"{shown(place)} has no tokenizer that can be loaded: {describe(error)}"
 
     def _model_settings(self, settings: dict[str, Any]) -> Iterator[str]:
-        """What ``from_pretrained`` and the configuration do not take is passed to the model, which knows none of it."""
+        """What neither ``from_pretrained`` nor the configuration takes is passed to the model, which rejects it."""
         from transformers import PreTrainedModel
 
         known = {*signature(PreTrainedModel.from_pretrained).parameters, *vars(self.seen.config), *_popped()}
@@ -115,20 +115,20 @@ class Fitting:
         elif not self.seen.other_template and not has_generation_markers(self.seen.tokenizer.chat_template):
             try:
                 get_training_chat_template(self.seen.tokenizer)
-            except Exception:  # it tells of its own internals
+            except Exception:  # its message is about internals
                 yield (
-                    "needs a chat template that marks what the assistant says, by {% generation %} and "
-                    "{% endgeneration %}. Give one by chat_template_path, or clear this."
+                    "needs a chat template that marks the assistant's turns by {% generation %} and "
+                    "{% endgeneration %}. Set chat_template_path to one, or clear this."
                 )
 
     def _offloading(self, wanted: bool) -> Iterator[str]:
         import torch
 
         if not torch.accelerator.is_available():
-            yield "moves activations from a GPU to memory, and there is no GPU here; clear it."
+            yield "offloads activations from GPU to CPU memory, and this machine has no GPU; clear it."
 
     def _lengths(self) -> Iterator[Complaint]:
-        """A row of which the prompt alone fills ``max_length`` is dropped; some must be left."""
+        """Rows whose prompt alone fills ``max_length`` are dropped; some must remain."""
         limit = self.context["max_length"] if self.context.has("max_length") else None
         if limit is None or "prompt" not in self._rows.column_names or self.seen.other_template:
             return
@@ -139,7 +139,7 @@ class Fitting:
             if length is None or length < limit:
                 return
         if len(self._rows) <= SAMPLE:
-            yield "max_length", f"is {limit}, but the shortest prompt has {shortest} tokens already: no row is left."
+            yield "max_length", f"is {limit}, but the shortest prompt already has {shortest} tokens: no row is left."
 
     def _prompt_length(self, prompt: Any) -> int:
         if isinstance(prompt, str):

@@ -1,7 +1,7 @@
-"""What TRL and transformers demand of a field without saying so in its annotation: ranges, choices, combinations.
+"""What TRL and transformers require of a field beyond its annotation: ranges, choices, combinations.
 
 The table of the fields that all trainers have, applied where fields are read (``fields.py``), so that form, check,
-command line and help all know it, and the rules between them; a method states those of its own fields in its own file.
+command line and help all know it, and the rules between them. A method declares those of its own fields in its file.
 Choices that the library's source states are read from there.
 """
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 Limit = Mapping[str, Any]
 """Attributes of a Parameter, and the values that they get."""
 Limits = Mapping[str, Limit | Callable[[], Limit]]
-"""What is demanded of fields, by name; called where it has to be read from the library's source."""
+"""What is required of fields, by name; a callable where it has to be read from the library's source."""
 Rule = Callable[["NodeContext"], Iterator["Complaint"]]
 """What is wrong between several fields, or between a field and what is wired."""
 
 NONE: Final = type(None)
 MANY: Final = 2**20
-"""More rows or tokens at once than any machine takes; without an end, a slip of the keyboard fills the memory."""
+"""More rows or tokens at once than any machine can hold; without a limit, a typo would exhaust the memory."""
 SEED: Final = {"at_least": 0, "at_most": 2**32 - 1}
 COUNT: Final = {"at_least": 1, "at_most": MANY}
 SHARE: Final = {"at_least": 0, "at_most": 1}
 POSITIVE: Final = {"above": 0, "at_most": 1e6}
 NOT_NEGATIVE: Final = {"at_least": 0, "at_most": 1e6}
 MAPPING: Final = {"types": (dict, NONE)}
-"""Text in JSON is for the command line of the library, which gives it to nobody."""
+"""JSON text is meant for the library's own command line, which is not used here."""
 TEXT: Final = {"required": True}
 
 
@@ -132,22 +132,22 @@ def _whole_steps(context: NodeContext) -> Iterator[Complaint]:
     for name in ("logging_steps", "eval_steps", "save_steps"):
         value = context.given.get(name)
         if isinstance(value, float) and value > 1 and value != int(value):
-            yield name, f"must be a whole number of steps, or a share of all steps below 1, got {shown(value)}."
+            yield name, f"must be a whole number of steps, or a fraction of all steps below 1, got {shown(value)}."
 
 
 def _evaluation(context: NodeContext) -> Iterator[Complaint]:
-    """Nothing can be evaluated without rows to do it on."""
+    """Evaluation needs rows to evaluate on."""
     if "eval_dataset" in context.inputs:
         return
-    remedy = "wire a data set to the input 'eval dataset'"
+    remedy = "connect a dataset to the input 'eval dataset'"
     if context.given.get("eval_strategy", "no") != "no":
         yield "eval_strategy", f"{shown(context['eval_strategy'])} needs rows to evaluate on: {remedy}, or set 'no'."
     if context.given.get("eval_on_start"):
         yield "eval_on_start", f"needs rows to evaluate on: {remedy}, or clear this."
     if context.given.get("load_best_model_at_end"):
-        yield "load_best_model_at_end", f"finds the best model by evaluating: {remedy}, or clear this."
+        yield "load_best_model_at_end", f"selects the best model by evaluation: {remedy}, or clear this."
     if context.given.get("save_strategy") == "best":
-        yield "save_strategy", f"'best' is found by evaluating: {remedy}, or set 'steps'."
+        yield "save_strategy", f"'best' is selected by evaluation: {remedy}, or set 'steps'."
     if context.given.get("lr_scheduler_type") in ("reduce_lr_on_plateau", "greedy"):
         yield "lr_scheduler_type", f"{shown(context['lr_scheduler_type'])} follows evaluations: {remedy}."
 
@@ -166,7 +166,7 @@ def _optimizer(context: NodeContext) -> Iterator[Complaint]:
         yield "optim_args", f"must be NAME=VALUE, NAME=VALUE, ..., got {shown(text)}."
     optim = str(context.given.get("optim", ""))
     if optim.startswith(("galore", "apollo")) and not context["optim_target_modules"]:
-        yield "optim", f"{shown(optim)} works on some modules; set optim_target_modules, such as all-linear."
+        yield "optim", f"{shown(optim)} works on selected modules; set optim_target_modules, such as all-linear."
     if context.given.get("optim_target_modules") is not None and not optim.startswith(("galore", "apollo")):
         yield "optim_target_modules", "works with the galore and apollo optimizers only; set optim, or clear this."
 

@@ -1,4 +1,4 @@
-"""The reference model of methods that hold the policy near one: its port, its part of a stage, and what is wrong."""
+"""The reference model of methods that keep the policy close to it: its port, its part of a stage, and its checks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ryven_llm_nodes.catalogue.training.stage import Part
 from ryven_llm_nodes.catalogue.values import ModelValue
 
 REFERENCE: Final = Port(
-    "reference", "model", True, "The reference model, usually the SFT model; without it, the policy as it enters."
+    "reference", "model", True, "The reference model, usually the SFT model; default: the initial policy."
 )
 
 
 def reference_part(context: NodeContext) -> Iterator[Part]:
-    """The reference that is wired, loaded when the stage begins, and not at all where it is finished."""
+    """The connected reference, loaded when the stage begins, and not at all if the stage is finished."""
     reference = context.inputs.get(REFERENCE.name)
     if isinstance(reference, ModelValue):
         imports = ("from functools import partial", "from transformers import AutoModelForCausalLM")
@@ -38,6 +38,6 @@ def reference_complaints(context: NodeContext) -> Iterator[Complaint]:
         if context.given.get("precompute_ref_log_probs"):
             yield "sync_ref_model", f"changes the reference, so precompute_ref_log_probs must be off, {remedy}."
         if "adapter" in context.inputs:
-            yield "sync_ref_model", f"needs a reference of its own, which LoRA does without; remove the LoRA, {remedy}."
+            yield "sync_ref_model", f"needs a separate reference model, unused with LoRA; remove the LoRA, {remedy}."
         elif "beta" in context.node.all_parameters() and not context["beta"]:
-            yield "sync_ref_model", f"needs a reference model, which there is only where beta is above 0, {remedy}."
+            yield "sync_ref_model", f"needs a reference model, which exists only if beta is above 0, {remedy}."

@@ -25,7 +25,7 @@ from ryven_llm_nodes.catalogue.training.trainer import ADAPTER, DATASET, EVAL, M
 from ryven_llm_nodes.catalogue.values import RewardValue
 from ryven_llm_nodes.errors import shown
 
-REWARD: Final = Port("reward", "reward", help="What completions are scored by; several go through Combine Rewards.")
+REWARD: Final = Port("reward", "reward", help="What completions are scored by; combine several with Combine Rewards.")
 SAMPLING: Final[Limits] = {
     "max_completion_length": COUNT | {"types": (int,)},
     "num_generations": COUNT,
@@ -138,7 +138,7 @@ def _completions(context: NodeContext) -> Iterator[Complaint]:
     if context["auto_find_batch_size"]:
         yield (
             "auto_find_batch_size",
-            "works with SFT and DPO only: groups of completions must stay whole; lower per_device_train_batch_size.",
+            "works with SFT and DPO only: groups of completions must stay complete; lower per_device_train_batch_size.",
         )
     if context["generation_batch_size"] is not None and context["steps_per_generation"] is not None:
-        yield "steps_per_generation", "says the same as generation_batch_size in other words; clear one of the two."
+        yield "steps_per_generation", "sets the same quantity as generation_batch_size; clear one of the two."

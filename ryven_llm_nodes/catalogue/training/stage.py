@@ -33,7 +33,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Stage:
-    """Puts the cell of a trainer together from the names of its classes, its settings, and the parts of its inputs."""
+    """Assembles the cell of a trainer from the names of its classes, its settings, and the parts of its inputs."""
 
     context: NodeContext
     config: str
@@ -80,7 +80,7 @@ class Stage:
 
 
 def _settled(settings: Mapping[str, JSON]) -> Mapping[str, JSON]:
-    """What suits the machine (DEVICE) may be bf16, beside which fp16 is refused."""
+    """DEVICE may set bf16, and fp16 is refused together with it."""
     return {**settings, "bf16": False} if settings.get("fp16") and "bf16" not in settings else settings
 
 
@@ -102,7 +102,7 @@ def data_part(context: NodeContext) -> Part:
 
 
 def adapter_part(context: NodeContext) -> Iterator[Part]:
-    """A LoRA adapter to train, which is merged in the end."""
+    """A LoRA adapter to train, which is merged at the end."""
     adapter = context.inputs.get("adapter")
     if isinstance(adapter, AdapterValue):
         save = "partial(save_merged, keep_adapter=True)" if adapter.keep else "save_merged"

@@ -33,28 +33,28 @@ from ryven_llm_nodes.errors import shown, suggestion
 MODEL: Final = Port("model", "model", help="The policy that is trained: where it is loaded from.")
 DATASET: Final = Port("dataset", "dataset", help="The rows to train on.")
 EVAL: Final = Port(
-    "eval_dataset", "dataset", optional=True, help="Rows to evaluate on, once an epoch unless set otherwise."
+    "eval_dataset", "dataset", optional=True, help="Rows to evaluate on, once per epoch unless set otherwise."
 )
 ADAPTER: Final = Port("adapter", "adapter", optional=True, help="A LoRA adapter to train in place of all weights.")
-TRAINED: Final = Port("model", "model", help="The trained policy, any adapter merged into it.")
+TRAINED: Final = Port("model", "model", help="The trained policy, with any adapter merged into it.")
 
 WITHHELD: Final[Mapping[str, str]] = {
     "output_dir": "is chosen by the run: use --output-dir.",
     "hub_token": "is a secret, and secrets are not stored in a flow; log in with `hf auth login`.",
     "push_to_hub_token": "is a secret, and secrets are not stored in a flow; log in with `hf auth login`.",
     "trust_remote_code": "is set on Load Model, for all stages of that model.",
-    "disable_tqdm": "is decided by whoever shows the run.",
+    "disable_tqdm": "is decided by the display of the run.",
     "resume_from_checkpoint": "is decided by the run.",
 }
 WITH_LORA: Final = 10
-"""How much higher a learning rate is with a LoRA adapter than for all weights; the help of each rate says so."""
+"""How much higher the learning rate is with LoRA than with full fine-tuning; the help of each rate says so."""
 
 LONGER: Final = whole(
     EXTRA_STEPS,
     0,
-    "Optimizer steps to go on for after the training above has ended, from its last checkpoint: weights, optimizer and "
-    "data order go on, and the learning rate follows a schedule over the whole length. A finished stage that differs "
-    "in nothing else is gone on from.",
+    "Optimizer steps to continue after the training above has ended, from its last checkpoint: weights, optimizer and "
+    "data order continue, and the learning rate follows a schedule over the full length. A finished stage that differs "
+    "in nothing else is continued.",
     at_least=0,
 )
 
@@ -92,9 +92,9 @@ class Trainer(LLMNode):
 
     @classmethod
     def settings(cls, context: NodeContext) -> dict[str, JSON]:
-        """The fields that the stage spells out: the essential ones, and what differs from the installed defaults.
+        """The fields that the stage sets explicitly: the essential ones, and what differs from the installed defaults.
 
-        Essential ones always, so that another version of TRL does not change the method.
+        The essential ones always, so that another version of TRL does not change the method.
         """
         fields = cls.config.fields
         essential = [parameter.name for parameter in cls.parameters if parameter.name in fields]
@@ -117,7 +117,7 @@ class Trainer(LLMNode):
 
     @classmethod
     def own_parts(cls, context: NodeContext) -> Iterator[Part]:
-        """What only this method has: a reward, a reference, ..."""
+        """What is specific to this method: a reward, a reference, ..."""
         yield from ()
 
     # What it depends on
@@ -168,7 +168,7 @@ class Trainer(LLMNode):
 
     @classmethod
     def ready(cls, context: NodeContext, seen: Seen) -> Iterator[Finding]:
-        """A stage that makes no step would hand on the model that it was given, as if it had been trained."""
+        """A stage that makes no step would pass on its input model as if it had been trained."""
         if DATASET.name in seen.rows:
             yield from Amount(context, seen.settings, len(seen.rows[DATASET.name])).findings()
 
@@ -183,9 +183,9 @@ def _longer_complaints(context: NodeContext) -> Iterator[Complaint]:
     if not context[EXTRA_STEPS]:
         return
     if context["save_strategy"] == "no":
-        yield EXTRA_STEPS, "goes on from a checkpoint, but save_strategy is 'no'; set it to steps or epoch."
+        yield EXTRA_STEPS, "continues from a checkpoint, but save_strategy is 'no'; set it to steps or epoch."
     if context["save_only_model"]:
-        yield EXTRA_STEPS, "goes on with the optimizer too, which save_only_model leaves out; clear that."
+        yield EXTRA_STEPS, "needs the optimizer state, which save_only_model leaves out; clear that."
 
 
 def _missing_files(context: NodeContext) -> Iterator[Complaint]:
@@ -209,7 +209,7 @@ def batch_size(default: int, typical: str = "8 to 32") -> Parameter:
 def epochs(default: float, typical: str = "") -> Parameter:
     """Passes over the data."""
     return number(
-        "num_train_epochs", default, "Passes over the data; max_steps, if set, wins.", above=0, typical=typical
+        "num_train_epochs", default, "Passes over the data; max_steps, if set, overrides it.", above=0, typical=typical
     )
 
 

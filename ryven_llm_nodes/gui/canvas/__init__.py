@@ -1,1 +1,1 @@
-"""What lies on the canvas: how a node looks, what it shows of its run, its marks, and where it is put."""
+"""The canvas: the look of nodes, what they show of their run, their marks, and their layout."""

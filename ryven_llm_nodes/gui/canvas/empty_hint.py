@@ -1,4 +1,4 @@
-"""What an empty canvas says."""
+"""The hint on an empty canvas."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from qtpy.QtWidgets import QLabel
 TEXT: Final = (
     "<p style='font-size:17px; color:#98a3b0'>An empty pipeline</p>"
     "<p style='font-size:13px; color:#6b7684; line-height:160%'>Drag <b>Load Model</b>, <b>Load Dataset</b> and "
-    "<b>SFT</b> from the left,<br>draw wires from pin to pin of the same colour, and press <b>Run</b> (F5).</p>"
+    "<b>SFT</b> from the left,<br>connect pins of the same colour, and press <b>Run</b> (F5).</p>"
 )
 SIZE: Final = (520, 150)
 
 
 class Hint(QLabel):
-    """A few words in the middle of a canvas, as long as there is no node on it; clicks go through."""
+    """A hint in the middle of a canvas without nodes; clicks go through."""
 
     def __init__(self, view: Any) -> None:
         super().__init__(TEXT, view.viewport())

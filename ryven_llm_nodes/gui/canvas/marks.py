@@ -1,4 +1,4 @@
-"""Marks on nodes: a badge and a sentence under each node that has a problem or failed."""
+"""Marks on nodes: a badge and a message under each node that has a problem or failed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WRAP: Final = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.Alignm
 
 
 class Mark(QGraphicsItem):
-    """A child of a node's item that is drawn beside it; ryvencore's own indicator shows no sentence."""
+    """A child of a node's item that is drawn next to it; ryvencore's own indicator shows no sentence."""
 
     def __init__(self, item: Any) -> None:
         super().__init__(item)
@@ -31,7 +31,7 @@ class Mark(QGraphicsItem):
         self.hide()
 
     def show_sentences(self, sentences: tuple[str, ...]) -> None:
-        """Shows what is wrong; nothing, where ``sentences`` is empty."""
+        """Shows what is wrong; nothing if ``sentences`` is empty."""
         self.sentences = sentences
         if sentences:
             self.prepareGeometryChange()

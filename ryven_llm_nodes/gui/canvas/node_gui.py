@@ -24,7 +24,7 @@ ICON_HEIGHT: Final = 20
 
 
 class NoInspector(NodeInspectorWidget, QWidget):
-    """What Ryven puts into its own inspector view, which nobody sees: see ``gui/inspector/stack.py``."""
+    """What Ryven puts into its own inspector view, which is hidden: see ``gui/inspector/stack.py``."""
 
     def __init__(self, params: Any) -> None:
         QWidget.__init__(self)
@@ -88,7 +88,7 @@ class LLMNodeGUI(NodeGUI):
     # Menu
 
     def _init_default_actions(self) -> dict[str, Any]:
-        """In place of Ryven's own: 'hide unconnected ports' raises, and titles follow names."""
+        """Replaces Ryven's menu: 'hide unconnected ports' raises, and titles follow names."""
         return {
             "Run to here": {"method": self.run_to_here},
             "Rename...": {"method": self.ask_name},
@@ -96,18 +96,18 @@ class LLMNodeGUI(NodeGUI):
         }
 
     def data(self) -> dict[str, Any]:
-        """Nothing of titles and actions is stored: both follow from the node."""
+        """Titles and actions are not stored: both follow from the node."""
         return {"inspector widget": {}}
 
     def load(self, data: Any) -> None:
-        """Nothing of what a file says about titles and actions is taken."""
+        """Titles and actions in a file are ignored."""
 
     def run_to_here(self) -> None:
         """Runs the flow up to this node."""
         self.state.run_wanted.emit(self.node.flow, self.node)
 
     def ask_name(self) -> None:
-        """Asks for a name; variable, function and folder of the step are called after it."""
+        """Asks for a name; variable, function and folder of the step are named after it."""
         prompt = f"Name of this {self.node.title} (empty: numbered by kind)"
         name, ok = QInputDialog.getText(self.flow_view(), "Rename", prompt, text=self.node.name)
         if ok:
@@ -126,14 +126,14 @@ def _title_font() -> QFont:
 
 
 class _TitleMetrics(QFontMetricsF):
-    """The height makes room for the icon, so that title and icon have one middle."""
+    """The height makes room for the icon, so that title and icon are aligned."""
 
     def height(self) -> float:
         return ICON_HEIGHT / 0.7  # flows/nodes/NodeItem_TitleLabel.py:41 of ryvencore_qt 0.5.0 takes 0.7 of it
 
 
 class StageGUI(LLMNodeGUI):
-    """A stage shows how it goes."""
+    """A stage shows its progress."""
 
     main_widget_class = TrainerWidget
     main_widget_pos = "below ports"
@@ -143,7 +143,7 @@ class StageGUI(LLMNodeGUI):
         self.state.model.stage_changed.connect(self._shadow)
 
     def _shadow(self, step: str) -> None:
-        """Takes the shadow away while the node is live: every redraw would render it anew."""
+        """Removes the shadow while the node is live: every redraw would render it again."""
         if step != self.state.step_of(self.node) or not isalive(self.item):
             return
         stage = self.state.stage(self.node)
@@ -155,7 +155,7 @@ class StageGUI(LLMNodeGUI):
 
 
 def shadow() -> QGraphicsDropShadowEffect:
-    """A soft shadow, that leaves the colour of wires beside a node as it is."""
+    """A soft shadow that does not change the colour of wires next to a node."""
     effect = QGraphicsDropShadowEffect()
     effect.setOffset(3, 5)
     effect.setBlurRadius(16)
@@ -164,7 +164,7 @@ def shadow() -> QGraphicsDropShadowEffect:
 
 
 class DocumentGUI(LLMNodeGUI):
-    """A node that writes a file from the flow alone has the button that the toolbar has, too."""
+    """A node that writes a file from the flow alone also has the button of the toolbar."""
 
     main_widget_class = ExportWidget
     main_widget_pos = "below ports"

@@ -1,4 +1,4 @@
-"""A small curve, painted by hand: a tenth of what a plotting widget costs inside a node."""
+"""A small curve, painted directly: a tenth of the cost of a plotting widget inside a node."""
 
 from __future__ import annotations
 

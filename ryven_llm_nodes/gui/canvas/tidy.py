@@ -1,4 +1,4 @@
-"""Lays a flow out that nobody has laid out by hand: columns as given, without overlaps, all of it in sight."""
+"""Automatic layout of a flow: columns as given, without overlaps, all nodes in view."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SMALLEST: Final = 0.42
 
 
 def tidy(view: Any) -> None:
-    """Gives every column of nodes the width it needs, and every node a place of its own in its column."""
+    """Gives every column of nodes the width it needs, and every node its own place in its column."""
     items = sorted(view.node_items.values(), key=lambda item: (item.pos().x(), item.pos().y()))
     left = LEFT
     for _, column in groupby(items, key=lambda item: round(item.pos().x())):
@@ -34,7 +34,7 @@ def _stack(column: list[Any], left: float) -> float:
 
 
 def fit(view: Any) -> None:
-    """Shows all nodes, as large as they can be; never larger than they are."""
+    """Zooms to show all nodes; never beyond their original size."""
     rect = QRectF()
     for item in view.node_items.values():
         rect = rect.united(item.sceneBoundingRect())

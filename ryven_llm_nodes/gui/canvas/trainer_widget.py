@@ -1,4 +1,4 @@
-"""What a stage shows on the canvas: its state, its progress, and its main curve. Painted by hand."""
+"""What a stage shows on the canvas: its state, its progress, and its main curve. Painted directly."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ REDRAW_MS: Final = 100
 
 FINISHED: Final = (RunState.DONE, RunState.REUSED, RunState.STALE)
 CHANGED: Final = "has changed"
-"""Why a stage needs attention that has run before."""
+"""Why a stage that has run before needs attention."""
 
 
 def main_curve(curves: Sequence[str], stage: StageRun | None) -> tuple[str, list[Point]]:
-    """Name and points of the curve that tells most: of ``curves``, the first for which there is something."""
+    """Name and points of the main curve: the first of ``curves`` that has points."""
     metrics = stage.metrics if stage else {}
     name = next((metric for metric in curves if metrics.get(metric)), curves[0])
     return name, list(metrics.get(name, ()))
 
 
 def headline(state: RunState, stage: StageRun | None) -> tuple[str, str]:
-    """What stands left and right above the curve: the state and the step; the time to go."""
+    """The texts left and right above the curve: the state and the step; the remaining time."""
     if state == RunState.STALE:
         return state.word, CHANGED
     if stage is None or not stage.total:
@@ -44,14 +44,14 @@ def headline(state: RunState, stage: StageRun | None) -> tuple[str, str]:
     if state == RunState.RUNNING:
         left = stage.seconds_left
         return f"{state.word}  {stage.done} / {stage.total}", f"{duration(left)} left" if left is not None else ""
-    kept = "kept at " if stage.kept_early else ""
+    kept = "ended at " if stage.kept_early else ""
     return state.word, f"{kept}{stage.done} / {stage.total} steps"
 
 
 def status_line(stage: StageRun, ending: bool) -> str:
-    """What the toolbar says of a stage that is running, and maybe ``ending`` early."""
+    """What the toolbar says of a running stage, which may be ``ending`` early."""
     if ending:
-        return f"ending {stage.step} at this step ..."
+        return f"ending {stage.step} after this step ..."
     left, right = headline(RunState.RUNNING, stage)
     return f"{stage.step}: {left}{f'  ·  {right}' if right else ''}"
 
@@ -74,7 +74,7 @@ class TrainerWidget(NodeMainWidget, QWidget):
         return QSize(WIDTH, HEIGHT)
 
     def refresh(self) -> None:
-        """Redraws a moment later, together with whatever else changes until then."""
+        """Redraws a moment later, together with all other changes until then."""
         if not self._later.isActive():
             self._later.start()
 

@@ -1,12 +1,12 @@
-"""Completions and signatures by jedi: the program that the editor asks, a line of JSON a question.
+"""Completions and signatures by jedi: a process that the editor queries, with one line of JSON per request.
 
-It is a process of its own, with a single thread. jedi exchanges ``sys.path`` of its process for moments, which a run in
-another thread would notice, and is Python all through: in a thread of the editor it was measured to hold the window up
+It is a separate process, with a single thread. jedi temporarily replaces ``sys.path`` of its process, which would
+affect a run in another thread, and is pure Python: in a thread of the editor it was measured to block the window
 for 0.2 s at p99 and 0.9 s at most.
 
 Nothing of a user's code is executed, and no module is imported that is not part of the interpreter itself. jedi reads
-source and stubs; where there is none it would import the compiled module to look into it, but only from the folders
-that its environment names, and :class:`Static` names none. Further processes it starts only for other environments.
+source and stubs; without them it would import the compiled module to inspect it, but only from the folders
+that its environment names, and :class:`Static` names none. It starts other processes only for other environments.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jedi.api.environment import InterpreterEnvironment
 from ryven_llm_nodes.system.userdirs import state_dir
 
 MOST: Final = 200
-"""Names that are told; who wants a further one types a letter more."""
+"""Maximum number of names; typing another letter narrows them."""
 
 
 class Static(InterpreterEnvironment):
@@ -34,9 +34,9 @@ class Static(InterpreterEnvironment):
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:
-    """The names that may stand at a place of ``code``, and the call that the place is inside of.
+    """The names that fit at a position in ``code``, and the call around that position.
 
-    ``line`` counts from 1, ``column`` from 0; modules beside the flow are looked up in ``root``.
+    ``line`` counts from 1, ``column`` from 0; modules next to the flow file are looked up in ``root``.
     """
     project = jedi.Project(
         question["root"],
@@ -59,13 +59,13 @@ def main() -> None:
     """Answers until the editor closes the pipe."""
     folder = state_dir() / "jedi"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    jedi.settings.cache_directory = str(folder)  # what it keeps are pickles: nobody else may write there
+    jedi.settings.cache_directory = str(folder)  # a cache of pickles: only the user may write there
     warnings.simplefilter("ignore")  # jedi warns of each compiled module that it may not import
     for line in sys.stdin:
         question = json.loads(line)
         try:
             told = answer(question)
-        except Exception as error:  # jedi's own; the editor goes on without, and says so where it was started
+        except Exception as error:  # a jedi error; the editor works without completions, and logs it
             print(f"no completions: jedi raised {type(error).__name__}: {error}", file=sys.stderr, flush=True)
             told = {"id": question["id"], "names": [], "signature": ""}
         print(json.dumps(told), flush=True)

@@ -37,23 +37,23 @@ _KINDS: Final = {
 }
 
 Span = tuple[int, int, str]
-"""Where a coloured piece of a line begins, how long it is, and what it is (a key of COLOURS)."""
+"""Start, length and kind (a key of COLOURS) of a coloured piece of a line."""
 
 
 class _LineLexer(ExtendedRegexLexer, PythonLexer):
-    """Python, begun in the state that the line before has ended in: inside a long string, say."""
+    """Python, started in the state that the previous line ended in, such as inside a long string."""
 
 
 _LEXER: Final = _LineLexer()
 _STATES: Final[list[tuple[str, ...]]] = [("root",)]
-"""The states that a line has ended in so far; a block of a document keeps the place in this list."""
+"""The states that lines have ended in so far; a block of a document keeps the index into this list."""
 
 
 @lru_cache(maxsize=4096)
 def spans(line: str, state: int = 0) -> tuple[list[Span], int]:
     """The coloured pieces of ``line``, and the state after it; 0 is the state of an empty document.
 
-    A line takes 0.1 ms, so those that were seen before are remembered: a view is filled anew with every edit.
+    A line takes 0.1 ms, so results are cached: a view is refilled with every edit.
     """
     context = LexerContext(f"{line}\n", 0, list(_STATES[state]))
     found: list[Span] = []

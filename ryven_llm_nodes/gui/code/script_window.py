@@ -26,7 +26,7 @@ from ryven_llm_nodes.system.files import write_whole
 
 
 class CodeWindow(QDialog):
-    """Shows the script of ``program``, as it would stand beside the flow."""
+    """Shows the script of ``program``, as it would be saved next to the flow file."""
 
     saved = Signal(str)
 
@@ -47,7 +47,7 @@ class CodeWindow(QDialog):
     def _buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
         lines = self.text.count("\n")
-        self.hint = QLabel(f"{lines} lines of plain Python on torch, transformers and TRL: what Run runs.")
+        self.hint = QLabel(f"{lines} lines of plain Python on torch, transformers and TRL: the code that Run executes.")
         row.addWidget(self.hint, 1)
         self.copy_button, self.save_button, self.close_button = map(QPushButton, ("Copy", "Save as .py ...", "Close"))
         for button, call in (

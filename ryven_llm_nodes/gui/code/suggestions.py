@@ -1,4 +1,4 @@
-"""What a code editor suggests while one types: names to choose from, and how the function at hand is called."""
+"""Suggestions of a code editor while typing: names to choose from, and the signature of the current call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ryven_llm_nodes.gui.style.colours import BORDER, FIELD, TEXT
 
 PAUSE_MS: Final = 120
 ENDS: Final = 3
-"""How often the assistant may end by itself before it is not started again."""
+"""How often the assistant may exit by itself before it is not started again."""
 CHOOSING: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab, Qt.Key.Key_Backtab, Qt.Key.Key_Escape)
 POPUP_STYLE: Final = (
     f"QListView {{ background: {FIELD}; color: {TEXT}; border: 1px solid {BORDER} }}"
@@ -27,7 +27,7 @@ POPUP_STYLE: Final = (
 class Assistant(QObject):
     """Asks the process of :mod:`~ryven_llm_nodes.gui.code.assistant`; ``answered`` carries each answer.
 
-    While one question is being answered the newest other one waits, and those in between are dropped.
+    While one request is being answered the newest other one waits, and those in between are dropped.
     """
 
     answered = Signal(dict)
@@ -45,7 +45,7 @@ class Assistant(QObject):
         self._process.errorOccurred.connect(self._on_error)
 
     def ask(self, code: str, line: int, column: int, root: str) -> int:
-        """Asks for what may stand at a place; returns the number that the answer will have."""
+        """Requests suggestions for a position; returns the number that the answer will have."""
         self._asked += 1
         self._next = {"id": self._asked, "code": code, "line": line, "column": column, "root": root}
         self._send()
@@ -53,7 +53,7 @@ class Assistant(QObject):
 
     def _send(self) -> None:
         if self._process.state() == QProcess.ProcessState.NotRunning and self._ended < ENDS:
-            # it imports from where this process does, and nothing from the working directory
+            # it imports from the same paths as this process, and nothing from the working directory
             paths = [path for path in sys.path if path]
             code = f"import sys; sys.path[:] = {paths!r}; from ryven_llm_nodes.gui.code.assistant import main; main()"
             self._process.start(sys.executable, ["-c", code])
@@ -90,7 +90,7 @@ _assistant: Assistant | None = None
 
 
 def assistant() -> Assistant:
-    """The one of this editor. Its process is started with the first question, and ends with the application."""
+    """The only instance. Its process is started with the first request, and ends with the application."""
     global _assistant
     if _assistant is None:
         _assistant = Assistant()
@@ -99,7 +99,7 @@ def assistant() -> Assistant:
 
 
 class Suggestions(QObject):
-    """Suggests in the editor ``view``, which it belongs to. Ctrl+Space asks for names where nothing has been typed."""
+    """Suggests in the editor ``view``, which it belongs to. Ctrl+Space requests names if nothing has been typed."""
 
     def __init__(self, view: QPlainTextEdit, root: Callable[[], Path | None]) -> None:
         super().__init__(view)
@@ -118,12 +118,12 @@ class Suggestions(QObject):
 
     @property
     def _view(self) -> QPlainTextEdit:
-        view = self.parent()  # not kept: a circle of Python would outlive the editor
+        view = self.parent()  # not stored: a reference cycle would outlive the editor
         assert isinstance(view, QPlainTextEdit)
         return view
 
     def _prefix(self) -> str:
-        """The part of a name that stands before the cursor."""
+        """The part of a name before the cursor."""
         cursor = self._view.textCursor()
         before = cursor.block().text()[: cursor.positionInBlock()]
         start = len(before)
@@ -134,7 +134,7 @@ class Suggestions(QObject):
     # Keys
 
     def takes(self, event: QKeyEvent) -> bool:
-        """Whether a key is meant for the suggestions; the editor calls this first. Others may lead to a question."""
+        """Whether a key is for the suggestions; the editor calls this first. Other keys may start a request."""
         popup = self.completer.popup()
         if popup.isVisible() and event.key() in CHOOSING:
             event.ignore()  # the popup, which passes all keys on, then does what they mean there
@@ -151,14 +151,14 @@ class Suggestions(QObject):
         return False
 
     def _on_moved(self) -> None:
-        """Narrows the names that are shown; others are asked for meanwhile."""
+        """Narrows the visible names; new ones are requested meanwhile."""
         if self.completer.popup().isVisible():
             self._show(self._prefix())
 
-    # Questions and answers
+    # Requests and answers
 
     def ask(self) -> None:
-        """Asks what may stand at the cursor."""
+        """Requests suggestions at the cursor."""
         cursor = self._view.textCursor()
         self._place = cursor.position()
         place = cursor.blockNumber() + 1, cursor.positionInBlock()

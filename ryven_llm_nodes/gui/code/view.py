@@ -1,4 +1,4 @@
-"""Python text with line numbers and colours, to read or to edit."""
+"""Python text with line numbers and highlighting, to read or to edit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CodeView(QPlainTextEdit):
     """An editor for Python. ``edited`` carries the text, once typing has paused or the focus has left.
 
     ``Tab`` is four spaces, a new line keeps the indentation and adds to it after a colon. With ``root``, the folder of
-    modules beside the flow, names and signatures are suggested.
+    modules next to the flow file, names and signatures are suggested.
     """
 
     edited = Signal(str)
@@ -62,7 +62,7 @@ class CodeView(QPlainTextEdit):
         self.set_text(text)
 
     def _own_colours(self) -> None:
-        # said here too, so that the view is dark wherever it stands
+        # set here too, so that the view is dark in any window
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Base, QColor(SURFACE))
         palette.setColor(QPalette.ColorRole.Text, QColor("#d7dde5"))
@@ -77,11 +77,11 @@ class CodeView(QPlainTextEdit):
     # The text
 
     def text(self) -> str:
-        """The whole text."""
+        """The full text."""
         return self.toPlainText()
 
     def set_text(self, text: str) -> None:
-        """Shows ``text``, and keeps the place in it where it is the same as before up to there; emits nothing."""
+        """Shows ``text``, and keeps the cursor where the text before it is unchanged; emits nothing."""
         if text == self.text() and self._said == text:
             return
         place, scrolled = self.textCursor().position(), self.verticalScrollBar().value()
@@ -95,14 +95,14 @@ class CodeView(QPlainTextEdit):
         self._make_room()
 
     def flush(self) -> None:
-        """Emits ``edited`` at once where there is an edit that has not been told yet."""
+        """Emits ``edited`` at once if there is a pending edit."""
         self._quiet.stop()
         if self.is_edited():
             self._said = self.text()
             self.edited.emit(self._said)
 
     def is_edited(self) -> bool:
-        """Whether there is an edit that ``edited`` has not told yet."""
+        """Whether there is a pending edit, not yet emitted."""
         return not self.isReadOnly() and self.text() != self._said
 
     def _on_text_changed(self) -> None:

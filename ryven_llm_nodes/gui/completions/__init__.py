@@ -1,1 +1,1 @@
-"""The completions that a policy has sampled while it was trained, as a table to sort, search and read."""
+"""The completions that a policy sampled during training, as a table to sort, search and read."""

@@ -1,4 +1,4 @@
-"""The completions browser: what a policy answered while PPO or GRPO trained it, and how each answer was scored."""
+"""The completions browser: what a policy generated during PPO or GRPO, and the rewards."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EMPTY: Final = "Sampled completions and their rewards appear here while PPO or G
 
 
 class CompletionsBrowser(QWidget):
-    """A table of samples with filters, and the whole text of the chosen one. Follows the newest unless scrolled up."""
+    """A table of samples with filters, and the full text of the selected one. Follows the newest unless scrolled up."""
 
     def __init__(self, model: RunModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,7 +55,7 @@ class CompletionsBrowser(QWidget):
         self._after_change()
         self._list_stages()
 
-    # What it consists of
+    # Widgets
 
     def _build(self) -> None:
         column = QVBoxLayout(self)
@@ -162,7 +162,7 @@ class CompletionsBrowser(QWidget):
             self._tick.start()
 
     def refresh(self) -> None:
-        """Takes in what has come; many events are one refresh."""
+        """Shows new samples; many events are one refresh."""
         self._tick.stop()
         if not self._pending or not self.isVisible():
             return
@@ -217,7 +217,7 @@ class CompletionsBrowser(QWidget):
                 width = self.table.fontMetrics().horizontalAdvance(title) + 28
                 header.resizeSection(column, min(max(width, 54), 130))
 
-    # The chosen sample
+    # The selected sample
 
     def _choose(self, current: Index) -> None:
         row = current.row()
@@ -226,7 +226,7 @@ class CompletionsBrowser(QWidget):
             self._show_detail(self._chosen)
 
     def _after_reset(self) -> None:
-        """Filtering and sorting keep the chosen sample, wherever it has moved, and begin at the top."""
+        """Filtering and sorting keep the selected sample, wherever it has moved, else start at the top."""
         self.table.scrollToTop()
         rows = self.table_model.rows
         place = next((i for i, sample in enumerate(rows) if sample is self._chosen), None)

@@ -1,4 +1,4 @@
-"""The samples of a stage as a table: one row a completion, one column a reward."""
+"""The samples of a stage as a table: one row per completion, one column per reward."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ryven_llm_nodes.run.events import Completions
 
 MOST_ROWS: Final = 20_000
 RECENT: Final = 64
-"""Batches among which further rewards of the same samples are looked for."""
+"""How many recent batches are searched for the same samples when another reward arrives."""
 
 
 @dataclass
@@ -52,7 +52,7 @@ class SampleStore:
         self._recent: list[_Batch] = []
 
     def add(self, event: Completions) -> list[Sample]:
-        """Takes an event in; returns the samples that are new."""
+        """Adds an event; returns the new samples."""
         if event.reward not in self.rewards:
             self.rewards.append(event.reward)
         batch = next((batch for batch in self._recent if batch.fits(event)), None)
@@ -72,7 +72,7 @@ class CompletionsModel(QAbstractTableModel):
     """A table over a :class:`SampleStore`: filtered by steps and words, sorted by a column.
 
     Columns are the step, the prompt, the completion, and every reward. Filtering and sorting happen here rather than
-    in a proxy, whose questions to Python would take a second for twenty thousand rows.
+    in a proxy, whose calls into Python would take a second for twenty thousand rows.
     """
 
     FIXED: Final = ("step", "prompt", "completion")
@@ -129,13 +129,13 @@ class CompletionsModel(QAbstractTableModel):
             self._rebuild()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Sorts by a column; -1 is the order in which samples came. What has no score comes last."""
+        """Sorts by a column; -1 is the order of arrival. Samples without a score come last."""
         self._sort = None if column < 0 else (column, order == Qt.SortOrder.DescendingOrder)
         self._rebuild()
 
     @property
     def is_sorted(self) -> bool:
-        """Whether the rows are in another order than the one they came in."""
+        """Whether the rows are in another order than the one of arrival."""
         return self._sort is not None
 
     def _rebuild(self) -> None:
@@ -159,10 +159,10 @@ class CompletionsModel(QAbstractTableModel):
         samples = self.store.samples
         return (samples[0].step, max(samples[-1].step, samples[0].step)) if samples else (0, 0)
 
-    # Qt's questions
+    # Qt's interface
 
     def value(self, sample: Sample, column: int) -> Any:
-        """What a sample has in a column, unshortened."""
+        """The full value of a sample in a column."""
         if column < len(self.FIXED):
             return (sample.step, sample.prompt, sample.completion)[column]
         return sample.scores.get(self.store.rewards[column - len(self.FIXED)])

@@ -1,1 +1,1 @@
-"""Threads that work so that no window waits, and the garbage collector, which stays out of them."""
+"""Worker threads, so that no window blocks, and garbage collection, which is kept out of them."""

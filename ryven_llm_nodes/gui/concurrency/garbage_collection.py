@@ -16,8 +16,8 @@ PATIENCE: Final = 5.0
 class MainThreadCollector(QObject):
     """Collects in the main thread only, from :meth:`start` until :meth:`stop`.
 
-    A collection that runs in a worker deletes whatever widgets and canvas items have become garbage there, and Qt
-    ends the process for that. Workers that allocate start collections, and transformers and accelerate call
+    A collection that runs in a worker deletes unreachable widgets and canvas items there, and Qt
+    aborts the process. Workers that allocate start collections, and transformers and accelerate call
     ``gc.collect`` themselves: such a call is answered by the main thread here.
     """
 
@@ -41,7 +41,7 @@ class MainThreadCollector(QObject):
             self._timer.start()
 
     def stop(self) -> None:
-        """Collections happen as they did before."""
+        """Restores normal collection."""
         if self._before is not None:
             self._timer.stop()
             thresholds, collect = self._before
@@ -50,17 +50,17 @@ class MainThreadCollector(QObject):
             gc.set_threshold(*thresholds)
 
     def freeze(self) -> None:
-        """Takes everything that is alive out of future collections. For the moment after the big imports, once.
+        """Excludes all live objects from future collections. Called once, after the big imports.
 
         torch, transformers and TRL leave about a million objects that never become garbage, and that every full
-        collection would visit, for longer than the window may stand still.
+        collection would visit, which takes longer than the window may be unresponsive.
         """
         if not self._frozen:
             self._frozen = True
             gc.freeze()
 
     def _tick(self) -> None:
-        """What Python does by count, by time: young objects often, all of them seldom."""
+        """Collects by time instead of by count: young objects often, all of them rarely."""
         self._ticks += 1
         generation = 2 if self._ticks % 300 == 0 else 1 if self._ticks % 20 == 0 else 0
         if generation or gc.get_count()[0] > YOUNG:
@@ -87,7 +87,7 @@ _collector: MainThreadCollector | None = None
 
 
 def main_collector() -> MainThreadCollector:
-    """The one collector of this process; to be called in the main thread first."""
+    """The only collector of this process; to be called in the main thread first."""
     global _collector
     if _collector is None:
         _collector = MainThreadCollector()

@@ -1,4 +1,4 @@
-"""Reads files and measures folders in threads of their own, so that no window waits for a disk."""
+"""Reads files and measures folders in worker threads, so that no window waits for a disk."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Then = Callable[[Any], Any]
 
 
 class Background(QObject):
-    """Does work in threads, and hands what came of it to the main thread, where all methods are to be called.
+    """Does work in threads, and passes the results to the main thread, where all methods are to be called.
 
-    A thread knows nothing of who asked: it must never be the last one that refers to a widget.
+    A thread does not refer to its caller: it must never hold the last reference to a widget.
     """
 
     _came = Signal(int, object, object)
@@ -33,7 +33,7 @@ class Background(QObject):
         self._came.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def start(self, work: Callable[[], Any], owner: QObject, then: Then) -> None:
-        """Calls ``work`` in a thread, and then, here, ``then`` with what it returned, if ``owner`` is still there.
+        """Calls ``work`` in a thread, and then, here, ``then`` with what it returned, if ``owner`` still exists.
 
         What ``work`` raises is raised here.
         """
@@ -72,7 +72,7 @@ _background: Background | None = None
 
 
 def background() -> Background:
-    """The one of this process; to be called in the main thread."""
+    """The only instance of this process; to be called in the main thread."""
     global _background
     if _background is None:
         _background = Background()

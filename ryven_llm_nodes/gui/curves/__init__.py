@@ -1,1 +1,1 @@
-"""The curves of a run: which metrics, thinned how, painted, and the dock that holds the plots."""
+"""The curves of a run: choice of metrics, downsampling, painting, and the dock with the plots."""

@@ -1,4 +1,4 @@
-"""The metrics dock: the curves of the selected stages as small multiples, live, with earlier runs behind them."""
+"""The metrics dock: live curves of the selected stages as small multiples, with earlier runs behind them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ EMPTY: Final = "Loss, reward, KL and other curves appear here while a trainer ru
 class MetricsDock(QWidget):
     """Plots of the metrics in ``model``, at most ten redraws a second.
 
-    Unless stages are chosen (chips, or :meth:`select_stages`), it follows the stage that runs.
+    Unless stages are selected (chips, or :meth:`select_stages`), it follows the running stage.
     """
 
     def __init__(self, model: RunModel, parent: QWidget | None = None) -> None:
@@ -64,7 +64,7 @@ class MetricsDock(QWidget):
         self._follow(next(iter(reversed(self._stages())), ""))
         self.redraw()
 
-    # What it consists of
+    # Widgets
 
     def _build(self) -> None:
         column = QVBoxLayout(self)
@@ -94,7 +94,7 @@ class MetricsDock(QWidget):
         label = QLabel("smooth")
         label.setProperty("role", "muted")
         self.slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=99, maximumWidth=80)
-        self.slider.setToolTip("Exponential moving average; the measured values stay visible behind it")
+        self.slider.setToolTip("Exponential moving average; the raw values stay visible behind it")
         self.slider.valueChanged.connect(self._later)
         self.menu_button = QToolButton(text="Metrics ▾", popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.menu_button)
@@ -106,7 +106,7 @@ class MetricsDock(QWidget):
         return self.bar
 
     def _make_chip_row(self) -> QWidget:
-        """A row that is cut, and scrolled by the wheel, where many stages leave no room."""
+        """A row that is scrolled by the wheel if there is no room for all stages."""
         inner = QWidget()
         self._chip_row = QHBoxLayout(inner)
         self._chip_row.setContentsMargins(0, 0, 0, 0)
@@ -139,7 +139,7 @@ class MetricsDock(QWidget):
         return [name for name in self._stages() if name in wanted]
 
     def select_stages(self, names: Iterable[str] | None) -> None:
-        """Shows these stages; None follows the one that runs."""
+        """Shows these stages; None follows the running one."""
         self.chosen_stages = None if names is None else set(names)
         self._zoom(None)
         self.redraw()
@@ -150,7 +150,7 @@ class MetricsDock(QWidget):
             self._zoom(None)  # its steps are others
 
     def _on_metrics(self, step: str) -> None:
-        """Goes on to a stage once it has something to show: until then the curves of the one before stay."""
+        """Switches to a stage once it has metrics; until then the curves of the previous one stay."""
         if self.model.stages[step].is_running or not self._followed:
             self._follow(step)
         self._later()
@@ -173,7 +173,7 @@ class MetricsDock(QWidget):
         self.redraw()
 
     def redraw(self) -> None:
-        """Takes in what has come, and paints it."""
+        """Adds new points and paints them."""
         self._tick.stop()
         self.redraws += 1
         stages = self.selected_stages()
@@ -182,7 +182,7 @@ class MetricsDock(QWidget):
         for place, name in enumerate(wanted):
             plot = self._plot(name)
             plot.set_curves(list(self._curves(name, stages)))
-            # one after the other, so that the window has time for other things in between
+            # one at a time, so that the window can handle other events in between
             QTimer.singleShot(place * PAINT_MS, plot, plot.update)
         self._arrange(wanted)
         self.area.setVisible(bool(wanted))
@@ -202,7 +202,7 @@ class MetricsDock(QWidget):
 
     def _series_of(self, run: StageRun, metric: str) -> Series:
         key = id(run), metric
-        if key not in self._series:  # the run is kept beside it, so that no other can take its id
+        if key not in self._series:  # the run is kept with it, so that its id is not reused
             self._series[key] = run, Series(run.metrics[metric], self.smoothing)
         series = self._series[key][1]
         series.catch_up()
@@ -218,13 +218,13 @@ class MetricsDock(QWidget):
         return {metric for run in runs for metric in run.metrics}
 
     def shown_plots(self) -> list[str]:
-        """The plots that are shown: the usual ones, unless chosen otherwise in the menu."""
+        """The visible plots: the default ones, unless others are selected in the menu."""
         logged = self._logged()
         usual = set(first_plots(logged))
         return [plot for plot in plots(logged) if self.chosen_plots.get(plot, plot in usual)]
 
     def show_plot(self, plot: str, shown: bool = True) -> None:
-        """Adds a plot, or takes it away."""
+        """Shows or hides a plot."""
         self.chosen_plots[plot] = shown
         self.redraw()
 
@@ -232,7 +232,7 @@ class MetricsDock(QWidget):
         self.show_plot(action.text(), action.isChecked())
 
     def fill_menu(self) -> None:
-        """Lists every plot that there is something for."""
+        """Lists every plot with data."""
         self.menu.clear()
         shown = set(self.shown_plots())
         names = plots(self._logged())
@@ -268,7 +268,7 @@ class MetricsDock(QWidget):
             plot.set_steps(steps)
 
     def _arrange(self, wanted: list[str]) -> None:
-        """Puts the plots into as few rows as their width allows."""
+        """Lays the plots out in as few rows as their width allows."""
         columns = self._columns(len(wanted))
         places = {name: divmod(place, columns) for place, name in enumerate(wanted)}
         if places != getattr(self, "_places", None):

@@ -15,9 +15,9 @@ from ryven_llm_nodes.gui.curves.series import Curve
 
 
 def as_csv(curves: Iterable[Curve]) -> str:
-    """Every point of every curve, a line each: the curve, the step, the value, and the average where one is shown.
+    """Every point of every curve, one per line: the curve, the step, the value, and the average if shown.
 
-    Earlier runs are numbered, the oldest one is 1. Values are written so that they are read back exactly.
+    Earlier runs are numbered, the oldest one is 1. Values round-trip exactly.
     """
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -36,6 +36,6 @@ def _averages(curve: Curve) -> Iterator[str]:
 
 
 def write_image(path: Path, image: QImage) -> None:
-    """Writes an image; raises UsageError where that cannot be done."""
+    """Writes an image; raises UsageError if that is not possible."""
     if not image.save(str(path)):
         raise UsageError(f"cannot write the image {path}; choose another place.")

@@ -1,4 +1,4 @@
-"""Where steps and values lie in a plot, which part of them is shown, and the round numbers at its axes."""
+"""The coordinates of a plot, the part that is shown, and the round numbers at its axes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ryven_llm_nodes.gui.curves.series import Point
 
 Range = tuple[float, float]
 NARROWEST: Final = 2.0
-"""Steps that are shown at least."""
+"""Minimum number of visible steps."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What a user has chosen to see: a range of steps, one of values as the axis scales them (None: all there is), and
-    whether that is by their logarithm."""
+    """The part that a user has selected: a range of steps, one of scaled values (None: all), and
+    whether the scale is logarithmic."""
 
     steps: Range | None = None
     values: Range | None = None
@@ -38,11 +38,11 @@ class Frame:
     log: bool = False
 
     def at(self, point: Point) -> QPointF:
-        """Where a point lies."""
+        """The position of a point."""
         return QPointF(self.x(point[0]), self.y(point[1]))
 
     def places(self, points: Sequence[Point]) -> list[QPointF]:
-        """All points at once, but those that have no logarithm; spelled out, since this takes the time of a redraw."""
+        """All points at once, except those without a logarithm; inlined, since this dominates the time of a redraw."""
         right = self.box.width() / ((self.last - self.first) or 1)
         up = self.box.height() / ((self.high - self.low) or 1)
         left, bottom = self.box.left() - self.first * right, self.box.bottom() + self.low * up
@@ -52,26 +52,26 @@ class Frame:
         return [QPointF(left + step * right, bottom - value * up) for step, value in points]
 
     def x(self, step: float) -> float:
-        """Where a step lies."""
+        """The position of a step."""
         return self.box.left() + (step - self.first) / ((self.last - self.first) or 1) * self.box.width()
 
     def y(self, value: float) -> float:
-        """Where a value lies; one that has no logarithm lies at the bottom."""
+        """The position of a value; the bottom for one without a logarithm."""
         scaled = value if not self.log else math.log10(value) if value > 0 else self.low
         return self.box.bottom() - (scaled - self.low) / ((self.high - self.low) or 1) * self.box.height()
 
     def step(self, x: float) -> float:
-        """The step at a place."""
+        """The step at a position."""
         return self.first + (x - self.box.left()) / (self.box.width() or 1) * (self.last - self.first)
 
     def scaled(self, y: float) -> float:
-        """The value at a place, as the axis scales it."""
+        """The scaled value at a position."""
         return self.low + (self.box.bottom() - y) / (self.box.height() or 1) * (self.high - self.low)
 
-    # Another part
+    # Zooming and moving
 
     def zoomed(self, view: View, place: QPointF, factor: float, whole: Range) -> View:
-        """``view`` with its steps drawn together around ``place``; left of the values these are, instead."""
+        """``view`` with its steps zoomed around ``place``; left of the plot, its values instead."""
         if place.x() < self.box.left():
             return replace(view, values=_around(self.scaled(place.y()), (self.low, self.high), factor))
         steps = _inside(_around(self.step(place.x()), (self.first, self.last), factor), whole)
@@ -80,7 +80,7 @@ class Frame:
         return replace(view, steps=None if steps == whole else steps)
 
     def dragged(self, view: View, by: QPointF, whole: Range) -> View:
-        """``view`` after what is shown was drawn along; what is shown whole stays."""
+        """``view`` after dragging; an axis that is shown in full does not move."""
         right = by.x() / (self.box.width() or 1) * (self.last - self.first)
         up = by.y() / (self.box.height() or 1) * (self.high - self.low)
         steps = _inside((self.first - right, self.last - right), whole) if view.steps else None
@@ -92,7 +92,7 @@ def _around(centre: float, shown: Range, factor: float) -> Range:
 
 
 def _inside(wanted: Range, whole: Range) -> Range:
-    """``wanted``, moved and cut so that it lies in ``whole``."""
+    """``wanted``, moved and clipped to ``whole``."""
     width = min(wanted[1] - wanted[0], whole[1] - whole[0])
     first = min(max(wanted[0], whole[0]), whole[1] - width)
     return first, first + width
@@ -103,13 +103,13 @@ def _inside(wanted: Range, whole: Range) -> Range:
 
 @dataclass(frozen=True)
 class Ticks:
-    """Round numbers along an axis, and how far they lie apart; 0 where these are powers of ten."""
+    """Round numbers along an axis, and their distance; 0 for powers of ten."""
 
     values: tuple[float, ...]
     apart: float
 
     def label(self, value: float) -> str:
-        """``value`` with as many digits as tell it from the next one."""
+        """``value`` with enough digits to distinguish it from the next one."""
         if value == 0:
             return "0"
         apart = self.apart or abs(value)
@@ -120,7 +120,7 @@ class Ticks:
 
 
 def ticks(low: float, high: float, most: int, log: bool = False) -> Ticks:
-    """About ``most`` numbers between ``low`` and ``high``; between powers of ten where these span two decades."""
+    """About ``most`` numbers between ``low`` and ``high``; powers of ten if these span two decades."""
     if log and high - low >= 2:
         powers = range(math.ceil(low), math.floor(high) + 1, max(math.ceil((high - low) / most), 1))
         return Ticks(tuple(10.0**power for power in powers), 0.0)

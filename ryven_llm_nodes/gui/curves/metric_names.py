@@ -1,4 +1,4 @@
-"""Which of TRL's metrics belongs in which plot, and in what order."""
+"""Which of TRL's metrics belong in which plot, and in what order."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ FIRST: Final[Mapping[str, tuple[str, ...]]] = {
     "grad norm": ("grad_norm",),
 }
 """The plots that come first. Of several metrics the first one that a stage has logged is shown: DPO's reward is the
-margin of the chosen over the rejected completion, its accuracy the share of pairs that are in the right order."""
+margin of the chosen over the rejected completion, its accuracy the fraction of pairs in the right order."""
 
 HELP: Final[Mapping[str, str]] = {
     "loss": "The training loss (dashed: on the evaluation set).",
     "reward": "Mean reward of the completions; for DPO, the margin of chosen over rejected.",
     "KL": "How far the policy has moved from the reference.",
     "entropy": "Mean entropy of the policy's next-token distribution.",
-    "accuracy": "DPO: pairs in the right order. Else: tokens predicted right.",
+    "accuracy": "DPO: fraction of pairs in the right order. Else: token accuracy.",
     "learning rate": "The learning rate of the optimizer.",
-    "grad norm": "Norm of the gradient, before it is clipped.",
+    "grad norm": "Norm of the gradient before clipping.",
 }
 
 UNITS: Final[Mapping[str, str]] = {
@@ -51,12 +51,12 @@ def metric_for(plot: str, logged: Iterable[str]) -> str | None:
 
 
 def evaluation_of(metric: str) -> str:
-    """What transformers calls ``metric`` on the evaluation set."""
+    """The name of ``metric`` on the evaluation set in transformers' logs."""
     return f"eval_{metric}"
 
 
 def plots(logged: Iterable[str]) -> list[str]:
-    """Every plot that there is something for: the first ones in their order, then all other metrics by name."""
+    """Every plot with data: the first ones in their order, then all other metrics by name."""
     names = set(logged)
     first = [plot for plot in FIRST if metric_for(plot, names)]
     shown = {name for plot in first for name in FIRST[plot][:1]} | {metric_for(plot, names) for plot in first}
@@ -64,5 +64,5 @@ def plots(logged: Iterable[str]) -> list[str]:
 
 
 def first_plots(logged: Iterable[str]) -> list[str]:
-    """The plots that are shown unless chosen otherwise."""
+    """The plots that are shown by default."""
     return [plot for plot in plots(logged) if plot in FIRST]

@@ -1,4 +1,4 @@
-"""Paints a plot: by hand, and fast enough to be painted while a model trains."""
+"""Paints a plot directly, fast enough to be updated while a model trains."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ryven_llm_nodes.quantities import number
 
 HEADER, GUTTER = 20, 44
 WIDE, HIGH = 140, 76
-"""From this width on there is room for values at the left, from this height on for steps below."""
+"""Minimum width for values at the left, and minimum height for steps below."""
 DENSE = 240
 GREY = "#5a6572"
 TICK_HEIGHT, TICK_WIDTH = 26, 70
-"""Pixels of an axis that a number has for itself."""
+"""Pixels of an axis per number."""
 
 Lines = dict[int, tuple[Frame, Point | None, Trace, QPolygonF]]
-"""The traces that were painted, by their id, as lines in a frame, and the last point that each had then."""
+"""The painted traces, by their id, as lines in a frame, with the last point of each."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A curve, and what is drawn of it."""
+    """A curve, and its traces to draw."""
 
     curve: Curve
     raw: Trace
@@ -36,7 +36,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Picture:
-    """What is painted; ``readings`` are the points at the crosshair, told in words where the plot ``is_read``."""
+    """What is painted; ``readings`` are the points at the crosshair, shown as text if the plot ``is_read``."""
 
     area: QRect
     title: str
@@ -47,7 +47,7 @@ class Picture:
 
 
 def paint(painter: QPainter, picture: Picture, frame: Frame | None, lines: Lines) -> Lines:
-    """Paints; takes what was painted last, and returns what is to be given the next time."""
+    """Paints; takes the cache of the last call, and returns the one for the next call."""
     painter.fillRect(picture.area, QColor(BACKGROUND))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(QColor(FIELD), 1))
@@ -83,7 +83,7 @@ def _paint_header(painter: QPainter, picture: Picture) -> None:
 
 
 def _paint_title(painter: QPainter, picture: Picture, box: QRectF) -> None:
-    """The title, and the unit where there is room for it."""
+    """The title, and the unit if there is room for it."""
     metrics = painter.fontMetrics()
     title = metrics.elidedText(picture.title, Qt.TextElideMode.ElideRight, int(box.width()))
     painter.setPen(QColor(TEXT))
@@ -95,7 +95,7 @@ def _paint_title(painter: QPainter, picture: Picture, box: QRectF) -> None:
 
 
 def _headline(picture: Picture) -> list[tuple[Curve, Point]]:
-    """What stands beside the title: the values at the crosshair, or the latest ones."""
+    """The text next to the title: the values at the crosshair, or the latest ones."""
     present = [line.curve for line in picture.drawn if not line.curve.earlier and line.curve.series.points]
     points = picture.readings or [(curve, curve.series.points[-1]) for curve in present]
     return [(curve, point) for curve, point in points if not curve.dashed]
@@ -117,7 +117,7 @@ def _paint_grid(painter: QPainter, picture: Picture, frame: Frame) -> None:
 
 
 def _paint_steps(painter: QPainter, frame: Frame, steps: list[tuple[float, str]]) -> None:
-    """Numbers below the plot, as far as there is room, from the last one on, which says what they count."""
+    """Numbers below the plot, as many as fit, starting from the last one, which has the unit."""
     painter.setPen(QColor(FAINT))
     end = frame.box.right()
     for step, text in reversed([*steps[:-1], *((step, f"step {text}") for step, text in steps[-1:])]):
@@ -132,7 +132,7 @@ def _paint_steps(painter: QPainter, frame: Frame, steps: list[tuple[float, str]]
 
 
 class _Curves:
-    """Paints curves into a frame, and keeps their lines for the next time."""
+    """Paints curves into a frame, and caches their lines."""
 
     def __init__(self, painter: QPainter, frame: Frame, lines: Lines) -> None:
         self.painter, self.frame = painter, frame
@@ -169,7 +169,7 @@ class _Curves:
         self._stroke(trace, QPen(colour, 1.6, style))
 
     def _line(self, trace: Trace) -> QPolygonF:
-        """The trace as a line in the frame; an earlier run's is made once, as long as the frame stays."""
+        """The trace as a line in the frame; an earlier run's is cached as long as the frame stays."""
         made = self.used.get(id(trace)) or self._lines.get(id(trace))
         if made is None or made[:2] != (self.frame, trace.last):
             made = self.frame, trace.last, trace, QPolygonF(self.frame.places(trace.points()))
@@ -189,7 +189,7 @@ class _Curves:
             self.painter.drawPolyline(line)
 
     def _fill(self, trace: Trace, colour: QColor) -> None:
-        """Shades what lies below the curve. Of a dense one the highest points will do, and without soft edges."""
+        """Shades the area below the curve; for a dense one from the highest points, without antialiasing."""
         line, bottom = self._line(trace), self.frame.box.bottom()
         dense = line.size() > DENSE
         area = QPolygonF(self.frame.places(trace.highest())) if dense else QPolygonF(line)

@@ -1,4 +1,4 @@
-"""One plot: curves over steps, to look at closely, to read, and to take along."""
+"""One plot: curves over steps, with zoom, crosshair and export."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ from ryven_llm_nodes.program.names import identifier
 from ryven_llm_nodes.system.files import write_whole
 
 WHEEL = 0.8
-"""What is left of the range that is shown after one notch of the wheel."""
-HINT = "Wheel: zoom (over the values: these). Drag: move. Double-click: all. Right-click: log scale, PNG, CSV."
+"""The fraction of the visible range that remains after one notch of the wheel."""
+HINT = (
+    "Wheel: zoom steps (over the axis: values). Drag: move. Double-click: show all. Right-click: log scale, PNG, CSV."
+)
 
 
 class CurvePlot(QWidget):
@@ -45,7 +47,7 @@ class CurvePlot(QWidget):
     def __init__(
         self, title: str, help: str = "", parent: QWidget | None = None, unit: str = "", scrolls: bool = False
     ) -> None:
-        """``scrolls``: it stands in a long page, so the wheel zooms only with Ctrl."""
+        """``scrolls``: it is part of a long page, so the wheel zooms only with Ctrl."""
         super().__init__(parent)
         self.title, self.unit, self.scrolls = title, unit, scrolls
         self.curves: tuple[Curve, ...] = ()
@@ -67,7 +69,7 @@ class CurvePlot(QWidget):
         self.curves = tuple(sorted(curves, key=lambda curve: not curve.earlier))
 
     def set_cursor_step(self, step: float | None) -> None:
-        """Puts the crosshair at ``step``, or takes it away."""
+        """Moves the crosshair to ``step``, or hides it."""
         if step != self.cursor_step:
             self.cursor_step = step
             self.update()
@@ -85,7 +87,7 @@ class CurvePlot(QWidget):
         self.set_view(replace(self.view, steps=steps))
 
     def set_log(self, log: bool) -> None:
-        """Scales the values by their logarithm, or as they are. A value that has none is left out."""
+        """Sets a logarithmic or linear scale. Values without a logarithm are left out."""
         self.set_view(replace(self.view, log=log, values=None))
 
     def show_all(self) -> None:
@@ -94,7 +96,7 @@ class CurvePlot(QWidget):
         self.zoomed.emit(None)
 
     def frame(self) -> Frame | None:
-        """Where steps and values lie; None while there is nothing to show."""
+        """The coordinates; None while there is nothing to show."""
         whole, drawn = self._whole(), self._drawn()
         if whole is None:
             return None
@@ -110,12 +112,12 @@ class CurvePlot(QWidget):
         return Frame(box, first, last, low, high, bool(positive))
 
     def _whole(self) -> Range | None:
-        """All steps that there are."""
+        """The range of all steps."""
         ends = [(series.points[0][0], series.points[-1][0]) for c in self.curves if (series := c.series).points]
         return (min(first for first, _ in ends), max(last for _, last in ends)) if ends else None
 
     def _drawn(self) -> list[Drawn]:
-        """The curves with what is drawn of them: of a part, every point that it has room for."""
+        """The curves with their traces: of a part, in full detail."""
         steps = self.view.steps
         traces = [(c.series.window(*steps) if steps else (c.series.raw, c.series.smooth)) for c in self.curves]
         return [Drawn(curve, *trace) for curve, trace in zip(self.curves, traces, strict=True)]
@@ -156,7 +158,7 @@ class CurvePlot(QWidget):
         frame, whole, notches = self.frame(), self._whole(), event.angleDelta().y() / 120
         passes = self.scrolls and event.modifiers() != Qt.KeyboardModifier.ControlModifier
         if frame is None or whole is None or passes or not notches or event.position().y() < frame.box.top():
-            event.ignore()  # what the plot stands in is scrolled; over the title, always
+            event.ignore()  # scrolls the page of the plot; over the title, always
             return
         self._take(frame.zoomed(self.view, event.position(), WHEEL**notches, whole))
         event.accept()
@@ -168,7 +170,7 @@ class CurvePlot(QWidget):
             self.zoomed.emit(view.steps)
 
     def event(self, event: QEvent) -> bool:
-        # over the curves the crosshair speaks, not the tooltip
+        # over the curves there is the crosshair, not the tooltip
         if isinstance(event, QHelpEvent) and event.pos().y() > HEADER:
             return True
         return super().event(event)
@@ -188,7 +190,7 @@ class CurvePlot(QWidget):
         picture = Picture(self.rect(), self.title, unit, self._drawn(), self.readings(), self.underMouse())
         self._lines = paint(painter, picture, self.frame(), self._lines)
 
-    # To take along
+    # Export
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         menu = self.make_menu()
@@ -196,7 +198,7 @@ class CurvePlot(QWidget):
         menu.popup(event.globalPos())
 
     def make_menu(self) -> QMenu:
-        """What can be done with the plot."""
+        """The context menu of the plot."""
         menu = QMenu(self)
         log = menu.addAction("Log scale")
         log.setCheckable(True)
@@ -209,7 +211,7 @@ class CurvePlot(QWidget):
         return menu
 
     def image(self, scale: float = 2.0) -> QImage:
-        """The plot as it is seen, with ``scale`` times as many pixels."""
+        """The plot as an image, with ``scale`` times as many pixels."""
         image = QImage(self.size() * scale, QImage.Format.Format_RGB32)
         image.setDevicePixelRatio(scale)
         painter = QPainter(image)
@@ -239,7 +241,7 @@ class CurvePlot(QWidget):
 
 
 def _roomy(ranges: Sequence[Range], log: bool) -> Range:
-    """The range of all, and a little more, as the axis scales it."""
+    """The common scaled range, with a small margin."""
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     if log:
         low, high = math.log10(low), math.log10(high)

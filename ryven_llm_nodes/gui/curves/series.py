@@ -1,4 +1,4 @@
-"""Curves as numbers: any length kept as few points that hold every extreme, and exact values for a step."""
+"""Curves as numbers: downsampled to few points that include every extreme, and exact values for a step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIMIT: Final = 160
 
 
 class Trace:
-    """A curve that can be drawn however long it grows: between ``limit`` and twice as many buckets of neighbours.
+    """A curve of any length that can be drawn: between ``limit`` and twice as many buckets of neighbours.
 
     Each bucket keeps its lowest and its highest point, so no spike is lost. Points are added in the order of steps.
     ``smoothing`` from 0 (none) to below 1 makes it an exponential moving average, corrected for its start.
@@ -29,7 +29,7 @@ class Trace:
         self.last: Point | None = None
 
     def add(self, step: int, value: float) -> Point:
-        """Appends a point; returns it as it is drawn, averaged where there is smoothing."""
+        """Appends a point; returns it as it is drawn, averaged if there is smoothing."""
         if self.smoothing:
             self._mean = self.smoothing * self._mean + (1 - self.smoothing) * value
             self._weight = self.smoothing * self._weight + (1 - self.smoothing)
@@ -47,13 +47,13 @@ class Trace:
         return point
 
     def _halve(self) -> None:
-        """Merges pairs of buckets. There is an odd number of them; the last one, just begun, is filled further."""
+        """Merges pairs of buckets. There is an odd number of them; the last, unfinished one is filled further."""
         pairs = zip(self._buckets[:-1:2], self._buckets[1::2], strict=True)
         self._buckets = [*(_merged(first, second) for first, second in pairs), self._buckets[-1]]
         self._size *= 2
 
     def points(self) -> list[Point]:
-        """What is to be drawn, in the order of steps; the last point is the last one that was added."""
+        """The points to draw, in the order of steps; the last point is the last one that was added."""
         found: list[Point] = []
         for lowest, highest in self._buckets:
             first, second = (lowest, highest) if lowest[0] <= highest[0] else (highest, lowest)
@@ -69,9 +69,9 @@ class Trace:
         return [*(high for _, high in self._buckets), *([self.last] if self.last else [])]
 
     def range(self, above: float | None = None) -> tuple[float, float] | None:
-        """The lowest and the highest value, of those ``above`` a number where one is given; None where there is none.
+        """The lowest and the highest value, of those ``above`` a number if given; None without values.
 
-        The points between the extremes of a bucket are not known: the lowest of them above it may be lower still.
+        The points between the extremes of a bucket are not known: the lowest of them above it may be lower.
         """
         ends = [value for low, high in self._buckets for value in (low[1], high[1]) if above is None or value > above]
         return (min(ends), max(ends)) if ends else None
@@ -94,7 +94,7 @@ def trace_of(points: Iterable[Point]) -> Trace:
 class Series:
     """A metric of one run: the model's own list of points, which only grows, and the trace of it.
 
-    ``catch_up`` takes in what has come since. With ``smoothing`` there is a second trace, of the average.
+    ``catch_up`` adds new points. With ``smoothing`` there is a second trace, of the average.
     """
 
     def __init__(self, points: Sequence[Point], smoothing: float = 0.0) -> None:
@@ -116,7 +116,7 @@ class Series:
                 self.smooth.add(step, value)
 
     def catch_up(self) -> None:
-        """Takes in the points that have come since the last time."""
+        """Adds the points since the last call."""
         for step, value in self.points[self._taken :]:
             self.raw.add(step, value)
             if self.smooth is not None:
@@ -124,7 +124,7 @@ class Series:
         self._taken = len(self.points)
 
     def window(self, first: float, last: float) -> tuple[Trace, Trace | None]:
-        """The traces of the points between two steps and one on either side: with all the detail there is room for."""
+        """The traces of the points between two steps and one on either side, in full detail."""
         start = max(bisect_left(self.points, (first, -inf)) - 1, 0)
         end = min(bisect_right(self.points, (last, inf)) + 1, len(self.points))
         key = start, end, self.smooth.smoothing if self.smooth else 0.0
@@ -135,7 +135,7 @@ class Series:
         return self._window[1]
 
     def averaged(self) -> list[Point]:
-        """The average at every point; nothing where there is no smoothing."""
+        """The average at every point; nothing without smoothing."""
         if self.smooth is None:
             return []
         mean = Trace(smoothing=self.smooth.smoothing)
@@ -152,7 +152,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of a plot. An ``earlier`` one is thin and grey, and has no say in the reading; a ``dashed`` one is
+    """A line of a plot. An ``earlier`` one is thin and grey, and not part of the reading; a ``dashed`` one is
     measured on other data."""
 
     label: str

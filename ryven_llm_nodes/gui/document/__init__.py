@@ -1,1 +1,1 @@
-"""The project as a file: opening, saving, and what comes back after a crash."""
+"""The project as a file: opening, saving, and recovery after a crash."""

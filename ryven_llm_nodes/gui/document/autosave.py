@@ -1,4 +1,4 @@
-"""Keeps the changes of a project where a crash does not reach them."""
+"""Saves the changes of a project to a recovery file, which survives a crash."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ INTERVAL_MS: Final = 20_000
 class Autosave(QObject):
     """Writes the recovery file of ``document`` while it is modified, and removes it when it is not.
 
-    What is typed reaches the project within a second, so that nothing has to be taken out of a field here.
+    Typed text reaches the project within a second, so that no field has to be read here.
     """
 
     failed = Signal(str)
-    """Why the changes cannot be kept, once for each reason."""
+    """Why the recovery file cannot be written, once for each reason."""
 
     def __init__(self, document: Document, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -36,13 +36,13 @@ class Autosave(QObject):
         self.timer.start()
 
     def keep(self) -> None:
-        """Keeps what has changed since the last time; the thread that writes it holds nobody up."""
+        """Saves what has changed since the last time, in a thread that blocks nothing."""
         if self._take():
             main_collector().start()  # which must not collect widgets
             self.file.write_soon()
 
     def _take(self) -> bool:
-        """Hands what has changed to the recovery file; whether anything has."""
+        """Passes changes to the recovery file; whether there were any."""
         if not self._document.modified:
             self.forget()
         elif (project := self._project()) is not None and project["flows"]:
@@ -55,20 +55,20 @@ class Autosave(QObject):
         return False
 
     def keep_now(self) -> bool:
-        """Keeps all there is, and waits until it is on disk; whether it is."""
+        """Saves all changes, and waits until they are on disk; whether they are."""
         self._take()
         return self.file.write()
 
     def forget(self) -> None:
-        """Everything is saved, or is not wanted."""
+        """Everything is saved or discarded."""
         self._kept = None
         self.file.remove()
 
     def _project(self) -> dict[str, Any] | None:
         try:
             return contents(self._document.window)
-        except Exception as error:  # whatever a node raises while it describes itself; saving will say so, too
-            self._tell(one_line(f"✗ the changes cannot be kept for a crash: {type(error).__name__}: {error}"))
+        except Exception as error:  # any error of a node; saving will report it, too
+            self._tell(one_line(f"✗ the recovery file cannot be written: {type(error).__name__}: {error}"))
             return None
 
     def _tell(self, why: str) -> None:

@@ -1,4 +1,4 @@
-"""Opening another project: in another window, which may take the place of this one."""
+"""Opening another project: in another window, which may replace this one."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from ryven_llm_nodes.host.launch import start_another
 from ryven_llm_nodes.host.opening import open_file
 
 MOST_LINES: Final = 10
-KINDS: Final = "Projects, and scripts that carry one (*.json *.py);;All files (*)"
+KINDS: Final = "Projects, and exported scripts (*.json *.py);;All files (*)"
 
 
 class Opening:
-    """Opens projects from the window of ``document``, which is closed for that where it ``is_pristine``."""
+    """Opens projects from the window of ``document``, which is then closed if it ``is_pristine``."""
 
     def __init__(self, document: Document, is_pristine: Callable[[], bool]) -> None:
         self._document, self._is_pristine = document, is_pristine
 
     def ask_and_open(self) -> None:
-        """Opens a project that is asked for."""
+        """Asks for a project and opens it."""
         path = self._document.path
         start = str(path.parent) if path else ""
         if chosen := QFileDialog.getOpenFileName(self._document.window, "Open", start, KINDS)[0]:
             self.open_path(Path(chosen))
 
     def open_path(self, path: Path) -> bool:
-        """Opens ``path`` in another window, which takes the place of this one where nothing was done here.
+        """Opens ``path`` in another window, which replaces this one if nothing was done here.
 
-        It is read and scanned first: what is refused starts nothing.
+        It is read and scanned first: a refused file starts nothing.
         """
         try:
             open_file(path)
@@ -47,6 +47,6 @@ class Opening:
 
 
 def _first(lines: list[str]) -> str:
-    """A file may be wrong in so many ways that no screen holds them."""
+    """A file may have more problems than fit on a screen."""
     more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
     return "\n".join(lines[:MOST_LINES] + more)

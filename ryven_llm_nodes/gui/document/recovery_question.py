@@ -1,4 +1,4 @@
-"""Asks what is to become of the changes that an editor left which ended without a word."""
+"""Asks what to do with unsaved changes of an editor that crashed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ RECOVER, DISCARD, NOT_NOW = "Recover", "Discard", "Not now"
 
 
 def choose(left: Iterable[LeftBehind]) -> LeftBehind | None:
-    """Asks about each of ``left`` until one is to be recovered; deletes what is to be discarded."""
+    """Asks about each of ``left`` until one is chosen for recovery; deletes the discarded ones."""
     for one in left:
         answer = ask(one)
         if answer == RECOVER:
             return one
         if answer == DISCARD:
-            with suppress(FileNotFoundError):  # another editor was asked, too
+            with suppress(FileNotFoundError):  # another editor asked, too
                 one.file.unlink()
     return None
 

@@ -1,4 +1,4 @@
-"""Saving a project, with the questions that are asked before something could be lost."""
+"""Saving a project, with questions before anything could be lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ryven_llm_nodes.gui.state.document import Document
 
 
 class Saving(QObject):
-    """Saves ``document``; ``flush`` takes what is still being typed as typed."""
+    """Saves ``document``; ``flush`` commits pending edits of fields."""
 
     saved = Signal(str)
     """The name of the file that was written."""
@@ -22,15 +22,15 @@ class Saving(QObject):
         super().__init__(parent)
         self._document, self._flush = document, flush
         self.discarded = False
-        """Whether the user has said that the changes are not wanted."""
+        """Whether the user has discarded the changes."""
 
     def save(self) -> bool:
-        """Saves the project, asking for a name where it has none yet. False where it was not saved."""
+        """Saves the project, asking for a name if it has none yet. False if it was not saved."""
         path = self._document.path
         return self.save_as() if path is None else self.save_to(path)
 
     def save_as(self) -> bool:
-        """Saves the project under a name that is asked for."""
+        """Asks for a name and saves the project under it."""
         path = ask_for_place(self._document.window)
         return path is not None and self.save_to(path)
 
@@ -49,7 +49,7 @@ class Saving(QObject):
         return True
 
     def may_close(self) -> bool:
-        """Asks what is to become of changes that are not saved, where there are any."""
+        """Asks what to do with unsaved changes, if there are any."""
         self._flush()
         if self.discarded or not self._document.modified:
             return True
@@ -85,7 +85,7 @@ def _may_write_over(window: QWidget, path: Path) -> bool:
 def ask_to_save(window: QWidget) -> QMessageBox.StandardButton:
     """Save, Discard or Cancel, for changes that would be lost."""
     buttons = QMessageBox.StandardButton
-    question = "The project has changes that were not saved. Save them?"
+    question = "The project has unsaved changes. Save them?"
     return QMessageBox.question(
         window, "Save?", question, buttons.Save | buttons.Discard | buttons.Cancel, buttons.Save
     )

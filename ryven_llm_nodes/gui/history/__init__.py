@@ -1,1 +1,1 @@
-"""What earlier runs have left: their records, one or two side by side, and the stages that are kept."""
+"""The run history: records of earlier runs, one or two side by side; and the cached stages."""

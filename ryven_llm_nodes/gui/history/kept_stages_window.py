@@ -1,4 +1,4 @@
-"""What runs have kept to be used again: how much of the disk it takes, and how to be rid of it."""
+"""The cached stages: how much disk space they take, and deleting them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from ryven_llm_nodes.run.states import RunState
 from ryven_llm_nodes.run.store.alone import is_taken
 from ryven_llm_nodes.run.store.kept import Kept, delete_all, kept_below
 
-TITLES: Final = ("flow", "stage", "state", "kept since", "size")
-EMPTY: Final = "Nothing is kept in {folder} yet: a stage keeps its model when it is trained (F5)."
-LOOKING: Final = "Measuring what is kept in {folder} ..."
-REUSED: Final = "Run uses it again as long as nothing it depends on changes."
-UNNAMED: Final = "Of other settings than its name leads to now; Run with those uses it again."
-RESUMED: Final = "Run goes on from its newest checkpoint, if it has one."
-IN_USE: Final = "A run is writing to {folder}; what it keeps can be deleted once it has ended"
+TITLES: Final = ("flow", "stage", "state", "cached since", "size")
+EMPTY: Final = "Nothing is cached in {folder} yet: a stage is cached when it has been trained (F5)."
+LOOKING: Final = "Measuring what is cached in {folder} ..."
+REUSED: Final = "Run reuses it as long as nothing it depends on changes."
+UNNAMED: Final = "Of earlier settings; Run with those settings reuses it."
+RESUMED: Final = "Run resumes from its newest checkpoint, if it has one."
+IN_USE: Final = "A run is writing to {folder}; its stages can be deleted once it has ended"
 
 
 @dataclass(frozen=True)
 class Found:
-    """A kept stage with its size in bytes, None where files come and go; ``taken``: a run is writing there."""
+    """A cached stage with its size in bytes, None while files change; ``taken``: a run is writing there."""
 
     kept: Kept
     size: int | None
@@ -44,16 +44,16 @@ class Found:
 
     @property
     def state(self) -> Cell:
-        """How it stands."""
+        """Its state."""
         if self.taken:
             return Cell("in use by a run", "", IN_USE.format(folder=self.output_dir))
-        whole = self.kept.finished and not self.kept.ended_at
-        colour = state_colour(RunState.DONE if whole else RunState.CANCELLED)
+        is_complete = self.kept.finished and not self.kept.ended_at
+        colour = state_colour(RunState.DONE if is_complete else RunState.CANCELLED)
         return Cell(self.kept.state, colour, REUSED if self.kept.finished else RESUMED)
 
 
 def find_kept(outputs: Path) -> list[Found]:
-    """Everything that is kept in ``outputs`` or an output folder in it."""
+    """Everything that is cached in ``outputs`` or an output folder in it."""
     stages = list(kept_below(outputs))
     taken = {folder: is_taken(folder) for folder in {kept.output_dir for kept in stages}}
     return [Found(kept, _size(kept), taken[kept.output_dir]) for kept in stages]
@@ -67,20 +67,20 @@ def _size(kept: Kept) -> int | None:
 
 
 def _several(found: Sequence[Found]) -> str:
-    """Count and size: ``3 kept models, 1.2 GB``."""
+    """Count and size: ``3 cached stages, 1.2 GB``."""
     room = size(sum(one.size or 0 for one in found))
-    return f"{len(found)} kept model{'s' * (len(found) != 1)}, {room}"
+    return f"{len(found)} cached stage{'s' * (len(found) != 1)}, {room}"
 
 
 class KeptWindow(QDialog):
-    """Lists what is kept below ``outputs``; deletes it when it is told to, twice."""
+    """Lists the cached stages below ``outputs``; deletes them after a confirmation."""
 
     def __init__(self, outputs: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.outputs = outputs
         self.found: dict[str, Found] = {}
         self._busy = False
-        self.setWindowTitle("Kept models")
+        self.setWindowTitle("Cached Stages")
         self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
         self.resize(780, 420)
         self.table = Table(TITLES, stretch=2, right=(4,))
@@ -112,7 +112,7 @@ class KeptWindow(QDialog):
     # Finding
 
     def refresh(self) -> None:
-        """Looks again; the window stays alive meanwhile."""
+        """Reads again, in a thread; the window stays responsive."""
         if not self.found:
             self.pages.say(LOOKING.format(folder=self.outputs))
         outputs = self.outputs
@@ -150,17 +150,17 @@ class KeptWindow(QDialog):
     # Deleting
 
     def ask_selected(self) -> None:
-        """Deletes what is chosen, if the user means it."""
+        """Deletes the selected stages, after a confirmation."""
         self._ask(self._selected())
 
     def ask_all(self) -> None:
-        """Deletes all that no run is using, if the user means it."""
+        """Deletes all stages that no run is using, after a confirmation."""
         self._ask(self._free())
 
     def _ask(self, found: list[Found]) -> None:
         if not found or self._busy:
             return
-        question = f"Delete {_several(found)}?\nThe stages are trained anew when they are run the next time."
+        question = f"Delete {_several(found)}?\nThe stages are trained again in the next run."
         buttons = QMessageBox.StandardButton
         if QMessageBox.question(self, "Delete?", question, buttons.Yes | buttons.No, buttons.No) == buttons.Yes:
             self._busy = True

@@ -1,4 +1,4 @@
-"""One run that was, or two side by side, as a page that scrolls."""
+"""One earlier run, or two side by side, as a page that scrolls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DIFF_COLOURS: Final = {"-": BAD, "+": GOOD, "@": ACCENT}
 
 
 class Page(QScrollArea):
-    """Labels, tables and plots below each other; the base of what is shown of ``runs``."""
+    """Labels, tables and plots below each other; the base of the pages on ``runs``."""
 
     def __init__(self, *runs: PastRun) -> None:
         super().__init__(widgetResizable=True, frameShape=QFrame.Shape.NoFrame)
@@ -40,7 +40,7 @@ class Page(QScrollArea):
         self.setWidget(content)
 
     def add_text(self, html: str, role: str = "") -> QLabel:
-        """A line, or several, that can be selected and copied."""
+        """Text that can be selected and copied."""
         label = QLabel(html, wordWrap=True, textFormat=Qt.TextFormat.RichText)
         label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         label.setProperty("role", role)
@@ -66,7 +66,7 @@ class Page(QScrollArea):
 
 
 class PlotGrid(QWidget):
-    """The plots of one stage; a crosshair in one is a crosshair in all."""
+    """The plots of one stage; their crosshairs move together."""
 
     def __init__(self, stage: StagePlots) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class SummaryPage(Page):
             self.add_text(coloured(line, WARN))
         if summary.stages:
             rows = [_stage_row(end) for end in summary.stages]
-            self.add_table(("stage", "state", "time", "at its end", "model"), rows, stretch=3)
+            self.add_table(("stage", "state", "time", "final metrics", "model"), rows, stretch=3)
         self.add_text(escape(f"record: {run.folder}"), "muted")
         self.add_plots(summary.plots)
         self.column.addStretch(1)
@@ -121,7 +121,7 @@ class ComparisonPage(Page):
         self.add_text(" &nbsp; vs &nbsp; ".join(map(_legend, comparison.runs, RUN_COLOURS)))
         found = comparison.differences
         if found:
-            titles = ("what differs", *(run.name for run in comparison.runs))
+            titles = ("differences", *(run.name for run in comparison.runs))
             self.table = self.add_table(titles, [_difference_row(one) for one in found], stretch=2)
         else:
             self.add_text("Same flow, data and versions.")

@@ -1,4 +1,4 @@
-"""What is shown of runs that were, read from their records: without a widget, for threads."""
+"""What is shown of earlier runs, read from their records: without widgets, for threads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Metrics = Mapping[str, Points]
 
 @dataclass(frozen=True)
 class StagePlots:
-    """The plots of one stage by title; ``same`` where two runs logged the very same, so that there are none."""
+    """The plots of one stage by title; ``same`` if two runs logged the same values, so that there are none."""
 
     stage: str
     plots: Mapping[str, Sequence[Curve]]
@@ -62,10 +62,10 @@ class Comparison:
 
 
 def list_runs(outputs: Path) -> list[PastRun]:
-    """The runs into ``outputs``, newest first, with their status, for which a lock is looked at."""
+    """The runs into ``outputs``, newest first, with their status, for which a lock is checked."""
     runs = past_runs(outputs)
     for run in runs:
-        run.status  # noqa: B018  # is remembered
+        run.status  # noqa: B018  # cached
     return runs
 
 
@@ -77,7 +77,7 @@ def summarize(run: PastRun) -> Summary:
 
 
 def compare(first: PastRun, second: PastRun) -> Comparison:
-    """All that differs between two runs, and what came of it."""
+    """All differences between two runs, and their results."""
     plots = []
     for stage in dict.fromkeys([*first.stages, *second.stages]):
         logged = [(run, run.metrics(stage)) for run in (first, second)]

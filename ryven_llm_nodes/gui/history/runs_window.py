@@ -1,4 +1,4 @@
-"""The runs that were: a list, and below it the one that is chosen, or two side by side."""
+"""The run history: a list, and below it the selected run, or two side by side."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from ryven_llm_nodes.run.store.kept import delete_all
 TITLES: Final = ("run", "flow", "status", "time", "stages")
 EMPTY: Final = "No runs yet: F5 runs the flow."
 LOOKING: Final = "Reading the records in {folder} ..."
-CHOOSE: Final = "Choose a run to see what came of it, or two to compare them."
+CHOOSE: Final = "Select a run to see its results, or two to compare them."
 COMPARE: Final = "Ctrl+click a second run to compare the two."
 READING: Final = "Reading ..."
 PATIENCE_MS: Final = 200
-"""For so long the page of the run before stays: most records are read sooner, and nothing flickers."""
+"""How long the previous page stays: most records are read sooner, which avoids flicker."""
 
 
 class RunsWindow(QDialog):
@@ -43,7 +43,7 @@ class RunsWindow(QDialog):
         self._wanted: tuple[Any, ...] = ()
         self._patience = QTimer(self, interval=PATIENCE_MS, singleShot=True)
         self._patience.timeout.connect(self._say_reading)
-        self.setWindowTitle("Past runs")
+        self.setWindowTitle("Run History")
         self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
         self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
         self.resize(1060, 800)
@@ -92,7 +92,7 @@ class RunsWindow(QDialog):
     # The list
 
     def refresh(self) -> None:
-        """Looks again; the window stays alive meanwhile."""
+        """Reads again, in a thread; the window stays responsive."""
         if not self.runs:
             self.list.say(LOOKING.format(folder=self.outputs))
         outputs = self.outputs
@@ -112,13 +112,13 @@ class RunsWindow(QDialog):
         self._choose()
 
     def chosen(self) -> list[PastRun]:
-        """The runs that are chosen, the oldest one first."""
+        """The selected runs, oldest first."""
         return [self.runs[key] for key in reversed(self.table.chosen_keys()) if key in self.runs]
 
     # One run, or two
 
     def _choose(self) -> None:
-        """Reads what is chosen, unless it is shown already and is as it was."""
+        """Reads the selected runs, unless they are already shown and unchanged."""
         runs = self.chosen()
         self.flow_button.setEnabled(len(runs) == 1)
         self.folder_button.setEnabled(len(runs) == 1)
@@ -156,29 +156,29 @@ class RunsWindow(QDialog):
         self.detail_pages.show_content()
 
     def _read_on(self) -> None:
-        """Enter or a double click: keys now scroll what is shown of the run."""
+        """Enter or a double click: keys now scroll the page of the run."""
         if self.page is not None:
             self.page.setFocus()
 
     # Buttons
 
     def open_flow(self) -> None:
-        """Opens the flow of the chosen run, as it was run, in an editor of its own."""
+        """Opens the flow of the selected run, as it was run, in another editor."""
         if len(runs := self.chosen()) == 1:
             self._open_path(runs[0].folder)
 
     def open_folder(self) -> None:
-        """Shows the record of the chosen run in the system's file manager."""
+        """Shows the record of the selected run in the system's file manager."""
         if len(runs := self.chosen()) == 1:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(runs[0].folder)))
 
     def ask_delete(self) -> None:
-        """Deletes the records of the chosen runs, if the user means it."""
+        """Deletes the records of the selected runs, after a confirmation."""
         runs = _deletable(self.chosen())
         if not runs:
             return
         what = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
-        question = f"Delete the record of {what}?\nIts flow, curves and samples go; the models stay."
+        question = f"Delete the record of {what}?\nThis removes its flow, curves and samples; the models stay."
         buttons = QMessageBox.StandardButton
         if QMessageBox.question(self, "Delete?", question, buttons.Yes | buttons.No, buttons.No) == buttons.Yes:
             background().start(lambda: delete_all(runs), self, self._deleted)
@@ -189,7 +189,7 @@ class RunsWindow(QDialog):
             QMessageBox.warning(self, "Not deleted", "\n".join(failures))
 
     def event(self, event: QEvent) -> bool:
-        """Looks again whenever the window comes to the front: runs are made elsewhere, too."""
+        """Reads again whenever the window comes to the front: runs may be started elsewhere."""
         if event.type() == QEvent.Type.WindowActivate:
             self.refresh()
         return super().event(event)

@@ -1,4 +1,4 @@
-"""The windows that show what earlier runs have left: their records, and the models that they have kept."""
+"""The windows Run History and Cached Stages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ryven_llm_nodes.host.session import default_output_dir
 
 
 class HistoryWindows:
-    """Each window is made when it is first shown; ``open_path`` opens the flow of a run."""
+    """Each window is created when it is first shown; ``open_path`` opens the flow of a run."""
 
     def __init__(self, window: QWidget, open_path: Callable[[Path], Any]) -> None:
         self._window, self._open_path = window, open_path
@@ -22,19 +22,19 @@ class HistoryWindows:
         self.kept: KeptWindow | None = None
 
     def show_runs(self) -> None:
-        """Shows the runs that were."""
+        """Shows the run history."""
         if self.runs is None:
             self.runs = RunsWindow(_outputs(), self._open_path, self._window)
         _to_front(self.runs)
 
     def show_kept(self) -> None:
-        """Shows what is kept."""
+        """Shows the cached stages."""
         if self.kept is None:
             self.kept = KeptWindow(_outputs(), self._window)
         _to_front(self.kept)
 
     def refresh(self) -> None:
-        """Lets the windows that are open look again."""
+        """Refreshes the open windows."""
         for window in (self.runs, self.kept):
             if window is not None and window.isVisible():
                 window.refresh()

@@ -1,1 +1,1 @@
-"""The inspector of a node: its form, its part of the script, and what was found wrong."""
+"""The inspector of a node: its form, its part of the script, and its problems."""

@@ -1,4 +1,4 @@
-"""What the flow says of one node: its cell of the script, or what is wrong with it."""
+"""The Code tab of a node: its cell of the script, or its problems."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ryven_llm_nodes.program import Graph, build, read_live_flow
 
 @dataclass(frozen=True)
 class NodeText:
-    """A node in its flow: its name there, its text (empty where there is none), its problems, and those elsewhere."""
+    """A node in its flow: its name there, its text (empty if there is none), its problems, and those elsewhere."""
 
     step: str = ""
     text: str = ""
@@ -29,7 +29,7 @@ class NodeText:
 
 
 def node_text(node: LLMNode, root: Path) -> NodeText:
-    """Checks the flow of ``node`` as it is now. Loads nothing heavy, raises nothing that a user's flow can cause."""
+    """Checks the flow of ``node`` in its current state. Loads nothing heavy; problems of the flow do not raise."""
     step = ""
     try:
         graph = read_live_flow(node.flow, root)
@@ -72,7 +72,7 @@ class CodeTab(QWidget):
         column.addWidget(self.view, 1)
 
     def show_text(self, text: NodeText) -> None:
-        """Shows the cell; where there is none, why."""
+        """Shows the cell, or why there is none."""
         self.copy_button.setVisible(bool(text.text))
         self.view.setVisible(bool(text.text))
         self.layout().setStretch(0, 0 if text.text else 1)
@@ -83,7 +83,7 @@ class CodeTab(QWidget):
         self.problem_chosen.emit(parameter)
 
     def copy(self) -> None:
-        """Puts the whole cell on the clipboard."""
+        """Copies the cell to the clipboard."""
         QGuiApplication.clipboard().setText(self.view.text())
         self.copy_button.setText("Copied")
         QTimer.singleShot(1200, self.copy_button, lambda: self.copy_button.setText("Copy cell"))
@@ -97,7 +97,7 @@ def _note(text: NodeText) -> str:
     own = "".join(f"<p style='margin:0 0 7px 0'>{_line(problem, text.step)}</p>" for problem in text.problems)
     others = len(text.elsewhere)
     rest = f"{_count(others)} elsewhere in the flow: {escape(str(text.elsewhere[0]))}" if others else ""
-    end = "The code appears when " + ("this is" if len(text.problems) + others == 1 else "these are") + " mended."
+    end = "The code appears when " + ("this is" if len(text.problems) + others == 1 else "these are") + " fixed."
     return f"{own}<p>{_grey(rest)}</p><p>{_grey(end)}</p>"
 
 
@@ -110,7 +110,7 @@ def _grey(text: str) -> str:
 
 
 def _line(problem: Problem, step: str) -> str:
-    """A problem of the node that is looked at; a parameter is a link to its field."""
+    """A problem of the shown node; a parameter is a link to its field."""
     if not step:
         return escape(str(problem))
     place = escape(problem.parameter)

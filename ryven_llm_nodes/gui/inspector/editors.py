@@ -32,7 +32,7 @@ CODE_HEIGHT: Final = 180
 
 
 class Editor(QWidget):
-    """Base of the editors. ``typed`` comes with every keystroke, ``edited`` when a value is meant to be kept."""
+    """Base of the editors. ``typed`` is emitted on every keystroke, ``edited`` when a value is committed."""
 
     typed = Signal(object)
     edited = Signal(object)
@@ -42,7 +42,7 @@ class Editor(QWidget):
         self.parameter = parameter
 
     def show_value(self, value: JSON, is_set: bool) -> None:
-        """Shows ``value``; ``is_set`` is False where it is the default. Emits nothing."""
+        """Shows ``value``; ``is_set`` is False if it is the default. Emits nothing."""
         raise NotImplementedError
 
     def set_bad(self, bad: bool) -> None:
@@ -54,7 +54,7 @@ class Editor(QWidget):
         raise NotImplementedError
 
     def flush(self) -> None:
-        """Tells at once of an edit that has not been told yet."""
+        """Emits a pending edit at once."""
 
     def _fill(self, *widgets: QWidget) -> None:
         row = QHBoxLayout(self)
@@ -66,7 +66,7 @@ class Editor(QWidget):
 
 
 def set_property(widget: QWidget, name: str, value: bool) -> None:
-    """Sets a property that the style sheet looks at, and makes it look again if it has looked already."""
+    """Sets a property that the style sheet uses, and refreshes the style."""
     if bool(widget.property(name)) != value:
         widget.setProperty(name, value)
         if widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):
@@ -75,7 +75,7 @@ def set_property(widget: QWidget, name: str, value: bool) -> None:
 
 
 class _Line(QLineEdit):
-    """A line whose undo key reaches the window once there is nothing typed to take back."""
+    """A line whose undo key reaches the window if there is nothing typed to undo."""
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride:
@@ -88,7 +88,7 @@ class _Line(QLineEdit):
 
 
 class LineEditor(Editor):
-    """Any value as text: numbers stay as they were typed, and what means nothing is kept as text."""
+    """Any value as text: numbers stay as typed, and invalid input is kept as text."""
 
     def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
         super().__init__(parameter, parent)
@@ -132,7 +132,7 @@ class LineEditor(Editor):
 
 
 class PathEditor(LineEditor):
-    """A line with a button that opens a file dialog. Paths below the folder ``root`` are told relative to it."""
+    """A line with a button that opens a file dialog. Paths below the folder ``root`` become relative to it."""
 
     def __init__(
         self, parameter: Parameter, root: Callable[[], Path | None] = lambda: None, parent: QWidget | None = None
@@ -144,7 +144,7 @@ class PathEditor(LineEditor):
         self.layout().addWidget(self.button)
 
     def choose(self) -> None:
-        """Asks for a path, and takes it."""
+        """Asks for a path and sets it."""
         root = self._root()
         start = os.path.join(root or "", self.line.text())
         start = start if os.path.exists(start) else str(root or "")
@@ -158,7 +158,7 @@ class PathEditor(LineEditor):
 
 
 def _told(path: Path, root: Path | None) -> str:
-    """``path`` relative to ``root`` where it lies below it: a flow then works wherever its folder is."""
+    """``path`` relative to ``root`` if it is below it: the flow then works wherever its folder is."""
     if root is not None and path.is_relative_to(root):
         inside = path.relative_to(root).as_posix()
         return f"./{inside}" if path.is_dir() else inside
@@ -166,7 +166,7 @@ def _told(path: Path, root: Path | None) -> str:
 
 
 class FlagEditor(Editor):
-    """True or false, as a check box with the parameter's name beside it."""
+    """True or false, as a check box with the parameter's name next to it."""
 
     def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
         super().__init__(parameter, parent)
@@ -190,7 +190,7 @@ class FlagEditor(Editor):
 
 
 class _CheckBox(QCheckBox):
-    """A check box that is painted here: the icons of the window's style cannot be counted on."""
+    """A check box that is painted here: the window's style may have no icons for it."""
 
     colour = MUTED
 
@@ -215,7 +215,7 @@ class _CheckBox(QCheckBox):
 
 
 class ChoiceEditor(Editor):
-    """One of a few values. A value that is none of them is shown as it is, as a further item."""
+    """One of a few values. Any other value is shown unchanged, as an additional item."""
 
     def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
         super().__init__(parameter, parent)
@@ -247,7 +247,7 @@ class ChoiceEditor(Editor):
 
 
 class CodeEditor(Editor):
-    """Several lines of Python, with suggestions; modules beside the flow are looked up in the folder ``root``."""
+    """Several lines of Python, with suggestions; modules next to the flow file are looked up in ``root``."""
 
     def __init__(
         self, parameter: Parameter, root: Callable[[], Path | None] = lambda: None, parent: QWidget | None = None
@@ -272,7 +272,7 @@ class CodeEditor(Editor):
         self.edited.emit(text)
 
     def mark_line(self, message: str) -> None:
-        """Marks the line that ``message`` complains of, if it names one."""
+        """Marks the line that ``message`` refers to, if any."""
         found = re.search(r"\bline (\d+)", message)
         self.view.set_error_line(int(found[1]) if found else None)
 

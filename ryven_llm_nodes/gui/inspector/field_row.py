@@ -1,4 +1,4 @@
-"""One parameter in a form: its name, an editor, how it differs from the default, what is wrong, what it means."""
+"""One parameter in a form: its name, an editor, a mark if it differs from the default, its problem, its help."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Root = Callable[[], Path | None]
 class FieldRow(QWidget):
     """A field. ``edited`` carries the name and the new value, ``reset`` the name.
 
-    The help is a tooltip, and one line below while the field has the focus.
+    The help is a tooltip, and a line below while the field has the focus.
     """
 
     edited = Signal(str, object)
@@ -98,7 +98,7 @@ class FieldRow(QWidget):
             self.editor.input().setFocus()
 
     def _on_typed(self, value: JSON) -> None:
-        self._complaint = ""  # it was about the value before
+        self._complaint = ""  # it was about the previous value
         self._judge(value)
 
     def _on_edited(self, value: JSON) -> None:
@@ -117,12 +117,12 @@ class FieldRow(QWidget):
         editor.show()
 
     def flush(self) -> None:
-        """Tells at once of an edit that has not been told yet."""
+        """Emits a pending edit at once."""
         if self.editor is not None:
             self.editor.flush()
 
     def set_editor_height(self, height: int) -> None:
-        """Makes the editor this high."""
+        """Sets the height of the editor."""
         if self.editor is not None and self.editor.input().minimumHeight() != height:
             self.editor.input().setFixedHeight(height)
             self.updateGeometry()
@@ -152,11 +152,11 @@ class FieldRow(QWidget):
 
     @property
     def reset_button(self) -> QToolButton | None:
-        """The button that takes the value back, where there is one to take back."""
+        """The button that resets the value, if it was set."""
         return self._reset_button if self.is_changed else None
 
     def set_complaint(self, message: str) -> None:
-        """Shows what the check of the whole flow finds wrong here, beyond type and range."""
+        """Shows what the check of the flow finds wrong here, beyond type and range."""
         self._complaint = message
         self._show_problem()
 
@@ -175,7 +175,7 @@ class FieldRow(QWidget):
         self.update()
 
     def _note(self, role: str, text: str) -> None:
-        """A line below the editor: made when first needed, hidden while empty."""
+        """A line below the editor: created when first needed, hidden while empty."""
         label = self._notes.get(role)
         if label is None and text:
             label = self._notes[role] = QLabel(self, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
@@ -221,7 +221,7 @@ class FieldRow(QWidget):
 
 
 class _Hint(QLabel):
-    """Greyed text that is cut with dots where there is no room, instead of pushing its neighbours away."""
+    """Greyed text that is elided where there is no room."""
 
     def __init__(self, text: str, parent: QWidget) -> None:
         super().__init__(text, parent)
@@ -246,12 +246,12 @@ class _Hint(QLabel):
 
 
 def plain_help(text: str) -> str:
-    """Help as plain words: Markdown's links and the repeated prefix of a deprecated field are gone."""
+    """Help as plain text: without Markdown links and the repeated prefix of a deprecated field."""
     return one_line(re.sub(r"\[([^\]]+)\]\((?:[^()]|\([^)]*\))*\)", r"\1", text))
 
 
 def first_sentences(text: str, limit: int = 170) -> str:
-    """As many whole sentences of a help text as fit, at least the beginning of the first."""
+    """As many full sentences of a help text as fit, at least the beginning of the first."""
     words = plain_help(text)
     if len(words) <= limit:
         return words

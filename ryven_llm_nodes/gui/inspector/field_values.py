@@ -1,4 +1,4 @@
-"""Values as text and back: what a form shows for a parameter's value, and what typed text means."""
+"""Values as text and back: what a form shows for a value, and how typed text is parsed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ryven_llm_nodes.catalogue.parameters import JSON, UNKNOWN, Parameter, is_pl
 
 
 def as_text(value: JSON) -> str:
-    """``value`` as a form shows it; None is empty, a float has no needless zeros (1e-05 is ``1e-5``)."""
+    """``value`` as a form shows it; None is empty, a float has no superfluous zeros (1e-05 is ``1e-5``)."""
     if value is None or value is UNKNOWN:
         return ""
     if isinstance(value, str):
@@ -23,7 +23,7 @@ def as_text(value: JSON) -> str:
 
 
 def from_text(parameter: Parameter, text: str) -> JSON:
-    """What ``text`` means as a value of ``parameter``; text that means nothing is the value, and stays as typed."""
+    """``text`` parsed as a value of ``parameter``; invalid text is kept as typed."""
     if not text.strip() and type(None) in parameter.types:
         return None
     value = parameter.parse(text if str in parameter.types else text.strip())
@@ -31,7 +31,7 @@ def from_text(parameter: Parameter, text: str) -> JSON:
 
 
 def default_text(parameter: Parameter) -> str:
-    """The default in words: ``none``, ``true``, a number, ...; where the library computes it, that."""
+    """The default in words: ``none``, ``true``, a number, ..., or that the library sets it."""
     if parameter.default is UNKNOWN:
         return "set by the library"
     if parameter.default is None:
@@ -40,14 +40,14 @@ def default_text(parameter: Parameter) -> str:
 
 
 def same(first: JSON, second: JSON) -> bool:
-    """Whether two values are the same value of the same type (1 is not True, nor 1.0)."""
+    """Whether two values are equal and of the same type (1 is not True, nor 1.0)."""
     return type(first) is type(second) and bool(first == second)
 
 
 def editor_kind(parameter: Parameter, value: JSON) -> str:
     """``flag``, ``choice``, ``code``, ``file``, ``folder`` or ``line``: what can show and edit ``value``.
 
-    A value that the parameter's own editor cannot show, a wrong one out of a file, is edited as a line.
+    A value that the parameter's own editor cannot show, such as an invalid one from a file, is edited as a line.
     """
     own = _own_kind(parameter)
     if own == "flag" and not isinstance(value, bool):
@@ -66,7 +66,7 @@ def _own_kind(parameter: Parameter) -> str:
 
 
 def choices(parameter: Parameter) -> tuple[JSON, ...]:
-    """The values that a parameter can have, where these are few and known; else nothing."""
+    """The values that a parameter can have, if these are few and known; else nothing."""
     if set(parameter.types) == {bool, type(None)}:
         return (None, True, False)
     if len(parameter.choices) < 2:

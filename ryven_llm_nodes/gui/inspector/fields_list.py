@@ -1,4 +1,4 @@
-"""A long list of fields of which only those are built that have come into sight."""
+"""A long list of fields that builds only those that become visible."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from ryven_llm_nodes.gui.inspector.field_row import FieldRow
 
 AHEAD: Final = 200
-"""Pixels beyond the visible part that are built already, so that the tab key finds the next field."""
+"""Pixels beyond the visible part that are built in advance, so that the tab key finds the next field."""
 
 
 class FieldsList(QWidget):
     """Shows the rows called ``names``, one below the other.
 
-    ``make`` builds a row, inside the widget that it is given, when it is first
-    seen, ``estimate`` tells how high it will be. Rows are kept once built.
+    ``make`` builds a row, inside the given widget, when it is first
+    visible, ``estimate`` estimates its height. Rows are kept once built.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class FieldsList(QWidget):
         return [name for name in inside if name not in self.rows]
 
     def layout_now(self) -> None:
-        """Places all rows anew, as after one was built out of sight."""
+        """Places all rows again, for instance after one was built out of view."""
         self._arrange()
 
     def _arrange(self) -> None:
-        """Places the rows that there are; their neighbours keep the room that they will need."""
+        """Places the rows built so far, with space for the others."""
         heights = [self._height_of(name) for name in self.names]
         *self._tops, total = accumulate(heights, initial=0)
         for name, top, height in zip(list(self.names), list(self._tops), heights, strict=True):
@@ -90,7 +90,7 @@ class FieldsList(QWidget):
         return row.wanted_height(self.width()) if row else self._estimate(name)
 
     def _chain(self) -> None:
-        """Lets the tab key walk the rows as they are seen, not as they were built."""
+        """Makes the tab key follow the visible order of the rows, not the order in which they were built."""
         built = [self.rows[name].editor for name in self.names if name in self.rows]
         for before, after in pairwise(editor.input() for editor in built if editor is not None):
             QWidget.setTabOrder(before, after)
@@ -111,7 +111,7 @@ class FieldsList(QWidget):
 
 
 def visible_part(inner: QWidget, viewport: QWidget) -> QRect:
-    """What of ``inner`` is seen through ``viewport``, in coordinates of ``inner``."""
+    """The part of ``inner`` that is visible through ``viewport``, in coordinates of ``inner``."""
     top_left = inner.mapFrom(viewport, QPoint(0, 0)) if _is_inside(inner, viewport) else QPoint(0, 0)
     return QRect(top_left, viewport.size())
 

@@ -25,14 +25,14 @@ LINE_HEIGHT: Final = 51
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stranger(Parameter):
-    """A value under a name that the node does not have: shown, so that it can be taken out."""
+class UnknownParameter(Parameter):
+    """A value under a name that the node does not have: shown, so that it can be removed."""
 
     reason: str = ""
 
     @classmethod
-    def of(cls, node: LLMNode, name: str) -> Stranger:
-        """The stranger called ``name`` in ``node``."""
+    def of(cls, node: LLMNode, name: str) -> UnknownParameter:
+        """The unknown parameter ``name`` of ``node``."""
         reason = dict(type(node).parameter_complaints({name: None})).get(name, "is unknown")
         return cls(name=name, types=(bool, int, float, str, list, dict, type(None)), default=None, reason=reason)
 
@@ -41,7 +41,7 @@ class Stranger(Parameter):
 
 
 def known_parameters(node: type[LLMNode]) -> tuple[Mapping[str, Parameter], str]:
-    """The parameters of a node class; where the library that declares most is missing, the essential ones and why."""
+    """The parameters of a node class; if the library that declares most is missing, the essential ones and why."""
     try:
         return node.all_parameters(), ""
     except LLMNodesError as error:
@@ -49,10 +49,10 @@ def known_parameters(node: type[LLMNode]) -> tuple[Mapping[str, Parameter], str]
 
 
 class ParameterForm(QWidget):
-    """Edits the parameters of ``node``; every edit goes through the undoable ones of the editor.
+    """Edits the parameters of ``node``; every edit is an undoable one of the editor.
 
     The form follows the node: an undo, a redo, or an edit elsewhere is shown at once. ``root`` gives the folder that
-    chosen paths are told relative to. ``committed`` says which parameter was set or reset here.
+    chosen paths are relative to. ``committed`` says which parameter was set or reset here.
     """
 
     committed = Signal(str)
@@ -63,16 +63,16 @@ class ParameterForm(QWidget):
         super().__init__(parent)
         self.node, self._root = node, weakly(root)
         known, self.trouble = known_parameters(type(node))
-        strangers = {} if self.trouble else {n: Stranger.of(node, n) for n in node.params if n not in known}
-        self.parameters: Mapping[str, Parameter] = {**strangers, **known}
-        essential = [*strangers, *(parameter.name for parameter in type(node).parameters)]
+        unknown = {} if self.trouble else {n: UnknownParameter.of(node, n) for n in node.params if n not in known}
+        self.parameters: Mapping[str, Parameter] = {**unknown, **known}
+        essential = [*unknown, *(parameter.name for parameter in type(node).parameters)]
         self.names = {"essential": essential, "further": [n for n in self.parameters if n not in set(essential)]}
         self._complaints: dict[str, str] = {}
         self._build()
         edits.changed_signal.connect(self._on_changed)
         self._apply_filter()
 
-    # What it consists of
+    # Widgets
 
     def _build(self) -> None:
         column = QVBoxLayout(self)
@@ -139,11 +139,11 @@ class ParameterForm(QWidget):
     # Values
 
     def value(self, name: str) -> JSON:
-        """The value that holds: the one that was set, else the default."""
+        """The effective value: the one that was set, else the default."""
         return self.node.params.get(name, self.parameters[name].default)
 
     def row(self, name: str) -> FieldRow:
-        """The row of the parameter ``name``, which is built if it has not been yet."""
+        """The row of the parameter ``name``, which is built if needed."""
         part = "essential" if name in self.names["essential"] else "further"
         return self.lists[part].row(name)
 
@@ -152,13 +152,13 @@ class ParameterForm(QWidget):
         return self.lists["essential"].rows | self.lists["further"].rows
 
     def flush(self) -> None:
-        """Makes every edit that is still being typed, as before a run or a save."""
+        """Commits pending edits, as before a run or a save."""
         for row in list(self.built_rows().values()):
             row.flush()
 
     @property
     def _is_alive(self) -> bool:
-        """Whether the node is still there; a node that has been removed is not edited behind the user's back."""
+        """Whether the node still exists; a removed node is not edited."""
         return self.node in self.node.flow.nodes
 
     def _set(self, name: str, value: JSON) -> None:
@@ -187,15 +187,15 @@ class ParameterForm(QWidget):
             self._count()
 
     def set_complaints(self, complaints: Mapping[str, str]) -> None:
-        """Marks what the check of the whole flow finds wrong, by parameter."""
+        """Marks what the check of the flow finds wrong, by parameter."""
         self._complaints = dict(complaints)
         for name, row in self.built_rows().items():
             row.set_complaint(self._complaints.get(name, ""))
 
-    # What is seen
+    # What is visible
 
     def matches(self, text: str) -> list[str]:
-        """The parameters whose name holds every word of ``text``, then those whose help does."""
+        """The parameters whose name contains every word of ``text``, then those whose help does."""
         words = text.lower().replace("_", " ").split()
         names, helps = [], []
         for name, parameter in self.parameters.items():
@@ -233,7 +233,7 @@ class ParameterForm(QWidget):
             fields.reveal(visible_part(fields, viewport))
 
     def _fill_with_code(self, height: int) -> None:
-        """Gives code the room that the other fields leave."""
+        """Gives code the height that the other fields leave."""
         others = [name for name in self.parameters if self.parameters[name].widget != "code"]
         for name in self.names["essential"]:
             if self.parameters[name].widget == "code":
@@ -246,7 +246,7 @@ class ParameterForm(QWidget):
         return False
 
     def scroll_to(self, name: str) -> None:
-        """Brings the field ``name`` into sight and gives it the focus, as when a problem is clicked."""
+        """Scrolls to the field ``name`` and gives it the focus, as when a problem is clicked."""
         self.search.clear()
         self.only_changed.setChecked(False)
         row = self.row(name)

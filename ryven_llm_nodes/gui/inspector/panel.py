@@ -1,4 +1,4 @@
-"""The inspector: what a node is, how it is set, what its part of the script says, and how its last run went."""
+"""The inspector: a node's description, settings, part of the script, and state of its last run."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class InspectorPanel(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setMinimumWidth(260)
 
-    # What it consists of
+    # Widgets
 
     def build(self) -> None:
-        """Makes the widgets, once."""
+        """Creates the widgets, once."""
         if self.form is not None:
             return
         self.setStyleSheet(PANEL_STYLE)
@@ -79,7 +79,7 @@ class InspectorPanel(QWidget):
         self.state.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.summary = _muted(type(self.node).summary())
         self.name = QLineEdit()
-        self.name.setToolTip("The node's name: its variable, function and folder. Letters, digits and _ are kept.")
+        self.name.setToolTip("The node's name: its variable, function and folder. Letters, digits and _ are allowed.")
         self.name.editingFinished.connect(self._rename)
         column = QVBoxLayout(header)
         column.setContentsMargins(16, 10, 12, 4)
@@ -87,7 +87,7 @@ class InspectorPanel(QWidget):
         for row in ((self.title, self.state), (self.summary,), (_muted("name"), self.name)):
             column.addLayout(_row(*row))
         self.failure = _muted("")
-        self.failure.setTextFormat(Qt.TextFormat.PlainText)  # it may quote what looks like a tag
+        self.failure.setTextFormat(Qt.TextFormat.PlainText)  # it may quote text that looks like a tag
         self.failure.setProperty("role", "bad")
         self.failure.hide()
         column.addWidget(self.failure)
@@ -101,13 +101,13 @@ class InspectorPanel(QWidget):
         _listen_to_wires(self)
 
     def _folder_of_paths(self) -> Path | None:
-        # what an output node writes lies under the output folder of the run, which is not known here
+        # the output folder of the run, where an output node writes, is not known here
         return None if self.node.writes else self._root().absolute()
 
     # Edits
 
     def flush(self) -> None:
-        """Makes every edit that is still being typed; call this before a run, a check, a save."""
+        """Commits pending edits; call this before a run, a check, a save."""
         if self.form is not None:
             self.form.flush()
             self._rename()
@@ -130,7 +130,7 @@ class InspectorPanel(QWidget):
     # What is shown
 
     def refresh(self) -> None:
-        """Shows name and state as they are now."""
+        """Shows the current name and state."""
         if self.form is None:
             return
         if self.name.text() != self.node.name and not self.name.isModified():
@@ -140,7 +140,7 @@ class InspectorPanel(QWidget):
         self._show_stage(self.model.stages.get(self.text.step))
 
     def check_later(self) -> None:
-        """Has the flow checked soon, if anybody is looking; several calls are one check."""
+        """Schedules a check of the flow, if the panel is visible; several calls are one check."""
         if self.isVisible():
             self._check.start()
 
@@ -160,7 +160,7 @@ class InspectorPanel(QWidget):
 
     @property
     def _label(self) -> str:
-        """The node as problems name it while a flow has no names for its steps yet, two being the same."""
+        """The node as problems name it while two nodes have the same name, so that steps have no names yet."""
         return f"{self.node.title} {shown(self.node.name)}"
 
     def _on_stage(self, step: str) -> None:
@@ -193,7 +193,7 @@ def stage_words(stage: StageRun) -> str:
 
 
 def _dot(colour: str) -> QIcon:
-    """A coloured spot, to mark a tab with."""
+    """A coloured dot, to mark a tab."""
     picture = QPixmap(16, 16)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
@@ -220,9 +220,9 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
 
 
 def _listen_to_wires(panel: InspectorPanel) -> None:
-    """Has ``panel`` checked when a wire of its flow comes or goes.
+    """Has ``panel`` checked when a wire of its flow is added or removed.
 
-    A flow holds on to those who listen, so it gets a function that knows the panel only weakly, and goes with it.
+    A flow keeps its subscribers alive, so it gets a function with a weak reference to the panel.
     """
     known = weakref.ref(panel)
     events = (panel.node.flow.connection_added, panel.node.flow.connection_removed)

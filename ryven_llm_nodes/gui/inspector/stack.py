@@ -12,14 +12,14 @@ from qtpy.QtWidgets import QLabel, QStackedWidget, QWidget
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.gui.state.flow_state import flow_state
 
-NOTHING = "Select a node to see and change its settings,\nand the Python that it stands for."
+NOTHING = "Select a node to see and change its settings,\nand its part of the Python script."
 
 
 class InspectorStack(QStackedWidget):
-    """Keeps a panel for every node that was looked at, and shows the one of the node selected last.
+    """Keeps a panel for every node that was shown, and shows the one of the node selected last.
 
     ryvencore's own view takes the old panel out of the window and puts the new one in (flows/nodes/NodeInspector.py:49,
-    58 of 0.5.0), after which Qt styles everything in it anew: a tenth of a second at every click. It stays for the
+    58 of 0.5.0), after which Qt restyles everything in it: a tenth of a second at every click. It is kept for the
     nodes of other packages. ``folder`` gives the one that relative paths are looked up in.
     """
 
@@ -39,7 +39,7 @@ class InspectorStack(QStackedWidget):
         self._selected(view.selected_nodes())
 
     def _selected(self, nodes: list[Any]) -> None:
-        """Ryven selects every node that it adds: while a project opens, only the last one's panel is worth its time."""
+        """Ryven selects every node that it adds: while a project opens, only the last one's panel is needed."""
         self._node = nodes[-1] if nodes else None
         self._later.start()
 
@@ -55,16 +55,16 @@ class InspectorStack(QStackedWidget):
             self.setCurrentWidget(self._stock)
 
     def panel(self, node: LLMNode) -> Any:
-        """The panel of ``node``, made when it is first asked for."""
+        """The panel of ``node``, created when it is first needed."""
         if node not in self._panels:
-            from ryven_llm_nodes.gui.inspector.panel import InspectorPanel  # the window is there sooner
+            from ryven_llm_nodes.gui.inspector.panel import InspectorPanel  # the window opens sooner
 
             self._panels[node] = InspectorPanel(node, flow_state(node.flow).model, self._root)
             self.addWidget(self._panels[node])
         return self._panels[node]
 
     def flush(self) -> None:
-        """Takes what is still being typed as typed."""
+        """Commits pending edits."""
         for node, panel in self._panels.items():
             if node in node.flow.nodes:
                 panel.flush()

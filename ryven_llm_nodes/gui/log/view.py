@@ -1,4 +1,4 @@
-"""The run log: lines with the time, stages as they begin and end, errors with their traceback folded away."""
+"""The run log: lines with the time, starts and ends of stages, errors with a folded traceback."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the log: when (empty: it belongs to the one above), what, and what kind (a key of COLOURS)."""
+    """A line of the log: time (empty: it belongs to the one above), text, and kind (a key of COLOURS)."""
 
     time: str
     text: str
@@ -76,7 +76,7 @@ class LogView(QWidget):
         column.setSpacing(4)
         column.addLayout(self._make_bar())
         self.page = _Page(self)
-        self.page.setPlaceholderText("What a run does is written here.")
+        self.page.setPlaceholderText("The log of a run appears here.")
         column.addWidget(self.page, 1)
 
     def _make_bar(self) -> QHBoxLayout:
@@ -99,10 +99,10 @@ class LogView(QWidget):
             row.addWidget(widget, stretch)
         return row
 
-    # What comes in
+    # Adding lines
 
     def add(self, text: str, kind: str = "plain") -> None:
-        """Appends ``text``, a line or several, with the time."""
+        """Appends ``text``, one or several lines, with the time."""
         now = time.strftime("%H:%M:%S")
         for line in _clean(text):
             self._waiting.append(Line(now, line, kind))
@@ -164,10 +164,10 @@ class LogView(QWidget):
     def _tell(self, stage: StageRun) -> None:
         self._told[stage.step] = stage, stage.state
 
-    # What is shown
+    # Showing lines
 
     def flush(self, most: int = MOST_LINES) -> None:
-        """Writes what is waiting; many lines are one change of the page."""
+        """Writes pending lines; many lines are one change of the page."""
         self._tick.stop()
         if self._waiting:
             self.page.append_lines(self._waiting[:most])
@@ -181,7 +181,7 @@ class LogView(QWidget):
         self.flush(AT_ONCE)
 
     def text(self) -> str:
-        """The whole log, folded parts included."""
+        """The full log, folded parts included."""
         self.flush()
         return self.page.toPlainText()
 
@@ -192,7 +192,7 @@ class LogView(QWidget):
         self.page.setExtraSelections([])
 
     def copy(self) -> None:
-        """Puts what is selected, else the whole log, on the clipboard."""
+        """Copies the selection, else the full log, to the clipboard."""
         chosen = self.page.textCursor().selectedText().replace("\u2029", "\n")
         QGuiApplication.clipboard().setText(chosen or self.text())
 
@@ -217,7 +217,7 @@ class LogView(QWidget):
         self.found.setText(f"{len(marks)}{more} found" if words else "")
 
     def find_next(self, from_start: bool = False, backward: bool = False) -> bool:
-        """Goes to the next match, beginning again after the last one, and unfolds it. Whether there is one."""
+        """Goes to the next match, wrapping around, and unfolds it. Whether there is one."""
         words, document = self.search.text(), self.page.document()
         flags = QTextDocument.FindFlag.FindBackward if backward else QTextDocument.FindFlag(0)
         start = QTextCursor(document) if from_start else self.page.textCursor()
@@ -233,18 +233,18 @@ class LogView(QWidget):
 
 
 def _named(step: str, text: str) -> str:
-    """``text`` with the step's name before it, unless it says the name itself."""
+    """``text`` prefixed with the step's name, unless it contains the name."""
     return text if step in text else f"{step}: {text}"
 
 
 def _clean(text: str) -> list[str]:
-    """The lines of ``text`` without what only a terminal understands; of a line rewritten in place, its last state."""
+    """The lines of ``text`` without terminal control codes; of a line rewritten in place, its last state."""
     lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.rstrip().split("\n"))
     return [_CONTROL.sub("", line.expandtabs(4)).rstrip() for line in lines]
 
 
 class _Page(QPlainTextEdit):
-    """The lines. A traceback is a line to click and lines that are hidden below it."""
+    """The lines. A traceback is a clickable line and hidden lines below it."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, readOnly=True, undoRedoEnabled=False)
@@ -257,7 +257,7 @@ class _Page(QPlainTextEdit):
         self._time = _format(FAINT)
 
     def append_lines(self, lines: list[Line]) -> None:
-        """Writes lines at the end, and stays at the end if it was there."""
+        """Appends lines, and keeps following the end if it did."""
         bar = self.verticalScrollBar()
         follow, place = bar.value() >= bar.maximum() - 1, bar.value()
         cursor = QTextCursor(self.document())
@@ -279,7 +279,7 @@ class _Page(QPlainTextEdit):
         cursor.block().setUserState(_HEAD if is_head else _NEW_BODY if is_body else _PLAIN)
 
     def _fold_last(self, count: int) -> None:
-        """Hides what belongs to a traceback among the last ``count`` lines."""
+        """Hides the tracebacks among the last ``count`` lines."""
         block = self.document().lastBlock()
         for _ in range(count):
             if block.userState() == _NEW_BODY:
@@ -289,7 +289,7 @@ class _Page(QPlainTextEdit):
         self._measure()
 
     def _measure(self) -> None:
-        # hiding a line tells nobody that the text is shorter now, so the scroll bar would go on as before
+        # hiding a line does not update the document size, so the scroll bar would be wrong
         layout = self.document().documentLayout()
         layout.documentSizeChanged.emit(layout.documentSize())
 
@@ -306,7 +306,7 @@ class _Page(QPlainTextEdit):
             self.toggle(block)
 
     def toggle(self, head: QTextBlock) -> None:
-        """Folds or unfolds what lies below the line ``head``."""
+        """Folds or unfolds the lines below the line ``head``."""
         if head.userState() != _HEAD:
             return
         block = head.next()

@@ -1,1 +1,1 @@
-"""Runs in a worker thread, and the question that is asked before code of others runs."""
+"""Runs in a worker thread, and the confirmation before untrusted code runs."""

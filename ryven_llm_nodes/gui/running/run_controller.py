@@ -1,4 +1,4 @@
-"""Runs flows in a worker thread, one at a time, and checks and exports them without holding the window up."""
+"""Runs flows in a worker thread, one at a time, and checks and exports them without blocking the window."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from ryven_llm_nodes.run.trust.seen import Foreign, remember, unseen
 
 SWITCH_SECONDS: Final = 0.001
 NICER: Final = 5
-BUSY: Final = "A run is going on already; stop it (Shift+F5) or wait for its end."
-NOT_ALLOWED: Final = "Not run: the flow holds code that you have not allowed."
+BUSY: Final = "A run is already active; stop it (Shift+F5) or wait for it to end."
+NOT_ALLOWED: Final = "Not run: the flow contains code that you have not allowed."
 
 
 class RunController(QObject):
@@ -39,7 +39,7 @@ class RunController(QObject):
 
     running_changed = Signal(bool)
     finished = Signal(object, object)
-    """A run ended: the state of its flow, and its Outcome or the error that kept it from starting."""
+    """A run ended: the state of its flow, and its Outcome or the error that prevented its start."""
     said = Signal(object, str)
     """A line for the log of a flow, given by its state."""
     _came = Signal(object)
@@ -50,7 +50,7 @@ class RunController(QObject):
         self.state: FlowState | None = None
         """The flow that is running."""
         self.ask: Callable[[Sequence[Foreign]], bool] = ask_to_run
-        """Shows the user what came with a flow, and returns whether it may run."""
+        """Shows the user the untrusted code of a flow, and returns whether it may run."""
         self.collector = main_collector()
         self._cancel: CancelToken | None = None
         self._begun = self._asked_to_end = ""
@@ -59,24 +59,24 @@ class RunController(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether a run is going on, or being stopped."""
+        """Whether a run is active, or being stopped."""
         return self.state is not None
 
     @property
     def training(self) -> str:
-        """The stage that has done a step and has more to do; empty where none has."""
+        """The stage that is training, after its first step and before its last; empty if none is."""
         stages = self.state.model.stages.values() if self.state else ()
         return next((stage.step for stage in stages if stage.is_running and 0 < stage.done < stage.total), "")
 
     @property
     def ending(self) -> str:
-        """The stage that was asked to end and to keep its model, until it has."""
+        """The stage that was asked to end early, until it has ended."""
         return self._asked_to_end if self._asked_to_end == self.training else ""
 
     # Reading a flow
 
     def snapshot(self, flow: Any, to: LLMNode | None = None) -> Graph | None:
-        """The graph of ``flow`` as it is now, up to ``to``; None where it cannot be read, which is then shown."""
+        """The current graph of ``flow``, up to ``to``; None if it cannot be read, which is then shown."""
         try:
             graph = read_live_flow(flow, self._document.folder, self._document.source, places=True)
             return up_to(graph, flow, to)
@@ -105,9 +105,9 @@ class RunController(QObject):
     # Running
 
     def run(self, flow: Any, to: LLMNode | None = None, fresh: bool = False) -> bool:
-        """Runs ``flow``, up to ``to`` where one is given; ``fresh`` uses nothing that is kept.
+        """Runs ``flow``, up to ``to`` where one is given; ``fresh`` reuses nothing.
 
-        False, with a word in the log, where that cannot be.
+        False, with a line in the log, if that is not possible.
         """
         state = flow_state(flow)
         if self.running:
@@ -124,7 +124,7 @@ class RunController(QObject):
         return True
 
     def _may_run(self, flow: Any, graph: Graph) -> bool:
-        """Asks about what came with the flow and is new to this machine; what was typed here was seen here."""
+        """Asks about code that came with the flow and is new to this machine; code typed here needs no question."""
         items, state = unseen(graph, _output_dir(graph)), flow_state(flow)
         theirs = [item for item in items if not typed_here(item, flow.nodes[graph.by_name[item.step].index])]
         if theirs and not self.ask(theirs):
@@ -135,16 +135,16 @@ class RunController(QObject):
         return True
 
     def stop(self) -> bool:
-        """Asks the run to stop; it ends within one step. False where nothing runs."""
+        """Asks the run to stop; it ends within one step. False if nothing runs."""
         if self._cancel is None:
             return False
         self._cancel.cancel()
         return True
 
     def keep(self) -> str:
-        """Asks the stage that is training to end after this step, and to hand its model as it is to the next one.
+        """Asks the running stage to end after this step, and to pass its model on as is.
 
-        The stage; empty where none is training, or the run has gone on to another that is not shown yet.
+        Returns the stage; empty if none is training, or if the run has moved on to another that is not shown yet.
         """
         step = self.training
         if self._cancel is None or step != self._begun or not step:
@@ -154,7 +154,7 @@ class RunController(QObject):
         return step
 
     def shut_down(self, patience: float = 5.0) -> None:
-        """Stops, and waits a moment for the worker, which is a daemon and holds no exit up."""
+        """Stops, and waits a moment for the worker, which is a daemon and does not block the exit."""
         self.stop()
         if self._thread is not None and self._thread.is_alive():
             self._thread.join(patience)
@@ -171,7 +171,7 @@ class RunController(QObject):
                 result = program
             else:
                 result = run_program(program, _output_dir(graph), self._listener(state), cancel, fresh)
-        except BaseException as error:  # a fault of ours must not look like a run that goes on
+        except BaseException as error:  # an internal error must not look like an active run
             result = LLMNodesError(f"{type(error).__name__}: {error}")
             self._deliver(lambda text: self.said.emit(state, text), traceback.format_exc())
         self._deliver(lambda outcome: self._ended(state, graph, outcome), result)
@@ -180,7 +180,7 @@ class RunController(QObject):
         def listen(event: Event) -> None:
             if isinstance(event, StageStarted):
                 self._begun = event.step
-                self.collector.freeze()  # the first stage begins once everything heavy has been imported
+                self.collector.freeze()  # the first stage starts once everything heavy has been imported
             with suppress(RuntimeError):  # the window is gone; the run ends at its next step
                 state.model.post(event)
 
@@ -216,7 +216,7 @@ class RunController(QObject):
 
 
 def _stand_back() -> None:
-    """Lets the window go first: this thread, and those it starts, keep every core busy, and hold Python's lock.
+    """Lowers the priority of this thread and those it starts, which keep every core busy and hold Python's lock.
 
     Linux alone has priorities of single threads. Neither changes what is computed.
     """

@@ -1,4 +1,4 @@
-"""Shows what came with a flow and would run, before it runs for the first time."""
+"""Shows untrusted code of a flow before it runs for the first time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 from ryven_llm_nodes.run.trust.seen import Foreign
 
 QUESTION: Final = (
-    "This flow came with what you have not allowed on this machine before: {nodes}.\n"
-    "Read it. Run it only if you trust whoever made the flow."
+    "This flow contains code or settings that you have not allowed on this machine before: {nodes}.\n"
+    "Review it. Run it only if you trust the author of the flow."
 )
 
 
 def typed_here(item: Foreign, node: LLMNode) -> bool:
-    """Whether the user of this editor has set what ``item`` is about, and not whoever made the flow."""
+    """Whether the user of this editor has set what ``item`` is about, and not the author of the flow."""
     nothing = object()
     return node.params.get(item.parameter, nothing) != node.came_with.get(item.parameter, nothing)
 
@@ -32,7 +32,7 @@ class TrustDialog(QDialog):
     """All that is new in one read-only view; Cancel unless Run is chosen."""
 
     def __init__(self, items: Sequence[Foreign], parent: QWidget | None = None) -> None:
-        from ryven_llm_nodes.gui.code.view import CodeView  # when it is first wanted: the window is there sooner
+        from ryven_llm_nodes.gui.code.view import CodeView  # imported when first needed: the window opens sooner
 
         super().__init__(parent)
         self.setWindowTitle("Run this flow?")
@@ -41,7 +41,7 @@ class TrustDialog(QDialog):
         self.label = QLabel(QUESTION.format(nodes=", ".join(dict.fromkeys(item.label for item in items))))
         self.label.setWordWrap(True)
         self.view = CodeView("\n\n".join(map(_section, items)), read_only=True)
-        self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)  # nothing hides far to the right
+        self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)  # no text hides far to the right
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 12, 12, 12)
         layout.addWidget(self.label)

@@ -1,1 +1,1 @@
-"""What the editor knows of a flow and its runs, and the one way to change a node: no widget is in here."""
+"""The state of a flow and its runs in the editor, and the single way to change a node; no widgets."""

@@ -1,4 +1,4 @@
-"""The project of a window as a file: where it is saved to, what it is a copy of, and whether it was changed since."""
+"""The project of a window as a file: where it is saved to, what it is a copy of, and whether it is modified."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Document(QObject):
     placed = Signal()
     """It has another path, root or origin."""
     touched = Signal()
-    """It may be modified now, or be so no longer."""
+    """Its modified state may have changed."""
 
     def __init__(self, window: Any, stacks: Callable[[], Iterable[Any]], parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -35,7 +35,7 @@ class Document(QObject):
     def place(self, path: Path | None, root: Path | None = None, origin: Path | None = None) -> None:
         """Gives it a file, None for a new project or a copy of ``origin``.
 
-        Its relative paths are looked up in ``root`` (default: beside ``path``, or the current folder).
+        Its relative paths are looked up in ``root`` (default: that of ``path``, or the current folder).
         """
         self.path, self.origin, self._stamp = path, origin, stamp(path)
         self.root = root or (path.resolve().parent if path else None)
@@ -54,7 +54,7 @@ class Document(QObject):
 
     @property
     def title(self) -> str:
-        """What the window is called after."""
+        """The name in the window title."""
         return f"{'' if self.path else 'copy of '}{self.source}" if self.source else "unsaved"
 
     # Changes
@@ -62,16 +62,16 @@ class Document(QObject):
     @property
     def modified(self) -> bool:
         """Whether anything was done since the project was opened or saved."""
-        # a window that goes takes its stacks along
+        # a closing window takes its stacks along
         return self._unsaved or any(isValid(stack) and not stack.isClean() for stack in self._stacks())
 
     def change(self) -> None:
-        """Something was done that no undo takes back."""
+        """Something was done that cannot be undone."""
         self._unsaved = True
         self.touched.emit()
 
     def watch(self, stack: Any) -> None:
-        """Has :attr:`touched` emitted when the undo stack of a flow comes to, or leaves, what is saved."""
+        """Emits :attr:`touched` when the undo stack of a flow reaches, or leaves, the saved state."""
         stack.cleanChanged.connect(self._touched)
 
     def _touched(self, *_: object) -> None:
@@ -84,7 +84,7 @@ class Document(QObject):
         return path == self.path and self._stamp is not None and stamp(path) not in (self._stamp, None)
 
     def write(self, path: Path) -> None:
-        """Saves the project to ``path``, which is its file from now on. Raises LLMNodesError; all is then as it was."""
+        """Saves the project to ``path``, its file from now on. Raises LLMNodesError and then changes nothing."""
         root = self.folder
         save_project(self.window, path, root)
         self.place(path, root)
@@ -95,7 +95,7 @@ class Document(QObject):
 
 
 def stamp(path: Path | None) -> tuple[int, int] | None:
-    """What tells one version of a file from another; None where there is no file."""
+    """What identifies a version of a file; None if there is no file."""
     try:
         about = path.stat() if path else None
     except OSError:

@@ -1,4 +1,4 @@
-"""The curves and samples that a stage has before it trains: all where it is reused, the beginning where it goes on."""
+"""The curves and samples that a stage has before it trains: all if it is reused, the beginning if it is resumed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ryven_llm_nodes.run.store.kept import kept_in
 
 @dataclass(frozen=True)
 class KeptCurves(Event):
-    """What a stage had logged and sampled when this run met it, after ``done`` of ``total`` optimizer steps."""
+    """What a stage had logged and sampled before this run, after ``done`` of ``total`` optimizer steps."""
 
     curves: Mapping[str, Points] = field(default_factory=dict)
     done: int = 0
@@ -28,9 +28,9 @@ MOST_SAMPLES: Final = 20_000
 
 
 class WithKeptCurves:
-    """Passes the events of one run on to ``listen``, with :class:`KeptCurves` where a stage has some.
+    """Passes the events of one run on to ``listen``, with :class:`KeptCurves` if a stage has some.
 
-    They are read here, in the thread of the run, from the record of this run, which takes every event in before.
+    They are read here, in the thread of the run, from the record of this run, which receives every event first.
     """
 
     def __init__(self, listen: Listener) -> None:
@@ -39,7 +39,7 @@ class WithKeptCurves:
         self._begun: set[str] = set()
 
     def __call__(self, event: Event) -> None:
-        """Takes an event."""
+        """Handles an event."""
         self.listen(event)
         if isinstance(event, RunStarted):
             self._output_dir, self._record_folder = Path(event.output_dir), event.record

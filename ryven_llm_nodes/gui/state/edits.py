@@ -1,4 +1,4 @@
-"""The one way in which the editor changes a node: undoable, and announced to every view."""
+"""The single way in which the editor changes a node: undoable, and announced to every view."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ changed: Final = changed_signal
 
 
 def set_value(node: LLMNode, name: str, value: JSON) -> None:
-    """Sets the parameter ``name`` of ``node``, right or wrong: the check names bad values, the user mends them."""
+    """Sets the parameter ``name`` of ``node``, valid or not: the check reports bad values, the user fixes them."""
     if name in node.params and _same(node.params[name], value):
         return
     _edit(node, f"{node.title}: {name} = {shown(value, 40)}", lambda: node.params.__setitem__(name, deepcopy(value)))
 
 
 def reset_value(node: LLMNode, name: str) -> None:
-    """Takes the value of ``name`` back, so that the default holds again."""
+    """Resets ``name`` to its default."""
     if name in node.params:
         _edit(node, f"{node.title}: reset {name}", lambda: node.params.pop(name, None))
 
 
 def rename(node: LLMNode, name: str) -> None:
-    """Gives ``node`` the explicit name ``name``; an empty one takes it back."""
+    """Gives ``node`` the explicit name ``name``; an empty one removes it."""
     name = name.strip()
     if name != node.name:
         _edit(node, f"Rename {node.title} to {name!r}", lambda: setattr(node, "name", name))
@@ -52,7 +52,7 @@ def _same(old: JSON, new: JSON) -> bool:
 
 
 def _edit(node: LLMNode, text: str, change: Callable[[], object]) -> None:
-    """Makes ``change`` undoable: undoing puts name and values back as they were before it."""
+    """Makes ``change`` undoable: undoing restores the previous name and values."""
     before = node.name, dict(node.params)
 
     def redo() -> None:

@@ -1,4 +1,4 @@
-"""What the editor knows of one flow beyond what Ryven does: its runs, which of them are stale, and its problems."""
+"""The state of a flow that Ryven does not have: its runs, which of them are stale, and its problems."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ CHANGED: Final = {
     RunState.REUSED: RunState.STALE,
     RunState.FAILED: RunState.READY,
 }
-"""What becomes of a state when its node changes."""
+"""The state of a node after it has changed."""
 
 
 class FlowState(QObject):
     """Runs and problems of the nodes of ``flow``.
 
-    A stage is known to :class:`RunModel` by the name that it had when it was run. Nodes are renamed, deleted, and
-    brought back while stages run, so this class remembers which node a name meant.
+    :class:`RunModel` identifies a stage by the name that it had when it was run. Nodes are renamed, deleted, and
+    restored while stages run, so this class remembers which node a name referred to.
     """
 
     changed = Signal()
-    """A node may have to be shown differently."""
+    """The display of a node may have changed."""
     run_wanted = Signal(object, object)
     """The flow is to be run up to a node, from the canvas."""
     script_wanted = Signal(object)
@@ -47,7 +47,7 @@ class FlowState(QObject):
         self._now: dict[LLMNode, str] = {}
         self._settle = QTimer(self, interval=SETTLE_MS, singleShot=True)
         self._settle.timeout.connect(self._compare)
-        # Later: this may be the answer to such an event, whose subscribers ryvencore keeps in a set that it walks.
+        # Deferred: this may be called by such an event, while ryvencore iterates over its subscribers.
         QTimer.singleShot(0, self, self._subscribe)
         changed_signal.connect(self._edited)
         for signal in (self.model.stage_changed, self.model.metrics_added):
@@ -56,7 +56,7 @@ class FlowState(QObject):
     # Runs
 
     def begin(self, graph: Graph) -> None:
-        """A run of ``graph``, read from this flow just now, begins."""
+        """Starts a run of ``graph``, just read from this flow."""
         nodes = {self.flow.nodes[step.index]: step.name for step in graph.steps}
         names = set(nodes.values())
         self._ran = {node: ran for node, ran in self._ran.items() if ran[0] not in names}
@@ -77,7 +77,7 @@ class FlowState(QObject):
         return self.model.stages.get(self.step_of(node) or "")
 
     def state(self, node: LLMNode) -> RunState:
-        """How ``node`` stands."""
+        """The state of ``node``."""
         stage = self.stage(node)
         if stage is None:
             return RunState.WRONG if node in self.problems else RunState.READY
@@ -102,12 +102,12 @@ class FlowState(QObject):
             self.changed.emit()
 
     def _compare(self) -> None:
-        """Compares what every node that has run means now with what it meant then."""
+        """Compares the meaning of every node that has run with its meaning then."""
         if self._ran:
             try:
                 graph = read_live_flow(self.flow, Path())
             except FlowError:
-                return  # two nodes of one name: the next check says so
+                return  # two nodes with the same name: the next check reports it
             steps = {self.flow.nodes[step.index]: step.name for step in graph.steps}
             self._now = {node: graph.upstream([steps[node]]).digest for node in self._ran if node in steps}
         self.changed.emit()
@@ -115,7 +115,7 @@ class FlowState(QObject):
     # Problems
 
     def show_problems(self, problems: Iterable[Problem], graph: Graph | None = None) -> None:
-        """Marks the nodes of ``problems``; ``graph``, read from this flow just now, tells which node a name means."""
+        """Marks the nodes of ``problems``; ``graph``, just read from this flow, tells which node a name refers to."""
         known = {step.name: self.flow.nodes[step.index] for step in graph.steps} if graph else {}
         for problem in problems:
             node = known.get(problem.step) or self.node_of(problem.step) or self._labelled(problem.node)
@@ -125,22 +125,22 @@ class FlowState(QObject):
         self.changed.emit()
 
     def _labelled(self, label: str) -> LLMNode | None:
-        """The node with an explicit name that messages call ``label``: problems of names have no step."""
+        """The node with an explicit name and the label ``label``: problems of names have no step."""
         nodes = (node for node in self.flow.nodes if isinstance(node, LLMNode) and node.name)
         return next((node for node in nodes if f"{node.title} {node.name!r}" == label), None)
 
     def clear_problems(self) -> None:
-        """Takes all marks away."""
+        """Removes all marks."""
         self.problems = {}
         self.changed.emit()
 
 
-# Kept for good: a worker that held the last reference to a model would delete a QObject in its own thread.
+# Never removed: a worker with the last reference to a model would delete a QObject in its own thread.
 _states: Final[dict[Any, FlowState]] = {}
 
 
 def flow_state(flow: Any) -> FlowState:
-    """The state of ``flow``; made when it is first asked for, in the main thread."""
+    """The state of ``flow``; created when it is first needed, in the main thread."""
     if flow not in _states:
         _states[flow] = FlowState(flow)
     return _states[flow]

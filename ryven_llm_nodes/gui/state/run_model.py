@@ -1,4 +1,4 @@
-"""What the editor knows of runs: a plain model that views subscribe to, fed with events from any thread."""
+"""The state of runs in the editor: a plain model that views subscribe to, fed with events from any thread."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class StageRun:
 
     @property
     def is_running(self) -> bool:
-        """Whether it is being trained just now."""
+        """Whether it is training."""
         return self.state == RunState.RUNNING
 
     @property
     def seconds_left(self) -> float | None:
-        """The time to go at the pace so far, or None before the first step."""
+        """The remaining time at the pace so far, or None before the first step."""
         own = self.done - self.resumed_at
         if own <= 0 or not self.total or not self.is_running:
             return None
@@ -63,12 +63,12 @@ class StageRun:
 
     @property
     def kept_early(self) -> bool:
-        """Whether its model was kept before the last step."""
+        """Whether it was ended before the last step, with its model kept."""
         return self.state in (RunState.DONE, RunState.REUSED) and self.done < self.total
 
 
 class RunModel(QObject):
-    """Keeps every stage's current and earlier runs, and says what changed.
+    """Holds every stage's current and earlier runs, and signals changes.
 
     :meth:`post` may be called from any thread; the signals are emitted in the thread that made the model. Views read
     ``stages`` (current run by step name) and ``earlier`` (finished runs by step name, newest last).
@@ -91,7 +91,7 @@ class RunModel(QObject):
         self._posted.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     def post(self, event: Event) -> None:
-        """Takes an event, from any thread."""
+        """Handles an event, from any thread."""
         self._posted.emit(event)
 
     def _take(self, event: Event) -> None:

@@ -1,1 +1,1 @@
-"""How everything looks: colours, fonts, icons, the themes of window and canvas, and what stands for each family."""
+"""The look of everything: colours, fonts, icons, the themes of window and canvas, and the icons of families."""

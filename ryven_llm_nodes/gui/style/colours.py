@@ -1,4 +1,4 @@
-"""The palette: every colour that means something."""
+"""The palette: every colour with a meaning."""
 
 from __future__ import annotations
 

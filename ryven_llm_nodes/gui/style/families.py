@@ -14,7 +14,7 @@ NEUTRAL: Final = "#98a3b0"
 """The colour of a kind or an accent that has none."""
 
 ACCENTS: Final = {**KIND_COLOURS, **FAMILY_COLOURS}
-"""Colours of nodes, by what they say of themselves."""
+"""Colours of nodes, by their family or role."""
 
 
 def colour_of(node: type[LLMNode]) -> str:
@@ -28,5 +28,5 @@ def glyph_of(node: type[LLMNode]) -> str:
 
 
 def title_of(node: LLMNode) -> str:
-    """What stands on a node: its title, and its name where it was given one."""
+    """The caption of a node: its title, and its name if it was given one."""
     return f"{node.title} · {node.name}" if node.name else node.title

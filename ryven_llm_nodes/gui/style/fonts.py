@@ -10,7 +10,7 @@ MONO: Final = ("Source Code Pro", "JetBrains Mono", "DejaVu Sans Mono", "Menlo",
 
 
 def mono_font(pixels: int = 12) -> QFont:
-    """A monospaced font that is there on every system."""
+    """A monospaced font that exists on every system."""
     font = QFont()
     font.setFamilies(list(MONO))
     font.setStyleHint(QFont.StyleHint.Monospace)

@@ -1,4 +1,4 @@
-"""Text for Qt's rich text: escaped, in colour, bold. Whatever a user or a file has written goes through here."""
+"""Text for Qt's rich text: escaped, in colour, bold. All text from users and files goes through here."""
 
 from __future__ import annotations
 

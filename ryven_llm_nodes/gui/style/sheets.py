@@ -1,6 +1,6 @@
-"""The style sheets: of panels, of dialogs, and what is added to Ryven's own for the window.
+"""The style sheets: of panels, of dialogs, and the additions to Ryven's own for the window.
 
-Nothing of Ryven is imported here: the last one is wanted before Ryven is.
+Nothing of Ryven is imported here: the last one is needed before Ryven is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ryven_llm_nodes.gui.style.fonts import MONO
 
 _MONO_FAMILIES = ", ".join(f'"{name}"' for name in MONO)
 
-# The window's own sheet sets heights, margins, upper case and fonts on every class, so each is said again here.
+# The window's own sheet sets heights, margins, upper case and fonts on every class, so each is set again here.
 PANEL_STYLE: Final = f"""
 QWidget {{ background-color: transparent; color: {TEXT}; border: none; border-radius: 0; font-size: 12px;
            selection-background-color: #2c5f9e; selection-color: {BRIGHT} }}

@@ -19,7 +19,7 @@ RADIUS: Final = 9
 
 
 class LLMTheme(FlowTheme_PureDark):
-    """Dark, calm, with colour only where it means something."""
+    """Dark, with colour only where it has a meaning."""
 
     name = "llm"
     type_ = "dark"
@@ -32,7 +32,7 @@ class LLMTheme(FlowTheme_PureDark):
 
     @staticmethod
     def interpolate_color(one: QColor, other: QColor, share: float) -> QColor:
-        """flows/FlowTheme.py:171 of ryvencore_qt 0.5.0 mixes up the colours."""
+        """Works around flows/FlowTheme.py:171 of ryvencore_qt 0.5.0, which mixes up the colours."""
         return QColor(*(round(a + (b - a) * share) for a, b in zip(one.getRgb(), other.getRgb(), strict=True)))
 
     def paint_NI_title_label(  # Ryven's name
@@ -98,7 +98,7 @@ def kind_colour(kind: str) -> QColor:
 
 
 def paint_pin(painter: QPainter, kind: str, connected: bool, hovered: bool) -> None:
-    """A pin: a ring, filled where something is wired to it, with a halo under the pointer."""
+    """A pin: a ring, filled if connected, with a halo under the pointer."""
     colour = kind_colour(kind)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if hovered:

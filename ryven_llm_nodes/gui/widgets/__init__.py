@@ -1,1 +1,1 @@
-"""Widgets that know nothing of flows or runs, and what keeps a widget from outliving its window."""
+"""Widgets independent of flows and runs, and helpers that keep a widget from outliving its window."""

@@ -10,7 +10,7 @@ from ryven_llm_nodes.gui.style.colours import MUTED
 
 
 class Combo(QComboBox):
-    """A combo box that the wheel changes only while it has the focus, and that paints its own arrow."""
+    """A combo box that ignores the wheel without the focus, and that paints its own arrow."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

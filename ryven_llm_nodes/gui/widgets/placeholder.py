@@ -1,4 +1,4 @@
-"""A place for something to see, or for the line that says why there is nothing."""
+"""A container for a widget, or for a line that says why there is nothing to show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QLabel, QStackedWidget, QWidget
 
 
 class WithPlaceholder(QStackedWidget):
-    """Shows ``content``, or a sentence in its place."""
+    """Shows ``content``, or a message in its place."""
 
     def __init__(self, content: QWidget) -> None:
         super().__init__()
@@ -17,7 +17,7 @@ class WithPlaceholder(QStackedWidget):
         self.addWidget(content)
 
     def say(self, sentence: str) -> None:
-        """Shows a sentence."""
+        """Shows a message."""
         self.sentence.setText(sentence)
         self.setCurrentIndex(0)
 

@@ -1,4 +1,4 @@
-"""Tables whose rows are chosen as a whole, with mouse or keys, and stay chosen when they are filled again."""
+"""Tables with row selection, by mouse or keys, that is kept when they are refilled."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
 class Cells(QStyledItemDelegate):
-    """Paints the cells itself: the style sheet of the window would take the colours of single cells away."""
+    """Paints the cells itself: the style sheet of the window would override the colours of single cells."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)
@@ -46,7 +46,7 @@ class Cells(QStyledItemDelegate):
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a cell; ``colour`` is empty for the usual one."""
+    """The text of a cell; ``colour`` is empty for the default one."""
 
     text: str
     colour: str = ""
@@ -55,16 +55,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """Cells; a row that is not ``enabled`` is faint and cannot be chosen."""
+    """Cells; a row that is not ``enabled`` is greyed and cannot be selected."""
 
     cells: Sequence[Cell | str]
     enabled: bool = True
 
 
 class Table(QTableWidget):
-    """Read-only rows, each under a key. ``chosen`` says that the selection changed, ``opened`` Enter or a double click.
+    """Read-only rows, each with a key. ``chosen`` signals a new selection, ``opened`` Enter or a double click.
 
-    The column ``stretch`` takes the room that is left; those in ``right`` hold numbers.
+    The column ``stretch`` takes the remaining width; those in ``right`` contain numbers.
     """
 
     chosen = Signal()
@@ -97,7 +97,7 @@ class Table(QTableWidget):
         self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
 
     def show_rows(self, rows: Mapping[str, Row]) -> None:
-        """Shows these rows in place of all others; what was chosen stays so."""
+        """Replaces all rows; the selection is kept."""
         if rows == self._rows:
             return
         keys, current = self.chosen_keys(), self._key_at(self.currentRow())
@@ -149,11 +149,11 @@ class Table(QTableWidget):
         self.opened.emit()
 
     def chosen_keys(self) -> list[str]:
-        """The keys of the rows that are chosen, from top to bottom."""
+        """The keys of the selected rows, from top to bottom."""
         return [self._key_at(index.row()) for index in sorted(self.selectionModel().selectedRows())]
 
     def choose(self, *keys: str) -> None:
-        """Chooses these rows, and no others."""
+        """Selects these rows only."""
         self.blockSignals(True)
         self.clearSelection()
         self._choose(keys, keys[0] if keys else "")
@@ -165,6 +165,6 @@ class Table(QTableWidget):
         return str(item.data(_KEY)) if item is not None else ""
 
     def show_all_rows(self) -> None:
-        """Makes the table as high as its rows are, for a page that scrolls as a whole."""
+        """Makes the table as high as its rows, for a page that scrolls."""
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFixedHeight(HEADER_HEIGHT + self.rowCount() * ROW_HEIGHT + 2)

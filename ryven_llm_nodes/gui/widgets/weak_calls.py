@@ -1,8 +1,8 @@
-"""Calls upwards that keep nobody alive.
+"""Calls from children to parents without keeping the parents alive.
 
-A widget that holds its parent, be it through a bound method, makes a cycle that only Python's garbage collector ends.
-It may then destroy the parent, and all its children with it, while it is still taking the child apart: PySide crashes.
-So what a child knows of its parents, it knows weakly, and a panel is gone the moment that nobody refers to it.
+A widget that references its parent, even through a bound method, makes a cycle that only the garbage collector frees.
+It may then destroy the parent with all its children while it is still destroying the child: PySide crashes.
+So children hold only weak references to parents, and a panel is freed with the last reference to it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from weakref import WeakMethod
 
 
 def weakly(function: Callable[..., Any], instead: Any = None) -> Callable[..., Any]:
-    """``function`` as it is; of a bound method, a function that calls it, or returns ``instead`` once it is gone."""
+    """``function`` itself; for a bound method, a function that calls it, or returns ``instead`` once it is gone."""
     if not isinstance(function, MethodType):
         return function
     known = WeakMethod(function)

@@ -1,4 +1,4 @@
-"""Everything that the user can tell the editor to do: one table that feeds menus, toolbar, keys and tooltips."""
+"""All commands of the editor: one table that feeds menus, toolbar, keys and tooltips."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def _running(shell: Any) -> bool:
 
 
 def _training(shell: Any) -> bool:
-    """A stage has done a step, so that it can be ended early, and was not asked to yet."""
+    """A stage has done a step, so that it can be ended early, and was not yet asked to."""
     return bool(shell.runs.training) and not shell.runs.ending
 
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do: ``does`` is called with the shell, ``when`` tells with the shell whether it can be done.
+    """A command: ``does`` is called with the shell, ``when`` tells, given the shell, whether it is available.
 
-    ``menu`` is the menu that it stands in, ``bar`` whether it is on the toolbar, too. It begins a ``group`` in both.
-    In the File menu it stands ``before`` an action of Ryven's, or else at the end.
+    ``menu`` is its menu, ``bar`` whether it is also on the toolbar. It starts a ``group`` in both.
+    In the File menu it is placed ``before`` an action of Ryven's, else at the end.
     """
 
     name: str
@@ -65,7 +65,7 @@ ACTIONS: Final = (
         key="F5", when=_idle, bar=True, glyph="play", colour=GOOD,
     ),
     Action(
-        "run_afresh", "Run Afresh", "Train everything anew; use nothing that is kept",
+        "run_afresh", "Retrain All", "Train every stage from scratch, without reusing cached ones",
         lambda shell: shell.commands.run(fresh=True), when=_idle, glyph="play", colour=WARN,
     ),
     Action(
@@ -73,7 +73,7 @@ ACTIONS: Final = (
         key="Shift+F5", when=_running, bar=True, glyph="stop", colour="#ff7a90",
     ),
     Action(
-        "keep", "Stop and Keep", "End the stage that is training here, and hand its model as it is to the next",
+        "keep", "Stop and Keep", "End the running stage at this step, and pass its model on as is",
         lambda shell: shell.commands.keep(), key="Ctrl+Shift+F5", when=_training, bar=True, glyph="keep", colour=WARN,
     ),
     Action(
@@ -85,15 +85,15 @@ ACTIONS: Final = (
         key="F7", bar=True, glyph="code", colour=VIOLET,
     ),
     Action(
-        "runs", "Past Runs...", "Look at runs that were, compare two, open the flow of one",
+        "runs", "Run History...", "Look at earlier runs, compare two, open the flow of one",
         lambda shell: shell.history.show_runs(), group=True,
     ),
     Action(
-        "kept", "Kept Models...", "What runs have kept to be used again, and how much of the disk it takes",
+        "kept", "Cached Stages...", "The stages that a run can reuse, and how much disk space they take",
         lambda shell: shell.history.show_kept(),
     ),
     Action(
-        "open", "Open...", "Open a project, a script that carries one, or the folder of a model or a run",
+        "open", "Open...", "Open a project, an exported script, or the folder of a model or a run",
         lambda shell: shell.opening.ask_and_open(), key="Ctrl+O", menu="File", before="actionSave_Project",
     ),
     Action(
@@ -110,7 +110,7 @@ ACTIONS: Final = (
 
 
 class Actions(QObject):
-    """The actions of one window, by name; :meth:`refresh` enables what can be done now."""
+    """The actions of one window, by name; :meth:`refresh` enables those that are available."""
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
@@ -135,6 +135,6 @@ class Actions(QObject):
         return ((action, self._made[action.name]) for action in ACTIONS if wanted(action))
 
     def refresh(self) -> None:
-        """Enables what can be done now, and nothing else."""
+        """Enables exactly the available actions."""
         for action in ACTIONS:
             self._made[action.name].setEnabled(action.when(self._shell))

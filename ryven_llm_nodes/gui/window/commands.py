@@ -1,4 +1,4 @@
-"""What can be done with a flow: run, stop, check, show its script; and how it goes, in a line."""
+"""What can be done with a flow: run, stop, check, show its script; and the status line."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ryven_llm_nodes.run.states import RunState, in_words
 
 
 class Commands(QObject):
-    """Each acts on a flow that is given, or else on the one in front, with what is still being typed."""
+    """Each acts on the given flow, else on the one in front, after committing pending edits."""
 
     beginning = Signal()
-    """A run is about to begin."""
+    """A run is about to start."""
     status = Signal(str)
-    """How it goes, in a few words."""
+    """The status, in a few words."""
     progressed = Signal()
-    """What can be done may have changed."""
+    """The available commands may have changed."""
 
     def __init__(self, window: Any, flows: Flows, runs: RunController, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -34,12 +34,12 @@ class Commands(QObject):
         self.code_window: Any = None
         """The script that was shown last."""
         self.silent = False
-        """Whether the window is gone: a run that is being stopped outlives it by a step."""
+        """Whether the window is closed: a run that is being stopped outlives it by a step."""
         runs.running_changed.connect(self.progressed)
         runs.finished.connect(self._finished)
 
     def watch(self, state: FlowState) -> None:
-        """Does what nodes on the canvas ask for, and follows the runs of a flow."""
+        """Handles requests from nodes on the canvas, and follows the runs of a flow."""
         state.run_wanted.connect(self.run)
         state.script_wanted.connect(self.generate)
         state.model.stage_changed.connect(lambda step: self._stage_changed(state, step))
@@ -51,7 +51,7 @@ class Commands(QObject):
     # Runs
 
     def run(self, flow: Any = None, to: LLMNode | None = None, fresh: bool = False) -> bool:
-        """Runs a flow, up to ``to`` where one is given; ``fresh`` uses nothing that is kept. False where it cannot."""
+        """Runs a flow, up to ``to`` where one is given; ``fresh`` reuses nothing. False if it cannot run."""
         flow = self._flow(flow)
         self.beginning.emit()
         return flow is not None and self._runs.run(flow, to, fresh)
@@ -62,7 +62,7 @@ class Commands(QObject):
             self.status.emit("stopping ...")
 
     def keep(self) -> None:
-        """Ends the stage that is training, and lets the next one start from its model as it is."""
+        """Ends the running stage, and lets the next one start from its model as is."""
         if (step := self._runs.keep()) and (state := self._runs.state):
             self._stage_changed(state, step)
 
@@ -100,7 +100,7 @@ class Commands(QObject):
     def _generated(self, state: FlowState, program: Program | None) -> None:
         self._count_problems(state)
         if program is not None:
-            from ryven_llm_nodes.gui.code.script_window import CodeWindow  # the window is there sooner
+            from ryven_llm_nodes.gui.code.script_window import CodeWindow  # the window opens sooner
 
             self.code_window = CodeWindow(program, self._window)
             self.code_window.saved.connect(lambda path: self._runs.said.emit(state, f"✓ wrote {path}"))

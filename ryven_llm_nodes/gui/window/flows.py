@@ -1,4 +1,4 @@
-"""The flows of the window: what becomes of one that Ryven makes or deletes, and which one is in front."""
+"""The flows of the window: handling of new and deleted ones, and which one is in front."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Flows(QObject):
     """The flows of ``window``; ``folder`` gives the one that relative paths are looked up in."""
 
     adopted = Signal(object, object)
-    """A flow is one of ours now: its state and its canvas."""
+    """A flow was adopted: its state and its canvas."""
     deleted = Signal(object)
     """A flow was deleted: its state."""
     changed = Signal()
-    """A flow was made, renamed or deleted, which no undo takes back."""
+    """A flow was created, renamed or deleted, which cannot be undone."""
     shown = Signal(object)
     """The tab of a flow came to the front: its state."""
 
@@ -33,7 +33,7 @@ class Flows(QObject):
         self.inspectors: dict[Any, InspectorStack] = {}
 
     def begin(self) -> None:
-        """Adopts the flows that are there, and those that come."""
+        """Adopts existing and future flows."""
         gui = self._window.session_gui
         gui.flow_view_created.connect(self._made)
         gui.flow_deleted.connect(self._deleted)
@@ -42,7 +42,7 @@ class Flows(QObject):
         for flow in self._window.core_session.flows:
             self._adopt(flow, gui.flow_views[flow])
 
-    # The one in front
+    # The flow in front
 
     def current_view(self) -> Any | None:
         """The canvas of the tab in front."""
@@ -64,7 +64,7 @@ class Flows(QObject):
             tidy.fit(view)
 
     def tidy(self) -> None:
-        """Lays the flow in front out anew."""
+        """Applies the automatic layout to the flow in front."""
         if (view := self.current_view()) is not None:
             tidy.tidy(view)
             tidy.fit(view)
@@ -75,14 +75,14 @@ class Flows(QObject):
             place_node(view, node)
             view.setFocus()
 
-    # All of them
+    # All flows
 
     def stacks(self) -> Iterator[Any]:
         """The undo stacks."""
         return (view._undo_stack for view in self._window.session_gui.flow_views.values())
 
     def flush(self) -> None:
-        """Takes what is still being typed into an inspector as typed."""
+        """Commits pending edits of inspectors."""
         for inspector in self.inspectors.values():
             inspector.flush()
 
@@ -99,7 +99,7 @@ class Flows(QObject):
         QTimer.singleShot(0, self, lambda: self._adopt(flow, view))
 
     def _adopt(self, flow: Any, view: Any) -> None:
-        """Makes a flow of Ryven one of ours."""
+        """Adopts a flow of Ryven."""
         if flow not in self._window.flow_UIs:
             return
         late_view(flow, view)

@@ -29,7 +29,7 @@ def install_later() -> None:
 
 
 def main_window() -> Any | None:
-    """The main window of Ryven, once it is there."""
+    """The main window of Ryven, once it exists."""
     from ryven.gui.main_window import MainWindow
 
     app = QApplication.instance()

@@ -21,12 +21,12 @@ INSPECTOR_WIDTH: Final = 350
 BOTTOM_HEIGHT: Final = 210
 PANELS_MS: Final = 30
 SIZE: Final = (1500, 860)
-SELDOM: Final = ("variables_dock", "logger_dock", "settings_dock", "source_dock")
-"""Docks of a flow that say nothing about a pipeline; its menu brings them back."""
+UNUSED_DOCKS: Final = ("variables_dock", "logger_dock", "settings_dock", "source_dock")
+"""Docks of a flow that are useless for a pipeline; its menu brings them back."""
 
 
 class Pages(QStackedWidget):
-    """One panel for every flow, made when its flow is first shown."""
+    """One panel per flow, created when its flow is first shown."""
 
     def __init__(self, make: Callable[[RunModel], QWidget]) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Docks:
         self.metrics = _dock(window, "Metrics", "llm_metrics", Pages(panels.metrics_dock))
         self.completions = _dock(window, "Completions", "llm_completions", Pages(panels.completions_browser))
         self.palette = window.ui.nodes_dock
-        self.stock_palette = window.nodes_list_widget  # Ryven goes on writing to it
+        self.stock_palette = window.nodes_list_widget  # Ryven still writes to it
         self.palette.setWidget(palette)
         self.stock_palette.setParent(window)
         self.stock_palette.hide()
@@ -61,12 +61,12 @@ class Docks:
             _no_title(dock)
 
     def show_model_soon(self, model: RunModel) -> None:
-        """Lets every dock show ``model``, once the window has been painted: it is there sooner for that."""
+        """Makes every dock show ``model`` once the window has been painted, so that it opens sooner."""
         self._wanted = model
         self._later.start()
 
     def show_model(self) -> None:
-        """Lets every dock show the model that was asked for last."""
+        """Makes every dock show the model that was requested last."""
         if self._wanted is not None:
             for dock in (self.log, self.metrics, self.completions):
                 dock.widget().show_model(self._wanted)
@@ -81,14 +81,14 @@ def _dock(window: Any, title: str, name: str, content: QWidget) -> QDockWidget:
 
 
 def _no_title(dock: QDockWidget) -> None:
-    """The title would repeat what the tab of a dock says."""
+    """The title would repeat the tab of a dock."""
     bar = QWidget()
     bar.setFixedHeight(0)
     dock.setTitleBarWidget(bar)
 
 
 def use_theme(window: Any) -> None:
-    """The theme of canvas and window. The style sheet is set here only where nobody has set it before."""
+    """The theme of canvas and window. The style sheet is set here only if it was not set before."""
     design = window.session_gui.design
     theme = next((t for t in design.flow_themes if isinstance(t, LLMTheme)), None) or LLMTheme()
     if theme not in design.flow_themes:
@@ -102,7 +102,7 @@ def use_theme(window: Any) -> None:
 
 
 def dress_flow(window: Any, flow_ui: Any, view: Any) -> None:
-    """Leaves the inspector and the history beside a canvas, and nothing on it but the nodes."""
+    """Leaves only the inspector and the history next to a canvas, and only nodes on it."""
     view._stylus_modes_proxy.hide()
     view._menu_layout_proxy.hide()
     for dock in (flow_ui.ui.inspector_dock, flow_ui.ui.undo_history_dock):
@@ -110,7 +110,7 @@ def dress_flow(window: Any, flow_ui: Any, view: Any) -> None:
     Hint(view)
     flow_ui.centralWidget().layout().setContentsMargins(0, 0, 0, 0)
     if not _was_saved(window):
-        for name in SELDOM:
+        for name in UNUSED_DOCKS:
             getattr(flow_ui.ui, name).hide()
         flow_ui.ui.inspector_dock.raise_()
         QTimer.singleShot(0, flow_ui, lambda: flow_ui.resizeDocks(
@@ -119,7 +119,7 @@ def dress_flow(window: Any, flow_ui: Any, view: Any) -> None:
 
 
 def lay_out(window: Any) -> None:
-    """Shows all of a project that says nothing of its window, and spreads the nodes where a program has placed them."""
+    """Shows all nodes of a project without window state, and applies the layout if a program has placed the nodes."""
     for view in window.session_gui.flow_views.values():
         for item in view.node_items.values():
             item.update_shape()
@@ -129,12 +129,12 @@ def lay_out(window: Any) -> None:
 
 
 def _was_drawn(view: Any) -> bool:
-    """Whether nodes lie where an editor has put them, as in the flow of a run; a program puts them into columns."""
+    """Whether an editor has placed the nodes, as in the flow of a run; a program puts them into columns."""
     return any(item.pos().x() % COLUMN for item in view.node_items.values())
 
 
 def arrange(window: Any, docks: Docks) -> None:
-    """Puts the docks where the project had them, or else where they are of most use."""
+    """Restores the docks of the project, else applies the default arrangement."""
     bottom = Qt.DockWidgetArea.BottomDockWidgetArea
     window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
     restored = [window.restoreDockWidget(dock) for dock in (docks.log, docks.metrics, docks.completions)]

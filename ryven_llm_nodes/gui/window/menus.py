@@ -1,4 +1,4 @@
-"""Puts the actions into menus: our own, and those of Ryven that lack them."""
+"""Adds the actions to menus: our own, and Ryven's."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _place(window: Any, action: Action) -> QAction | None:
 
 
 def _canvas_menu(window: Any, actions: Actions, view: Callable[[], Any | None]) -> None:
-    """What Ryven has in a button that lies on the canvas, and our own actions, which need a canvas as well."""
+    """The entries of Ryven's button on the canvas, and our own actions that need a canvas."""
     menu = window.ui.menuView.addMenu("Canvas")
 
     def fill() -> None:

@@ -1,4 +1,4 @@
-"""The palette: every node, grouped by family, found by what it is called and what it is for."""
+"""The palette: every node, grouped by family, searchable by name and purpose."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Palette(QWidget):
         self.set_nodes(nodes)
 
     def set_nodes(self, nodes: Iterable[Any]) -> None:
-        """Shows ``nodes``: ours by family, all others in a group of their own that is closed at first."""
+        """Shows ``nodes``: ours by family, all others in one group that is collapsed at first."""
         self.nodes = list(nodes)
         self._filter(self.search.text())
 

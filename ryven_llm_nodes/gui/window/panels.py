@@ -15,7 +15,7 @@ def metrics_dock(model: RunModel) -> QWidget:
 
 
 def completions_browser(model: RunModel) -> QWidget:
-    """What policies wrote, and its rewards."""
+    """The sampled completions and their rewards."""
     from ryven_llm_nodes.gui.completions.browser import CompletionsBrowser
 
     return CompletionsBrowser(model)

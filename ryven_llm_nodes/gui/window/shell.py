@@ -1,4 +1,4 @@
-"""The editor: what this package adds to one main window of Ryven, put together."""
+"""The editor: assembles what this package adds to a main window of Ryven."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Shell(QObject):
         self.document.placed.connect(self._show_title)
         self.document.touched.connect(self._show_modified)
         self.saving.saved.connect(lambda name: self.say(f"✓ saved {name}"))
-        self.commands.beginning.connect(self.autosave.keep)  # training may take the process with it
+        self.commands.beginning.connect(self.autosave.keep)  # training may crash the process
         self.commands.status.connect(self.toolbar.status.setText)
         self.commands.progressed.connect(self.actions.refresh)
         self.runs.said.connect(lambda state, text: self.say(text, state))
@@ -84,13 +84,13 @@ class Shell(QObject):
         if self.runs.state is state:
             self.runs.stop()
 
-    # What is said and shown
+    # Log, status and title
 
     def say(self, text: str, state: FlowState | None = None) -> None:
         """A line for the log of ``state``'s flow, or of the one in front."""
         state = state or self.flows.current_state()
         if state is not None and not self._closed:
-            self.docks.show_model()  # the log may not have been made yet
+            self.docks.show_model()  # the log may not exist yet
             state.model.logged.emit(text)
 
     def _refused(self, flow: Any, sentence: str) -> None:
@@ -102,28 +102,28 @@ class Shell(QObject):
         self.window.setWindowTitle(f"{self.document.title}[*] · {TITLE}")
 
     def _show_modified(self) -> None:
-        if not self._closed and isValid(self.window):  # undo stacks are cleared once more while the window goes
+        if not self._closed and isValid(self.window):  # undo stacks are cleared once more while the window closes
             self.window.setWindowModified(self.document.modified)
             if not self.document.modified:
                 self.autosave.forget()
 
-    # The beginning and the end
+    # Start and close
 
     def take_over(self, left: Path) -> None:
-        """The project is what the recovery file ``left`` holds, which goes when there is one of this window."""
+        """The project comes from the recovery file ``left``, which is deleted once this window has its own."""
         self.document.change()
         if self.autosave.keep_now():
             left.unlink(missing_ok=True)
 
     @property
     def pristine(self) -> bool:
-        """Whether nothing is lost with this window."""
+        """Whether nothing is lost by closing this window."""
         document = self.document
         used = document.path or document.origin or document.modified or self.runs.running
         return not used and self.flows.are_empty()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Ryven tells nobody that it is closed, and asks nothing."""
+        """Ryven gives no signal when it is closed, and asks nothing."""
         if watched is self.window and event.type() == QEvent.Type.Close:
             if event.spontaneous() and not self.may_close():
                 event.ignore()
@@ -133,18 +133,18 @@ class Shell(QObject):
 
     def _end(self) -> None:
         if self.document.modified and not self.saving.discarded:
-            self.autosave.keep_now()  # a program closed the window, and asked nobody
+            self.autosave.keep_now()  # a program closed the window without asking
         else:
             self.autosave.forget()
         self.autosave.timer.stop()
         self._closed = self.commands.silent = True
-        self.runs.stop()  # whoever ends the process waits for the worker, when the window is out of sight
+        self.runs.stop()  # the end of the process waits for the worker, after the window is hidden
 
     def quit(self) -> None:
-        """Closes the window, if the user has nothing against it."""
+        """Closes the window, unless the user cancels."""
         if self.may_close():
             self.window.close()
 
     def may_close(self) -> bool:
-        """Asks what is to become of changes that are not saved, where there are any."""
+        """Asks what to do with unsaved changes, if there are any."""
         return self._closed or self.saving.may_close()

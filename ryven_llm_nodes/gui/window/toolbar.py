@@ -1,4 +1,4 @@
-"""The toolbar: the actions that are needed most, and a line that says how it goes."""
+"""The toolbar: the most important actions, and a status line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ryven_llm_nodes.gui.window.actions import Actions
 
 
 class Toolbar:
-    """Holds the bar, and its ``status`` at the right."""
+    """The toolbar, with its ``status`` at the right."""
 
     def __init__(self, window: QMainWindow, actions: Actions) -> None:
         self.status = QLabel("")

@@ -1,1 +1,1 @@
-"""Looks at models, rows, settings and this machine once the libraries are loaded, before anything trains."""
+"""Checks models, rows, settings and this machine once the libraries are loaded, before anything trains."""

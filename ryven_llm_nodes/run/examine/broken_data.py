@@ -1,7 +1,7 @@
 """Finds in data files what a reader could not read: file, line, and what to do.
 
-Readers of data sets say that something is wrong, at best in which block of a file. The file is read again, by means of
-the standard library, until the place is found.
+Dataset readers say that something is wrong, at best in which block of a file. The file is read again, with the
+standard library, until the place is found.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ryven_llm_nodes.catalogue.columns import TooManyFiles
 from ryven_llm_nodes.errors import shown
 
 LARGEST: Final = 2**29
-"""Bytes of a file that is read again."""
+"""Largest file, in bytes, that is read again."""
 MARKS: Final = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -28,7 +28,7 @@ KINDS: Final = {bool: "true or false", int: "numbers", float: "numbers", str: "t
 
 
 def broken_data(find: Callable[[], list[Path]]) -> str | None:
-    """What is wrong with the files of a dataset that ``find`` finds, and what to do; None where nothing is found."""
+    """What ``find`` finds wrong with the files of a dataset, and what to do; None if nothing is found."""
     try:
         small = [file for file in find() if file.stat().st_size <= LARGEST]
         return next(_wrong(small), None)
@@ -37,7 +37,7 @@ def broken_data(find: Callable[[], list[Path]]) -> str | None:
 
 
 def wrong_bytes(files: Iterable[Path]) -> str | None:
-    """The reader of JSON takes bytes that are not UTF-8 for text, which fails where the text is used."""
+    """The JSON reader accepts bytes that are not UTF-8, which fails later, where the text is used."""
     small = (f for f in files if f.suffix.lower() in (".json", ".jsonl") and f.stat().st_size <= LARGEST)
     return next((wrong for file in small for wrong in _wrong_bytes(file)), None)
 
@@ -79,22 +79,22 @@ def _save_as(encoding: str) -> str:
 
 
 def _wrong_json(file: Path) -> Iterator[str]:
-    """A line that is no object; a file that is one list is looked at as a whole."""
-    whole = file.suffix.lower() == ".json" and file.read_text(encoding="utf-8-sig").lstrip()[:1] == "["
-    for number, text in [(1, file.read_text(encoding="utf-8-sig"))] if whole else _lines(file):
+    """A line that is not an object; a file that is one list is parsed in full."""
+    is_list = file.suffix.lower() == ".json" and file.read_text(encoding="utf-8-sig").lstrip()[:1] == "["
+    for number, text in [(1, file.read_text(encoding="utf-8-sig"))] if is_list else _lines(file):
         try:
             row = json.loads(text)
         except ValueError as error:
             line = getattr(error, "lineno", 1) + number - 1
             where = f"{file.name}, line {line}, column {getattr(error, 'colno', 1)}"
-            yield f"{where}: {getattr(error, 'msg', error)}: {shown(text.split(chr(10))[line - number])}. {MEND}"
+            yield f"{where}: {getattr(error, 'msg', error)}: {shown(text.split(chr(10))[line - number])}. {FIX}"
             return
-        if not whole and not isinstance(row, dict):
-            yield f"{file.name}, line {number}: holds {shown(row)}, no object with columns. {MEND}"
+        if not is_list and not isinstance(row, dict):
+            yield f"{file.name}, line {number}: contains {shown(row)}, not an object with columns. {FIX}"
             return
 
 
-MEND: Final = "Mend that line, or remove it."
+FIX: Final = "Fix that line, or remove it."
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
@@ -103,7 +103,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def _wrong_cells(file: Path) -> Iterator[str]:
-    """More cells than the header has, or a quote that is never closed, which swallows the rest of the file."""
+    """More cells than the header has, or an unclosed quote, which swallows the rest of the file."""
     csv.field_size_limit(LARGEST)
     with file.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.reader(lines, strict=True)
@@ -116,18 +116,18 @@ def _wrong_cells(file: Path) -> Iterator[str]:
                     return
                 start = rows.line_num + 1
         except csv.Error as error:
-            what = "a quote is opened that is never closed" if "unexpected end" in str(error) else str(error)
+            what = "a quote is never closed" if "unexpected end" in str(error) else str(error)
             yield f'{file.name}, line {start}: {what}. {QUOTE} A quote inside a cell is written twice ("").'
 
 
-QUOTE: Final = 'Put cells that hold commas, quotes or line breaks into quotes ("...").'
+QUOTE: Final = 'Put cells that contain commas, quotes or line breaks into quotes ("...").'
 
 
 # Columns
 
 
 def _different(files: list[Path]) -> Iterator[str]:
-    """A file that has other columns than the first; a value that is of another kind than those before it."""
+    """A file with other columns than the first; a value of another type than those before it."""
     columns: dict[str, str] = {}
     kinds: dict[str, tuple[str, str]] = {}
     for file in files:
@@ -144,8 +144,8 @@ def _other_kinds(place: str, row: dict[str, Any], kinds: dict[str, tuple[str, st
         if (kind := KINDS.get(type(value))) is not None:
             before, there = kinds.setdefault(name, (kind, place))
             if kind != before:
-                what = f"column {name!r} holds {kind}, but {before} in {there}"
-                yield f"{place}: {what}. Give a column values of one kind."
+                what = f"column {name!r} contains {kind}, but {before} in {there}"
+                yield f"{place}: {what}. Use values of one type per column."
 
 
 def _other_columns(file: Path, own: dict[str, str], columns: dict[str, str]) -> Iterator[str]:
@@ -156,7 +156,7 @@ def _other_columns(file: Path, own: dict[str, str], columns: dict[str, str]) -> 
             if more
             else (f"has no column {less[0]!r}, which {columns[less[0]]} has")
         )
-        yield f"{file.name} {what}. Give all files the same columns, or load each kind by a node of its own."
+        yield f"{file.name} {what}. Give all files the same columns, or load each kind with its own node."
 
 
 def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:

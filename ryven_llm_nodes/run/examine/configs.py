@@ -1,6 +1,6 @@
-"""Builds each stage's configuration before anything is trained, and what is made of it later: schedule, optimizer, ...
+"""Builds each stage's configuration before training, and what is built from it later: schedule, optimizer, ...
 
-What a library refuses is laid at the door of the field that it names, or without which it refuses nothing.
+An error of a library is attributed to the field that it names, or to the field without which it does not occur.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def config_problems(program: Program, loaded: LoadedProgram, step: Step) -> Iter
     for attempt in ATTEMPTS:
         try:
             attempt(configuration(program, loaded, step))
-        except Exception as error:  # whatever it is, it is what the stage would fail with
+        except Exception as error:  # the stage would fail with the same error
             field = _culprit(program, loaded, step, attempt, error)
-            yield step.problem(f"{program.cells[step.name].config_class} refuses it: {describe(error)}", field)
+            yield step.problem(f"{program.cells[step.name].config_class} rejects it: {describe(error)}", field)
             return
 
 
 def configuration(program: Program, loaded: LoadedProgram, step: Step, without: str = "") -> Any:
-    """The stage's own configuration, from its own text, but for the field ``without``."""
+    """The stage's own configuration, from its own text, without the field ``without``."""
     module = loaded.module
     scope = dict(module.__dict__)
     cell = program.cells[step.name]
@@ -43,7 +43,7 @@ def configuration(program: Program, loaded: LoadedProgram, step: Step, without: 
 
 
 def _culprit(program: Program, loaded: LoadedProgram, step: Step, attempt: Attempt, error: Exception) -> str:
-    """The field that ``error`` is about: of those that were set, one that it names, or without which it is gone."""
+    """The field that ``error`` is about: of those that were set, one that it names, or without which it disappears."""
     text, names = str(error), step.node.all_parameters()
     given = sorted((name for name in step.given if name in names), key=lambda name: _place(name, text))
     decisive = (name for name in given if _works(program, loaded, step, attempt, name))
@@ -64,11 +64,11 @@ def _works(program: Program, loaded: LoadedProgram, step: Step, attempt: Attempt
     return False
 
 
-# What is made of a configuration
+# What is built from a configuration
 
 
 def _nothing(config: Any) -> None:
-    """That it can be built is much already."""
+    """Building it finds most problems."""
 
 
 def _optimizer_and_schedule(config: Any) -> None:
@@ -83,7 +83,7 @@ def _optimizer_and_schedule(config: Any) -> None:
 
 
 def _generation(config: Any) -> None:
-    """As GRPOTrainer makes it, and refuses what it does not know."""
+    """Built as GRPOTrainer does, which rejects unknown settings."""
     if not hasattr(config, "generation_kwargs"):
         return
     import torch
@@ -91,14 +91,14 @@ def _generation(config: Any) -> None:
 
     cache = config.cache_implementation or ""
     if cache.startswith("offloaded") and not torch.cuda.is_available():
-        raise ValueError(f"cache_implementation: {cache!r} moves the cache off a GPU, and there is none here")
+        raise ValueError(f"cache_implementation: {cache!r} offloads the cache from a GPU, and this machine has none")
     names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "cache_implementation")
     fields = {name: getattr(config, name) for name in names}
     own = config.generation_kwargs or {}
     GenerationConfig(max_new_tokens=config.max_completion_length, do_sample=True, **fields).validate()
     known = vars(GenerationConfig())
     if unknown := [name for name in own if name not in known]:
-        raise ValueError(f"generation_kwargs: there is no setting {', '.join(map(repr, unknown))} of generation")
+        raise ValueError(f"generation_kwargs: generation has no setting {', '.join(map(repr, unknown))}")
     GenerationConfig(**{"do_sample": True, **own}).validate()
 
 
@@ -108,7 +108,7 @@ def _compilation(config: Any) -> None:
 
         there = torch._dynamo.list_backends(exclude_tags=())
         if config.torch_compile_backend not in there:
-            raise ValueError(f"torch_compile_backend: there is none of that name here; there are {', '.join(there)}")
+            raise ValueError(f"torch_compile_backend: this backend is not available; available: {', '.join(there)}")
 
 
 def _checkpointing(config: Any) -> None:
@@ -119,7 +119,7 @@ def _checkpointing(config: Any) -> None:
     known = {*signature(checkpoint).parameters, "every_n_layers", "selective"}
     for name in ("activation_checkpointing_kwargs", "gradient_checkpointing_kwargs"):
         if unknown := [key for key in getattr(config, name, None) or {} if key not in known]:
-            raise ValueError(f"{name}: there is no setting {', '.join(map(repr, unknown))} of checkpointing")
+            raise ValueError(f"{name}: checkpointing has no setting {', '.join(map(repr, unknown))}")
 
 
 def _continuous_batching(config: Any) -> None:

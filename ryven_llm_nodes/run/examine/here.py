@@ -1,6 +1,6 @@
-"""What a flow asks for that this machine lacks: packages and hardware. Loads none of them.
+"""Packages and hardware that a flow needs and this machine does not have. Loads none of them.
 
-A check and a run refuse it. An export does not: the script may be meant for another machine.
+A check and a run report them as problems. An export does not: the script may be meant for another machine.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ TABLES: Final[Mapping[str, Mapping[str, Package]]] = {
 
 
 def here_problems(program: Program) -> Iterator[Problem]:
-    """What the trainers of ``program`` ask for and this machine lacks."""
+    """What the trainers of ``program`` need and this machine does not have."""
     for step in program.steps:
         if program.cells[step.name].config:
             for name, value, (module, requirement) in _packages(step):
@@ -100,7 +100,7 @@ def here_problems(program: Program) -> Iterator[Problem]:
 
 
 def _packages(step: Step) -> Iterator[tuple[str, Any, Package]]:
-    """The fields that ask for a package, and which of their values does."""
+    """The fields that need a package, and which of their values do."""
     given = step.given
     yield from ((name, given[name], package) for name, package in SWITCHES.items() if given.get(name))
     for name, table in TABLES.items():
@@ -119,7 +119,7 @@ def _is_installed(module: str) -> bool:
 
 
 def _hub_problems(step: Step) -> Iterator[Problem]:
-    """What is uploaded needs a network, and somebody who is logged in."""
+    """Uploads need a network and a login."""
     fields: dict[str, Any] = {name: step.given.get(name) for name in ("push_to_hub", "log_completions_hub_repo")}
     for name, value in fields.items():
         if value and (reason := _no_hub()):
@@ -132,4 +132,4 @@ def _no_hub() -> str | None:
         return "HF_HUB_OFFLINE is set; unset it"
     from huggingface_hub import get_token
 
-    return None if get_token() else "nobody is logged in here; run `hf auth login`"
+    return None if get_token() else "you are not logged in; run `hf auth login`"

@@ -1,4 +1,4 @@
-"""Tries what can go wrong late before anything is trained: models, settings, data, chat templates, rewards."""
+"""Tests before training what could otherwise fail late: models, settings, data, chat templates, rewards."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from ryven_llm_nodes.system.causes import describe
 
 
 def preflight(program: Program, loaded: LoadedProgram, cancelled: threading.Event) -> list[Warned]:
-    """Raises FlowError with everything that would stop a stage of ``program`` later, Cancelled when asked to stop.
+    """Raises FlowError with everything that would fail a stage of ``program`` later, Cancelled when asked to stop.
 
-    Returns what its user should be warned of.
+    Returns warnings for the user.
 
-    The data sets have been loaded. Of models only configuration and tokenizer are, but for reward models, which score
-    two rows and are given back; reward functions are called once, in a namespace apart, with two rows.
+    The datasets have been loaded. Of models only configuration and tokenizer are, except for reward models, which score
+    two rows and are unloaded; reward functions are called once, in a separate namespace, with two rows.
     """
     examined = _Preflight(program, loaded, cancelled)
     problems = list(dict.fromkeys(examined.problems()))
@@ -79,7 +79,7 @@ class _Preflight:
             yield from (problem for problem in wrong if (problem.step, problem.parameter) not in self.lacking)
 
     def _findings(self, step: Step, context: NodeContext, is_configurable: bool) -> Iterator[Problem]:
-        """What the node itself finds; what is no error is kept for its user as a warning."""
+        """What the node itself finds; findings that are not errors are collected as warnings."""
         seen = self._seen(step)
         found = list(step.node.read(context, seen))
         has_config = is_configurable and self.program.cells[step.name].config
@@ -94,7 +94,7 @@ class _Preflight:
                 self.warnings.append(Warned(step.name, finding.place, str(problem)))
 
     def _seen(self, step: Step) -> Seen:
-        """What has been read for ``step``: its rows, and what is known of the model at the beginning of its line."""
+        """What has been read for ``step``: its rows, and what is known of the model that its chain starts from."""
         lineage = list(self._lineage(step))
         base = lineage[-1]
         return Seen(
@@ -106,14 +106,14 @@ class _Preflight:
         )
 
     def _lineage(self, step: Step) -> Iterator[Step]:
-        """The step, the one whose model it starts from, and so on to the one that loads it."""
+        """The step, the one whose model it starts from, and so on back to the one that loads the model."""
         yield step
         while ports := step.wired("model"):
             step = self.program.graph.by_name[step.wires[ports[0]].step]
             yield step
 
     def _model_problems(self, step: Step, model: Pretrained) -> Iterator[Problem]:
-        """A wrong name is not to be found out after an hour."""
+        """A wrong name should be found at once, not after an hour."""
         from transformers import AutoConfig, AutoTokenizer
 
         root = self.program.graph.root
@@ -124,7 +124,7 @@ class _Preflight:
         try:
             config = AutoConfig.from_pretrained(place, **where)
             tokenizer = AutoTokenizer.from_pretrained(place, **where)
-        except Exception as error:  # whatever it is, it is what the stage would fail with
+        except Exception as error:  # the stage would fail with the same error
             yield step.problem(f"{shown(place)} cannot be loaded: {describe(error)}", model.parameter)
             return
         if model.scores and (wrong := wrong_head(config)):
@@ -133,7 +133,7 @@ class _Preflight:
             self.model_configs[step.name], self.tokenizers[step.name] = config, tokenizer
 
     def _place_problems(self, step: Step) -> Iterator[Problem]:
-        """Nor is a folder that cannot be written to."""
+        """So should a folder that cannot be written to."""
         left = step.left_at(self.loaded.output_dir)
         if left is None or (step.node.is_stage and (left / FINISHED).exists()):
             return

@@ -1,1 +1,1 @@
-"""Executes a program step by step, ends it when asked to, and turns what fails into a line for its user."""
+"""Executes a program step by step, stops it when asked to, and turns failures into one-line messages."""

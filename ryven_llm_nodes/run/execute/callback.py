@@ -1,4 +1,4 @@
-"""Listens to transformers' Trainer. Imported only when a run has begun, since it loads transformers."""
+"""Listens to transformers' Trainer. Imported only during a run, since it loads transformers."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from ryven_llm_nodes.system.files import write_whole
 
 
 class Watch(TrainerCallback):
-    """Reports steps and metrics of one stage, writes ``metrics.jsonl``, and ends the stage when asked to.
+    """Reports steps and metrics of one stage, writes ``metrics.jsonl``, and stops the stage when asked to.
 
-    A stage ends by an exception: at the next step, or inside generation at the next forward pass, so that nothing
-    half-trained is saved as if it were finished.
+    A stage is stopped by an exception, at the next step or, during generation, at the next forward pass, so that
+    nothing half-trained is saved as if it were finished.
     """
 
     def __init__(self, step: str, folder: Path, listen: Listener, cancelled: threading.Event) -> None:
@@ -45,7 +45,7 @@ class Watch(TrainerCallback):
         self._hook.remove()
 
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
-        self._stop_if_cancelled()  # not at the end of the step before: a checkpoint that was due is written first
+        self._stop_if_cancelled()  # not at the end of the previous step: a checkpoint that is due is written first
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         self._progress(state)
@@ -66,12 +66,12 @@ class Watch(TrainerCallback):
         self.listen(Metrics(self.step, state.global_step, values))
 
     def _keep_metrics_until(self, step: int) -> None:
-        """Drops what was logged after ``step``: all of it for a new stage, the rest for one that goes on."""
+        """Drops what was logged after ``step``: everything for a new stage, the rest for a resumed one."""
         self.metrics_file.parent.mkdir(parents=True, exist_ok=True)
         text = self.metrics_file.read_text(encoding="utf-8") if self.metrics_file.is_file() else ""
         kept = "".join(f"{line}\n" for line in text.splitlines() if 0 < _step_of(line) <= step)
         if kept != text:
-            write_whole(self.metrics_file, kept)  # on a full disk, what was there stays
+            write_whole(self.metrics_file, kept)  # if the disk is full, the old file stays
 
     def _progress(self, state: TrainerState) -> None:
         self.listen(Progress(self.step, state.global_step, state.max_steps))
@@ -97,12 +97,12 @@ def stopping_models(cancelled: threading.Event) -> Iterator[None]:
 
 
 class FiniteGradients(TrainerCallback):
-    """Ends the stage before a gradient that is not finite gets into the weights, and those into a checkpoint.
+    """Stops the stage before a non-finite gradient gets into the weights, and those into a checkpoint.
 
-    The Trainer has Accelerator.clip_grad_norm_ compute the norm of all gradients in each step; this looks at that
-    number. The loss that it logs hides the case (logging_nan_inf_filter). Under fp16 an infinite gradient is usual, and
-    accelerate leaves that step out. The weights themselves are looked at when training begins, and before they are
-    saved, since the optimizer may leave the range of numbers by itself.
+    The Trainer has Accelerator.clip_grad_norm_ compute the norm of all gradients in each step; this checks that
+    number. The loss that it logs hides the case (logging_nan_inf_filter). Under fp16 infinite gradients are normal, and
+    accelerate skips those steps. The weights themselves are checked when training begins, and before they are
+    saved, since the optimizer itself may overflow.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -111,7 +111,7 @@ class FiniteGradients(TrainerCallback):
 
     @contextmanager
     def looking(self) -> Iterator[None]:
-        """Inside, the norm of each step is seen."""
+        """Inside, the norm of each step is checked."""
         original = Accelerator.clip_grad_norm_
 
         @wraps(original)
@@ -127,7 +127,7 @@ class FiniteGradients(TrainerCallback):
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         if name := _spoilt(kw["model"]):
-            raise Explained(f"{name} of the model it begins with holds values that are not finite. Give another model.")
+            raise Explained(f"{name} of the initial model contains values that are not finite. Use another model.")
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any
@@ -137,7 +137,7 @@ class FiniteGradients(TrainerCallback):
             return
         kind = "infinite" if math.isinf(norm) else "not a number (NaN)"
         what = (
-            f"the gradient is {kind} at step {state.global_step + 1}, so training stops before it spoils the weights."
+            f"the gradient is {kind} at step {state.global_step + 1}, so training stops before it corrupts the weights."
         )
         raise Explained(f"{what} {self._kept()} {_remedy(args)}")
 
@@ -150,35 +150,35 @@ class FiniteGradients(TrainerCallback):
 
     def _refuse_spoilt(self, args: TrainingArguments, state: TrainerState, model: Any) -> None:
         if name := _spoilt(model):
-            what = f"{name} holds values that are not finite after step {state.global_step}, so it is not saved."
+            what = f"{name} contains values that are not finite after step {state.global_step}, so it is not saved."
             raise Explained(f"{what} {self._kept()} {_remedy(args)}")
 
     def _kept(self) -> str:
         step = newest_step(self.folder)
         if not step:
             return "There is no checkpoint yet."
-        return f"The last good checkpoint is step {step}, in {self.folder / 'checkpoints' / f'checkpoint-{step}'}."
+        return f"The last good checkpoint is of step {step}, in {self.folder / 'checkpoints' / f'checkpoint-{step}'}."
 
 
 def _remedy(args: TrainingArguments) -> str:
-    """The settings that make steps large."""
+    """The settings that can make steps too large."""
     decay = f", or weight_decay ({args.weight_decay:g})" if args.weight_decay > 1 else ""
     clip = "" if args.max_grad_norm else ", or set max_grad_norm to 1"
     return f"Lower learning_rate ({args.learning_rate:g}){decay}{clip}."
 
 
 def _spoilt(model: Any) -> str | None:
-    """The name of a weight that is not finite. A sum, which is quick, says so of most that are."""
+    """The name of a weight that is not finite. A sum is a quick test that clears most weights."""
     weights = ((name, weight.detach()) for name, weight in model.named_parameters())
     return next((name for name, w in weights if not w.sum().isfinite() and not w.isfinite().all()), None)
 
 
 class Quiet(TrainerCallback):
-    """Stands where the Trainer would put its own progress bar."""
+    """Takes the place of the Trainer's own progress bar."""
 
 
 def _step_of(line: str) -> int:
-    """The step of a line of metrics; 0 for one that a crash has torn."""
+    """The step of a line of metrics; 0 for one that a crash has truncated."""
     try:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
@@ -191,10 +191,10 @@ def _finite(value: float) -> float | None:
 
 @contextmanager
 def watching(watch: Watch, *others: TrainerCallback) -> Iterator[None]:
-    """Every Trainer that is made inside reports to ``watch`` and ``others``, and shows no progress bar of its own.
+    """Every Trainer created inside reports to ``watch`` and ``others``, and shows no progress bar of its own.
 
-    The text of a program knows nothing of us, so the callback comes in where the Trainer takes its defaults
-    from (DEFAULT_CALLBACKS, DEFAULT_PROGRESS_CALLBACK and PrinterCallback of transformers.trainer, transformers 5).
+    The text of a program does not reference this package, so the callback is injected where the Trainer takes its
+    defaults from (DEFAULT_CALLBACKS, DEFAULT_PROGRESS_CALLBACK and PrinterCallback of transformers 5's trainer.py).
     """
     before = hf.DEFAULT_CALLBACKS, hf.DEFAULT_PROGRESS_CALLBACK, hf.PrinterCallback
     callbacks = [*before[0], watch, watch.gradients, *others]

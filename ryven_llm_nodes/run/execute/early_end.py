@@ -1,4 +1,4 @@
-"""Ends a stage early and keeps its model; marks checkpoints. Imported when a run has begun: it loads transformers."""
+"""Ends a stage early and keeps its model; marks checkpoints. Imported only during a run: it loads transformers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class OwnCheckpoints(TrainerCallback):
 
 
 class EarlyEnd(TrainerCallback):
-    """Ends training after the step at which it was asked to; the stage then saves the model as it is.
+    """Ends training after the current step when asked to; the stage then saves the model as is.
 
-    That it was ended is noted in the stage's folder first: a crash while the model is saved must not leave one that
-    passes for trained in full. ``at`` is the step and how many there were to be, once it has happened.
+    The early end is noted in the stage's folder first: a crash while the model is saved must not leave one that
+    looks fully trained. ``at`` is the step and the planned number of steps, once it has happened.
     """
 
     def __init__(self, folder: Path, asked: threading.Event) -> None:
@@ -42,5 +42,5 @@ class EarlyEnd(TrainerCallback):
             if state.is_world_process_zero:
                 note_end(self.folder, *self.at)
             control.should_training_stop = True
-            control.should_save = args.save_strategy != "no"  # from which extra_steps go on
+            control.should_save = args.save_strategy != "no"  # which extra_steps continue from
         return control

@@ -14,8 +14,8 @@ from ryven_llm_nodes.system.causes import describe
 
 
 def stage_error(error: BaseException, step: Step, program: Program, loaded: LoadedProgram) -> StageError:
-    """The error of ``step``, laid at the door of the reward function whose code raised it, if it was one."""
-    if isinstance(error, StageError):  # it knows better
+    """The error of ``step``, attributed to the reward function whose code raised it, if it was one."""
+    if isinstance(error, StageError):  # it already says what to do
         return StageError(error.problem)
     culprit, lines = step, list(loaded.lines_of(error.__traceback__))
     for number in lines:
@@ -24,7 +24,7 @@ def stage_error(error: BaseException, step: Step, program: Program, loaded: Load
     message = _message(error, step, program, loaded.output_dir)
     if culprit is not step:
         line = loaded.line_in_code(culprit, lines)
-        return StageError(culprit.problem(f"line {line}: {message} (while {step.label} ran)", "code"))
+        return StageError(culprit.problem(f"line {line}: {message} (while {step.label} was running)", "code"))
     return StageError(step.problem(message))
 
 
@@ -34,26 +34,26 @@ def _message(error: BaseException, step: Step, program: Program, output_dir: Pat
     name = "per_device_train_batch_size"
     batch = step.setting(name) if name in step.node.all_parameters() else None
     if gone := _gone(step, program, output_dir):
-        return f"{gone} Run again: what is missing is trained anew."
+        return f"{gone} Run again: what is missing is trained again."
     if cause := refusal(error, output_dir, batch):
         return f"{cause} {_again(output_dir / step.name)}"
     return broken_data(lambda: step.node.data_files(program.context(step))) or describe(error)
 
 
 def _gone(step: Step, program: Program, output_dir: Path) -> str | None:
-    """Which folder of the run is missing, that of ``step`` or one that it reads."""
+    """Which folder of the run is missing: that of ``step``, or one that it reads."""
     names = [step.name, *(wire.step for wire in step.wires.values())]
     for owner in (program.graph.by_name[name] for name in names):
         folder = output_dir / owner.name
         gone = not folder.is_dir() if owner is step else lacks(folder)
         if owner.node.is_stage and gone:
             whose = "its folder" if owner is step else f"the model of {owner.label}"
-            return f"{whose} is gone, deleted while this ran: {folder}."
+            return f"{whose} was deleted during the run: {folder}."
     return None
 
 
 def _again(folder: Path) -> str:
-    """What another run would do."""
+    """What the next run would do."""
     step = newest_step(folder)
-    kept = f"it goes on from step {step}" if step else "what is finished is kept"
+    kept = f"training resumes from step {step}" if step else "finished stages are reused"
     return f"Then run again: {kept}."

@@ -1,4 +1,4 @@
-"""Tells what the machine refused (space, memory, rights), whatever the library says that noticed it first."""
+"""Recognises what ran out or was denied (disk space, memory, permissions), whichever library reported it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ryven_llm_nodes.system.causes import chain
 
 SPACE_WORDS: Final = ("no space left", "disk quota exceeded", "file too large")
 TORCH_WORDS: Final = ("inline_container.cc", "iostream error", "failed writing file", "file write failed")
-"""What torch.save says of a file that it could not write; the reason is lost in it."""
+"""What torch.save says of a file that it could not write, without the reason."""
 MEMORY_WORDS: Final = ("out of memory", "can't allocate memory", "cannot allocate memory", "std::bad_alloc")
 RIGHTS_WORDS: Final = ("permission denied", "read-only file system", "operation not permitted")
 RIGHTS: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 LITTLE: Final = 2**24
-"""Bytes. With less than this a disk counts as full: the files of checkpoints are seldom smaller."""
+"""Bytes. With less free space than this a disk counts as full: checkpoint files are rarely smaller."""
 
 
 def refusal(error: BaseException, output_dir: Path, batch_size: int | None = None) -> str | None:
-    """What was refused and what to do, or None where nothing was. ``batch_size`` is that of the trainer that failed."""
+    """What ran out or was denied and what to do, or None. ``batch_size`` is that of the trainer that failed."""
     text = " ".join(str(one) for one in chain(error)).lower()
     if any(words in text for words in SPACE_WORDS):
         return _no_space(text, output_dir)
@@ -42,17 +42,17 @@ def _no_space(text: str, output_dir: Path) -> str:
     if "file too large" in text:
         return f"a file in {place} grew larger than allowed. Raise the limit (ulimit -f), or {places[place]}."
     what = "the disk quota is used up" if "quota" in text else "the disk is full"
-    return f"{what}: {size(_free(place))} are free in {place}. Make room there, or {places[place]}."
+    return f"{what}: {size(_free(place))} free in {place}. Free some space there, or {places[place]}."
 
 
 def _not_written(error: BaseException, output_dir: Path) -> str:
     text = " ".join(str(error).split("\n")[0].split()).rstrip(". ")
     free = size(_free(output_dir))
-    return f"a checkpoint cannot be written to {output_dir} ({text}; {free} are free). Look at that disk and its quota."
+    return f"a checkpoint cannot be written to {output_dir} ({text}; {free} free). Check that disk and its quota."
 
 
 def _places(output_dir: Path) -> dict[Path, str]:
-    """The folders that a run writes to, and what to do instead of making room there."""
+    """The folders that a run writes to, and the alternative to freeing space there."""
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
     return {
         output_dir: "choose another --output-dir",
@@ -62,7 +62,7 @@ def _places(output_dir: Path) -> dict[Path, str]:
 
 
 def _free(place: Path) -> int:
-    """The bytes that are free where ``place`` is, or is to be."""
+    """The free bytes on the disk of ``place``, which may not exist yet."""
     while not place.exists() and place != place.parent:
         place = place.parent
     return shutil.disk_usage(place).free
@@ -74,18 +74,18 @@ def _free(place: Path) -> int:
 def _no_memory(text: str, batch_size: int | None) -> str:
     wanted = re.search(r"tried to allocate ([\d.]+) ?(bytes|[KMGT]iB)", text, re.IGNORECASE)
     where = "on the GPU" if re.search(r"cuda|gpu|hip|xpu", text, re.IGNORECASE) else "in this machine"
-    more = f": {_amount(*wanted.groups())} more were asked for" if wanted else ""
+    more = f": {_amount(*wanted.groups())} more were requested" if wanted else ""
     smaller = (
-        f"Lower per_device_train_batch_size ({batch_size}), wire a LoRA adapter, or close" if batch_size else "Close"
+        f"Lower per_device_train_batch_size ({batch_size}), connect a LoRA adapter, or close" if batch_size else "Close"
     )
-    return f"there is no memory left {where}{more}. {smaller} other programs."
+    return f"out of memory {where}{more}. {smaller} other programs."
 
 
 def _amount(number: str, unit: str) -> str:
     return size(int(number)) if unit == "bytes" else f"{number} {unit}"
 
 
-# Rights
+# Permissions
 
 
 def _no_right(error: BaseException, output_dir: Path) -> str | None:

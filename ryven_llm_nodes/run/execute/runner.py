@@ -48,11 +48,11 @@ class CancelToken:
         self.keep_event = threading.Event()
 
     def cancel(self) -> None:
-        """Ask to stop. There is no way back: a new run takes a new token."""
+        """Ask to stop. This cannot be undone: a new run takes a new token."""
         self.event.set()
 
     def keep(self) -> None:
-        """Ask the stage that is training to end after this step, and to hand its model as it is to the next one."""
+        """Ask the running stage to end after this step, and to pass its model on as is."""
         self.keep_event.set()
 
 
@@ -82,11 +82,11 @@ def run_program(
     cancel: CancelToken | None = None,
     fresh: bool = False,
 ) -> Outcome:
-    """Runs ``program``, writing below ``output_dir``; never raises for what a user's flow, data or code did.
+    """Runs ``program``, writing below ``output_dir``; never raises for errors of a user's flow, data or code.
 
-    A stage that was finished there and depends on nothing that changed is not run again; one that was stopped goes on
-    from its newest checkpoint. ``fresh`` trains everything anew.
-    What went wrong is in the outcome's ``error``. KeyboardInterrupt and errors of this package itself pass through.
+    A cached stage whose inputs have not changed is reused; a stopped one resumes from its last checkpoint.
+    ``fresh`` trains everything from scratch.
+    Errors are in the outcome's ``error``. KeyboardInterrupt and errors of this package itself pass through.
     """
     return _Run(program, output_dir.absolute(), listen, cancel or CancelToken(), fresh).execute()
 
@@ -123,7 +123,7 @@ class _Run:
 
     @contextmanager
     def _recorded(self) -> Iterator[None]:
-        """Inside, this run has its folder alone, and a record; says that it has begun, also where it cannot."""
+        """Inside, this run has its folder to itself, and a record; reports its start even if it cannot start."""
         stages = tuple(step.name for step in self.program.steps if step.node.is_stage)
         began = RunStarted("", stages, str(self.output_dir))
         with ExitStack() as stack:
@@ -159,14 +159,14 @@ class _Run:
             self._drop_lost()
 
     def _drop_lost(self) -> None:
-        """A model whose folder somebody has deleted meanwhile is not listed, and said to be gone."""
+        """A model whose folder was deleted meanwhile is not listed, and reported."""
         for name, folder in list(self.outcome.models.items()):
             if not folder.exists():
                 del self.outcome.models[name]
-                self.tell(Log(name, f"{name}: its model is gone, deleted while the run went on: {folder}"))
+                self.tell(Log(name, f"{name}: its model was deleted during the run: {folder}"))
 
     def _step(self, step: Step, loaded: LoadedProgram) -> None:
-        """Runs one statement, or uses what an earlier run has made of it."""
+        """Runs one statement, or reuses the result of an earlier run."""
         if self.cancel.event.is_set():
             raise Cancelled
         if step.node.is_stage and not self._is_to_train(step):
@@ -188,12 +188,12 @@ class _Run:
         self.tell(StageFinished(step.name, folder, time.monotonic() - started))
 
     def _watched(self, step: Step, loaded: LoadedProgram) -> Any:
-        """The value of a step's statement; what its trainer does is reported, and a failure names its node."""
+        """The value of a step's statement; its trainer is reported, and a failure names its node."""
         from ryven_llm_nodes.run.execute.callback import Watch, stopping_models, watching
         from ryven_llm_nodes.run.execute.early_end import EarlyEnd, OwnCheckpoints
 
         folder = self.output_dir / step.name
-        self.cancel.keep_event.clear()  # what was asked of one stage is not meant for the next
+        self.cancel.keep_event.clear()  # a request to end one stage does not apply to the next
         stop = self.cancel.event
         watch = Watch(step.name, folder, self.tell, stop)
         early_end = EarlyEnd(folder, self.cancel.keep_event)
@@ -217,32 +217,32 @@ class _Run:
             raise failure from error
         if early_end.at:
             done, total = early_end.at
-            text = f"{step.name}: ended at step {done} of {total} and kept; the exported script trains all {total}"
+            text = f"{step.name}: ended at step {done} of {total}, model kept; the exported script trains all {total}"
             self.tell(Log(step.name, text))
         return value
 
     def _key(self, step: Step) -> Key:
-        """What ``step`` depends on, those before it as they have ended by now."""
+        """What ``step`` depends on, given how the steps before it ended."""
         return keys_of(self.program, self.store.ending)[step.name]
 
     def _target(self, step: Step) -> Path:
-        """Where a step writes to that its user chose a place for."""
+        """Where a step writes to, if its user chose the place."""
         place = step.left_at(self.output_dir)
         assert place is not None
         return place
 
     def _is_saved(self, step: Step) -> bool:
-        """Whether what ``step`` would write lies there already; says so."""
+        """Whether what ``step`` would write exists already; reports it."""
         folder = self._target(step)
         if self.fresh or not carries(folder, self._key(step)):
             self.store.free(folder)
             forget_flow(folder)
             return False
-        self.tell(StageReused(step.name, str(folder), "it is saved there already"))
+        self.tell(StageReused(step.name, str(folder), "it is already saved there"))
         return True
 
     def _is_to_train(self, step: Step) -> bool:
-        """Decides what to do with a stage, says so, and makes its folder ready."""
+        """Decides what to do with a stage, reports it, and prepares its folder."""
         folder, key = self.output_dir / step.name, self._key(step)
         decision = self.store.decide(step.name, key, self.fresh)
         if decision.action != "reuse" and decision.reason:
@@ -259,7 +259,7 @@ class _Run:
         return self.program.script_for(folder, lean).text
 
     def _write_documents(self) -> None:
-        """What is made from the flow alone is there before anything trains."""
+        """Files that are made from the flow alone are written before anything trains."""
         for step in self.program.steps:
             place = step.left_at(self.output_dir)
             text = step.node.document(self.program.context(step), self._script_for, place) if place else None

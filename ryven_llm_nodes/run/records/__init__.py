@@ -1,1 +1,1 @@
-"""The record that every run leaves of itself: written, read again, and compared."""
+"""The run history: the record of every run is written, read, and compared."""

@@ -1,4 +1,4 @@
-"""The flow that a model carries in its folder: what made it, and of a saved one, whether it is there already."""
+"""The flow embedded in a model's folder: what made it and, for a saved model, whether it is up to date."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from ryven_llm_nodes.run.store.keys import Key
 from ryven_llm_nodes.run.store.manifest import damage_to, from_json, manifest_beside, to_json
 
 MADE_WITH: Final = "key"
-"""Where the flow that a model carries tells the key of the step that saved it."""
+"""Where the flow embedded in a model's folder holds the key of the step that saved it."""
 FILES: Final = "files"
-"""Where it tells which files lay there then: those of a folder of the user's, so their content is not read."""
+"""Where it lists the files that were there then; the folder is the user's, so their content is not read."""
 
 
 def carry_flow(program: Program, step: Step, folder: Path, key: Key, is_saved: bool = False) -> None:
     """Writes the flow that makes the model of ``step``, which has ``key``, into its ``folder``. Raises UsageError.
 
-    ``is_saved``: the model lies there, and its files are noted.
+    ``is_saved``: the model is there, and its files are noted.
     """
     if (folder / CARRIED_FILE).exists() and _carried(folder).get(COPY) is not True:
-        return  # somebody's own work, beside which the model is saved
+        return  # the user's own project, next to which the model is saved
     flow = project_of(program.graph.upstream([step.name]), folder)
     files = {FILES: to_json(manifest_beside(folder))} if is_saved else {}
     write_project({**flow, MADE_WITH: key.digest, **files}, folder / CARRIED_FILE)
 
 
 def carries(folder: Path, key: Key) -> bool:
-    """Whether ``folder`` holds a model that was saved there by a step of ``key``, as it was saved."""
+    """Whether ``folder`` holds an unchanged model that was saved there by a step of ``key``."""
     flow = _carried(folder)
     if flow.get(MADE_WITH) != key.digest:
         return False
-    if FILES not in flow:  # an earlier version has saved it
+    if FILES not in flow:  # saved by an earlier version
         return (folder / "config.json").is_file()
     try:
         return not damage_to(folder, from_json(flow[FILES]))
@@ -45,7 +45,7 @@ def carries(folder: Path, key: Key) -> bool:
 
 
 def forget_flow(folder: Path) -> None:
-    """Removes the flow of the model in ``folder``, which is about to be written over."""
+    """Removes the flow of the model in ``folder``, which is about to be overwritten."""
     if MADE_WITH in _carried(folder):
         (folder / CARRIED_FILE).unlink()
 

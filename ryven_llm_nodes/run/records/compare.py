@@ -1,4 +1,4 @@
-"""What differs between two runs, and what came of it."""
+"""What differs between two runs, and their results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDEST: Final = 60
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not the same: where, and how it is in either. ``details`` are the lines of a longer text."""
+    """One difference: where it is, and the value in each run. ``details`` are the lines of a longer text."""
 
     where: str
     first: str
@@ -27,7 +27,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Curves:
-    """One metric of one stage in both runs; a run that lacks it has no points."""
+    """One metric of one stage in both runs; a run without it has no points."""
 
     stage: str
     metric: str
@@ -36,7 +36,7 @@ class Curves:
 
 
 def differences(first: PastRun, second: PastRun) -> list[Difference]:
-    """Everything in which two runs differ: settings, nodes, wires, data, versions, machine."""
+    """All differences between two runs: settings, nodes, wires, data, versions, machine."""
     return [
         *flow_differences(_graph(first), _graph(second)),
         *_changes("ended", _early(first), _early(second)),
@@ -50,11 +50,11 @@ def _graph(run: PastRun) -> Graph | None:
     try:
         return run.graph()
     except FlowError:
-        return None  # a node of another version, or a record that is damaged: the rest can be compared
+        return None  # a node of another version, or a damaged record: the rest can be compared
 
 
 def flow_differences(first: Graph | None, second: Graph | None) -> Iterator[Difference]:
-    """In which nodes, parameters and wires two flows differ; nodes are the same by name."""
+    """In which nodes, parameters and wires two flows differ; nodes are matched by name."""
     if first is None or second is None:
         unread = " and ".join(name for name, graph in (("first", first), ("second", second)) if graph is None)
         yield Difference("flow", *("cannot be read" if graph is None else "" for graph in (first, second)), (unread,))
@@ -93,13 +93,13 @@ def _changes(where: str, first: Mapping[str, Any], second: Mapping[str, Any]) ->
 
 
 def _early(run: PastRun) -> dict[str, str]:
-    """The stages that were not trained to their end."""
+    """The stages that were not fully trained."""
     states = {stage: run.state(stage) for stage in run.stages}
     return {stage: state for stage, state in states.items() if " of " in state}
 
 
 def _data(run: PastRun) -> dict[str, str]:
-    """A line for everything that a run read: rows, and the beginnings of its files' sha256."""
+    """A line for everything that a run read: rows, and prefixes of its files' sha256."""
     found: dict[str, str] = {}
     for source, about in run.data.items():
         if isinstance(about, dict):

@@ -1,4 +1,4 @@
-"""The runs that were: their records, read again."""
+"""The run history: records of earlier runs, read from disk."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Points: TypeAlias = list[tuple[int, float]]
 
 @dataclass(frozen=True)
 class PastRun:
-    """One run, from its record in ``folder``; ``summary`` is what stands in ``run.json``."""
+    """One run, from its record in ``folder``; ``summary`` is the content of ``run.json``."""
 
     folder: Path
     summary: Mapping[str, Any]
 
     @property
     def output_dir(self) -> Path:
-        """Where its models went."""
+        """Where its models were written."""
         return self.folder.parent.parent
 
     @property
     def name(self) -> str:
-        """What it is called on the command line: output folder and time."""
+        """Its name on the command line: output folder and time."""
         return f"{self.output_dir.name}/{self.folder.name}"
 
     @property
@@ -54,19 +54,19 @@ class PastRun:
 
     @cached_property
     def status(self) -> str:
-        """done, failed, cancelled, aborted, running; or killed: it ended without a word."""
+        """done, failed, cancelled, aborted, running; or killed: it ended without writing a status."""
         status = str(self.summary.get("status", ""))
         return "killed" if status == "running" and not is_taken(self.output_dir) else status
 
     @property
     def error(self) -> list[str]:
-        """What it failed with, a line a problem."""
+        """Its errors, one line per problem."""
         lines = self.summary.get("error")
         return [str(line) for line in lines] if isinstance(lines, list) else []
 
     @property
     def warnings(self) -> list[str]:
-        """What its user was warned of, a line each."""
+        """Its warnings, one line each."""
         items = self.summary.get("warnings")
         return [str(w["text"]) for w in items if isinstance(w, dict) and "text" in w] if isinstance(items, list) else []
 
@@ -84,7 +84,7 @@ class PastRun:
         return f"{state} ({done:.0f} of {total:.0f})" if done is not None and total and done < total else state
 
     def folder_of(self, stage: str) -> str:
-        """Where the model of a stage lies: under its name, or under its key where that leads to another one by now."""
+        """Where the model of a stage lies: under its name, or under its key if the name now leads to another model."""
         about = self.stages.get(stage, {})
         if not about.get("folder"):
             return ""
@@ -94,7 +94,7 @@ class PastRun:
 
     @property
     def machine(self) -> dict[str, str]:
-        """What the weights depend on beside versions: the number of torch's threads, the kind of processor."""
+        """What the weights depend on besides versions: the number of torch's threads, the kind of processor."""
         return {str(name): str(value) for name, value in self._table("machine").items()}
 
     @property
@@ -130,9 +130,9 @@ class PastRun:
         return read_flow(self.folder)
 
     def delete(self) -> None:
-        """Removes the record; models stay. Raises UsageError where that cannot be."""
+        """Removes the record; models stay. Raises UsageError if that is not possible."""
         if self.status == "running":
-            raise UsageError(f"{self.name} is running; its record can be deleted after its end.")
+            raise UsageError(f"{self.name} is still running; its record can be deleted after it has ended.")
         try:
             shutil.rmtree(self.folder)
         except OSError as error:
@@ -144,7 +144,7 @@ def _number(value: Any) -> float | None:
 
 
 def past_run(folder: Path) -> PastRun | None:
-    """The run whose record is ``folder``, or None where none is."""
+    """The run whose record is ``folder``, or None."""
     try:
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -160,9 +160,9 @@ def past_runs(folder: Path) -> list[PastRun]:
 
 
 def find_run(folder: Path, which: str) -> PastRun:
-    """The run that ``which`` means: its number in :func:`past_runs` from 1, its name or a part of it, or its folder.
+    """The run that ``which`` refers to: its number in :func:`past_runs` from 1, its name or part of it, or its folder.
 
-    Raises UsageError where that is none, or several.
+    Raises UsageError if there is none, or several.
     """
     if (given := past_run(Path(which))) is not None:
         return given
@@ -173,4 +173,4 @@ def find_run(folder: Path, which: str) -> PastRun:
     if len(found) == 1:
         return found[0]
     near = suggestion(which, [run.name for run in runs])
-    raise UsageError(f"{'several runs' if found else 'no run'} in {folder} can be meant by {shown(which)}.{near}")
+    raise UsageError(f"{'several runs match' if found else 'no run matches'} {shown(which)} in {folder}.{near}")

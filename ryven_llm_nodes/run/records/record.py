@@ -1,4 +1,4 @@
-"""What a run leaves behind of itself: a folder with its flow, script, versions, data, metrics, samples, and outcome."""
+"""The record of a run: a folder with its flow, script, versions, data, metrics, samples, and outcome."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from ryven_llm_nodes.run.store.keys import Key, versions
 from ryven_llm_nodes.system.files import write_whole
 
 RECORDS: Final = "run-records"
-"""The folder of records below an output folder; no stage can be called so."""
+"""The folder of records below an output folder; no stage can have this name."""
 
 SUMMARY: Final = "run.json"
 SCRIPT: Final = "script.py"
@@ -47,15 +47,15 @@ LARGEST_FILE: Final = 256 * 2**20
 
 
 SUMMARY_SECONDS: Final = 10.0
-"""How old the steps that ``run.json`` tells may be when a crash comes."""
+"""How outdated the step counts in ``run.json`` may be after a crash."""
 
 
 class Record:
-    """Writes the record of one run; a context manager, whose end tells how the run ended.
+    """Writes the record of one run; a context manager, whose exit records how the run ended.
 
     In its folder: ``run.json`` (status, error, times, versions, data, stages), ``flow.json``, ``script.py``,
-    ``log.txt``, and by stage ``metrics/<stage>.jsonl`` and ``completions/<stage>.jsonl``, a line a sample.
-    Where it cannot be begun, UsageError is raised; where it cannot be gone on with, the log says so, and the run
+    ``log.txt``, and by stage ``metrics/<stage>.jsonl`` and ``completions/<stage>.jsonl``, one line per sample.
+    If it cannot be created, UsageError is raised; if it cannot be continued, the log says so, and the run
     continues.
     """
 
@@ -96,7 +96,7 @@ class Record:
         self._safely(self._write_summary)
 
     def add_machine(self) -> None:
-        """Notes what else the weights depend on, once torch is loaded: sums are split among its threads."""
+        """Notes what else the weights depend on, once torch is loaded: sums are split across its threads."""
         torch = sys.modules["torch"]
         self.summary["machine"] = {"threads": str(torch.get_num_threads()), "processor": platform.machine()}
 
@@ -109,24 +109,24 @@ class Record:
         self.summary["data"][step.name] = noted
 
     def add_key(self, step: Step, key: Key) -> None:
-        """Notes what a stage is kept by: its folder is ``store/`` and the first 16 digits, wherever its name leads."""
+        """Notes the key of a stage: its folder is ``store/`` and the first 16 digits, wherever its name leads."""
         self._safely(lambda: self._note(step.name, digest=key.digest))
 
     def take(self, event: Event) -> None:
-        """Writes what an event says."""
+        """Records an event."""
         handler = getattr(self, f"_on_{type(event).__name__}", None)
         if handler is not None:
             self._safely(lambda: handler(event))
 
     def _safely(self, write: Any) -> None:
-        """A record is not worth a run."""
+        """A failing record must not fail the run."""
         if not self._is_open:
             return
         try:
             write()
         except (OSError, UsageError) as error:
             self._is_open = False
-            self.listen(Log("", f"the record of this run stays incomplete: {one_line(str(error))}"))
+            self.listen(Log("", f"the record of this run is incomplete: {one_line(str(error))}"))
 
     # Events
 
@@ -147,7 +147,7 @@ class Record:
         stage = self.summary["stages"].get(event.step, {})
         begins = "total" not in stage
         stage |= {"done": event.done, "total": event.total}
-        if begins and event.done:  # it goes on from there
+        if begins and event.done:  # it resumes from there
             self._take_earlier(event.step, event.done)
         if begins or time.monotonic() - self._written > SUMMARY_SECONDS:
             self._write_summary()
@@ -183,7 +183,7 @@ class Record:
             self._write_summary()
 
     def _relative(self, folder: str) -> str:
-        """A folder in the output folder as it is seen from there: records move with it."""
+        """A folder in the output folder as a relative path: records move with it."""
         return folder.removeprefix(f"{self.output_dir}{os.sep}")
 
     def _write_summary(self) -> None:
@@ -203,21 +203,21 @@ class Record:
                 file.write("".join(f"{json.dumps(line)}\n" for line in lines))
 
     def _take_earlier(self, step: str, until: int | None = None) -> None:
-        """Takes over what earlier runs logged and sampled of a stage, before optimizer step ``until`` + 1 was begun."""
+        """Copies what earlier runs logged and sampled of a stage before optimizer step ``until`` + 1."""
         written = self.output_dir / step / "metrics.jsonl"
         if written.is_file():
             (self.folder / "metrics").mkdir(exist_ok=True)
             shutil.copyfile(written, self.folder / "metrics" / f"{step}.jsonl")
         kept = kept_in(self.output_dir / step)
         earlier = [name for name in kept.records if name != self.folder.name] if kept else []
-        if earlier:  # the newest has what those before it had
+        if earlier:  # the newest includes what the earlier ones had
             lines = read_lines(self.folder.with_name(earlier[-1]) / "completions" / f"{step}.jsonl")
             for batch in in_batches(line for line in lines if until is None or _step(line) < until):
                 self._append("completions", step, *batch)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Every object in a JSONL file; none where there is no file. A line that a crash has torn is left out."""
+    """Every object in a JSONL file; none where there is no file. A line truncated by a crash is skipped."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             for line in file:
@@ -229,7 +229,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def in_batches(lines: Iterable[dict[str, Any]], size: int = 1000) -> Iterator[list[dict[str, Any]]]:
-    """``lines``, some at a time."""
+    """``lines`` in chunks."""
     lines = iter(lines)
     while batch := list(islice(lines, size)):
         yield batch
@@ -244,7 +244,7 @@ def _now() -> datetime:
 
 
 def _new_folder(records: Path) -> Path:
-    """A folder that is called after the time, and that no other run has."""
+    """A folder named after the time, unique to this run."""
     name, count = f"{_now():%Y-%m-%d-%H%M%S}", 1
     try:
         while True:
@@ -266,6 +266,6 @@ def _status(error: BaseException | None) -> str:
 
 
 def _hub_files(loaded: Any) -> dict[str, str]:
-    """The files that a data set of the Hub consists of; their addresses hold the commit."""
+    """The files of a Hub dataset; their addresses contain the commit."""
     checksums = getattr(getattr(loaded, "info", None), "download_checksums", None) or {}
     return {address: "" for address in checksums if address.startswith(("hf://", "https://"))}

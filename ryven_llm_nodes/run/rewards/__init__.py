@@ -1,1 +1,1 @@
-"""Rewards during a run: tried before training, watched while they score, ended when they hang."""
+"""Rewards during a run: tested before training, observed while they score, interrupted when they hang."""

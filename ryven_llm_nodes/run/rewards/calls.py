@@ -1,8 +1,8 @@
-"""Calls code of the user so that a time limit, and a wish to stop, work while it is inside.
+"""Calls the user's code so that time limits and stop requests work while it runs.
 
-In the main thread the code is called in place, since it may need that thread itself (``signal.alarm``), and is ended by
-a signal, which wakes it from waiting too. Elsewhere it is called in a thread of its own, which can be left behind.
-There, nothing helps against code that keeps Python's lock for itself (an endless loop in C) but to end the process.
+In the main thread the code is called in place, since it may need that thread itself (``signal.alarm``), and is
+interrupted by a signal, also while waiting. Elsewhere it is called in a thread of its own, which can be abandoned.
+There, code that never releases Python's lock (an endless loop in C) can only be stopped by ending the process.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ POLL: Final = 0.05
 REPEAT: Final = 0.5
 """Seconds until code that has swallowed its interruption is interrupted again."""
 WAKE: Final = getattr(signal, "SIGURG", None)
-"""The signal that wakes the main thread: ignored unless somebody asks for it. Windows has none."""
+"""The signal that wakes the main thread: ignored unless a handler is set. Windows has none."""
 
 
 class TookTooLong(Exception):
-    """A call did not return within ``seconds``; ``lines`` are the (file, line) it was in, innermost first."""
+    """A call did not return within ``seconds``; ``lines`` are the (file, line) of its stack, innermost first."""
 
     def __init__(self, seconds: float, lines: tuple[tuple[str, int], ...]) -> None:
         self.seconds, self.lines = seconds, lines
@@ -41,7 +41,7 @@ class TookTooLong(Exception):
 
 
 class _Interrupted(BaseException):
-    """Raised inside the user's code. Not an Exception, which code that tries things out catches."""
+    """Raised inside the user's code. Not an Exception, which user code often catches."""
 
 
 class _Deadline:
@@ -50,14 +50,14 @@ class _Deadline:
         self.until = time.monotonic() + seconds
 
     def reason(self, lines: Callable[[], Iterator[tuple[str, int]]]) -> Exception | None:
-        """Why the call is to end now, or None."""
+        """Why the call has to end now, or None."""
         if self.cancelled.is_set():
             return Cancelled()
         return TookTooLong(self.seconds, tuple(lines())) if time.monotonic() >= self.until else None
 
 
 class Caller:
-    """Calls functions of the user. ``cancelled`` ends the call that is going on; close it when no more come."""
+    """Calls the user's functions. ``cancelled`` interrupts the current call; close it after the last call."""
 
     def __init__(self, cancelled: threading.Event) -> None:
         self.cancelled = cancelled
@@ -73,7 +73,7 @@ class Caller:
         return self._helper.call(function, deadline)
 
     async def wait(self, awaitable: Awaitable[Any], seconds: float) -> Any:
-        """The same for a coroutine; works as long as it lets others run."""
+        """The same for a coroutine; works as long as it yields."""
         deadline, task = _Deadline(seconds, self.cancelled), asyncio.ensure_future(awaitable)
         try:
             while not task.done():
@@ -135,9 +135,9 @@ def _in_place(function: Callable[[], Any], deadline: _Deadline) -> Any:
 
 @contextmanager
 def _on_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Calls ``act`` at each WAKE, and at every second that this process computes.
+    """Calls ``act`` at each WAKE, and every second of CPU time of this process.
 
-    The latter is for what computes without letting another thread run, such as a regular expression that goes astray.
+    The latter is for code that computes without letting another thread run, such as a runaway regular expression.
     """
     before = {number: signal.getsignal(number) for number in (WAKE, signal.SIGVTALRM)}
 
@@ -158,7 +158,7 @@ def _on_signals(act: Callable[[], None]) -> Iterator[None]:
 
 
 def _until_ended(function: Callable[[], Any], ended: threading.Event, reasons: list[Exception]) -> Any:
-    """Calls ``function``; one that turned its interruption into something else is interrupted all the same."""
+    """Calls ``function``; one that turned its interruption into another exception is still reported as interrupted."""
     try:
         return function()
     finally:
@@ -167,11 +167,11 @@ def _until_ended(function: Callable[[], Any], ended: threading.Event, reasons: l
             raise _Interrupted
 
 
-# In a thread apart
+# In a separate thread
 
 
 class _Helper:
-    """A thread that calls functions for another one; the same for all calls, so that what it keeps is kept."""
+    """A thread that calls functions for another one; the same for all calls, so that thread-local state persists."""
 
     def __init__(self) -> None:
         self.is_left = False
@@ -199,7 +199,7 @@ class _Helper:
                 del task, future, function  # they hold completions, and a trainer's state
 
     def _leave(self) -> None:
-        """Ends what the thread does as soon as it runs Python again, and the thread with it."""
+        """Interrupts the thread as soon as it runs Python again, and ends it."""
         self.is_left = True
         self.close()
         ident, error = ctypes.c_ulong(self._thread.ident or 0), ctypes.py_object(_Interrupted)
@@ -210,7 +210,7 @@ class _Helper:
 
 
 def _as_here(function: Callable[[], Any]) -> Callable[[], Any]:
-    """``function``, to be called in another thread under the settings that belong to this one."""
+    """``function``, to be called in another thread with this thread's settings."""
     context, torch = contextvars.copy_context(), sys.modules.get("torch")
     if torch is None:
         return lambda: context.run(function)
@@ -227,7 +227,7 @@ def _as_here(function: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def too_long(owner: Step, error: TookTooLong, loaded: LoadedProgram, when: str) -> Problem:
-    """A reward function that did not return within its time limit; ``when`` that was, in brackets."""
+    """The error of a reward function that exceeded its time limit; ``when`` that was, in brackets."""
     line = loaded.line_in_code(owner, [number for file, number in reversed(error.lines) if file == loaded.file])
     where = "" if line is None else f", and was at line {line}"
     remedy = "Look for a request without a timeout, or raise time_limit."

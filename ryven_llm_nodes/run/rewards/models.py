@@ -1,4 +1,4 @@
-"""Loads each reward model once before training, lets it score two rows, and gives its memory back."""
+"""Loads each reward model once before training, lets it score two rows, and frees its memory."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ryven_llm_nodes.system.causes import describe, forget
 
 SAMPLE_ROWS: Final = 2
 MEASURED_ROWS: Final = 8
-"""Of the prompts with the most characters, how many are counted in tokens."""
+"""How many of the prompts with the most characters are tokenized to find the longest."""
 ANSWER: Final = "This is a short answer."
 
 
 def wrong_head(config: Any) -> str | None:
-    """Why a model of this configuration is no reward model, as far as the configuration tells."""
+    """Why a model with this configuration is not a reward model, as far as the configuration tells."""
     if config.num_labels == 1:
         return None
     kind = next(iter(config.architectures or ()), "")
@@ -37,7 +37,7 @@ def reward_model_problems(
 ) -> Iterator[Problem]:
     """What is wrong with the reward models of ``program``. Raises Cancelled when asked to stop.
 
-    ``tokenizers`` holds those of the models that could be found; the others are not tried.
+    ``tokenizers`` holds those of the models that could be found; the others are not tested.
     """
     for owner in program.steps:
         if owner.name not in tokenizers:
@@ -74,7 +74,7 @@ def _template_problem(owner: Step, trainer: Step, tokenizer: Any, loaded: Loaded
         return []
     message = (
         f"the prompts of {trainer.label} are conversations, but {shown(owner.given['path'])} has no chat template; "
-        "give a reward model that has one, or plain text as prompts."
+        "use a reward model that has one, or plain-text prompts."
     )
     return [owner.problem(message, "path")]
 
@@ -97,7 +97,7 @@ def _tried(
                 yield from _wrong_scores(owner, trainer, scores)
     except Cancelled:
         raise
-    except Exception as error:  # whatever it is, it is what the stage would fail with
+    except Exception as error:  # the stage would fail with the same error
         yield owner.problem(f"cannot score the prompts of {trainer.label}: {describe(error)}", "path")
         forget(error)
     finally:
@@ -122,12 +122,12 @@ def _scores(model: Any, prompts: list[Any]) -> list[float]:
 def _wrong_scores(owner: Step, trainer: Step, scores: list[float]) -> Iterator[Problem]:
     wrong = [score for score in scores if not isfinite(score)]
     if wrong:
-        remedy = "Load it in float32 (dtype), or give another model."
+        remedy = "Load it in float32 (dtype), or use another model."
         yield owner.problem(f"scores a prompt of {trainer.label} with {wrong[0]}. {remedy}", "path")
 
 
 def _wrong_lengths(owner: Step, trainer: Step, model: Any, prompts: list[Any]) -> Iterator[Problem]:
-    """A model with a table of positions fails beyond its end; whether texts may be cut, the user decides."""
+    """A model with learned positions fails beyond the last one; whether to truncate texts is the user's decision."""
     if model.positions is None or owner.setting("max_length") is not None:
         return
     texts = [(model.text(prompt, _completion(prompt, "")), isinstance(prompt, str)) for prompt in prompts]
@@ -137,6 +137,6 @@ def _wrong_lengths(owner: Step, trainer: Step, model: Any, prompts: list[Any]) -
         yield owner.problem(
             f"has positions for {model.positions} tokens, but the longest prompt of {trainer.label} takes {longest} "
             f"and a completion up to {most} (max_completion_length). Shorten these, or set max_length to "
-            f"{model.positions} here: longer texts then lose their beginning.",
+            f"{model.positions} here: longer texts are then truncated on the left.",
             "max_length",
         )

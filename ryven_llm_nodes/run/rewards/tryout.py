@@ -1,4 +1,4 @@
-"""Calls each reward function once before training, as TRL would, with two rows of its data set."""
+"""Calls each reward function once before training, as TRL would, with two rows of its dataset."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def _tried(
     except Cancelled:
         raise
     except TookTooLong as error:
-        yield too_long(owner, error, loaded, "(tried with two rows of its data set)")
+        yield too_long(owner, error, loaded, "(tested with two rows of its dataset)")
     except Exception as error:
         line = loaded.line_in_code(owner, loaded.lines_of(error.__traceback__))
         where = "" if line is None else f"line {line}: "
-        yield owner.problem(f"{where}{describe(error)} Tried with two rows of its data set.", "code")
+        yield owner.problem(f"{where}{describe(error)} Tested with two rows of its dataset.", "code")
     else:
         wrong = None if rewards is None else _wrong_rewards(name, rewards[0], len(sample["prompts"]))
         if wrong:
@@ -66,7 +66,7 @@ def _tried(
 
 
 def _rewards(loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]]) -> tuple[Any] | None:
-    """What the function returns, in a tuple of one; None for one that is not called."""
+    """What the function returns, in a tuple of one; None if it is not called."""
     from transformers import TrainerState
 
     helpers = {"trainer_state": TrainerState(), "log_extra": lambda *_: None, "log_metric": lambda *_: None}
@@ -74,29 +74,29 @@ def _rewards(loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str,
     exec(loaded.definition(owner.name), namespace)
     _refuse_missing(namespace[name], {**sample, **helpers})
     if iscoroutinefunction(namespace[name]):
-        return None  # it waits for something, a server perhaps, which a trial should not call
+        return None  # it waits for something, such as a server, which a test should not call
     return (namespace[name](**sample, **helpers),)
 
 
 def _refuse_missing(function: Any, passed: Mapping[str, Any]) -> None:
-    """Raises Explained where ``function`` demands an argument that nothing is passed for."""
+    """Raises Explained if ``function`` requires an argument that is not passed."""
     demanded = [
         p.name for p in signature(function).parameters.values() if p.default is p.empty and p.kind not in VARIED
     ]
     missing = [name for name in demanded if name not in passed]
     if missing:
         names, there = ", ".join(map(repr, missing)), ", ".join(map(repr, passed))
-        remedy = "Add the column to the data set, or give the argument a default."
-        raise Explained(f"{function.__name__}() demands {names}, but is passed only {there}. {remedy}")
+        remedy = "Add the column to the dataset, or give the argument a default."
+        raise Explained(f"{function.__name__}() requires {names}, but is passed only {there}. {remedy}")
 
 
 def _wrong_rewards(name: str, rewards: Any, wanted: int) -> str | None:
     try:
         values = list(rewards)
     except TypeError:
-        return f"{name}() returned {shown(rewards)}; return a list with one number a completion."
+        return f"{name}() returned {shown(rewards)}; return a list with one number per completion."
     if len(values) != wanted:
-        return f"{name}() returned {len(values)} rewards for {wanted} completions; return one number for each."
+        return f"{name}() returned {len(values)} rewards for {wanted} completions; return one number per completion."
     for value in values:
         try:
             is_wrong = isinf(0 if value is None else value)

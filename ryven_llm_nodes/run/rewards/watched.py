@@ -1,4 +1,4 @@
-"""Stands between a stage and its rewards: reports what was sampled and how it was scored, and keeps their time."""
+"""Wraps the rewards of a stage: reports what was sampled and how it was scored, and enforces their time limits."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ryven_llm_nodes.run.rewards.calls import Caller, TookTooLong, too_long
 def recording(
     program: Program, loaded: LoadedProgram, step: Step, listen: Listener, cancelled: threading.Event
 ) -> Iterator[None]:
-    """Inside, every reward that ``step`` calls reports what it scored, and ends when it takes too long or is to stop.
+    """Inside, every reward that ``step`` calls reports what it scored, and is interrupted by its time limit or a stop.
 
     The reward functions are wrapped in the loaded module, where the statement of ``step`` looks them up; their values
-    pass through untouched, so that training is the same.
+    pass through unchanged, so that training is the same.
     """
     namespace = loaded.module.__dict__
     before = {part.symbol: namespace[part.symbol] for part in program.rewards(step)}
@@ -91,7 +91,7 @@ class _Wrapper:
         event = _event(self.step.name, name, arguments, scores)
         self.listen(event)
         wrong = next((score for score in event.scores if score is not None and math.isinf(score)), None)
-        if wrong is not None:  # its group's mean would be infinite too, and the gradient not a number
+        if wrong is not None:  # its group's mean would be infinite too, and the gradient NaN
             message = f"returned {wrong} as a reward {self._when(arguments)}; return finite numbers, or None."
             raise StageError(owner.problem(message, "code" if owner.node.holds_code else ""))
         return scores
@@ -100,7 +100,7 @@ class _Wrapper:
         return StageError(too_long(owner, error, self.loaded, self._when(arguments)))
 
     def _when(self, arguments: dict[str, Any]) -> str:
-        return f"(while {self.step.label} ran, step {_done(arguments) + 1})"
+        return f"(while {self.step.label} was running, step {_done(arguments) + 1})"
 
 
 def _seconds(owner: Step) -> int:

@@ -1,1 +1,1 @@
-"""What stages leave in an output folder: the key that says what it is, and whether it can be used again."""
+"""The cache of stages in an output folder: their keys, and whether they can be reused."""

@@ -16,7 +16,7 @@ LOCK: Final = ".lock"
 
 @contextmanager
 def alone_in(output_dir: Path) -> Iterator[None]:
-    """Inside, no other run writes to ``output_dir``, which is made. The lock goes with the process, however that ends.
+    """Inside, no other run writes to ``output_dir``, which is created. The lock ends with the process.
 
     Raises UsageError where another run has it, or the folder cannot be written to.
     """
@@ -25,8 +25,8 @@ def alone_in(output_dir: Path) -> Iterator[None]:
         output_dir.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
-        remedy = "wait for its end, stop it, or choose another --output-dir"
-        raise UsageError(f"another run is writing to {output_dir} just now; {remedy}.") from None
+        remedy = "wait for it to end, stop it, or choose another --output-dir"
+        raise UsageError(f"another run is writing to {output_dir}; {remedy}.") from None
     except OSError as error:
         raise UsageError(f"cannot write to {output_dir}: {error.strerror}; choose another --output-dir.") from error
     try:
@@ -36,7 +36,7 @@ def alone_in(output_dir: Path) -> Iterator[None]:
 
 
 def is_taken(output_dir: Path) -> bool:
-    """Whether a run is writing to ``output_dir`` just now."""
+    """Whether a run is writing to ``output_dir`` now."""
     if not (output_dir / LOCK).is_file():
         return False
     lock = FileLock(output_dir / LOCK)

@@ -1,4 +1,4 @@
-"""What to do with a stage: use what is kept of it, go on from a checkpoint, or train it anew."""
+"""What to do with a stage: reuse it from the cache, resume from a checkpoint, or train it from scratch."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from ryven_llm_nodes.run.store.keys import Key
 from ryven_llm_nodes.run.store.manifest import manifest_of, with_times_of
 
 OWNER: Final = ".key"
-"""In a checkpoint: the digest of the key that it belongs to, and that of what tells one training from another.
+"""In a checkpoint: the digest of the key that it belongs to, and a digest that identifies its training.
 
-A run writes it (execute/early_end.py). A script that is run into the folder of a run, with whatever settings, does not:
-its checkpoints are not gone on from, and the model that it saves is not the one that is noted.
+A run writes it (execute/early_end.py). A script that writes to the folder of a run, with any settings, does not:
+its checkpoints are not resumed from, and the model that it saves is not the one in the manifest.
 """
 TELLING: Final = ("trainer_state.json", "scheduler.pt", "training_args.bin")
-"""Small files of a checkpoint that are others after another training: what was logged, learning rates, settings."""
+"""Small files of a checkpoint that differ after another training: logs, learning rates, settings."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do with a stage: ``reuse`` its folder, ``resume`` from its newest checkpoint, or ``train`` it anew.
+    """What to do with a stage: ``reuse`` it, ``resume`` from its newest checkpoint, or ``train`` from scratch.
 
-    ``reason`` says why, in words for the user; it is empty for a stage that is simply new. ``source`` is the folder
-    whose checkpoints are gone on from, where that is another one.
+    ``reason`` says why, in words for the user; it is empty for a new stage. ``source`` is the folder whose
+    checkpoints are resumed from, if that is another one.
     """
 
     action: str
@@ -50,7 +50,7 @@ class Decision:
 def decide(folder: Path, key: Key, fresh: bool, before: Kept | None = None, first_part: Path | None = None) -> Decision:
     """What to do with the stage of ``key`` in ``folder``.
 
-    ``before`` is what its name has led to until now; ``first_part`` the folder of the same training without extra
+    ``before`` is where its name has led until now; ``first_part`` the folder of the same training without extra
     steps. Without them, both are what is in ``folder``.
     """
     if fresh:
@@ -60,33 +60,33 @@ def decide(folder: Path, key: Key, fresh: bool, before: Kept | None = None, firs
     if kept is not None and same and kept.finished:
         return Decision("reuse", _why(kept))
     if kept is not None and same and newest_of(folder, key):
-        damaged = f"{kept.damage}, so it goes on from its newest checkpoint"
-        return Decision("resume", damaged if kept.damage else "goes on where it was stopped")
+        damaged = f"{kept.damage}, so training resumes from its newest checkpoint"
+        return Decision("resume", damaged if kept.damage else "resumes where it was stopped")
     source = first_part or folder
     if key.first_part is not None and newest_of(source, key.first_part):
         other = source if source != folder else None
-        return Decision("resume", "goes on from what is kept of it without extra_steps", other)
+        return Decision("resume", "continues from the cached stage without extra_steps", other)
     if kept is not None and same:
         return Decision("train", kept.damage)
     before = before or kept
-    return Decision("train", key.why_anew(before.parts) if before else "")
+    return Decision("train", key.why_retrained(before.parts) if before else "")
 
 
 def _why(kept: Kept) -> str:
     if kept.ended_at is None:
-        return f"nothing it depends on changed since {kept.since}"
+        return f"nothing it depends on has changed since {kept.since}"
     step, total = kept.ended_at
-    early = f"kept on {kept.since}, when it was ended at step {step} of {total}"
-    return f"{early}; --fresh, or Run Afresh, trains it in full"
+    early = f"cached on {kept.since}, when it was ended early at step {step} of {total}"
+    return f"{early}; --fresh, or Retrain All, trains it in full"
 
 
 def newest_of(folder: Path, key: Key) -> int:
-    """The step of the newest checkpoint in ``folder`` that the stage of ``key`` can go on from; 0 without one."""
+    """The step of the newest checkpoint in ``folder`` that the stage of ``key`` can resume from; 0 without one."""
     return max((step_of(path) for path in checkpoints_in(folder) if _belongs(path, key)), default=0)
 
 
 def _belongs(checkpoint: Path, key: Key) -> bool:
-    """Whether a checkpoint is one of ``key``, or of its first part, and nothing was written over it."""
+    """Whether a checkpoint is one of ``key``, or of its first part, and was not overwritten."""
     digests = {key.digest, key.first_part.digest if key.first_part else key.digest}
     try:
         owner, _, content = (checkpoint / OWNER).read_text(encoding="utf-8").strip().partition(" ")
@@ -106,7 +106,7 @@ def _content(checkpoint: Path) -> str:
 
 
 def prepare(folder: Path, key: Key, decision: Decision, record: str = "", name: str = "") -> None:
-    """Makes ``folder`` ready for what was decided, and notes the key that it will belong to, and the run's ``record``.
+    """Prepares ``folder`` for what was decided, and notes the key that it will belong to, and the run's ``record``.
 
     ``name`` is what the stage is called. Raises UsageError where the folder cannot be written.
     """
@@ -130,12 +130,12 @@ def prepare(folder: Path, key: Key, decision: Decision, record: str = "", name: 
 
 
 def _named(kept: Kept | None, name: str) -> list[str]:
-    """What a stage was called and now is; the newest last."""
+    """The names of a stage, newest last."""
     return [*(old for old in (kept.names if kept else ()) if old != name), *([name] if name else [])]
 
 
 def _confirm(folder: Path, name: str) -> None:
-    """Makes what is finished be so for the text as well, and for a copy of the folder in which times have changed."""
+    """Marks a finished stage as finished for the script too, also in a copied folder with changed file times."""
     kept = kept_in(folder)
     if kept is None or not kept.manifest:
         return
@@ -147,7 +147,7 @@ def _confirm(folder: Path, name: str) -> None:
 
 
 def _take_over(source: Path, folder: Path) -> None:
-    """Gives ``folder`` the checkpoints and the metrics in ``source``, which keeps them; all of them or none."""
+    """Gives ``folder`` the checkpoints and the metrics in ``source``, which keeps them; all or none."""
     unfinished = folder / f"{CHECKPOINTS}.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(source / CHECKPOINTS, unfinished, copy_function=_link_or_copy, symlinks=True)
@@ -158,7 +158,7 @@ def _take_over(source: Path, folder: Path) -> None:
 
 
 def _link_or_copy(source: str, target: str) -> None:
-    """A file of a checkpoint is never written to again, so a second name for it will do, where that can be had."""
+    """Checkpoint files are never modified, so a hard link will do, where the file system supports it."""
     if Path(source).parent.name.startswith("checkpoint-"):
         with suppress(OSError):
             os.link(source, target)
@@ -167,9 +167,9 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def finish(folder: Path) -> None:
-    """Notes what the stage in ``folder`` has left, all of which is on the disk: from here on it is finished.
+    """Writes the manifest of the stage in ``folder``, whose files are all on disk: from here on it is finished.
 
-    The digests come after the rest: to read large files takes a while, in which a run may be killed.
+    The digests come last: reading large files takes a while, during which a run may be killed.
     """
     note_manifest(folder, manifest_of(folder, with_digests=False))
     note_manifest(folder, manifest_of(folder))

@@ -11,7 +11,7 @@ from typing import Final
 from ryven_llm_nodes.catalogue.files import File
 
 SETTLED_NS: Final = 2_000_000_000
-"""After this time without a change, a file that changes again has another time of change, on any file system."""
+"""After this time, another change of a file changes its modification time on any file system."""
 
 
 def digests_of(files: Iterable[File]) -> dict[str, str]:
@@ -23,7 +23,7 @@ _known: dict[Path, tuple[tuple[int, ...], str]] = {}
 
 
 def digest_of(file: Path) -> str:
-    """The sha256 of a file; read again only where it may have changed since. A file that cannot be read says why."""
+    """The sha256 of a file; read again only if it may have changed. For a file that cannot be read, the reason."""
     try:
         found = file.stat()
         state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

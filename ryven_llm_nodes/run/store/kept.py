@@ -1,4 +1,4 @@
-"""What earlier runs have left in an output folder: each stage in a folder of its own, with a record that says whose."""
+"""The cached stages of an output folder: each in a folder of its own, with a record of its key."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from ryven_llm_nodes.system.files import write_whole
 __all__ = ["FINISHED", "RECORD"]
 
 UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
-"""What reading a record raises where there is none, or a damaged one."""
+"""What reading a missing or damaged record raises."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A stage's folder as it was left: the parts of its key, when it was begun, and the files that make it whole."""
+    """A cached stage: the parts of its key, when it was started, and the files that make it complete."""
 
     folder: Path
     parts: Mapping[str, Any]
     digest: str
     since: str
     manifest: Manifest | None = None
-    """What the stage has left, once it was finished."""
+    """The files of the stage, once it was finished."""
     damage: str = ""
-    """What of that is not as it was left, in words."""
+    """What of that is missing or modified, in words."""
     ended_at: tuple[int, int] | None = None
-    """The step at which training was ended early and the model kept, and how many there were to be."""
+    """The step at which training was ended early with its model kept, and the planned number of steps."""
     records: tuple[str, ...] = ()
-    """The records of the runs that trained it, newest last: several where it went on."""
+    """The records of the runs that trained it, newest last: several if it was resumed."""
     names: tuple[str, ...] = ()
-    """What the stage was called, newest last; none where a version before the store has kept it."""
+    """The names of the stage, newest last; none if it was cached by a version before the store."""
 
     @property
     def finished(self) -> bool:
-        """Whether all that the stage makes is there, as it was left."""
+        """Whether all files of the stage are there, unmodified."""
         return bool(self.manifest) and not self.damage
 
     @property
     def state(self) -> str:
-        """In words: finished, stopped, damaged, or ended early and kept."""
+        """In words: finished, stopped, damaged, or ended early."""
         if not self.manifest:
             return "stopped"
         if self.damage:
@@ -59,7 +59,7 @@ class Kept:
 
     @property
     def is_in_store(self) -> bool:
-        """Whether it lies under its key, and not under its name, as where there are no symbolic links."""
+        """Whether it lies under its key; False without symbolic links, where it lies under its name."""
         return self.folder.parent.name == STORE and self.folder.name == self.digest[:LENGTH]
 
     @property
@@ -76,12 +76,12 @@ class Kept:
 
     @property
     def title(self) -> str:
-        """The names that lead to it; where none does any more, the one that it had: ``sft (earlier)``."""
+        """The names that lead to it; if there are none any more, the last one: ``sft (earlier)``."""
         return ", ".join(self.leading) or f"{self.names[-1] if self.names else self.folder.name} (earlier)"
 
     @property
     def size(self) -> int:
-        """Bytes on the disk; a run may be removing a checkpoint just now."""
+        """Bytes on the disk; a run may be removing a checkpoint meanwhile."""
         total = 0
         for file in self.folder.rglob("*"):
             with suppress(FileNotFoundError):
@@ -89,10 +89,10 @@ class Kept:
         return total
 
     def delete(self) -> None:
-        """Removes the stage's folder with all that it holds, and its names. Raises UsageError where that cannot be."""
+        """Removes the stage's folder with all its content, and its names. Raises UsageError if that is not possible."""
         if is_taken(self.output_dir):
-            what = f"a run is writing to {self.output_dir} just now"
-            raise UsageError(f"{what}; delete {self.title} after its end.")
+            what = f"a run is writing to {self.output_dir}"
+            raise UsageError(f"{what}; delete {self.title} after it has ended.")
         try:
             for name in self.leading if self.is_in_store else ():
                 (self.output_dir / name).unlink()
@@ -104,7 +104,7 @@ class Kept:
 
 
 def kept_in(folder: Path) -> Kept | None:
-    """What is recorded in a stage's ``folder``, or None where nothing is, or nothing readable."""
+    """What is recorded in a stage's ``folder``, or None where nothing readable is."""
     try:
         record = read_record(folder)
         early = record.get("ended at")
@@ -134,12 +134,12 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 def note_manifest(folder: Path, manifest: Manifest) -> None:
-    """Notes what the stage in ``folder`` has left: from here on it is finished."""
+    """Writes the manifest of the stage in ``folder``: from here on it is finished."""
     write_record(folder, read_record(folder) | {"files": to_json(manifest)})
 
 
 def note_end(folder: Path, step: int, total: int) -> None:
-    """Notes in ``folder`` that its stage is ended early, at ``step`` of ``total``, before its model is saved."""
+    """Notes in ``folder`` that its stage was ended early, at ``step`` of ``total``, before its model is saved."""
     write_record(folder, read_record(folder) | {"ended at": [step, total]})
 
 
@@ -160,24 +160,24 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 
 def step_of(checkpoint: Path) -> int:
-    """The step of a checkpoint; 0 for what is none."""
+    """The step of a checkpoint; 0 for anything else."""
     number = checkpoint.name.partition("-")[2]
     return int(number) if number.isdecimal() else 0
 
 
 def lacks(folder: Path) -> bool:
-    """Whether something of a finished stage's ``folder`` is gone. Reads nothing but its record."""
+    """Whether files of a finished stage's ``folder`` are missing. Reads only its record."""
     try:
         return bool(missing_from(folder, from_json(read_record(folder)["files"])))
     except UNREADABLE:
         return True
 
 
-# All that is kept
+# All cached stages
 
 
 def all_kept(output_dir: Path) -> Iterator[Kept]:
-    """Every stage that is kept in ``output_dir``, under its key or under its name, by name and age."""
+    """Every stage cached in ``output_dir``, under its key or under its name, by name and age."""
     records = [*output_dir.glob(f"{STORE}/*/{RECORD}"), *output_dir.glob(f"*/{RECORD}")]
     folders = [record.parent for record in records if not entry_name(record.parent)]
     found = [kept for folder in folders if (kept := kept_in(folder)) is not None and kept.output_dir == output_dir]
@@ -185,13 +185,13 @@ def all_kept(output_dir: Path) -> Iterator[Kept]:
 
 
 def kept_below(folder: Path) -> Iterator[Kept]:
-    """Every stage that is kept in ``folder``, or in an output folder in it."""
+    """Every stage cached in ``folder``, or in an output folder in it."""
     for place in (folder, *sorted(folder.glob("*/"))):
         yield from all_kept(place)
 
 
 def delete_all(items: Iterable[Any]) -> list[str]:
-    """Deletes stages or records, each with its ``delete``; returns what went wrong, a line an item."""
+    """Deletes stages or records, each with its ``delete``; returns the errors, one line per item."""
     failures = []
     for item in items:
         try:

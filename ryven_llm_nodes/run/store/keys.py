@@ -1,4 +1,4 @@
-"""What the outcome of a stage depends on, as a key: equal keys, equal weights."""
+"""The key of a stage: everything its result depends on. Equal keys, equal weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PARTS: Final = ("settings", "inputs", "files", "versions")
 
 @dataclass(frozen=True)
 class Key:
-    """What a step depends on, in parts that can be named when one differs; its digest stands for the whole.
+    """What a step depends on, in parts that can be named when one differs; its digest identifies all of them.
 
     ``settings`` are the parameters that are not the defaults, ``text`` the digest of the step's cell with names
     normalised and of the runtime source that it uses, ``inputs`` the digest of what is wired to each port, ``files``
@@ -39,7 +39,7 @@ class Key:
     files: Mapping[str, str]
     versions: Mapping[str, str]
     first_part: Key | None = None
-    """The key of the same training without ``extra_steps``, where it has some: what is kept of that is gone on from."""
+    """The key of the same training without ``extra_steps``, if it has some: that cached stage is continued."""
 
     @property
     def digest(self) -> str:
@@ -52,7 +52,7 @@ class Key:
         return {"text": self.text} | {name: dict(getattr(self, name)) for name in PARTS}
 
     def differences(self, before: Mapping[str, Any]) -> Iterator[str]:
-        """What is not as it was in ``before`` (the ``parts`` of another key), in words."""
+        """What differs from ``before`` (the ``parts`` of another key), in words."""
         for name, now, old in _changes(self.settings, before.get("settings", {})):
             was, is_now = (shown(value, 40) if value is not None else "the default" for value in (old, now))
             yield f"{name} was {was}, is {is_now}"
@@ -64,15 +64,15 @@ class Key:
         if self.text != before.get("text") and self.settings == before.get("settings"):
             yield "its code has changed"
 
-    def why_anew(self, before: Mapping[str, Any]) -> str:
-        """Why a stage is trained anew over one with the parts ``before``, and what else there is for a longer one."""
+    def why_retrained(self, before: Mapping[str, Any]) -> str:
+        """Why a stage is retrained and one with the parts ``before`` not reused; for a longer one, the alternative."""
         differences = "; ".join(self.differences(before))
         changed = {name for name, _, _ in _changes(self.settings, before.get("settings", {}))}
         same = all(self.parts[name] == before.get(name) for name in ("inputs", "files", "versions"))
         if not same or not changed or not changed <= LENGTH:
             return differences
-        anew = f"{differences}: trained anew, since its learning-rate schedule is another"
-        return f"{anew}; to go on from the end of a finished stage, keep its length and set extra_steps"
+        retrained = f"{differences}: retrained, since its learning-rate schedule differs"
+        return f"{retrained}; to continue a finished stage, keep its length and set extra_steps"
 
 
 def _changes(now: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -88,7 +88,7 @@ def _sha(text: str) -> str:
 def keys_of(program: Program, endings: Callable[[str, Key], str] = lambda step, key: "") -> dict[str, Key]:
     """The key of every step of ``program``. Reads local files in full; loads no library.
 
-    ``endings`` says of a step and its key how its training ended, where that was not as its settings say: what depends
+    ``endings`` tells for a step and its key where its training was ended early: what depends
     on that model depends on this as well.
     """
     keys: dict[str, Key] = {}
@@ -114,7 +114,7 @@ def _key(program: Program, step: Step, outcomes: Mapping[str, str]) -> Key:
 
 
 def _normal_text(program: Program, step: Step) -> str:
-    """The digest of a cell in which the names that a user gave to nodes do not show."""
+    """The digest of a cell with the user's node names normalised."""
     inputs = {port: program.value(step, port).called(f"_{port}") for port in step.wires}
     stem = step.node.stem
     cell = step.node.cell(NodeContext(step.node, stem, step.given, inputs, program.graph.root))

@@ -1,7 +1,7 @@
 """Names of stages in an output folder: links into its store, relative ones, so that the folder can be moved.
 
-Renaming is the only way in which a name comes to lead elsewhere, so that a crash leaves the old or the new one. A link
-that waits for its name is called ``.<name>.link``; the next run puts it in its place, where nothing else has it.
+A name is changed only by an atomic rename, so that a crash leaves the old or the new link. A link
+that waits for its name is called ``.<name>.link``; the next run puts it in place, if the name is free.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 STORE: Final = "store"
-"""The folder of what stages have made, in an output folder; no stage can be called so."""
+"""The folder of cached stages in an output folder; no stage can have this name."""
 NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
-"""What a file system says that has no symbolic links, and Windows where the user may make none."""
+"""Errors of file systems without symbolic links, and of Windows if the user may not create any."""
 LENGTH: Final = 16
 """Digits of a key's digest that name an entry of the store; its record holds all of them."""
 
@@ -27,9 +27,9 @@ def entry_of(output_dir: Path, digest: str) -> Path:
 
 
 def why_no_links(output_dir: Path) -> str:
-    """Why ``output_dir`` can have no symbolic links, as on FAT or without rights on Windows; empty where it can.
+    """Why ``output_dir`` can have no symbolic links, as on FAT or without rights on Windows; empty if it can.
 
-    Raises OSError where nothing can be written there at all.
+    Raises OSError if nothing can be written there at all.
     """
     probe = output_dir / f".{STORE}.probe"
     try:
@@ -44,7 +44,7 @@ def why_no_links(output_dir: Path) -> str:
 
 
 def entry_name(path: Path) -> str:
-    """The entry of the store that the link ``path`` leads to, whether it is there or not; empty for anything else."""
+    """The entry of the store that the link ``path`` leads to, existing or not; empty for anything else."""
     if not path.is_symlink():
         return ""
     parts = Path(os.readlink(path)).parts
@@ -59,7 +59,7 @@ def names_in(output_dir: Path) -> Iterator[tuple[str, str]]:
 
 
 def lead(output_dir: Path, name: str, digest: str) -> Path | None:
-    """Makes ``name`` lead to the entry of ``digest``; returns where what no run made, and had that name, lies now."""
+    """Makes ``name`` lead to the entry of ``digest``; returns where a file or folder not made by a run was moved to."""
     place, entry = output_dir / name, entry_of(output_dir, digest)
     if entry_name(place) == entry.name:
         return None
@@ -85,7 +85,7 @@ def take_name(waiting: Path, place: Path) -> None:
 
 
 def set_aside(place: Path, name: Path | None = None) -> Path:
-    """Gives a folder or file another name, after its own or ``name``, which others do not have; returns it."""
+    """Renames a folder or file to an unused name derived from its own or from ``name``; returns it."""
     called = name or place
     names = (f"{called.name}-before{'' if i == 1 else f'-{i}'}" for i in count(1))
     free = next(path for path in map(called.with_name, names) if not os.path.lexists(path))
@@ -94,7 +94,7 @@ def set_aside(place: Path, name: Path | None = None) -> Path:
 
 
 def mend_names(output_dir: Path) -> None:
-    """Makes up for what a crash has left undone: waiting links get their names, those that lead nowhere are removed."""
+    """Repairs after a crash: waiting links get their names, dangling ones are removed."""
     for waiting in (path for path in output_dir.glob(".*.link") if entry_name(path)):
         place = output_dir / waiting.name.removeprefix(".").removesuffix(".link")
         if waiting.exists() and not os.path.lexists(place):

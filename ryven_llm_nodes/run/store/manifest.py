@@ -1,8 +1,8 @@
-"""Which files make up what a stage has left: their names, sizes, times of change and sha256, and whether all is so.
+"""The manifest of a stage: names, sizes, modification times and sha256 of its files, and whether they are unchanged.
 
-A file whose size and time of change are as noted is taken to be the same; where the time differs (the folder was
-copied, or something wrote there) its sha256 decides. Weights are read for that once when they have just been written,
-and are in memory still, and otherwise only where there is a doubt.
+A file with the noted size and modification time is taken as unchanged; if the time differs (the folder was
+copied, or something wrote there) its sha256 decides. Weights are hashed once, right after they are written,
+while they are still in the page cache, and otherwise only in doubt.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ryven_llm_nodes.catalogue.files import BESIDE_A_MODEL, CHECKPOINTS
 from ryven_llm_nodes.run.store.inputs import digest_of
 
 NOT_OF_A_STAGE: Final = BESIDE_A_MODEL | {"training_args.bin"}
-"""Files that say nothing of what a stage has made. The last names the module that the class of a configuration came
-from, so that a script and a run of one flow differ in it; nobody reads it."""
+"""Files that are not results of a stage. The last contains the module name of the configuration's class,
+which differs between a script and a run of the same flow; nothing reads it."""
 
 
 @dataclass(frozen=True)
 class FileState:
-    """One file: bytes, time of change in nanoseconds, and its sha256, empty where it was never read."""
+    """One file: bytes, modification time in nanoseconds, and its sha256, empty if it was never read."""
 
     size: int
     changed: int
@@ -35,12 +35,12 @@ Manifest = Mapping[str, FileState]
 
 
 def manifest_of(folder: Path, with_digests: bool = True) -> dict[str, FileState]:
-    """Every file in a stage's ``folder`` but checkpoints and what a run keeps beside; reads them for their digests."""
+    """Every file in a stage's ``folder`` except checkpoints and a run's own files; reads them for their digests."""
     return {name: _state(file, with_digests) for name, file in _left_in(folder)}
 
 
 def manifest_beside(folder: Path) -> dict[str, FileState]:
-    """The files that lie in a ``folder`` of the user's, without those in its folders; reads none."""
+    """The files in a ``folder`` of the user, without its subfolders; reads none."""
     files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))
     return {file.name: _state(file, False) for file in files if file.name not in NOT_OF_A_STAGE}
 
@@ -64,11 +64,11 @@ def missing_from(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def damage_to(folder: Path, manifest: Manifest) -> str:
-    """What in ``folder`` is not as the stage has left it, in words; empty where all is."""
+    """What in ``folder`` is missing or modified, in words; empty if nothing is."""
     if missing := missing_from(folder, manifest):
         return f"{missing[0]} is missing"
     changed = (name for name, state in manifest.items() if not _is_same(folder / name, state))
-    return f"{name} is not as it was saved" if (name := next(changed, "")) else ""
+    return f"{name} was modified after it was saved" if (name := next(changed, "")) else ""
 
 
 def _is_same(file: Path, noted: FileState) -> bool:
@@ -79,7 +79,7 @@ def _is_same(file: Path, noted: FileState) -> bool:
 
 
 def with_times_of(folder: Path, manifest: Manifest) -> dict[str, FileState]:
-    """``manifest``, of files that were found to be the same, with the times that they have in ``folder`` now."""
+    """``manifest``, of files that were found unchanged, with their current times in ``folder``."""
     times = {name: (folder / name).stat().st_mtime_ns for name in manifest}
     return {name: FileState(state.size, times[name], state.sha256) for name, state in manifest.items()}
 
@@ -90,7 +90,7 @@ def to_json(manifest: Manifest) -> dict[str, dict[str, Any]]:
 
 
 def from_json(data: Any) -> dict[str, FileState]:
-    """The manifest in ``data``. Raises KeyError, TypeError, ValueError or AttributeError where that is none."""
+    """The manifest in ``data``. Raises KeyError, TypeError, ValueError or AttributeError if it is invalid."""
     return {
         str(name): FileState(int(about["size"]), int(about["changed"]), str(about["sha256"]))
         for name, about in data.items()

@@ -1,6 +1,6 @@
-"""Moves what versions before the store have kept under the names of stages into the store; nothing is lost by that.
+"""Moves stages that versions before the store kept under their names into the store; nothing is lost.
 
-In such a folder ``stage.json`` names no files: its stage was finished where the script's marker and weights lay there.
+In such a folder ``stage.json`` lists no files: its stage was finished if the script's marker and weights exist.
 A crash at any point leaves the stage under its name, or in the store with a link that waits for the name (links.py).
 """
 
@@ -22,15 +22,15 @@ from ryven_llm_nodes.run.store.manifest import manifest_of, to_json
 
 
 def adopt_all(output_dir: Path) -> None:
-    """Gives every stage that an earlier version has kept in ``output_dir`` what is noted of stages now."""
+    """Gives every stage that an earlier version left in ``output_dir`` today's record."""
     for folder in _folders_by_name(output_dir):
         if (kept := kept_in(folder)) is not None and not kept.names:
             _adopt(folder, kept)
 
 
 def move_all(output_dir: Path) -> list[str]:
-    """Moves every stage in ``output_dir`` that lies under its name into the store; returns the names of those moved."""
-    if (output_dir / STORE / RECORD).is_file():  # a stage that was called so, when it could be
+    """Moves every stage that lies under its name in ``output_dir`` into the store; returns the names of those moved."""
+    if (output_dir / STORE / RECORD).is_file():  # a stage of an older version with this name
         set_aside(output_dir / STORE)
     (output_dir / STORE).mkdir(exist_ok=True)
     return [folder.name for folder in _folders_by_name(output_dir) if _move(folder)]
@@ -41,7 +41,7 @@ def _folders_by_name(output_dir: Path) -> list[Path]:
 
 
 def _adopt(folder: Path, kept: Kept) -> None:
-    """Files of an earlier version are not read for their digests: there may be many, and no run shall wait for that."""
+    """Files of an earlier version are not hashed: there may be many, and a run should not wait for that."""
     finished = (folder / FINISHED).is_file() and any(folder.glob("*.safetensors"))
     files = {"files": to_json(manifest_of(folder, with_digests=False))} if finished else {}
     for checkpoint in checkpoints_in(folder):
@@ -51,7 +51,7 @@ def _adopt(folder: Path, kept: Kept) -> None:
 
 
 def _move(folder: Path) -> bool:
-    """Moves the stage in ``folder`` under its key, where that is free or holds less; its name leads there."""
+    """Moves the stage in ``folder`` under its key, if that is free or holds less; its name leads there."""
     kept = kept_in(folder)
     if kept is None:
         return False
@@ -65,7 +65,7 @@ def _move(folder: Path) -> bool:
     waiting = await_name(output_dir, folder.name, kept.digest)
     if not folder.is_symlink():
         os.rename(folder, entry)
-    elif not entry.exists():  # a link to a disk with more room, say
+    elif not entry.exists():  # for instance a link to a larger disk
         os.symlink(folder.resolve(), entry, target_is_directory=True)
     _place_flow(entry, absolute=False)
     take_name(waiting, folder)
@@ -73,12 +73,12 @@ def _move(folder: Path) -> bool:
 
 
 def _place_flow(folder: Path, absolute: bool) -> None:
-    """Says anew, in the flow that is carried in ``folder``, where its relative paths lead: they count from there."""
+    """Updates, in the flow embedded in ``folder``, where its relative paths lead: they are relative to it."""
     try:
         flow = json.loads((folder / CARRIED_FILE).read_text(encoding="utf-8"))
         root = (folder.resolve() / flow[ROOT]).resolve() if flow[COPY] is True else None
     except (OSError, ValueError, KeyError, TypeError):
-        return  # somebody's own flow, or none
+        return  # the user's own flow, or none
     if root is not None:
         place = str(root) if absolute else relative_root(root, folder)
         write_project({**flow, ROOT: place}, folder / CARRIED_FILE)
@@ -92,4 +92,4 @@ def migrate(output_dir: Path, say: Say) -> None:
     adopt_all(output_dir)
     if moved := move_all(output_dir):
         lie = "its folder lies" if len(moved) == 1 else "their folders lie"
-        say(f"{', '.join(moved)}: {lie} in {output_dir / STORE} from now on, and the name leads there")
+        say(f"{', '.join(moved)}: {lie} in {output_dir / STORE} from now on, with a link at the old place")

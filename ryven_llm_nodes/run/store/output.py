@@ -1,4 +1,4 @@
-"""The stages of one output folder, for the run that has it alone: where each lies, and what becomes of it."""
+"""The stages of one output folder, for the run that has locked it: where each lies, and how it is updated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ryven_llm_nodes.run.store.migration import Say, adopt_all, migrate
 class Output:
     """Keeps each stage under its key, in ``store``; its name is a link there, to which its text writes.
 
-    Where no links can be made, a stage lies under its name, and what was there before is written over.
+    Without symbolic links, a stage lies under its name, and what was there before is overwritten.
     """
 
     def __init__(self, output_dir: Path, say: Say) -> None:
@@ -34,8 +34,8 @@ class Output:
 
     def _is_linked(self) -> bool:
         if reason := why_no_links(self.folder):
-            text = "so each stage's folder holds its latest model alone, and another setting is trained over it"
-            self.say(f"{self.folder} takes no symbolic links ({reason}), {text}")
+            text = "so each stage's folder holds its latest model only, and other settings overwrite it"
+            self.say(f"{self.folder} does not support symbolic links ({reason}), {text}")
         return not reason
 
     def _unwritable(self, error: OSError) -> UsageError:
@@ -47,33 +47,33 @@ class Output:
         return entry_of(self.folder, key.digest) if self.has_links else self.folder / step
 
     def ending(self, step: str, key: Key) -> str:
-        """How the training of ``key`` ended, where it was ended early; else nothing."""
+        """How the training of ``key`` ended, if it was ended early; else nothing."""
         return ending(self.place_of(step, key), key)
 
     def decide(self, step: str, key: Key, fresh: bool) -> Decision:
-        """What to do with the stage ``step``. What this run has trained already is trained once, ``fresh`` or not."""
+        """What to do with the stage ``step``. What this run has trained is not trained twice, ``fresh`` or not."""
         place = self.place_of(step, key)
         first_part = self.place_of(step, key.first_part) if key.first_part else None
         is_fresh = fresh and key.digest not in self._trained
         return decide(place, key, is_fresh, kept_in(self.folder / step), first_part)
 
     def begin(self, step: str, key: Key, decision: Decision, record: str) -> None:
-        """Makes the stage's folder ready for what was decided, and its name lead there. Raises UsageError."""
+        """Prepares the stage's folder for what was decided, and makes its name lead there. Raises UsageError."""
         place = self.place_of(step, key)
         try:
             if decision.action != "reuse" and self.has_links and _is_of_others(place):
                 decision = self._spare(step, place, decision)
             prepare(place, key, decision, record, step)
             if self.has_links and (moved := lead(self.folder, step, key.digest)):
-                self.say(f"{step}: what had this name in {self.folder}, and no run has kept, is now {moved.name}")
+                self.say(f"{step}: {self.folder / step}, which no run had made, was renamed to {moved.name}")
         except OSError as error:
             raise self._unwritable(error) from error
         self._trained.add(key.digest)
 
     def _spare(self, step: str, place: Path, decision: Decision) -> Decision:
-        """Keeps what others have made in ``place`` under another name; a stage that goes on takes its checkpoints."""
+        """Renames what was not made by a run in ``place``; a resumed stage takes its checkpoints."""
         aside = set_aside(place, self.folder / step)
-        self.say(f"{step}: the model that lay there is none that a run has saved; it is now {aside.name}")
+        self.say(f"{step}: the model there was not saved by a run; it was renamed to {aside.name}")
         return replace(decision, source=decision.source or aside) if decision.action == "resume" else decision
 
     def finish(self, step: str) -> None:
@@ -81,12 +81,12 @@ class Output:
         finish(self.folder / step)
 
     def free(self, place: Path) -> None:
-        """Takes a name from the store that something else is about to be written to, as Save Model does."""
+        """Removes a name that something else is about to be written to, as Save Model does."""
         if place.parent == self.folder and entry_name(place):
             place.unlink()
 
 
 def _is_of_others(place: Path) -> bool:
-    """Whether a finished model lies there that is not as a run has saved it: a script has written it, or somebody."""
+    """Whether a finished model is there that was not saved by a run, but by a script or a user."""
     kept = kept_in(place)
     return (place / FINISHED).is_file() and not (kept is not None and kept.finished)

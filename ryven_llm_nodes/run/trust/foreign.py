@@ -1,6 +1,6 @@
-"""Finds what a flow holds that would run code, fetch code, send data away, or write outside the folder of its run.
+"""Finds what in a flow would run code, fetch code, send data away, or write outside the folder of its run.
 
-A flow may come from a stranger. Nothing here runs, loads or fetches anything: local files are read, to be shown.
+A flow may be untrusted. Nothing here runs, loads or fetches anything: local files are read, to be shown.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ MOST_FILES: Final = 1000
 
 @dataclass(frozen=True)
 class Foreign:
-    """Something in a flow that its user should have seen before it runs.
+    """Something in a flow that its user should review before it runs.
 
-    ``what`` says in a phrase what it does, ``content`` is the code or the value itself, ``language`` what it is to be
-    coloured as, and ``scope`` what an answer is limited to: a place to write to is allowed to one flow, not to all.
+    ``what`` says in a phrase what it does, ``content`` is the code or the value itself, ``language`` how to
+    highlight it, and ``scope`` what an answer is limited to: a place to write to is allowed to one flow, not to all.
     """
 
     step: str
@@ -44,13 +44,13 @@ class Foreign:
 
     @property
     def digest(self) -> str:
-        """The sha256 that stands for it in the store."""
+        """The sha256 that identifies it in the store."""
         text = json.dumps([self.what, self.content, self.scope])
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
     def text(self) -> str:
-        """The content as it is shown: every character of it can be seen."""
+        """The content as it is shown, with every character visible."""
         return "\n".join(map(printable, self.content.expandtabs(4).split("\n")))
 
     def problem(self, remedy: str) -> Problem:
@@ -59,9 +59,9 @@ class Foreign:
 
 
 def foreign_code(graph: Graph, output_dir: Path | None = None) -> list[Foreign]:
-    """Everything in ``graph`` that its user should have seen, in the order of its steps; whatever its values are.
+    """Everything in ``graph`` that its user should review, in the order of its steps; for any values.
 
-    With ``output_dir`` also files there that a run would write over although no run has made them.
+    With ``output_dir`` also files there that a run would overwrite although no run has made them.
     """
     return [found for step in graph.steps for found in _of_step(step, graph, output_dir)]
 
@@ -92,7 +92,7 @@ def python(code: JSON) -> str:
 
 
 def _with_modules(code: str, root: Path) -> str:
-    """``code`` and, where it imports modules that lie beside the flow, the text of those."""
+    """``code`` and, if it imports modules next to the flow file, their text."""
     files = {name: file for module in modules_of(code, root).values() for name, file in module.items()}
     texts = (f"# {name}\n{_read(file)}" for name, file in files.items() if file.suffix == ".py")
     return "\n\n".join([code, *texts])
@@ -117,13 +117,13 @@ def _field(step: Step, field: Parameter, value: JSON, root: Path) -> Iterator[Fo
 
 
 def _with_files(value: JSON, root: Path) -> str:
-    """The value and, where it leads to a file or to a folder with a chat template, the text of that."""
+    """The value and, if it leads to a file or to a folder with a chat template, its text."""
     place = str(resolve(value, root)) if isinstance(value, str) else ""
     files = [place, *(os.path.join(place, name) for name in ("chat_template.jinja", "tokenizer_config.json"))]
     return "\n\n".join([_written(value), *(_read(Path(file)) for file in files if place and _is_file(file))])
 
 
-# Code that a model brings
+# Code that comes with a model
 
 
 def _remote_code(step: Step, root: Path) -> Foreign:
@@ -131,7 +131,7 @@ def _remote_code(step: Step, root: Path) -> Foreign:
     if is_local(path, root):
         what, content = "runs the Python code of this folder", _code_of(resolve(path, root))
         return Foreign(step.name, step.label, "trust_remote_code", what, content, "python")
-    what = "fetches this repository from the Hub, and runs the Python code that it brings"
+    what = "fetches this repository from the Hub, and runs its Python code"
     return Foreign(step.name, step.label, "trust_remote_code", what, f"{path} ({revision or 'main branch'})")
 
 
@@ -147,7 +147,7 @@ def _code_of(folder: Path) -> str:
 
 
 def _files_in(folder: Path) -> list[Path]:
-    """The files below ``folder``, sorted; not all of a whole disk, which a stranger's flow may name."""
+    """The files below ``folder``, sorted; limited, since an untrusted flow may name an entire disk."""
     walk = (Path(place, name) for place, _, names in os.walk(str(folder).replace("\0", "")) for name in names)
     return sorted(file for file in islice(walk, MOST_FILES) if _is_file(str(file)))
 
@@ -166,9 +166,9 @@ def _is_file(path: str) -> bool:
 
 
 def _read(file: Path) -> str:
-    """The text of a file that may be anything; of one beyond all measure the beginning, and what the rest amounts to.
+    """The text of any file; of a very large one the beginning, and a summary of the rest.
 
-    Files of the system that have no size are not read: some never end.
+    System files without a size are not read: some never end.
     """
     try:
         size = file.stat().st_size
@@ -191,5 +191,5 @@ def _writes(step: Step, name: str, value: JSON, graph: Graph, output_dir: Path |
         what = f"writes to {shown(location)}, outside the folder of the run"
         yield Foreign(step.name, step.label, name, what, location, scope=scope)
     elif output_dir is not None and step.node.is_others(output_dir / location):
-        what = f"writes over {shown(location)}, which no run has made"
+        what = f"overwrites {shown(location)}, which no run has made"
         yield Foreign(step.name, step.label, name, what, str((output_dir / location).absolute()), scope=scope)

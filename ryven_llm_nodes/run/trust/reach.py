@@ -2,7 +2,7 @@
 
 TRL and transformers have some three hundred fields. Most are numbers and switches that change how a model trains and
 nothing else. A field that takes text or a dictionary could name anything, so it is shown to the user unless it was
-read and found harmless: a field that a later version adds is shown until somebody has judged it.
+reviewed and found harmless: a field that a later version adds is shown until it has been reviewed.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 
 REACHES: Final[Mapping[str, str]] = {
     "chat_template_path": "takes the chat template from elsewhere",
-    "chat_template_kwargs": "hands this to the chat template, and may replace it",
-    "deepspeed": "hands this to DeepSpeed, which can write files and log to other services",
-    "generation_kwargs": "hands this to whatever generates text",
+    "chat_template_kwargs": "passes this to the chat template, and may replace it",
+    "deepspeed": "passes this to DeepSpeed, which can write files and log to other services",
+    "generation_kwargs": "passes this to text generation",
     "log_completions_hub_repo": "sends completions to the Hugging Face Hub",
-    "model_init_kwargs": "hands this to the loading of the model, which can run code",
+    "model_init_kwargs": "passes this to the loading of the model, which can run code",
     "push_to_hub": "sends the model to the Hugging Face Hub",
     "report_to": "sends metrics and settings to other services",
-    "transformers_continuous_batching_config": "hands this to whatever generates text",
+    "transformers_continuous_batching_config": "passes this to text generation",
     "use_vllm": "generates with vLLM, which may be a server elsewhere",
 }
-"""What a field does where it is not its default."""
+"""What a field does if it is not its default."""
 
 UNKNOWN_REACH: Final = "sets what this package does not know"
 
@@ -33,7 +33,7 @@ DETAILS: Final[Mapping[str, tuple[str, ...]]] = {
     "report_to": ("project", "run_name", "trackio_space_id", "trackio_bucket_id", "trackio_static_space_id"),
     "use_vllm": ("vllm_mode", "vllm_server_base_url", "vllm_server_host", "vllm_server_port", "vllm_model_impl"),
 }
-"""The fields that say whereto; without the one that they belong to they do nothing."""
+"""The fields that name a destination; without the field that they belong to they do nothing."""
 
 HARMLESS: Final = frozenset(
     [
@@ -87,7 +87,7 @@ HARMLESS: Final = frozenset(
 """Fields with text that names a column, a module of the model, or one of the library's own choices, or options of it.
 
 A file that one of them names (``accelerator_config``, ``fsdp_config``) is read as JSON. ``torch_compile_backend`` is
-looked up among what is installed.
+looked up among the installed ones.
 """
 
 LOCAL_REPORTS: Final[tuple[JSON, ...]] = (None, "none", "tensorboard", [], ["none"], ["tensorboard"])
@@ -97,11 +97,11 @@ LOADING: Final = frozenset({"dtype", "torch_dtype", "device_map", "low_cpu_mem_u
 ATTENTION: Final = frozenset(
     {"", "eager", "sdpa", "flex_attention", "paged|eager", *(f"flash_attention_{version}" for version in (2, 3, 4))}
 )
-"""The attention that transformers has itself; any other name may be a kernel of the Hub, which is a program."""
+"""The attention that transformers has itself; any other name may be a kernel from the Hub, which is code."""
 
 
 def reach(field: Parameter, value: JSON) -> str:
-    """What ``value`` makes ``field`` reach beyond training, in a phrase; empty where it reaches nothing."""
+    """What ``value`` makes ``field`` reach beyond training, in a phrase; empty if nothing."""
     if value == field.default or (field.name == "report_to" and value in LOCAL_REPORTS):
         return ""
     if field.name == "model_init_kwargs" and _only_loads(value):

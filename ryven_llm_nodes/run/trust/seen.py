@@ -1,6 +1,6 @@
 """Remembers what the user of this machine has allowed of the code in flows: opening runs nothing, running asks once.
 
-:func:`ryven_llm_nodes.run.run_program` asks nothing: whoever calls it has.
+:func:`ryven_llm_nodes.run.run_program` asks nothing: its callers do.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LARGEST_STORE: Final = 64 * 2**20
 def unseen(graph: Graph, output_dir: Path | None = None) -> list[Foreign]:
     """What of :func:`foreign_code` the user of this machine has not allowed, each once.
 
-    Code that comes with this package needs no question.
+    Code that comes with this package is always allowed.
     """
     found = {item.digest: item for item in foreign_code(graph, output_dir) if not _is_shipped(item)}
     seen = _seen() if found else frozenset()
@@ -38,15 +38,15 @@ def unseen(graph: Graph, output_dir: Path | None = None) -> list[Foreign]:
 
 
 def refusal(items: Iterable[Foreign], remedy: str) -> FlowError:
-    """The error of a flow that is not run because of ``items``, a line each."""
+    """The error of a flow that is not run because of ``items``, one line each."""
     return FlowError([item.problem(remedy) for item in items])
 
 
 def remember(items: Iterable[Foreign]) -> str:
-    """Writes down that the user has seen ``items``. Returns why that was not possible, or nothing.
+    """Records that the user has reviewed ``items``. Returns why that was not possible, or nothing.
 
-    A run need not fail over it: the question comes again. Each call appends whole lines at once, so that processes
-    that write at the same time lose nothing of each other's.
+    A run does not fail because of that: the question is asked again. Each call appends complete lines in one write,
+    so that concurrent processes do not lose each other's lines.
     """
     lines = [json.dumps({"sha256": item.digest, "what": f"{item.label}: {item.what}"}) for item in items]
     if not lines:
@@ -55,7 +55,7 @@ def remember(items: Iterable[Foreign]) -> str:
     try:
         store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(store, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:  # begins with a line end: the line before may have been cut short
+        try:  # begins with a newline: the previous line may have been truncated
             os.write(handle, "\n".join(["", *lines, ""]).encode())
         finally:
             os.close(handle)
@@ -65,14 +65,14 @@ def remember(items: Iterable[Foreign]) -> str:
 
 
 def _seen() -> frozenset[str]:
-    """The digests in the store; none where it cannot be read, and without the lines that are broken."""
+    """The digests in the store; none if it cannot be read, and without broken lines."""
     store = state_dir() / STORE
     try:
         if not os.path.isfile(store) or store.stat().st_size > LARGEST_STORE:
             return frozenset()
         lines = store.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return frozenset()  # to ask once more is the safe answer
+        return frozenset()  # asking again is the safe choice
     return frozenset(digest for line in lines if (digest := _digest_in(line)))
 
 
@@ -94,7 +94,7 @@ def _is_shipped(item: Foreign) -> bool:
 
 @lru_cache
 def _shipped() -> frozenset[str]:
-    """The digest of every text that stands in a file of this package which draws flows or has code to begin with."""
+    """The digest of every string in a file of this package that draws flows or has default code."""
     files = [
         *PACKAGE_FOLDER.glob("catalogue/**/*.py"),
         *PACKAGE_FOLDER.glob("demo/**/*.py"),

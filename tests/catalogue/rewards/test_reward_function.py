@@ -40,7 +40,7 @@ class TestRewardFunction:
             ({"code": "def f(completions): ..."}, "f() must accept **kwargs"),
             (
                 {"code": "import os as main\n" + REWARD},
-                "imports 'main', a name that the script itself has for something",
+                "imports 'main', a name that the script itself uses for something",
             ),
         ],
     )
@@ -121,4 +121,4 @@ class TestCombineRewards:
 
     def test_the_first_input_is_needed(self) -> None:
         (wrong,) = problems(draw(mix=node(CombineRewards)), Path())
-        assert wrong == "Combine Rewards 'mix' > reward 1: nothing is wired to this input; wire a reward to it."
+        assert wrong == "Combine Rewards 'mix' > reward 1: this input is not connected; connect a reward to it."

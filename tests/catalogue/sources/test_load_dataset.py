@@ -48,11 +48,11 @@ class TestLoadModel:
         ("files", "message"),
         [
             (None, "the model folder './m' does not exist; give a folder with config.json, or a Hub id (owner/name)."),
-            ([], "'./m' is no model folder: it has no config.json."),
-            (["config.json"], "'./m' holds no weights (*.safetensors); save the model there with save_pretrained."),
+            ([], "'./m' is not a model folder: it has no config.json."),
+            (["config.json"], "'./m' contains no weights (*.safetensors); save the model there with save_pretrained."),
             (
                 ["config.json", "a.safetensors"],
-                "'./m' holds no tokenizer; save it there with tokenizer.save_pretrained.",
+                "'./m' contains no tokenizer; save it there with tokenizer.save_pretrained.",
             ),
         ],
     )
@@ -122,7 +122,7 @@ class TestLoadDataset:
             ("./folder", "'./folder' does not exist; give a .jsonl, .json, .csv, .parquet file"),
             ("~nobody-here/x", "does not exist"),
             ("./" + "x" * 5000, "does not exist"),
-            ("model/config.txt", "is no data file; give one that ends in .jsonl, .json, .csv, .parquet."),
+            ("model/config.txt", "is not a data file; give one that ends in .jsonl, .json, .csv, .parquet."),
         ],
     )
     def test_what_is_not_there(self, path: str, message: str, data: Path) -> None:

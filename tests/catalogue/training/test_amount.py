@@ -30,29 +30,29 @@ def run(drawn: flows.Project, root: Path, output_dir: Path) -> tuple[Outcome, li
     return run_program(flows.program(drawn, root), output_dir, events.append), events
 
 
-ROLLOUT = "Give more rows, or lower per_device_train_batch_size or gradient_accumulation_steps."
+ROLLOUT = "Use more rows, or lower per_device_train_batch_size or gradient_accumulation_steps."
 CASES: list[tuple[str, dict[str, Any], int, str]] = [
     (
         "ppo",
         {"gradient_accumulation_steps": 2},
         15,
         "PPO 'ppo' > per_device_train_batch_size: a rollout takes 16 prompts (batch size 8 x steps_per_generation 2), "
-        f"but the data set has 15: not one optimizer step would be made. {ROLLOUT}",
+        f"but the dataset has 15: no optimizer step would be made. {ROLLOUT}",
     ),
     (
         "grpo",
         {"steps_per_generation": 4, "num_generations": 2},
         15,
         "GRPO 'grpo' > per_device_train_batch_size: a rollout takes 16 prompts (batch size 8 x steps_per_generation 4 "
-        f"/ num_generations 2), but the data set has 15: not one optimizer step would be made. {ROLLOUT}",
+        f"/ num_generations 2), but the dataset has 15: no optimizer step would be made. {ROLLOUT}",
     ),
     *(
         (
             method,
             {"dataloader_drop_last": True},
             7,
-            f"{method.upper()} '{method}' > dataloader_drop_last: only whole batches of 8 rows are used, but the data "
-            "set has 7: not one optimizer step would be made. Give more rows, or lower per_device_train_batch_size or "
+            f"{method.upper()} '{method}' > dataloader_drop_last: only full batches of 8 rows are used, but the "
+            "dataset has 7: no optimizer step would be made. Use more rows, or lower per_device_train_batch_size or "
             "clear dataloader_drop_last.",
         )
         for method in ("sft", "dpo")
@@ -90,8 +90,8 @@ def test_no_step_is_never_done(workspace: Path, tmp_path: Path, monkeypatch: pyt
     outcome, _ = run(drawn, workspace, tmp_path)
     assert outcome.status == "failed"
     assert str(outcome.error) == (
-        "PPO 'ppo': ValueError: not one optimizer step was made, so nothing was learned: the 3 rows that are left to "
-        "train on do not make one batch of 8. Give more rows, or lower per_device_train_batch_size or "
+        "PPO 'ppo': ValueError: no optimizer step was made, so nothing was learned: the 3 remaining "
+        "rows do not fill one batch of 8. Use more rows, or lower per_device_train_batch_size or "
         "gradient_accumulation_steps."
     )
     assert not (tmp_path / "ppo/model.safetensors").exists()
@@ -104,7 +104,7 @@ def test_the_script_says_the_same(workspace: Path, tmp_path: Path) -> None:
     script.write_text(program.script_for(tmp_path).text)
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert "ValueError: not one optimizer step was made, so nothing was learned: the 3 rows" in done.stderr
+    assert "ValueError: no optimizer step was made, so nothing was learned: the 3 remaining rows" in done.stderr
 
 
 class TestWarmup:
@@ -117,8 +117,8 @@ class TestWarmup:
         assert warned == Warned(
             "sft",
             "warmup_steps",
-            "SFT 'sft' > warmup_steps: 500 steps of warmup, but only 5 steps in all: the learning rate reaches 1 % of "
-            "0.001. Set 0.1 (a share), or train longer.",
+            "SFT 'sft' > warmup_steps: 500 warmup steps, but only 5 steps in total: the learning rate reaches 1 % of "
+            "0.001. Set 0.1 (a fraction), or train longer.",
         )
         assert past_runs(tmp_path)[0].warnings == [warned.text]
         total = max(event.total for event in events if isinstance(event, Progress))

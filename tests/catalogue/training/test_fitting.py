@@ -17,14 +17,14 @@ from ryven_llm_nodes.run import Event, run_program
 Run = Callable[..., tuple[Any, list[Event]]]
 
 CASES = [
-    ("sft", "router_aux_loss_coef", 0.1, "balances the experts of a mixture; a model of type 'llama' has none."),
+    ("sft", "router_aux_loss_coef", 0.1, "balances the experts of a mixture-of-experts model; a model of type"),
     ("sft", "eos_token", "<eoss>", "must be a token of the model's tokenizer, got '<eoss>'. Did you mean '<eos>'?"),
     ("dpo", "pad_token", "<none>", "must be a token of the model's tokenizer, got '<none>'."),
     ("sft", "model_init_kwargs", {"atn": 1}, "neither from_pretrained nor a model of type 'llama' knows 'atn';"),
-    ("sft", "max_length", 2, "is 2, but the shortest prompt has 3 tokens already: no row is left."),
+    ("sft", "max_length", 2, "is 2, but the shortest prompt already has 3 tokens: no row is left."),
     ("sft", "chat_template_path", "nobody/nothing", "'nobody/nothing' has no tokenizer that can be loaded: "),
-    ("grpo", "generation_kwargs", {"temprature": 1}, "there is no setting 'temprature' of generation"),
-    ("sft", "activation_checkpointing_kwargs", {"no": 1}, "there is no setting 'no' of checkpointing"),
+    ("grpo", "generation_kwargs", {"temprature": 1}, "generation has no setting 'temprature'"),
+    ("sft", "activation_checkpointing_kwargs", {"no": 1}, "checkpointing has no setting 'no'"),
     ("sft", "lr_scheduler_kwargs", {"no": 1}, "unexpected keyword argument 'no'"),
 ]
 

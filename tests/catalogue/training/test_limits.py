@@ -107,8 +107,18 @@ class TestRules:
         ("method", "field", "value", "message"),
         [
             ("sft", "lr_scheduler_type", "cosin", "got 'cosin'. Did you mean 'cosine'?"),
-            ("sft", "logging_steps", 1.5, "must be a whole number of steps, or a share of all steps below 1, got 1.5."),
-            ("sft", "eval_strategy", "steps", "needs rows to evaluate on: wire a data set to the input 'eval dataset'"),
+            (
+                "sft",
+                "logging_steps",
+                1.5,
+                "must be a whole number of steps, or a fraction of all steps below 1, got 1.5.",
+            ),
+            (
+                "sft",
+                "eval_strategy",
+                "steps",
+                "needs rows to evaluate on: connect a dataset to the input 'eval dataset'",
+            ),
             ("sft", "dataloader_persistent_workers", True, "set dataloader_num_workers to 1 or more, or clear this."),
             ("sft", "padding_free", True, "set packing to true, or max_length to null."),
             ("sft", "lr_scheduler_kwargs", "{}", "must be a dictionary or null, got '{}'."),
@@ -123,7 +133,7 @@ class TestRules:
             ("dpo", "loss_weights", [1.0, 2.0], "needs one weight for each loss of loss_type (1), got [1.0, 2.0]."),
             ("grpo", "reward_weights", [1.0, 2.0], "needs one weight for each of 1 reward, got [1.0, 2.0]"),
             ("grpo", "scale_rewards", "grup", "Did you mean 'group'?"),
-            ("grpo", "sync_ref_model", True, "needs a reference model, which there is only where beta is above 0"),
+            ("grpo", "sync_ref_model", True, "needs a reference model, which exists only if beta is above 0"),
             ("grpo", "auto_find_batch_size", True, "works with SFT and DPO only"),
         ],
     )

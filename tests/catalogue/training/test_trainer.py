@@ -120,11 +120,11 @@ class TestColumns:
     @pytest.mark.parametrize(
         ("method", "rows", "message"),
         [
-            ("sft", "pairs", "SFT needs the columns 'messages' or 'prompt' + 'completion' or 'text'; the data set has"),
-            ("sft", "prompts", "the data set has 'prompt'."),
-            ("ppo", "text", "PPO needs the columns 'prompt'; the data set has 'text'."),
+            ("sft", "pairs", "SFT needs the columns 'messages' or 'prompt' + 'completion' or 'text'; the dataset has"),
+            ("sft", "prompts", "the dataset has 'prompt'."),
+            ("ppo", "text", "PPO needs the columns 'prompt'; the dataset has 'text'."),
             ("dpo", "sft", "DPO needs the columns 'prompt' + 'chosen' + 'rejected' or 'chosen' + 'rejected'; the data"),
-            ("grpo", "messages", "GRPO needs the columns 'prompt'; the data set has 'messages'."),
+            ("grpo", "messages", "GRPO needs the columns 'prompt'; the dataset has 'messages'."),
         ],
     )
     def test_missing(self, method: str, rows: str, message: str, data: Path) -> None:
@@ -165,7 +165,7 @@ class TestGroups:
         if fine:
             assert "num_generations=8" in build(launched).script.text
             return
-        with pytest.raises(FlowError, match=rf"must divide the {4 * processes} completions of a step .*, got 8"):
+        with pytest.raises(FlowError, match=rf"must divide the {4 * processes} completions per step .*,  got 8"):
             build(launched)
 
     def test_a_generation_batch_of_its_own_is_left_to_trl(self, data: Path) -> None:

@@ -1,6 +1,6 @@
 # %% Reward Function 'reward'
 def reward(completions, **kwargs):
-    """One number a completion: here, the share of the words of an answer that are different ones."""
+    """One number per completion: here, the fraction of distinct words in an answer."""
     scores = []
     for completion in completions:
         answer = completion if isinstance(completion, str) else completion[0]["content"]

@@ -33,8 +33,18 @@ def test_equal_kinds_are_wired(editor: Any) -> None:
 @pytest.mark.parametrize(
     ("source", "target", "port", "sentence"),
     [
-        (LoadDataset, SFT, "model", "Load Dataset gives a dataset, but SFT > model takes a model; wire a model to it."),
-        (LoadModel, GRPO, "reward", "Load Model gives a model, but GRPO > reward takes a reward; wire a reward to it."),
+        (
+            LoadDataset,
+            SFT,
+            "model",
+            "Load Dataset gives a dataset, but SFT > model takes a model; connect a model to it.",
+        ),
+        (
+            LoadModel,
+            GRPO,
+            "reward",
+            "Load Model gives a model, but GRPO > reward takes a reward; connect a reward to it.",
+        ),
         (RewardFunction, DPO, "reference", "Reward Function gives a reward, but DPO > reference takes a model"),
     ],
 )
@@ -62,7 +72,7 @@ def test_a_circle_is_refused(editor: Any) -> None:
 def test_two_outputs_are_refused_with_a_sentence(editor: Any) -> None:
     lines = editor.log()
     editor.view.connect_node_ports__cmd(editor.place(LoadModel).outputs[0], editor.place(LoadModel).outputs[0])
-    assert lines[-1].endswith("Both ends are outputs; wire an output to an input.")
+    assert lines[-1].endswith("Both ends are outputs; connect an output to an input.")
 
 
 def test_undo_works_after_a_refusal(editor: Any) -> None:

@@ -117,7 +117,7 @@ def test_a_node_that_cannot_be_kept_is_told_once(editor: Any, monkeypatch: pytes
     for _ in range(3):
         editor.shell.autosave.keep()
     assert [line for line in lines if "cannot be kept" in line] == [
-        "✗ the changes cannot be kept for a crash: TypeError: Object of type object is not JSON serializable"
+        "✗ the recovery file cannot be written: TypeError: Object of type object is not JSON serializable"
     ]
     assert files(kept) == []
 

@@ -45,7 +45,7 @@ def test_check_marks_every_problem_on_its_node(editor: Any) -> None:
     lines = editor.log()
     check(editor)
     assert any("beta: must be greater than 0, got -1" in sentence for sentence in dpo.gui.mark.sentences)
-    assert any("dataset: nothing is wired" in sentence for sentence in dpo.gui.mark.sentences)
+    assert any("dataset: this input is not connected" in sentence for sentence in dpo.gui.mark.sentences)
     assert model.gui.mark.isVisible()
     count = len(dpo.gui.mark.sentences) + len(model.gui.mark.sentences)
     assert editor.shell.toolbar.status.text() == f"{count} problems"
@@ -255,7 +255,7 @@ for kind in (LoadDataset, SFT, LoadModel):
 rows, sft, model = window.core_session.flows[0].nodes
 view = shell.flows.current_view()
 view.connect_node_ports__cmd(rows.outputs[0], sft.inputs[0])
-assert not view.connection_items, "a data set was taken for a model"
+assert not view.connection_items, "a dataset was taken for a model"
 view.connect_node_ports__cmd(rows.outputs[0], sft.inputs[1])
 assert len(view.connection_items) == 1
 shell.saving.save_to(__import__("pathlib").Path({str(tmp_path)!r}, "stock.json"))

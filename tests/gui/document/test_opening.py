@@ -160,7 +160,7 @@ class Evil:
         ("text", "is not JSON"),
         ("pickle", "holds a pickle that would run code"),
         ("package", "needs the packages evil"),
-        ("script", "carries no flow"),
+        ("script", "contains no flow"),
     ],
 )
 def test_open_refuses_what_cannot_be_opened(

@@ -1,4 +1,4 @@
-"""The window of kept models: sizes, states, and deleting."""
+"""The window of cached stages: sizes, states, and deleting."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_states_and_sizes(outputs: Path, show: Callable[[], KeptWindow]) -> None
         ["one", "sft", "finished", since, "3.0 MB"],
         ["two", "ppo", "ended at step 60 of 100", since, "2.0 MB"],
     ]
-    assert window.total.text() == "3 kept models, 5.0 MB"
+    assert window.total.text() == "3 cached stages, 5.0 MB"
     assert not window.selected_button.isEnabled()
     assert window.all_button.isEnabled()
 
@@ -88,10 +88,10 @@ def test_only_what_is_chosen_is_deleted(
     window.table.choose(*(str(outputs / "one" / "store" / stage) for stage in ("sft", "dpo")))
     assert window.selected_button.isEnabled()
     qtbot.keyClick(window.table, Qt.Key.Key_Delete)
-    assert asked[0].startswith("Delete 2 kept models, 2.0 MB?")
+    assert asked[0].startswith("Delete 2 cached stages, 2.0 MB?")
     qtbot.waitUntil(lambda: len(rows(window)) == 1)
     assert left(outputs) == ["ppo"]
-    assert window.total.text() == "1 kept model, 1.0 MB"
+    assert window.total.text() == "1 cached stage, 1.0 MB"
     window.all_button.click()
     qtbot.waitUntil(lambda: window.pages.currentIndex() == 0)
     assert left(outputs) == []
@@ -116,7 +116,7 @@ def test_what_a_run_is_using_stays(outputs: Path, show: Callable[[], KeptWindow]
         window.table.selectAll()
         assert window.table.chosen_keys() == [str(outputs / "free" / "store" / "dpo")]
         window.all_button.click()
-        assert asked[0].startswith("Delete 1 kept model,")
+        assert asked[0].startswith("Delete 1 cached stage,")
         qtbot.waitUntil(lambda: left(outputs) == ["sft"])
         qtbot.waitUntil(lambda: len(rows(window)) == 1)
         assert not window.all_button.isEnabled()
@@ -157,7 +157,7 @@ def test_the_window_lives_while_sizes_are_measured(outputs: Path, qtbot: Any, mo
     assert threads[0] is not threading.main_thread()
     assert "Measuring" in window.pages.sentence.text()
     go_on.set()
-    qtbot.waitUntil(lambda: window.total.text() == "1 kept model, 1.0 MB")
+    qtbot.waitUntil(lambda: window.total.text() == "1 cached stage, 1.0 MB")
 
 
 def test_a_folder_that_changes_while_it_is_measured(

@@ -126,7 +126,7 @@ def test_a_missing_file_is_marked_at_its_field(inspect: Any, flow: Any, qtbot: A
 def test_a_wire_that_goes_is_noticed(inspect: Any, flow: Any, qtbot: Any) -> None:
     panel = inspect(flow.nodes[2])
     flow.disconnect_nodes(flow.nodes[1].outputs[0], flow.nodes[2].inputs[1])
-    qtbot.waitUntil(lambda: "nothing is wired to this input" in panel.code.note.text(), timeout=1000)
+    qtbot.waitUntil(lambda: "this input is not connected" in panel.code.note.text(), timeout=1000)
 
 
 def test_the_flow_forgets_an_inspector_that_is_gone(flow: Any, qtbot: Any) -> None:
@@ -141,7 +141,7 @@ def test_the_flow_forgets_an_inspector_that_is_gone(flow: Any, qtbot: Any) -> No
 def test_a_node_without_text_says_so(inspect: Any, flow: Any, qtbot: Any) -> None:
     flow.remove_node(flow.nodes[2])
     panel = inspect(flow.create_node(CombineRewards))
-    assert "nothing is wired" in panel.code.note.text()
+    assert "is not connected" in panel.code.note.text()
 
 
 def test_a_removed_node_is_left_alone(inspect: Any, flow: Any) -> None:

@@ -110,17 +110,17 @@ def test_stop_and_keep_hands_the_model_on(open_flow: Callable[..., Any], work: P
     assert keep.isEnabled()
     with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=60_000) as blocker:
         keep.trigger()
-        assert editor.shell.toolbar.status.text() == "ending sft at this step ..."
+        assert editor.shell.toolbar.status.text() == "ending sft after this step ..."
         assert not keep.isEnabled(), "once is enough"
     assert blocker.args[1].status == "done"
     assert not keep.isEnabled()
     done = stages["sft"].done
     assert 3 <= done < 4000
-    assert headline(RunState.DONE, stages["sft"]) == ("done", f"kept at {done} / 4000 steps")
+    assert headline(RunState.DONE, stages["sft"]) == ("done", f"ended at {done} / 4000 steps")
     assert headline(RunState.DONE, stages["dpo"]) == ("done", "2 / 2 steps")
     assert kept_in(work / "outputs" / "two" / "sft").ended_at == (done, 4000)
     assert editor.run().status == "done"
-    assert headline(RunState.REUSED, stages["sft"]) == ("reused", f"kept at {done} / 4000 steps")
+    assert headline(RunState.REUSED, stages["sft"]) == ("reused", f"ended at {done} / 4000 steps")
 
 
 def test_nothing_is_kept_where_nothing_trains(open_flow: Callable[..., Any]) -> None:

@@ -1,4 +1,4 @@
-"""Files that a reader of data sets cannot read: the error names file, line and remedy."""
+"""Files that a reader of datasets cannot read: the error names file, line and remedy."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ from ryven_llm_nodes.system.causes import describe
 ROW = {"prompt": "a", "completion": "b"}
 HEAD = "prompt,completion\n"
 CASES = {
-    "torn.jsonl": (json.dumps(ROW) + '\n\n{"prompt": "a", "compl\n', "torn.jsonl, line 3, column 23: Invalid control"),
-    "list.jsonl": (json.dumps(ROW) + "\n[1, 2]\n", "list.jsonl, line 2: holds [1, 2], no object with columns."),
-    "torn.json": (f"[{json.dumps(ROW)},\n{json.dumps(ROW)},\n", "torn.json, line 3, column 1: Expecting value"),
+    "truncated.jsonl": (
+        json.dumps(ROW) + '\n\n{"prompt": "a", "compl\n',
+        "truncated.jsonl, line 3, column 23: Invalid control",
+    ),
+    "list.jsonl": (json.dumps(ROW) + "\n[1, 2]\n", "list.jsonl, line 2: contains [1, 2], not an object with columns."),
+    "truncated.json": (
+        f"[{json.dumps(ROW)},\n{json.dumps(ROW)},\n",
+        "truncated.json, line 3, column 1: Expecting value",
+    ),
     "latin.csv": ((HEAD + "wie schön,b\n").encode("cp1252"), "latin.csv, line 2, column 8: byte 0xf6 (in cp1252: 'ö')"),
     "latin.jsonl": ('{"prompt": "ö"}\n'.encode("cp1252"), "latin.jsonl, line 1, column 13: byte 0xf6"),
     "wide.csv": ((HEAD + "a,b\n").encode("utf-16"), "wide.csv is UTF-16. Save the file as UTF-8 (iconv -f UTF-16"),
-    "quote.csv": (HEAD + 'a,b\nc,"d\ne,f\n', "quote.csv, line 3: a quote is opened that is never closed."),
+    "quote.csv": (HEAD + 'a,b\nc,"d\ne,f\n', "quote.csv, line 3: a quote is never closed."),
     "cells.csv": (HEAD + "a,b\nc,d,e\n", "cells.csv, line 3: has 3 cells, but the header has 2."),
 }
 
@@ -52,7 +58,7 @@ def test_files_that_differ(work: Path, tmp_path: Path) -> None:
     (work / "part-2.jsonl").write_text(json.dumps({**ROW, "source": "x"}) + "\n")
     assert error_of(work, tmp_path / "out", "part-*.jsonl") == (
         "Load Dataset 'rows': part-2.jsonl has a column 'source', which part-1.jsonl has not. Give all files the same "
-        "columns, or load each kind by a node of its own."
+        "columns, or load each kind with its own node."
     )
 
 
@@ -60,22 +66,22 @@ def test_columns_that_hold_other_values_in_another_file(work: Path, tmp_path: Pa
     (work / "part-1.jsonl").write_text(json.dumps({**ROW, "score": 1}) + "\n")
     (work / "part-2.jsonl").write_text(json.dumps({**ROW, "score": "one"}) + "\n")
     error = error_of(work, tmp_path / "out", "part-*.jsonl")
-    assert "part-2.jsonl, line 1: column 'score' holds text, but numbers in part-1.jsonl, line 1." in error
+    assert "part-2.jsonl, line 1: column 'score' contains text, but numbers in part-1.jsonl, line 1." in error
 
 
 class TestCauses:
     def test_are_told(self) -> None:
         """A library's "an error occurred" says nothing without them."""
         error = RuntimeError("An error occurred while generating the dataset")
-        error.__cause__ = ValueError("row 7 is torn")
+        error.__cause__ = ValueError("row 7 is broken")
         assert describe(error) == (
-            "RuntimeError: An error occurred while generating the dataset. Cause: ValueError: row 7 is torn."
+            "RuntimeError: An error occurred while generating the dataset. Cause: ValueError: row 7 is broken."
         )
 
     def test_are_told_once(self) -> None:
-        error = RuntimeError("cannot read: row 7 is torn")
-        error.__cause__ = ValueError("row 7 is torn")
-        assert describe(error) == "RuntimeError: cannot read: row 7 is torn."
+        error = RuntimeError("cannot read: row 7 is broken")
+        error.__cause__ = ValueError("row 7 is broken")
+        assert describe(error) == "RuntimeError: cannot read: row 7 is broken."
 
     def test_that_lead_in_a_circle_end(self) -> None:
         first, second = RuntimeError("first"), ValueError("second")

@@ -20,6 +20,6 @@ def test_every_wrong_setting_of_every_stage_is_named_at_once(run: Run) -> None:
         grpo=node(GRPO, **flows.ROLLOUT, num_generations=4, generation_batch_size=6),
     )
     of_sft, of_grpo = refused(run, drawn)
-    assert of_sft.startswith("SFT 'sft' > lr_scheduler_kwargs: SFTConfig refuses it: ")
+    assert of_sft.startswith("SFT 'sft' > lr_scheduler_kwargs: SFTConfig rejects it: ")
     assert "no_such_setting" in of_sft
-    assert of_grpo.startswith("GRPO 'grpo' > generation_batch_size: GRPOConfig refuses it: ")
+    assert of_grpo.startswith("GRPO 'grpo' > generation_batch_size: GRPOConfig rejects it: ")

@@ -33,7 +33,7 @@ def test_conversations_need_a_chat_template(run: Run, work: Path, tmp_path: Path
         sft=node(SFT, **flows.FAST),
     )
     outcome = run_program(flows.program(drawn, work), tmp_path)
-    assert "SFT 'sft' > dataset: its data set holds conversations, but 'model' has no chat template" in str(
+    assert "SFT 'sft' > dataset: its dataset contains conversations, but 'model' has no chat template" in str(
         outcome.error
     )
 
@@ -50,7 +50,7 @@ def test_an_empty_data_set_is_refused(work: Path, tmp_path: Path) -> None:
     )
     outcome = run_program(flows.program(drawn, work), tmp_path)
     assert str(outcome.error).startswith("Load Dataset 'rows': ")
-    assert str(outcome.error).endswith("Give data with rows, or correct the split.")
+    assert str(outcome.error).endswith("Use data with rows, or correct the split.")
 
 
 def test_columns_of_a_data_set_that_could_not_be_looked_into_before(run: Run, work: Path, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_columns_of_a_data_set_that_could_not_be_looked_into_before(run: Run, wo
     )
     outcome = run_program(flows.program(drawn, work), tmp_path)
     assert "SFT needs the columns" in str(outcome.error)
-    assert "the data set has 'question'" in str(outcome.error)
+    assert "the dataset has 'question'" in str(outcome.error)
 
 
 def test_broken_rows_name_the_data_node(run: Run, work: Path, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_models_that_cannot_be_had_are_named_before_the_first_stage(run: Run) ->
     )
     (problem,) = refused(run, drawn)
     assert problem.startswith("Reward Model 'scorer' > path: 'no-such-owner/no-such-model' cannot be loaded: OSError: ")
-    assert problem.endswith("or give a local folder.")
+    assert problem.endswith("or use a local folder.")
 
 
 def test_a_reward_model_must_have_one_label(run: Run, workspace: Path, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_column_that_trl_passes_itself(run: Run, work: Path, tmp_path: Path, n
         ppo=node(PPO, **flows.ROLLOUT),
     )
     message = (
-        f"PPO 'ppo' > dataset: has a column {name!r}, but TRL passes something of its own by that name to a reward; "
+        f"PPO 'ppo' > dataset: has a column {name!r}, but TRL passes an argument of its own by that name to rewards; "
         "rename it."
     )
     if place == "./taken":  # its columns are known once it is loaded

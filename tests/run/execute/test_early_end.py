@@ -48,7 +48,7 @@ def test_the_model_is_that_of_a_training_so_long(method: str, lora: bool, worksp
     assert weights(tmp_path / "kept" / method) == weights(tmp_path / "short" / method)
     assert weights(tmp_path / "kept/final-model") == weights(tmp_path / "kept" / method), "the next node has it"
     said = [event.text for event in events if isinstance(event, Log) and "kept" in event.text]
-    assert said == [f"{method}: ended at step 3 of 6 and kept; the exported script trains all 6"]
+    assert said == [f"{method}: ended at step 3 of 6, its model is kept; the exported script trains all 6"]
     assert past_runs(tmp_path / "kept")[0].state(method) == "done (3 of 6)"
 
 
@@ -59,7 +59,7 @@ def test_it_is_kept_for_the_next_run_too(workspace: Path, tmp_path: Path) -> Non
     events: list[Event] = []
     run_program(program, tmp_path, events.append)
     reused, _ = (event for event in events if isinstance(event, StageReused))
-    assert "when it was ended at step 3 of 6; --fresh, or Run Afresh, trains it in full" in reused.reason
+    assert "when it was ended at step 3 of 6; --fresh, or Retrain All, trains it in full" in reused.reason
     assert weights(tmp_path / "sft") == before
 
 

@@ -75,8 +75,8 @@ def goes_on(program: Program, output_dir: Path, stage: str, whole: Path) -> int:
     events: list[Event] = []
     assert run_program(program, output_dir, events.append).error is None
     assert weights(output_dir / stage) == weights(whole / stage)
-    torn = (output_dir / stage / "checkpoints" / "unfinished").glob("checkpoint-*")
-    assert not list(torn), "what a failure has torn is cleaned up"
+    leftovers = (output_dir / stage / "checkpoints" / "unfinished").glob("checkpoint-*")
+    assert not list(leftovers), "what a failure has left is cleaned up"
     return next(event.done for event in events if isinstance(event, Progress) and event.step == stage)
 
 
@@ -174,7 +174,7 @@ class TestARewardFunctionThatHangs:
         outcome = run_in(thread, judged(workspace, tmp_path / "flag", step=0, time_limit=1), tmp_path / "out")
         assert str(outcome.error) == (
             "Reward Function 'judge' > time_limit: did not return within 1 s, and was at line 6 (tried with two rows "
-            "of its data set). Look for a request without a timeout, or raise time_limit."
+            "of its dataset).  Look for a request without a timeout, or raise time_limit."
         )
         assert not (tmp_path / "out/grpo").exists()
 
@@ -229,8 +229,8 @@ def test_an_infinite_reward_names_its_function(workspace: Path, tmp_path: Path) 
     (tmp_path / "flag").touch()
     outcome = run_program(judged(workspace, tmp_path / "flag", code=code), tmp_path / "out")
     assert str(outcome.error) == (
-        "Reward Function 'judge' > code: returned inf as a reward (while GRPO 'grpo' ran, step 3); return finite "
-        "numbers, or None."
+        "Reward Function 'judge' > code: returned inf as a reward (while GRPO 'grpo' was running, step 3); return "
+        "finite numbers, or None."
     )
     assert checkpoints(tmp_path / "out/grpo") == [1, 2]
 
@@ -269,8 +269,8 @@ class TestNumbersThatAreNotFinite:
         outcome = run_program(flows.program(drawn, work), tmp_path / "out")
         clip = "" if max_grad_norm else ", or set max_grad_norm to 1"
         assert str(outcome.error) == (
-            "SFT 'sft': the gradient is not a number (NaN) at step 3, so training stops before it spoils the weights. "
-            f"The last good checkpoint is step 2, in {tmp_path}/out/sft/checkpoints/checkpoint-2. "
+            "SFT 'sft': the gradient is not a number (NaN) at step 3, so training stops before it corrupts the "
+            f"weights. The last good checkpoint is of step 2, in {tmp_path}/out/sft/checkpoints/checkpoint-2. "
             f"Lower learning_rate (0.001){clip}."
         )
         lines = (tmp_path / "out/sft/metrics.jsonl").read_text().splitlines()
@@ -283,7 +283,7 @@ class TestNumbersThatAreNotFinite:
         outcome = run_program(
             flows.program(flows.alone("dpo", **SAVED, loss_type=["sigmoid"], loss_weights=[1e30]), workspace), tmp_path
         )
-        start = "DPO 'dpo': the gradient is infinite at step 1, so training stops before it spoils the weights. "
+        start = "DPO 'dpo': the gradient is infinite at step 1, so training stops before it corrupts the weights. "
         assert is_one_line_at(outcome, start) == "There is no checkpoint yet. Lower learning_rate (0.001)."
 
     def test_a_model_that_comes_with_them_is_refused(self, work: Path, tmp_path: Path) -> None:
@@ -301,12 +301,12 @@ class TestNumbersThatAreNotFinite:
         spoils = {**SAVED, "save_strategy": save_strategy, "max_steps": 1, "weight_decay": 1e45}
         outcome = run_program(flows.program(flows.alone("sft", **spoils), workspace), tmp_path)
         assert str(outcome.error) == (
-            "SFT 'sft': model.embed_tokens.weight holds values that are not finite after step 1, so it is not saved. "
-            "There is no checkpoint yet. Lower learning_rate (0.001), or weight_decay (1e+45)."
+            "SFT 'sft': model.embed_tokens.weight contains values that are not finite after step 1, so it is not "
+            "saved. There is no checkpoint yet. Lower learning_rate (0.001), or weight_decay (1e+45)."
         )
         assert not list(tmp_path.glob("sft/**/*.safetensors"))
 
-    def test_a_smaller_setting_trains_anew(self, workspace: Path, whole: Path, tmp_path: Path) -> None:
+    def test_a_smaller_setting_retrains(self, workspace: Path, whole: Path, tmp_path: Path) -> None:
         steep = flows.program(flows.alone("sft", **SAVED, weight_decay=1e30), workspace)
         left = is_one_line_at(run_program(steep, tmp_path), "SFT 'sft': the gradient is not a number (NaN) at step 2, ")
         assert "Lower learning_rate (0.001), or weight_decay (1e+30)." in left
@@ -346,9 +346,7 @@ class SmallDisk:
         """What comes after the reason, which is right."""
         rest = is_one_line_at(outcome, start)
         grew = r"a file in \S+ grew larger than allowed\. Raise the limit \(ulimit -f\)|a checkpoint cannot be written"
-        full = (
-            rf"the disk is full: [\d.]+ (bytes|[KM]iB) are free in {re.escape(str(self.folder))}/out\. Make room there"
-        )
+        full = rf"the disk is full: [\d.]+ (bytes|[KM]iB) free in {re.escape(str(self.folder))}/out\. Make room there"
         reason = re.match(full if self.is_mounted else grew, rest)
         assert reason, rest
         return rest[reason.end() :]
@@ -375,7 +373,7 @@ class TestAFullDisk:
         out = disk.folder / "out"
         outcome = run_program(sft, out, at("sft", 3, lambda: disk.fill(left)))
         rest = disk.says(outcome, "SFT 'sft': ")
-        assert rest == ", or choose another --output-dir. Then run again: it goes on from step 2."
+        assert rest == ", or choose another --output-dir. Then run again: training resumes from step 2."
         assert checkpoints(out / "sft") == [1, 2]
         for step in (1, 2):
             name = f"sft/checkpoints/checkpoint-{step}"
@@ -391,7 +389,7 @@ class TestAFullDisk:
 
         out = disk.folder / "out"
         outcome = run_program(sft, out, at_the_end)
-        assert disk.says(outcome, "SFT 'sft': ").endswith("Then run again: it goes on from step 4.")
+        assert disk.says(outcome, "SFT 'sft': ").endswith("Then run again: training resumes from step 4.")
         assert not (out / "sft" / "finished").exists(), "half a model must not pass for a finished one"
         disk.empty()
         assert goes_on(sft, out, "sft", whole) == 4
@@ -399,7 +397,7 @@ class TestAFullDisk:
     def test_while_metrics_are_written(self, disk: SmallDisk, sft: Program, whole: Path) -> None:
         out = disk.folder / "out"
         outcome = run_program(sft, out, at("sft", 0, disk.fill))
-        assert disk.says(outcome, "SFT 'sft': ").endswith("Then run again: what is finished is kept.")
+        assert disk.says(outcome, "SFT 'sft': ").endswith("Then run again: finished stages are reused.")
         disk.empty()
         assert goes_on(sft, out, "sft", whole) == 0
 
@@ -418,7 +416,7 @@ class TestAFullDisk:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert is_one_line_at(outcome, f"SFT 'sft': a file in {tmp_path}/out grew larger than allowed. ") == (
-            "Raise the limit (ulimit -f), or choose another --output-dir. Then run again: it goes on from step 2."
+            "Raise the limit (ulimit -f), or choose another --output-dir. Then run again: training resumes from step 2."
         )
         assert goes_on(sft, tmp_path / "out", "sft", whole) == 2
 
@@ -495,7 +493,7 @@ class TestAFolderThatCannotBeWrittenTo:
         assert not (tmp_path / "out" / "sft").exists()
 
     @pytest.mark.parametrize("name", ["checkpoints", "checkpoints/unfinished", "."])
-    def test_amid_a_run(self, name: str, sft: Program, whole: Path, tmp_path: Path) -> None:
+    def test_mid_run(self, name: str, sft: Program, whole: Path, tmp_path: Path) -> None:
         folder = tmp_path / "sft" / name
         try:
             outcome = run_without_privileges(sft, tmp_path, at("sft", 3, lambda: folder.chmod(0o555)))
@@ -503,9 +501,8 @@ class TestAFolderThatCannotBeWrittenTo:
             folder.chmod(0o755)
         rest = is_one_line_at(outcome, "SFT 'sft': permission denied: ")
         assert rest.startswith(str(tmp_path))
-        again = int(
-            re.fullmatch(r".*, or choose another --output-dir. Then run again: it goes on from step (\d).", rest)[1]
-        )
+        remedy = r".*, or choose another --output-dir. Then run again: training resumes from step (\d)."
+        again = int(re.fullmatch(remedy, rest)[1])
         assert goes_on(sft, tmp_path, "sft", whole) == again
 
 
@@ -519,8 +516,8 @@ class TestMemory:
         lora["additional data"]["params"]["r"] = 10**12
         outcome = run_program(flows.program(drawn, workspace), tmp_path)
         assert str(outcome.error) == (
-            "SFT 'sft': there is no memory left in this machine: 116.4 TiB more were asked for. Lower "
-            "per_device_train_batch_size (4), wire a LoRA adapter, or close other programs. Then run again: what is "
+            "SFT 'sft': out of memory in this machine: 116.4 TiB more were requested. Lower "
+            "per_device_train_batch_size (4), connect a LoRA adapter, or close other programs. Then run again: what is "
             "finished is kept."
         )
 
@@ -539,8 +536,8 @@ class TestMemory:
         child.start()
         message = receiver.recv()
         child.join()
-        assert message.startswith("SFT 'sft': there is no memory left in this machine: "), message
-        again = re.search(r"or close other programs\. Then run again: it goes on from step (\d)\.$", message)
+        assert message.startswith("SFT 'sft': out of memory in this machine: "), message
+        again = re.search(r"or close other programs\. Then run again: training resumes from step (\d)\.$", message)
         assert again, message
         assert goes_on(program, tmp_path / "out", "sft", tmp_path / "whole") == int(again[1]) >= 2
 
@@ -613,8 +610,8 @@ class TestAFolderThatIsDeletedAmidARun:
     def test_the_folder_of_the_stage(self, pair: Program, whole_pair: Path, tmp_path: Path) -> None:
         outcome = run_program(pair, tmp_path / "out", at("dpo", 1, lambda: shutil.rmtree(tmp_path / "out")))
         assert str(outcome.error) == (
-            f"DPO 'dpo': its folder is gone, deleted while this ran: {tmp_path}/out/dpo. Run again: what is missing is "
-            "trained anew."
+            f"DPO 'dpo': its folder was deleted during the run: {tmp_path}/out/dpo. Run again: what is missing is "
+            "trained again."
         )
         assert goes_on(pair, tmp_path / "out", "dpo", whole_pair) == 0
 
@@ -629,8 +626,8 @@ class TestAFolderThatIsDeletedAmidARun:
 
         outcome = run_program(pair, tmp_path, delete)
         assert str(outcome.error) == (
-            f"DPO 'dpo': the model of SFT 'sft' is gone, deleted while this ran: {tmp_path}/sft. Run again: what is "
-            "missing is trained anew."
+            f"DPO 'dpo': the model of SFT 'sft' was deleted during the run: {tmp_path}/sft. Run again: what is "
+            "missing is trained again."
         )
         goes_on(pair, tmp_path, "dpo", whole_pair)
         assert weights(tmp_path / "sft") == weights(whole_pair / "sft")
@@ -641,7 +638,7 @@ class TestAFolderThatIsDeletedAmidARun:
         outcome = run_program(pair, tmp_path, lambda event: (events.append(event), delete(event)))
         assert list(outcome.models) == ["dpo"]
         lost = [event.text for event in events if isinstance(event, Log) and event.step == "sft"]
-        assert lost == [f"sft: its model is gone, deleted while the run went on: {tmp_path}/sft"]
+        assert lost == [f"sft: its model was deleted during the run: {tmp_path}/sft"]
 
     def test_a_finished_stage_between_two_runs(self, pair: Program, whole_pair: Path, tmp_path: Path) -> None:
         assert run_program(pair, tmp_path).error is None

@@ -101,7 +101,7 @@ class TestFiles:
         assert line["raw_reward"] == pytest.approx(line["raw_reward/variety"])
         assert line["reward"] == pytest.approx(line["raw_reward"] - 2.0)
 
-    def test_a_second_run_begins_its_metrics_anew(self, run: Run, tmp_path: Path) -> None:
+    def test_a_second_run_starts_its_metrics_again(self, run: Run, tmp_path: Path) -> None:
         for _ in range(2):
             run(flows.alone("sft"))
         assert len((tmp_path / "out/sft/metrics.jsonl").read_text().splitlines()) == 3
@@ -208,7 +208,7 @@ class TestFailing:
     def test_what_trl_refuses_is_one_line_at_the_trainer(self, run: Run) -> None:
         outcome, events = run(flows.alone("sft", lr_scheduler_kwargs={"no_such_argument": 1}))
         assert isinstance(outcome.error, FlowError)
-        assert str(outcome.error).startswith("SFT 'sft' > lr_scheduler_kwargs: SFTConfig refuses it: ")
+        assert str(outcome.error).startswith("SFT 'sft' > lr_scheduler_kwargs: SFTConfig rejects it: ")
         assert "no_such_argument" in str(outcome.error)
         assert "\n" not in str(outcome.error)
         assert not of(StageStarted, events, "sft")

@@ -51,7 +51,7 @@ class TestFinding:
 
     def test_a_running_one_is_not_deleted(self, outputs: Path) -> None:
         run = write(outputs / "c" / "run-records" / "2026-01-04", status="running")
-        with alone_in(outputs / "c"), pytest.raises(UsageError, match="is running"):
+        with alone_in(outputs / "c"), pytest.raises(UsageError, match="is still running"):
             run.delete()
         past_runs(outputs)[0].delete()
         assert [run.name for run in past_runs(outputs)] == ["b/2026-01-03", "a/2026-01-02", "a/2026-01-01"]
@@ -59,16 +59,16 @@ class TestFinding:
     @pytest.mark.parametrize(
         ("which", "message"),
         [
-            ("4", "no run in"),
-            ("0", "several runs in"),
-            ("a/", "several runs in"),
-            ("a/2026-01-09", "can be meant by 'a/2026-01-09'. Did you mean 'a/2026-01-0"),
+            ("4", "no run matches"),
+            ("0", "several runs match"),
+            ("a/", "several runs match"),
+            ("a/2026-01-09", "no run matches 'a/2026-01-09' in {outputs}. Did you mean 'a/2026-01-0"),
         ],
     )
     def test_none_or_several(self, which: str, message: str, outputs: Path) -> None:
         with pytest.raises(UsageError) as caught:
             find_run(outputs, which)
-        assert message in str(caught.value)
+        assert message.format(outputs=outputs) in str(caught.value)
 
 
 class TestDamage:

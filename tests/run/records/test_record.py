@@ -199,7 +199,7 @@ def test_a_record_that_cannot_be_gone_on_with_is_not_worth_a_run(
     outcome, events = run(flows.alone("sft"))
     assert outcome.status == "done"
     said = [event.text for event in events if isinstance(event, Log) and "record" in event.text]
-    assert said == ["the record of this run stays incomplete: [Errno 28] No space left on device"]
+    assert said == ["the record of this run is incomplete: [Errno 28] No space left on device"]
 
 
 def test_samples_without_end_do_not_fill_the_disk(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

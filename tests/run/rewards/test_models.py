@@ -47,7 +47,7 @@ def drawn(folder: Path, rows: str = "grpo", **params: Any) -> flows.Project:
 def test_conversations_need_a_template_of_the_reward_model(run: Run, tmp_path: Path) -> None:
     (problem,) = refused(run, drawn(scorer(tmp_path / "m", template=None)))
     assert problem.startswith("Reward Model 'judge' > path: the prompts of GRPO 'grpo' are conversations, but ")
-    assert problem.endswith("has no chat template; give a reward model that has one, or plain text as prompts.")
+    assert problem.endswith("has no chat template; use a reward model that has one, or plain-text prompts.")
 
 
 def test_plain_text_needs_none(run: Run, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_head_that_is_missing_is_not_drawn_at_random(run: Run, tmp_path: Path)
     save_file(weights, file, {"format": "pt"})
     (problem,) = refused(run, drawn(tmp_path / "m"))
     assert problem.startswith("Reward Model 'judge' > path: cannot score the prompts of GRPO 'grpo': ValueError: ")
-    assert problem.endswith("holds no score.weight: it was not trained as a reward model.")
+    assert problem.endswith("has no score.weight: it was not trained as a reward model.")
 
 
 def test_a_language_model_is_called_one(run: Run, workspace: Path) -> None:
@@ -96,14 +96,14 @@ def test_a_tokenizer_that_cannot_pad(run: Run, tmp_path: Path) -> None:
         json.dumps({name: value for name, value in config.items() if name not in ("pad_token", "eos_token")})
     )
     (problem,) = refused(run, drawn(folder, "ppo"))
-    assert "has no token to pad with: set its pad_token and save it." in problem
+    assert "has no padding token: set its pad_token and save it." in problem
 
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf")])
 def test_scores_have_to_be_numbers(weight: float, run: Run, tmp_path: Path) -> None:
     (problem,) = refused(run, drawn(scorer(tmp_path / "m", weight=weight)))
     assert problem.startswith("Reward Model 'judge' > path: scores a prompt of GRPO 'grpo' with ")
-    assert problem.endswith("Load it in float32 (dtype), or give another model.")
+    assert problem.endswith("Load it in float32 (dtype), or use another model.")
 
 
 def test_a_model_for_two_stages_is_loaded_once_and_given_back(

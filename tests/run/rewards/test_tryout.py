@@ -28,8 +28,8 @@ def with_reward(code: str) -> flows.Project:
     ("body", "message"),
     [
         ("return [1 / 0 for _ in completions]", "line 2: ZeroDivisionError: division by zero."),
-        ("return [1.0]", "mine() returned 1 rewards for 2 completions; return one number for each."),
-        ("return 1.0", "mine() returned 1.0; return a list with one number a completion."),
+        ("return [1.0]", "mine() returned 1 rewards for 2 completions; return one number per completion."),
+        ("return 1.0", "mine() returned 1.0; return a list with one number per completion."),
         ("return ['good'] * len(completions)", "mine() returned 'good' as a reward; return numbers, or None."),
         ("return [kwargs['topic']]", "line 2: KeyError: 'topic'."),
     ],
@@ -67,9 +67,9 @@ def test_reward_functions_get_the_columns_of_their_data(run: Run, work: Path, tm
 def test_an_argument_that_no_column_gives_is_named(run: Run) -> None:
     code = "def mine(completions, topic, **kwargs):\n    return [1.0 for _ in completions]\n"
     (problem,) = refused(run, with_reward(code))
-    assert problem.startswith("Reward Function 'mine' > code: mine() demands 'topic', but is passed only ")
+    assert problem.startswith("Reward Function 'mine' > code: mine() requires 'topic', but is passed only ")
     assert "'completions'" in problem
-    assert "Add the column to the data set, or give the argument a default." in problem
+    assert "Add the column to the dataset, or give the argument a default." in problem
 
 
 @pytest.mark.parametrize(
@@ -105,4 +105,4 @@ def test_a_reward_is_tried_on_the_evaluation_data_too(run: Run, work: Path, tmp_
         ppo=node(PPO, **flows.ROLLOUT),
     )
     error = run_program(flows.program(drawn, work), tmp_path / "out").error
-    assert "Reward Function 'mine' > code: mine() demands 'topic'" in str(error)
+    assert "Reward Function 'mine' > code: mine() requires 'topic'" in str(error)

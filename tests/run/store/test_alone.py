@@ -29,8 +29,7 @@ def test_the_second_is_refused_and_the_first_is_not_disturbed(workspace: Path, t
     assert run_program(program, tmp_path / "out", start_another).status == "done"
     folder = tmp_path / "out"
     assert refused == [
-        f"failed: another run is writing to {folder} just now; wait for its end, stop it, or choose another "
-        "--output-dir."
+        f"failed: another run is writing to {folder}; wait for it to end, stop it, or choose another --output-dir."
     ]
     assert len(past_runs(folder)) == 1, "the refused one has left nothing there"
     weights = [(tmp_path / name / "sft/model.safetensors").read_bytes() for name in ("out", "undisturbed")]

@@ -54,7 +54,7 @@ class TestDeciding:
     def test_a_model_that_is_not_whole_is_not_used(self, name: str, key: Key, tmp_path: Path) -> None:
         finish(tmp_path, key)
         (tmp_path / name).write_text("[]")
-        assert decide(tmp_path, key, fresh=False) == Decision("train", f"{name} is not as it was saved")
+        assert decide(tmp_path, key, fresh=False) == Decision("train", f"{name} was modified after it was saved")
         assert only(tmp_path).state == "damaged"
         (tmp_path / name).write_text("{} ")
         assert decide(tmp_path, key, fresh=False).action == "train"
@@ -92,7 +92,7 @@ class TestDeciding:
         (tmp_path / "checkpoints/checkpoint-3").mkdir(parents=True)
         assert decide(tmp_path, key, fresh=False) == Decision("train"), "nobody knows whose it is"
         mark(tmp_path / "checkpoints/checkpoint-3", key.digest)
-        assert decide(tmp_path, key, fresh=False) == Decision("resume", "goes on where it was stopped")
+        assert decide(tmp_path, key, fresh=False) == Decision("resume", "resumes where it was stopped")
 
     def test_something_else_was_trained_here(self, key: Key, data: Path, tmp_path: Path) -> None:
         finish(tmp_path, key)
@@ -124,7 +124,7 @@ class TestEndedEarly:
         note_end(tmp_path, 3, 9)
         assert (only(tmp_path).state, ending(tmp_path, key)) == ("ended at step 3 of 9", "@3")
         reason = decide(tmp_path, key, fresh=False).reason
-        assert reason.endswith("ended at step 3 of 9; --fresh, or Run Afresh, trains it in full")
+        assert reason.endswith("ended at step 3 of 9; --fresh, or Retrain All, trains it in full")
 
     def test_is_forgotten_when_it_is_trained_again(self, key: Key, tmp_path: Path) -> None:
         finish(tmp_path, key)
@@ -154,7 +154,7 @@ class TestTheCommand:
             done = CliRunner().invoke(app, ["kept", place])
             states = [line.split()[3] for line in done.stdout.splitlines() if "flow/" in line]
             assert states == ["stopped", "finished"]
-        assert "nothing is kept in" in CliRunner().invoke(app, ["kept", str(outputs / "none")]).stdout
+        assert "nothing is cached in" in CliRunner().invoke(app, ["kept", str(outputs / "none")]).stdout
 
     def test_clears_stages_and_nothing_else(self, outputs: Path) -> None:
         done = CliRunner().invoke(app, ["kept", str(outputs), "--clear"])

@@ -1,4 +1,4 @@
-"""Folders of the version before the store: moved under their keys, whatever comes between; nothing is trained anew."""
+"""Folders of the version before the store: moved under their keys, whatever comes between; nothing is retrained."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_builder_makes_what_that_version_made(before: Path) -> None:
 def test_all_is_moved_and_nothing_trained(out: Path, workspace: Path) -> None:
     before, graph = weights(out), read_flow(out / "sft")
     lines = all_reused(out, workspace)
-    said = f"dpo, grpo, ppo, sft: their folders lie in {out}/store from now on, and the name leads there"
+    said = f"dpo, grpo, ppo, sft: their folders lie in {out}/store from now on, with a link at the old place"
     assert [line for line in lines if "store" in line] == [said]
     assert {name for name, _ in links.names_in(out)} == set(flows.METHODS)
     assert weights(out) == before

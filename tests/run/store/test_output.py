@@ -79,7 +79,7 @@ def resume_script(output_dir: Path, text: str) -> None:
 
 
 def run_lean_script(output_dir: Path, text: str) -> None:
-    """What a script does that looks for nothing and marks nothing: it writes over what is there."""
+    """What a script does that looks for nothing and marks nothing: it overwrites what is there."""
     for step in STEPS:
         if not is_dangling(output_dir / step):
             write_model(output_dir / step, text, "model")
@@ -164,7 +164,7 @@ def test_what_is_damaged_is_made_up_for_from_its_checkpoints(keys: list[Key], tm
     (tmp_path / "sft/model.safetensors").write_text("damaged")
     output, _ = opened(tmp_path)
     decision = output.decide("sft", keys[0], False)
-    why = "model.safetensors is not as it was saved, so it goes on from its newest checkpoint"
+    why = "model.safetensors was modified after it was saved, so training resumes from its newest checkpoint"
     assert (decision.action, decision.reason) == ("resume", why)
 
 
@@ -195,7 +195,7 @@ class TestAScriptInTheFolderOfARun:
         decision = output.decide("sft", keys[0], False)
         output.begin("sft", keys[0], decision, "")
         assert decision.action == "train"
-        assert said == ["sft: the model that lay there is none that a run has saved; it is now sft-before"]
+        assert said == ["sft: the model there was not saved by a run; it was renamed to sft-before"]
         assert (tmp_path / "sft-before/model.safetensors").read_text() == "of a script"
         assert not (tmp_path / "sft/model.safetensors").exists()
 
@@ -210,7 +210,7 @@ class TestAScriptInTheFolderOfARun:
             write_model(tmp_path / "sft", f"of a script {number}")
             output, said = opened(tmp_path)
             output.begin("sft", keys[0], output.decide("sft", keys[0], False), "")
-            assert said == [f"sft: what had this name in {tmp_path}, and no run has kept, is now {name}"]
+            assert said == [f"sft: {tmp_path}/sft, which no run had made, was renamed to {name}"]
             assert (tmp_path / name / "model.safetensors").read_text() == f"of a script {number}"
             (tmp_path / "sft").unlink()
 
@@ -274,8 +274,8 @@ class TestWithoutLinks:
     def test_a_stage_lies_under_its_name(self, keys: list[Key], tmp_path: Path) -> None:
         _, said = opened(tmp_path)
         assert said == [
-            f"{tmp_path} takes no symbolic links (Operation not permitted), so each stage's folder holds its latest "
-            "model alone, and another setting is trained over it"
+            f"{tmp_path} does not support symbolic links (Operation not permitted), so each stage's folder holds its "
+            "latest model only, and other settings overwrite it"
         ]
         decisions = [train(tmp_path, "sft", keys[number]) for number in (0, 0, 1, 0)]
         assert decisions == ["train", "reuse", "train", "train"]

@@ -175,10 +175,10 @@ class TestFinding:
     def test_files_of_others_in_the_folder_of_the_run(self, tmp_path: Path) -> None:
         (tmp_path / "setup.py").write_text("mine")
         (tmp_path / "config.json").write_text("{}")
-        assert "writes over 'setup.py'" in found(ExportScript, tmp_path, tmp_path, path="setup.py")[0][1]
-        assert "writes over '.'" in found(SaveModel, tmp_path, tmp_path, folder=".")[0][1]
+        assert "overwrites 'setup.py'" in found(ExportScript, tmp_path, tmp_path, path="setup.py")[0][1]
+        assert "overwrites '.'" in found(SaveModel, tmp_path, tmp_path, folder=".")[0][1]
         (tmp_path / "pipeline.py").write_text("mine, and the default")
-        assert "writes over 'pipeline.py'" in found(ExportScript, tmp_path, tmp_path)[0][1]
+        assert "overwrites 'pipeline.py'" in found(ExportScript, tmp_path, tmp_path)[0][1]
         (tmp_path / "setup.py").write_text('"""x\n\nWritten by ryven-llm-nodes 1\n"""')
         (tmp_path / "config.json").write_text('{"transformers_version": "5"}')
         assert found(ExportScript, tmp_path, tmp_path, path="setup.py") == []
