@@ -11,15 +11,15 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
-from ryven_llm_nodes.catalogue import ALL_NODES, DPO, GRPO, SFT, LoRA
-from ryven_llm_nodes.gui.style.families import GROUPS, KIND_COLOURS, colour_of
+from ryven_llm_nodes.catalogue import ALL_NODES, DPO, GROUPS, GRPO, SFT, LoRA
+from ryven_llm_nodes.gui.style.families import KIND_COLOURS, colour_of
 from ryven_llm_nodes.templates import TEMPLATES
 
 
 def test_palette_groups_every_node_by_family(editor: Any) -> None:
     tree = editor.shell.palette.tree
     groups = {tree.topLevelItem(i).text(0): tree.topLevelItem(i) for i in range(tree.topLevelItemCount())}
-    assert list(groups)[: len(GROUPS)] == [title.upper() for title in GROUPS.values()]
+    assert list(groups)[: len(GROUPS)] == [title.upper() for title in GROUPS]
     shown = {node for node in editor.shell.palette.shown() if node in ALL_NODES}
     assert shown == set(ALL_NODES)
     for group in groups.values():
