@@ -20,60 +20,19 @@ writes its model to a folder of its own under --output-dir, and the next stage s
 """
 
 # %% Imports
-import argparse
-import ast
-import copy
-import dataclasses
-import gc
-import inspect
-import json
 import os
-import re
-import shutil
-import typing
-import warnings
-import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from functools import partial
-from operator import ge, gt, le, lt
 from pathlib import Path
-from typing import Any, ClassVar
 
 # Read when the libraries below are imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
 if "OMP_WAIT_POLICY" not in os.environ:  # idle threads soon release the processor
     os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
 
-import torch
-from accelerate import PartialState
-from accelerate.utils import set_seed
 from datasets import load_dataset
-from peft import LoraConfig, PeftModel
-from peft.tuners.lora import LoraLayer
-from torch import nn
-from transformers import (
-    AutoModelForCausalLM,
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    PreTrainedModel,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
-from trl import (
-    DPOConfig,
-    DPOTrainer,
-    GRPOConfig,
-    GRPOTrainer,
-    SFTConfig,
-    SFTTrainer,
-    apply_chat_template,
-    is_conversational,
-)
-from trl.trainer.utils import RepeatSampler, add_fused_lm_head, create_model_from_path
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM
+from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
 
 # %% LoRA 'lora'
@@ -213,6 +172,44 @@ def main(pipeline: "Pipeline") -> None:
         save=save_merged,
     )
     pipeline.copy("final", grpo, "final-model", dtype="bfloat16")
+
+
+# %% Support: what the rest of this script needs
+import argparse
+import ast
+import copy
+import dataclasses
+import gc
+import inspect
+import json
+import re
+import shutil
+import typing
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from operator import ge, gt, le, lt
+from typing import Any, ClassVar
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from torch import nn
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from trl import apply_chat_template, is_conversational
+from trl.trainer.utils import RepeatSampler, add_fused_lm_head, create_model_from_path
 
 
 # %% Support: Shared by all stages: precision of the machine, freeing memory, and saving a policy
@@ -450,7 +447,7 @@ def is_whole(checkpoint: Path) -> bool:
         damaged = [path.name for path in checkpoint.iterdir() if is_cut_short(path)]
     except (OSError, ValueError) as error:
         damaged = [str(error)]
-    if damaged:
+    if damaged and PartialState().is_main_process:
         print(f"{checkpoint} is incomplete ({', '.join(damaged)}): resuming from the previous one")
     return not damaged
 

@@ -84,7 +84,6 @@ ELSEWHERE = {
     "runtime/checkpoints.py": "run/test_resume.py",
     "runtime/lean.py": "runtime/test_pipeline.py",
     "runtime/longer.py": "run/test_longer.py",
-    "runtime/reports.py": "catalogue/test_one_file_a_node.py",
     "runtime/stages.py": "program/test_goldens.py",
     "system/causes.py": "run/execute/test_failures.py",
     "terminal_runs.py": "test_terminal.py",

@@ -12,7 +12,9 @@ Complaint = tuple[str, str]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that was found at ``place`` (a parameter or port; empty: the entire node).
+    """Something that was found wrong, or odd, at ``place``: the name of a parameter or of a port, empty for the node.
+
+    ``message`` goes on after that name: ``must be greater than 0, got -1. Typical: 0.1 to 0.5.``
 
     An *error* keeps it from running; with a *warning* it runs, but probably does something other than intended.
     """
@@ -40,10 +42,11 @@ class Pretrained:
 class Seen:
     """What has been read for a node by the time it is examined.
 
-    ``rows`` maps its dataset ports to what is loaded; ``model`` is where the model that it starts from was first
-    loaded, ``config`` and ``tokenizer`` what lies there (None where it cannot be loaded, which is reported at
-    the node that names it). ``other_template`` tells that the chat template comes from elsewhere, through this node or
-    one before it. ``settings`` is the configuration of its trainer, once that has been made.
+    ``rows`` maps its dataset ports to what is loaded, but those whose rows a stage has yet to make; ``model`` is where
+    the model that it starts from was loaded in the first place, ``config`` and ``tokenizer`` what lies there (None
+    where it cannot be loaded, which is reported at the node that names it). ``other_template`` tells that the chat
+    template comes from elsewhere, through this node or one before it. ``settings`` is the configuration of its trainer,
+    once that has been made.
     """
 
     rows: Mapping[str, Any] = field(default_factory=dict)

@@ -22,7 +22,7 @@ PACKAGE = "ryven_llm_nodes"
 
 @dataclass(frozen=True)
 class Port:
-    """A typed connection point. ``kind`` is model, dataset, reward or adapter; only equal kinds can be wired."""
+    """A typed connection point. Only equal kinds can be wired: model, dataset, reward, adapter, or a new one."""
 
     name: str
     kind: str
@@ -66,33 +66,43 @@ class NodeContext:
 
 
 class LLMNode(Node):
-    """A node of this package.
+    """A node of this package: a class with a ``title``, in a file of its own in the folder of its group.
 
-    Its parameters are stored in the project as plain JSON (``additional_data``), never as a pickle, and only where
-    they were set. All that it *does* is in class methods over a :class:`NodeContext`, so that a flow can be checked
-    and exported without a Ryven session.
+    It says what it is in class attributes: ``title``, ``tags`` to search by, ports, parameters, and whether it is a
+    *stage*. It does something by :meth:`cell`, and may say what it reads (:meth:`fingerprint`) and what can be found
+    wrong with it (:meth:`drawn`, :meth:`read`, :meth:`ready`). That is all the other parts know of it. CONTRIBUTING.md
+    goes through one.
+
+    All of that is in class methods over a :class:`NodeContext`, so that a flow can be checked and exported without a
+    Ryven session. The parameters of a node are stored in the project as plain JSON (``additional_data``), never as a
+    pickle, and only where they were set.
     """
 
     version = "v1"
     position: ClassVar[int] = 100
     """The place among the nodes of its group: those of equal position follow each other by title."""
     stem: ClassVar[str] = "node"
-    """What a step without a name of its own is called."""
+    """What a step without a name of its own is called: an identifier, after which variable and folder are named."""
     icon: ClassVar[str] = "code"
+    """The name of a file in ``gui/style/svg/``."""
     accent: ClassVar[str] = ""
     """The kind of value, or the role, whose colour the editor gives to the node."""
     is_stage: ClassVar[bool] = False
     """Whether it has a folder of its own in the output folder, which is cached, reused, resumed and recorded."""
     leaves: ClassVar[str] = ""
-    """What a run leaves: a ``model``, a ``report`` or a ``file``; nothing where it only makes a value."""
+    """What is there after a run: a ``model``, a ``report`` or a ``file``; nothing where it only makes a value.
+
+    What makes a value runs before anything is examined, so that what it makes can be looked at.
+    """
     writes: ClassVar[str] = ""
-    """The parameter that holds the output location, where the user chooses it."""
+    """The parameter that says where to, where its user chooses the place; a stage writes to a folder of its name."""
     curves: ClassVar[tuple[str, ...]] = ()
     """The metrics that show its progress, the most important first; if one is not logged, the next."""
     in_ports: ClassVar[tuple[Port, ...]] = ()
     out_ports: ClassVar[tuple[Port, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     holds_code: ClassVar[bool] = False
+    """Whether it holds Python of its user's, in a parameter called ``code``, which its cell defines."""
     runner: ClassVar[Callable[..., Any] | None] = None
     """Runs a flow up to a node; set by the host of the nodes (``nodes.py``, the editor, a test)."""
 
@@ -145,7 +155,11 @@ class LLMNode(Node):
 
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:
-        """The text of this node. Called only where :meth:`drawn` finds nothing."""
+        """The text of this node, and what each of its outputs stands for, by name.
+
+        A statement assigns to ``context.name``, and takes what is wired from ``context.inputs``. Called only where
+        :meth:`drawn` finds nothing.
+        """
         raise NotImplementedError
 
     @classmethod
@@ -197,7 +211,10 @@ class LLMNode(Node):
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
-        """On the graph, beyond types and ranges: missing files, columns, ... Cheap, and offline."""
+        """As it is drawn, beyond types and ranges: missing files, columns, ... Cheap, and offline.
+
+        Parameters have legal values here; an input may be missing, where it is not connected, or its source is wrong.
+        """
         yield from ()
 
     @classmethod

@@ -17,12 +17,19 @@ class Value:
     expression: str
 
     def called(self, name: str) -> Self:
-        """The same value under the name ``name``: for keys, what it depends on counts, not how it is written."""
+        """The same value under the name ``name``, as a stage is compared with others that may call it otherwise.
+
+        What it depends on counts there by its key. A value that holds more Python text than ``expression`` overrides
+        this, and puts ``name`` into that text too.
+        """
         return replace(self, expression=name)
 
     @property
     def taken_names(self) -> frozenset[str]:
-        """The global names that the rest of a script uses from the code of the node that made this."""
+        """The names that its node's code defines at module level for others to use, such as a reward function.
+
+        All other names of that code must not meet a name of the rest of the script.
+        """
         return frozenset()
 
 

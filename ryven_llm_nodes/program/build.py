@@ -29,6 +29,15 @@ class Program:
         """The steps in the order in which they run."""
         return self.graph.order
 
+    @cached_property
+    def later(self) -> frozenset[str]:
+        """The steps that leave something, and those that need what another leaves; all others only make values."""
+        found: set[str] = set()
+        for step in self.steps:
+            if step.node.leaves or any(wire.step in found for wire in step.wires.values()):
+                found.add(step.name)
+        return frozenset(found)
+
     def value(self, step: Step, port: str) -> Value:
         """What comes in at an input that is wired."""
         wire = step.wires[port]

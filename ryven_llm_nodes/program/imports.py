@@ -32,6 +32,19 @@ class Imports:
                     names = (ast.unparse(alias) for alias in node.names)
                     self._names.setdefault(node.module, set()).update(names)
 
+    def without(self, others: Imports) -> Imports:
+        """The imports that are not among ``others``."""
+        rest = Imports()
+        rest._modules = self._modules - others._modules
+        names = {module: names - others._names.get(module, set()) for module, names in self._names.items()}
+        rest._names = {module: left for module, left in names.items() if left}
+        return rest
+
+    @property
+    def text(self) -> str:
+        """All import statements, those of the standard library first."""
+        return "\n\n".join(block for block in (self.standard, self.others) if block)
+
     @property
     def packages(self) -> set[str]:
         """The top-level packages that are imported."""

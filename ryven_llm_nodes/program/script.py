@@ -86,9 +86,10 @@ def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bo
     goes_on = any(module == "longer" for module, _ in imports.runtime)  # from a checkpoint, not in a lean script
     is_lean = lean and not goes_on
     support = excerpts(LEAN.get(wanted, wanted) if is_lean else wanted for wanted in imports.runtime)
-    imports.add(line for excerpt in support for line in excerpt.imports)
+    further = Imports(line for excerpt in support for line in excerpt.imports).without(imports)
     text = _Text()
-    text.add(_header(graph, imports.packages.union(*(excerpt.packages for excerpt in support))))
+    packages = (imports.packages, further.packages, *(excerpt.packages for excerpt in support))
+    text.add(_header(graph, set().union(*packages)))
     text.add(_imports(graph, cells, folder, imports), blank=1)
     definitions = {
         step.name: text.add(f"# %% {step.label}\n{cells[step.name].definition}", blank=2)
@@ -96,6 +97,7 @@ def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bo
         if cells[step.name].definition
     }
     statements = _main(text, graph, cells)
+    text.add(f"# %% Support: what the rest of this script needs\n{further.text}", blank=2)
     for excerpt in support:
         text.add(f"# %% Support: {excerpt.title}\n{excerpt.code}", blank=2)
     text.add(_guard(graph, cells), blank=2)

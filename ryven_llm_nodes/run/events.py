@@ -22,7 +22,7 @@ class Event:
 
 @dataclass(frozen=True)
 class RunStarted(Event):
-    """A run starts; ``stages`` are the names of the trainers in the order in which they will run.
+    """A run starts; ``stages`` are the names of the stages in the order in which they will run.
 
     ``record`` is the folder of its record, empty if it has none because it cannot run.
     """
@@ -89,7 +89,7 @@ class Completions(Event):
 
 @dataclass(frozen=True)
 class StageFinished(Event):
-    """A node has run; ``folder`` is where its model lies, if it made one."""
+    """A node has run; ``folder`` is where what it left lies, a model or a report, if it left anything."""
 
     folder: str = ""
     seconds: float = 0.0
@@ -97,7 +97,7 @@ class StageFinished(Event):
 
 @dataclass(frozen=True)
 class StageReused(Event):
-    """A cached stage is reused: ``folder`` holds its model, and ``reason`` says why that is still valid."""
+    """A cached stage is reused: ``folder`` holds what it left, and ``reason`` says why that is still valid."""
 
     folder: str = ""
     reason: str = ""

@@ -83,8 +83,9 @@ class LoadedProgram:
         return self.evaluated(self.program.value(step, port).expression)
 
     def rows(self, step: Step) -> dict[str, Any]:
-        """The datasets that are wired to ``step``, by its ports."""
-        return {port: self.input(step, port) for port in step.wired("dataset")}
+        """The datasets that are wired to ``step``, by its ports, but those that are made later, by a stage."""
+        there = (port for port in step.wired("dataset") if step.wires[port].step not in self.program.later)
+        return {port: self.input(step, port) for port in there}
 
     def datasets_of(self, step: Step) -> list[Any]:
         """The datasets that ``step`` has loaded."""

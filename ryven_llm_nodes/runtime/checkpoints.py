@@ -114,7 +114,7 @@ def is_whole(checkpoint: Path) -> bool:
         damaged = [path.name for path in checkpoint.iterdir() if is_cut_short(path)]
     except (OSError, ValueError) as error:
         damaged = [str(error)]
-    if damaged:
+    if damaged and PartialState().is_main_process:
         print(f"{checkpoint} is incomplete ({', '.join(damaged)}): resuming from the previous one")
     return not damaged
 

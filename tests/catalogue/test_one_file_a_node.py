@@ -1,13 +1,16 @@
 """A node is one file: put into its folder it is listed, helped with, checked, exported, run and kept like all others.
 
 Each file of ``tests/throwaway/`` is dropped into a copy of the package: a training method, a dataset, a node with two
-outputs, and a stage that leaves a report. ``UPDATE_GOLDENS=1`` writes their goldens, which are lean scripts, anew.
+outputs, a stage that leaves a report, and one whose report is rows to train on. ``UPDATE_GOLDENS=1`` writes their
+goldens, which are lean scripts, anew.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -72,18 +75,29 @@ CASES: Final = [
         "base -> sft, rows -> sft, sft -> loss, rows -> loss",
         {"base": BASE, "rows": LABELLED, "sft": SFT, "loss": ("MeanLoss", {"limit": 4})},
     ),
+    Case(
+        "answers",
+        "sources",
+        "Models and data",
+        "Answers",
+        "base -> answers, rows -> answers, base -> sft, answers -> sft",
+        {"base": BASE, "rows": LABELLED, "answers": ("Answers", {"tokens": 4}), "sft": SFT},
+    ),
 ]
 TOGETHER: Final = (
-    "base -> kto, written -> split, split.train -> kto, kto -> loss, split.held_out -> loss",
+    "base -> kto, written -> split, split.train -> kto, kto -> loss, split.held_out -> loss, "
+    "kto -> answers, split.held_out -> answers, base -> sft, answers -> sft",
     {
         "base": BASE,
         "written": ("WrittenRows", {"rows": "\n".join(map(json.dumps, ROWS))}),
         "split": ("SplitDataset", {"share": 0.25}),
         "kto": ("KTO", {**FAST, "beta": 0.2}),
         "loss": ("MeanLoss", {}),
+        "answers": ("Answers", {}),
+        "sft": SFT,
     },
 )
-"""All four in one flow: the outputs of the split go to two stages."""
+"""All in one flow: the outputs of the split go to several stages, and one trains on rows that another has made."""
 
 DRAW: Final = """
 import json, sys
@@ -99,7 +113,6 @@ import json, sys
 from typer.testing import CliRunner
 from ryven_llm_nodes.catalogue import ALL_NODES, GROUPS
 from ryven_llm_nodes.cli import app
-from ryven_llm_nodes.program import build, read_flow
 
 def output(*arguments):
     done = CliRunner().invoke(app, arguments)
@@ -114,7 +127,7 @@ print(json.dumps({
     "help": output("nodes", name.lower()),
     "check": output("check", flow),
     "export": output("export", flow, "-o", script),
-    "lean": build(read_flow(Path(flow))).script_for(Path(flow).parent, lean=True).text,
+    "lean": output("export", flow, "-o", f"{script}.lean.py", "--lean"),
 }))
 """
 PALETTE: Final = """
@@ -179,7 +192,7 @@ def test_one_file_is_all_it_takes(case: Case, tmp_path: Path) -> None:
     assert case.node in seen["groups"][case.group]
     assert all(name in seen["help"] for name in seen["parameters"])
     assert "no problems" in seen["check"]
-    text, full = seen["lean"], script.read_text(encoding="utf-8")
+    text, full = (path.read_text(encoding="utf-8") for path in (Path(f"{script}.lean.py"), script))
     if os.environ.get("UPDATE_GOLDENS"):
         golden.write_text(text, encoding="utf-8")
     assert neutral(text) == neutral(golden.read_text(encoding="utf-8"))
@@ -194,4 +207,82 @@ def test_the_editor_shows_them_all(tmp_path: Path) -> None:
     output = python(grown(tmp_path, *CASES), "-c", PALETTE, QT_QPA_PLATFORM="offscreen", QT_API="pyside6")
     shown, stages = json.loads(output.splitlines()[-1])
     assert {case.node for case in CASES} <= set(shown)
-    assert set(stages) == {"SFT", "PPO", "DPO", "GRPO", "KTO", "MeanLoss"}
+    assert set(stages) == {"SFT", "PPO", "DPO", "GRPO", "KTO", "MeanLoss", "Answers"}
+
+
+def test_what_contributors_are_shown_is_the_file_that_is_tried() -> None:
+    page = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"(?s)```python\n(.*?)```", page)
+    assert shown in (TESTS / "throwaway" / "kto.py").read_text(encoding="utf-8")
+    assert all(f"{case.file}.py" in page for case in CASES)
+
+
+RUN: Final = """
+import json, sys
+from pathlib import Path
+from ryven_llm_nodes.program import apply_settings, build, read_flow
+from ryven_llm_nodes.run import run_program
+
+def run(*settings):
+    events = []
+    program = build(apply_settings(read_flow(Path(sys.argv[1])), settings))
+    outcome = run_program(program, Path(sys.argv[2]), events.append)
+    happened = [(type(event).__name__, event.step) for event in events]
+    report = json.loads((outcome.reports["loss"] / "report.json").read_text())
+    begun, reused = ([step for name, step in happened if name == wanted] for wanted in ("StageStarted", "StageReused"))
+    assert set(outcome.models) == {"kto", "sft"}
+    return {"begun": begun, "reused": reused, "rows": report["rows"]}
+
+print(json.dumps([run(), run("loss.limit=2"), run("kto.beta=0.3", "loss.limit=2"), run()]))
+"""
+BESIDE: Final = "raise ImportError('the script must not need this package')\n"
+
+
+def sha256(folder: Path) -> str:
+    """Of the weights of a model."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def work(workspace: Path, tmp_path: Path) -> Path:
+    """A folder with a tiny model and the flow of all four."""
+    folder = Path(shutil.copytree(workspace, tmp_path / "work"))
+    python(grown(tmp_path, *CASES), "-c", DRAW, drawn(*TOGETHER, folder / "flow.json"))
+    return folder
+
+
+@pytest.mark.slow
+def test_they_are_run_kept_and_run_again_as_all_others_and_the_script_does_the_same(work: Path, tmp_path: Path) -> None:
+    package, flow, out = tmp_path / "grown", work / "flow.json", tmp_path / "out"
+    said = python(package, "-m", "ryven_llm_nodes.cli", "run", flow, "--output-dir", out)
+    assert str(out / "kto") in said
+    assert str(out / "loss") in said
+    assert sha256(out / "kto") != sha256(work / "model")
+    report = (out / "loss" / "report.json").read_text()
+    assert json.loads(report)["rows"] == 4
+    assert "report.json" in json.loads((out / "loss" / "stage.json").read_text())["files"]
+    (record,) = (out / "run-records").glob("*/run.json")
+    noted = json.loads(record.read_text())["stages"]["loss"]
+    assert (noted["state"], noted["folder"]) == ("done", "loss")
+
+    script = work / "script.py"
+    python(package, "-m", "ryven_llm_nodes.cli", "export", flow, "-o", script)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / "ryven_llm_nodes.py").write_text(BESIDE)
+    python(alone, script, "--output-dir", tmp_path / "script")
+    for stage in ("kto", "sft"):
+        assert sha256(tmp_path / "script" / stage) == sha256(out / stage)
+    assert len(json.loads((out / "answers" / "report.json").read_text())) == 4
+    assert (tmp_path / "script" / "loss" / "report.json").read_text() == report
+    again = python(alone, script, "--output-dir", tmp_path / "script", "--stage", "loss")
+    assert again.splitlines()[-1] == f"loss: {tmp_path / 'script' / 'loss'}"
+    assert "kto:" not in again
+
+    values, stages = ["base", "written", "split"], ["kto", "loss", "answers", "sft"]
+    assert json.loads(python(package, "-c", RUN, flow, out).splitlines()[-1]) == [
+        {"begun": values, "reused": stages, "rows": 4},
+        {"begun": [*values, "loss"], "reused": ["kto", "answers", "sft"], "rows": 2},
+        {"begun": [*values, *stages], "reused": [], "rows": 2},
+        {"begun": values, "reused": stages, "rows": 4},
+    ]

@@ -19,41 +19,16 @@ writes its model to a folder of its own under --output-dir, and the next stage s
 """
 
 # %% Imports
-import argparse
-import ast
-import dataclasses
-import gc
-import json
 import os
-import re
-import shutil
-import typing
-import zipfile
-from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 # Read when the libraries below are imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
 if "OMP_WAIT_POLICY" not in os.environ:  # idle threads soon release the processor
     os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
 
-import torch
-from accelerate import PartialState
-from accelerate.utils import set_seed
 from datasets import load_dataset
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
 from trl import SFTConfig, SFTTrainer
-from trl.trainer.utils import RepeatSampler
 
 # Relative paths of data and models are resolved here.
 ROOT = Path(__file__).resolve().parent
@@ -82,6 +57,35 @@ def main(pipeline: "Pipeline") -> None:
     rows = load_dataset("json", data_files=str(ROOT / "sft.jsonl"), split="train")
     sft = pipeline.train("sft", SFTTrainer, sft_config, model=base, train_dataset=rows)
     pipeline.copy("final", sft, "final-model")
+
+
+# %% Support: what the rest of this script needs
+import argparse
+import ast
+import dataclasses
+import gc
+import json
+import re
+import shutil
+import typing
+import zipfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from trl.trainer.utils import RepeatSampler
 
 
 # %% Support: Atomic checkpoints, and resuming from the newest one
@@ -186,7 +190,7 @@ def is_whole(checkpoint: Path) -> bool:
         damaged = [path.name for path in checkpoint.iterdir() if is_cut_short(path)]
     except (OSError, ValueError) as error:
         damaged = [str(error)]
-    if damaged:
+    if damaged and PartialState().is_main_process:
         print(f"{checkpoint} is incomplete ({', '.join(damaged)}): resuming from the previous one")
     return not damaged
 

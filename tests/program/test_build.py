@@ -116,3 +116,9 @@ def test_a_model_read_by_two_is_the_same_for_both(data: Path) -> None:
 def test_steps_run_in_order(data: Path) -> None:
     made = program(chain(), data)
     assert [step.name for step in made.steps if step.node.is_stage] == ["sft", "ppo", "dpo", "grpo"]
+
+
+def test_what_leaves_nothing_and_needs_nothing_that_is_left_is_a_value(data: Path) -> None:
+    made = program(chain(), data)
+    assert made.later == {*METHODS, "final"}
+    assert {step.name for step in made.steps} - made.later == {"base", "variety", *(f"{m}_rows" for m in METHODS)}

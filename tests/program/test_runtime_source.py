@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+from pathlib import Path
 
 import pytest
 
+from ryven_llm_nodes.program import runtime_source
 from ryven_llm_nodes.program.runtime_source import FOLDER, excerpts, runtime_module, runtime_names
 
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
@@ -54,6 +56,49 @@ def undefined(tree: ast.Module) -> set[str]:
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             bound.add(node.id)
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - bound
+
+
+def test_a_node_may_hold_functions_for_its_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come with what they use, and without the node; no step can be called like any of that."""
+    folder = tmp_path / "catalogue" / "outputs"
+    folder.mkdir(parents=True)
+    (folder / "words.py").write_text(NODE)
+    monkeypatch.setattr(runtime_source, "PACKAGE", tmp_path)
+    monkeypatch.setattr(runtime_source, "NODES", (folder,))
+    for cached in (runtime_module, runtime_names):
+        cached.cache_clear()
+    (found,) = excerpts([("catalogue.outputs.words", "count")])
+    assert "class Words" not in found.code
+    assert found.code.startswith("LIMIT = 3\n\n\n# Says how many.\ndef count")
+    assert (found.imports, found.packages) == (("import math",), {"torch"})
+    assert {"count", "LIMIT", "math"} <= runtime_names()
+    assert not {"Words", "Node", "_unused"} & runtime_names()
+    for cached in (runtime_module, runtime_names):
+        cached.cache_clear()
+
+
+NODE = '''"""Words."""
+
+import math
+from ryven_llm_nodes.catalogue.node import LLMNode as Node
+
+LIMIT = 3
+
+
+class Words(Node):
+    pass
+
+
+# Says how many.
+def count(rows):
+    import torch
+
+    return torch.tensor(math.floor(min(len(rows), LIMIT)))
+
+
+def _unused():
+    return Words
+'''
 
 
 def test_only_what_is_used_comes_along() -> None:

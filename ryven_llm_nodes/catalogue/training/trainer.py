@@ -163,13 +163,14 @@ class Trainer(LLMNode):
             for message in cls.column_complaints(context, tuple(rows.column_names))
         ]
         yield from wrong
-        if not wrong and len(seen.rows[DATASET.name]):
+        if not wrong and len(seen.rows.get(DATASET.name, ())):
             yield from Fitting(context, seen).findings()
 
     @classmethod
     def ready(cls, context: NodeContext, seen: Seen) -> Iterator[Finding]:
         """A stage that makes no step would pass on its input model as if it had been trained."""
-        yield from Amount(context, seen.settings, len(seen.rows[DATASET.name])).findings()
+        if DATASET.name in seen.rows:
+            yield from Amount(context, seen.settings, len(seen.rows[DATASET.name])).findings()
 
     @classmethod
     def _unknown(cls, name: str) -> str:

@@ -10,13 +10,16 @@ from ryven_llm_nodes.gui.style.colours import FAMILY_COLOURS
 KIND_COLOURS: Final = {"model": "#4ea1ff", "dataset": "#5fd38d", "reward": "#f2b04f", "adapter": "#c58cff"}
 """Colours of wires and pins."""
 
+NEUTRAL: Final = "#98a3b0"
+"""The colour of a kind or an accent that has none."""
+
 ACCENTS: Final = {**KIND_COLOURS, **FAMILY_COLOURS}
 """Colours of nodes, by their family or role."""
 
 
 def colour_of(node: type[LLMNode]) -> str:
     """The colour of a node."""
-    return ACCENTS.get(node.accent, "#98a3b0")
+    return ACCENTS.get(node.accent, NEUTRAL)
 
 
 def glyph_of(node: type[LLMNode]) -> str:

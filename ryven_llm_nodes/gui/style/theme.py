@@ -8,7 +8,7 @@ from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QBrush, QColor, QFont, QLinearGradient, QPainter, QPainterPath, QPen
 from ryvencore_qt.src.flows.FlowTheme import FlowTheme_PureDark
 
-from ryven_llm_nodes.gui.style.families import KIND_COLOURS
+from ryven_llm_nodes.gui.style.families import KIND_COLOURS, NEUTRAL
 
 CANVAS: Final = "#15191f"
 BODY: Final = "#1f252d"
@@ -94,7 +94,7 @@ def _paint_body(painter: QPainter, body: QRectF, header: QRectF, colour: QColor)
 
 def kind_colour(kind: str) -> QColor:
     """The colour of wires and pins of ``kind``."""
-    return QColor(KIND_COLOURS[kind])
+    return QColor(KIND_COLOURS.get(kind, NEUTRAL))
 
 
 def paint_pin(painter: QPainter, kind: str, connected: bool, hovered: bool) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import transformers.trainer as hf
 from accelerate import Accelerator
+from torch.nn.modules.module import register_module_forward_pre_hook
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ryven_llm_nodes.errors import Cancelled, Explained
@@ -78,6 +79,21 @@ class Watch(TrainerCallback):
     def _stop_if_cancelled(self) -> None:
         if self.cancelled.is_set():
             raise Cancelled
+
+
+@contextmanager
+def stopping_models(cancelled: threading.Event) -> Iterator[None]:
+    """Inside, the next forward pass of any model ends the stage when asked to: one that has no trainer to listen to."""
+
+    def stop(*_: Any) -> None:
+        if cancelled.is_set():
+            raise Cancelled
+
+    hook = register_module_forward_pre_hook(stop)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 class FiniteGradients(TrainerCallback):

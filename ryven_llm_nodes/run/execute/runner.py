@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,7 @@ class _Run:
         with prepared, LoadedProgram(self.program, self.output_dir) as loaded, hear:
             self.record.add_machine()
             steps = [step for step in self.program.steps if step.name in loaded.script.statements]
-            values = self._values_at_once(steps)
+            values = [step for step in steps if step.name not in self.program.later]
             for step in values:
                 self._step(step, loaded)
             self.tell(Log("", "checking data, settings and rewards"))
@@ -157,14 +157,6 @@ class _Run:
                 if step not in values:
                     self._step(step, loaded)
             self._drop_lost()
-
-    def _values_at_once(self, steps: list[Step]) -> list[Step]:
-        """Those of ``steps`` that leave no files and need none of other steps: the rest is examined with them."""
-        later: set[str] = set()
-        for step in self.program.steps:
-            if step.node.leaves or any(wire.step in later for wire in step.wires.values()):
-                later.add(step.name)
-        return [step for step in steps if step.name not in later]
 
     def _drop_lost(self) -> None:
         """A model whose folder was deleted meanwhile is not listed, and reported."""
@@ -197,7 +189,7 @@ class _Run:
 
     def _watched(self, step: Step, loaded: LoadedProgram) -> Any:
         """The value of a step's statement; its trainer is reported, and a failure names its node."""
-        from ryven_llm_nodes.run.execute.callback import Watch, watching
+        from ryven_llm_nodes.run.execute.callback import Watch, stopping_models, watching
         from ryven_llm_nodes.run.execute.early_end import EarlyEnd, OwnCheckpoints
 
         folder = self.output_dir / step.name
@@ -208,6 +200,7 @@ class _Run:
         try:
             with (
                 about(step),
+                nullcontext() if self.program.cells[step.name].config else stopping_models(stop),
                 watching(watch, early_end, OwnCheckpoints(folder)),
                 recording(self.program, loaded, step, self.tell, self.cancel.event),
             ):

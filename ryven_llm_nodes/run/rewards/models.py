@@ -56,8 +56,13 @@ def _scored_by(program: Program, owner: Step, loaded: LoadedProgram) -> Iterator
     """The trainers whose completions the reward model ``owner`` scores, and that have prompts."""
     for step in program.steps:
         part = next((part for part in program.rewards(step) if part.owner == owner.name), None)
-        if part and program.cells[step.name].config and "prompt" in _data(loaded, step).column_names:
+        if part and program.cells[step.name].config and "prompt" in _columns(loaded, step):
             yield step, part
+
+
+def _columns(loaded: LoadedProgram, trainer: Step) -> list[str]:
+    """Those of its prompts; none where these are made later."""
+    return list(_data(loaded, trainer).column_names) if loaded.rows(trainer) else []
 
 
 def _data(loaded: LoadedProgram, trainer: Step) -> Any:

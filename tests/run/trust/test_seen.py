@@ -15,11 +15,13 @@ from flows import BASE, REWARD, alone, chain, draw, graph, node
 
 from ryven_llm_nodes import templates
 from ryven_llm_nodes.catalogue import (
+    ALL_NODES,
     DPO,
     GRPO,
     PPO,
     SFT,
     ExportScript,
+    LLMNode,
     LoadModel,
     RewardFunction,
     RewardModel,
@@ -237,6 +239,13 @@ class TestRemembering:
         self, drawn: Callable[[], Any], store: Path, tmp_path: Path
     ) -> None:
         assert unseen(graph(drawn(), tmp_path)) == []
+
+    @pytest.mark.parametrize("kind", [node for node in ALL_NODES if node.holds_code], ids=lambda node: node.title)
+    def test_nor_does_the_code_that_a_node_begins_with(self, kind: type[LLMNode], store: Path, tmp_path: Path) -> None:
+        """In whatever folder the file of the node lies."""
+        code = kind.all_parameters()["code"].default
+        assert len(foreign_code(graph(draw(n=node(kind, code=code)), tmp_path))) == 1
+        assert unseen(graph(draw(n=node(kind, code=code)), tmp_path)) == []
 
     @pytest.mark.parametrize("content", [b"", b"\xff\n\0", b"[" * 100_000, b"{}\n[]\n1\nnull\n", b'{"sha256": []}'])
     def test_a_broken_store_is_one_in_which_nothing_was_seen(self, content: bytes, store: Path, tmp_path: Path) -> None:

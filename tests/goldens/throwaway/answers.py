@@ -1,0 +1,207 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "torch>=2.8,<3",
+#     "transformers>=5.0,<6",
+#     "trl>=1.16,<1.17",
+#     "datasets>=4.0,<6",
+#     "accelerate>=1.10,<2",
+# ]
+# ///
+"""flow: Answers -> SFT.
+
+Written by ryven-llm-nodes 0.1.0 from the flow 'flow' of flow.json
+(sha256 8e34a76a16340dd7edd0480c9ef763afea4c2e886ef60a3a11ae6320f8602537)
+with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
+
+Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
+writes its model to a folder of its own under --output-dir, and the next stage starts from there.
+"""
+
+# %% Imports
+import argparse
+import gc
+import json
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+# Read when the libraries below are imported.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
+if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave the processor to others
+    os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from datasets import load_dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
+from trl import SFTConfig, SFTTrainer
+
+# Relative paths of data and models are looked up here.
+ROOT = Path(__file__).resolve().parent
+
+
+# %% SFT 'sft'
+def sft_config(output_dir: Path, **changes) -> SFTConfig:
+    settings = dict(
+        learning_rate=0.001,
+        per_device_train_batch_size=4,
+        num_train_epochs=3.0,
+        weight_decay=0.01,
+        warmup_steps=0,
+        logging_steps=1,
+        gradient_checkpointing=False,
+        max_steps=2,
+        save_strategy="no",
+    )
+    return SFTConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
+
+
+# %% The pipeline
+def main(pipeline: "Pipeline") -> None:
+    """Run every stage, each from the folder that the one before has written."""
+    base = str(ROOT / "model")
+    rows = load_dataset("json", data_files=str(ROOT / "labelled.jsonl"), split="train")
+    answers = make_report(pipeline, "answers", answered, model=base, rows=rows, tokens=4)
+    pipeline.train(
+        "sft",
+        SFTTrainer,
+        sft_config,
+        model=base,
+        train_dataset=load_dataset("json", data_files=f"{answers}/report.json", split="train"),
+    )
+
+
+# %% Support: Answers: rows that a model writes
+def answered(model: str, rows: Any, tokens: int) -> list[dict[str, str]]:
+    """The prompts of the rows, and what the model in a folder says most probably."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    network = AutoModelForCausalLM.from_pretrained(model, dtype="float32").eval()
+    answers = []
+    for prompt in rows["prompt"]:
+        asked = tokenizer(prompt, return_tensors="pt")
+        said = network.generate(**asked, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False)
+        answers.append({"prompt": prompt, "completion": tokenizer.decode(said[0][asked["input_ids"].shape[1] :])})
+    return answers
+
+
+# %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
+# bfloat16 where a GPU has it; on a CPU, float32.
+GPU = torch.cuda.is_available()
+
+
+DEVICE = {
+    "use_cpu": not torch.accelerator.is_available(),
+    "bf16": GPU and torch.cuda.is_bf16_supported(),
+    "dataloader_pin_memory": GPU,
+}
+
+
+def release_memory() -> None:
+    """Give back the memory of the stage before: a trainer is part of a reference cycle, so it outlives its function."""
+    gc.collect()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+
+
+def copy_model(
+    model: str, folder: Path, dtype: str = "auto", revision: str | None = None, trust_remote_code: bool = False
+) -> Path:
+    """Write the model at a Hub id or folder, and its tokenizer, to another folder, in precision ``dtype``."""
+    where = {"revision": revision, "trust_remote_code": trust_remote_code}
+    with PartialState().local_main_process_first():
+        if PartialState().is_main_process:
+            AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **where).save_pretrained(folder)
+            AutoTokenizer.from_pretrained(model, **where).save_pretrained(folder)
+    return folder
+
+
+# %% Support: Stages that make a report: each in a folder of its own, kept and gone on from as a model is
+def write_report(folder: Path, report: object) -> None:
+    """Write `report.json` into `folder`, from one process."""
+    if PartialState().is_main_process:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    PartialState().wait_for_everyone()
+
+
+# %% Support: Runs the stages of a pipeline, each in a folder of its own: the least that gives these weights
+def save_policy(trainer: Trainer, folder: Path) -> None:
+    """Write the trained policy and its tokenizer."""
+    trainer.save_model(str(folder))
+
+
+class Pipeline:
+    """Stages write to `output_dir / stage`."""
+
+    def __init__(self, output_dir: Path) -> None:
+        self.output_dir = output_dir
+
+    def train(
+        self,
+        stage: str,
+        trainer_class: type[Trainer],
+        configure: Callable[..., TrainingArguments],
+        save: Callable[[Trainer, Path], None] = save_policy,
+        **inputs: object,
+    ) -> str:
+        """Train a stage; return the folder of its model.
+
+        `inputs` go to the trainer; a `partial` among them is called when the stage begins. Processes that sample
+        completions draw each for itself; the order of rows is one for all.
+        """
+        folder = self.output_dir / stage
+        release_memory()
+        args = configure(folder / "checkpoints")
+        made = {name: value() if isinstance(value, partial) else value for name, value in inputs.items()}
+        trainer = trainer_class(args=args, **made)
+        set_seed(args.seed, device_specific=hasattr(args, "num_generations"))
+        trainer.train()
+        save(trainer, folder)
+        PartialState().wait_for_everyone()
+        return self.made(stage, folder)
+
+    def copy(self, name: str, model: str, folder: str, **options: object) -> str:
+        """Write a model and its tokenizer to a folder of its own; a relative one lies in `output_dir`."""
+        place = self.output_dir / Path(folder).expanduser()
+        return self.made(name, copy_model(model, place, **options))
+
+    def made(self, name: str, folder: Path) -> str:
+        """Tell what was made, from one process."""
+        if PartialState().is_main_process:
+            print(f"{name}: {folder}")
+        return str(folder)
+
+    @classmethod
+    def from_command_line(cls, about: str, output_dir: str, **stages: object) -> "Pipeline":
+        """Read where to write."""
+        parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="where models go (%(default)s)")
+        return cls(parser.parse_args().output_dir)
+
+
+def make_report(pipeline: Pipeline, stage: str, make: Callable[..., object], **inputs: object) -> str:
+    """Make a report; return the folder that holds it, as `report.json`."""
+    folder = pipeline.output_dir / stage
+    release_memory()
+    write_report(folder, make(**inputs))
+    return pipeline.made(stage, folder)
+
+
+if __name__ == "__main__":
+    main(Pipeline.from_command_line(__doc__, "outputs/flow", answers=None, sft=sft_config))
+
+
+# %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
+# eNqtVE1v2zAM/SuGzoYRJ+mAGtghXdFhwHbYOuwSDAZj0Y4aWdIk5WuB//soJU1aLAGSpr6Yosin90iJG9agQgsyEarWrNgwvzbICvZjvUCVGKufsPJJ
+# LSSylNnoXKB1QisKGmQ3WY91tIF/5sIiTwxUM2jQsWK8YQraABWzSinbUmlOWynjwh7xd79T9vnLPSt6KQPOtSKUDYHXUi+DGY3wB9loK/y0TVpKJCQO
+# Hgh2CxNOjjD9lB2oLnIKEByVF7XAI8dnXzXwb2RJCnQePCYRtmDN6PHX6Pto993dyk/DjyxSFJ7AqXbbwL3gCbhQLQMW2kjcgJ+Sv43oHUkSysx9oEqS
+# 9dwfFka7ZEUVyHpbex3tLt1JGlwu6Z64OfRXi7KhCUdESZiglMizJ6fVeeoGvVP6hpfpGym3pPCrtcEe5yDP6xmGGzg8R9GHk4puLlP0+PDzajWu9q+U
+# tLAqnUfj4pMwaEuOC1Fh6S0IVU7AV9PSib8Y699Y4IIYltUUq5nRgsiqhhU1SIcpkwhWkaO0RDFK7eUpW4Jt5+b5FKqE1E0TonYeCnGwQFqGtIZqRI/1
+# rLty+19laa/SStFYEnFEjMNVtMQ4CSWkOcZxFTls4RKjrX/h3eXSrFJxePRfuiKb1xmhk0fw83fCz0/gn81/8Db+/XfCz7t943b3cPw8xvPQ3zAlXFJb
+# 3VLPMxbADDXS2zl2/wCqaCi3
