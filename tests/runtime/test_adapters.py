@@ -115,7 +115,7 @@ def test_a_stage_whose_model_is_another_one_is_not_finished(
     monkeypatch.setattr(adapters, "untie_embeddings", lambda model: None)
     policy = trained(llama(), target_modules=["lm_head"])
     wanted = fixed_logits(policy.get_base_model())
-    with pytest.raises(RuntimeError, match="the saved model is not the trained one") as failure:
+    with pytest.raises(RuntimeError, match="the saved model differs from the trained one") as failure:
         save_merged(trainer_of(policy, tokenizer), tmp_path)
     assert "Leave embeddings and heads out of target_modules" in str(failure.value)
     assert not (tmp_path / FINISHED).exists()

@@ -168,7 +168,7 @@ def test_positions_are_those_that_the_model_can_take(model: PreTrainedModel, pos
 
 def test_what_is_too_long_loses_its_beginning_and_that_is_said(tmp_path: Path) -> None:
     folder = bert(tmp_path, max_position_embeddings=6)
-    with pytest.warns(UserWarning, match="rm: texts of more than 6 tokens lose their beginning before"):
+    with pytest.warns(UserWarning, match="rm: texts of more than 6 tokens are truncated on the left"):
         (cut,) = scores(folder, ("a b c d", " e f"))
     assert cut == pytest.approx(score(folder, "c d e f"), abs=1e-5)
     with pytest.warns(UserWarning, match="rm: texts of more than 4 tokens"):

@@ -165,7 +165,7 @@ class TestGroups:
         if fine:
             assert "num_generations=8" in build(launched).script.text
             return
-        with pytest.raises(FlowError, match=rf"must divide the {4 * processes} completions per step .*,  got 8"):
+        with pytest.raises(FlowError, match=rf"must divide the {4 * processes} completions per step .*, got 8"):
             build(launched)
 
     def test_a_generation_batch_of_its_own_is_left_to_trl(self, data: Path) -> None:

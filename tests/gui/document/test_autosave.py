@@ -116,7 +116,7 @@ def test_a_node_that_cannot_be_kept_is_told_once(editor: Any, monkeypatch: pytes
     monkeypatch.setattr(type(node), "additional_data", lambda self: {"params": object()})
     for _ in range(3):
         editor.shell.autosave.keep()
-    assert [line for line in lines if "cannot be kept" in line] == [
+    assert [line for line in lines if "cannot be written" in line] == [
         "✗ the recovery file cannot be written: TypeError: Object of type object is not JSON serializable"
     ]
     assert files(kept) == []

@@ -174,7 +174,7 @@ def test_a_save_that_fails_leaves_the_file(editor: Any, tmp_path: Path, monkeypa
     shown: list[str] = []
     monkeypatch.setattr(QMessageBox, "warning", lambda *a: shown.append(a[2]))
     assert not editor.shell.saving.save()
-    assert "as it was" in shown[0]
+    assert "the file is unchanged" in shown[0]
     assert (tmp_path / "flow.json").read_bytes() == before
     assert sorted(os.listdir(tmp_path)) == ["flow.json"]
 

@@ -68,14 +68,14 @@ def test_of_earlier_settings_there_is_the_name_that_it_had(outputs: Path, show: 
     (outputs / "one/newer").rename(outputs / "one/sft")
     window = show()
     assert [row[1] for row in rows(window)] == ["sft", "sft (earlier)"]
-    assert "Run with those uses it again" in window.table.item(1, 1).toolTip()
+    assert "Run with those settings reuses it" in window.table.item(1, 1).toolTip()
 
 
 def test_where_nothing_is_kept_it_says_so(outputs: Path, qtbot: Any) -> None:
     window = KeptWindow(outputs)
     qtbot.addWidget(window)
     window.show()
-    qtbot.waitUntil(lambda: "Nothing is kept in" in window.pages.sentence.text())
+    qtbot.waitUntil(lambda: "Nothing is cached in" in window.pages.sentence.text())
     assert not window.all_button.isEnabled()
 
 

@@ -63,9 +63,9 @@ def test_the_code_tab_shows_an_edit(inspect: Any, flow: Any, qtbot: Any) -> None
     panel = inspect(flow.nodes[2])
     panel.tabs.setCurrentIndex(1)
     assert "def sft_config(" in panel.code.view.text()
-    assert "learning_rate=3e-06" not in panel.code.view.text()
+    assert "learning_rate=3e-6" not in panel.code.view.text()
     edits.set_value(flow.nodes[2], "learning_rate", 3e-6)
-    qtbot.waitUntil(lambda: "learning_rate=3e-06" in panel.code.view.text(), timeout=1000)
+    qtbot.waitUntil(lambda: "learning_rate=3e-6" in panel.code.view.text(), timeout=1000)
 
 
 def test_an_edit_of_another_node_is_shown_too(inspect: Any, flow: Any, qtbot: Any) -> None:
@@ -90,7 +90,7 @@ def test_a_hidden_inspector_checks_nothing(inspect: Any, flow: Any, qtbot: Any) 
     edits.set_value(flow.nodes[2], "learning_rate", 3e-6)
     assert not panel._check.isActive()
     panel.show()
-    qtbot.waitUntil(lambda: "learning_rate=3e-06" in panel.code.view.text(), timeout=1000)
+    qtbot.waitUntil(lambda: "learning_rate=3e-6" in panel.code.view.text(), timeout=1000)
 
 
 def test_problems_stand_where_the_code_would(inspect: Any, flow: Any, qtbot: Any) -> None:
@@ -101,7 +101,7 @@ def test_problems_stand_where_the_code_would(inspect: Any, flow: Any, qtbot: Any
     note = panel.code.note.text()
     assert "must be a number, got &#x27;fast&#x27;." in note
     assert "1 problem elsewhere" in note
-    assert "The code appears when these are mended." in note
+    assert "The code appears when these are fixed." in note
     assert not panel.tabs.tabIcon(1).isNull()
     panel.code.problem_chosen.emit("learning_rate")
     assert panel.tabs.currentWidget() is panel.form
@@ -172,7 +172,7 @@ def test_the_name_can_be_edited(inspect: Any, flow: Any, qtbot: Any) -> None:
     qtbot.keyClicks(panel.name, "first")
     panel.name.editingFinished.emit()
     assert node.name == "first"
-    qtbot.waitUntil(lambda: "def train_first(" in panel.code.view.text(), timeout=1000)
+    qtbot.waitUntil(lambda: "def first_config(" in panel.code.view.text(), timeout=1000)
     edits.rename(node, "second")
     assert panel.name.text() == "second"
 

@@ -124,7 +124,7 @@ class TestEndedEarly:
         note_end(tmp_path, 3, 9)
         assert (only(tmp_path).state, ending(tmp_path, key)) == ("ended at step 3 of 9", "@3")
         reason = decide(tmp_path, key, fresh=False).reason
-        assert reason.endswith("ended at step 3 of 9; --fresh, or Retrain All, trains it in full")
+        assert reason.endswith("ended early at step 3 of 9; --fresh, or Retrain All, trains it in full")
 
     def test_is_forgotten_when_it_is_trained_again(self, key: Key, tmp_path: Path) -> None:
         finish(tmp_path, key)
