@@ -199,7 +199,7 @@ class TestFailing:
         assert outcome.status == "failed"
         assert isinstance(outcome.error, StageError)
         assert str(outcome.error) == (
-            "Reward Function 'late' > code: line 6: KeyError: 'no such thing'. (while GRPO 'grpo' ran)"
+            "Reward Function 'late' > code: line 6: KeyError: 'no such thing'. (while GRPO 'grpo' was running)"
         )
         failed = of(StageFailed, events)[0]
         assert failed.step == "late"
