@@ -19,28 +19,18 @@ writes its model to a folder of its own under --output-dir, and the next stage s
 """
 
 # %% Imports
-import argparse
-import gc
-import json
 import os
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 # Read when the libraries below are imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
-if "OMP_WAIT_POLICY" not in os.environ:  # threads that wait for work soon leave the processor to others
+if "OMP_WAIT_POLICY" not in os.environ:  # idle threads soon release the processor
     os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
 
-import torch
-from accelerate import PartialState
-from accelerate.utils import set_seed
 from datasets import load_dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 from trl import SFTConfig, SFTTrainer
 
-# Relative paths of data and models are looked up here.
+# Relative paths of data and models are resolved here.
 ROOT = Path(__file__).resolve().parent
 
 
@@ -62,7 +52,7 @@ def sft_config(output_dir: Path, **changes) -> SFTConfig:
 
 # %% The pipeline
 def main(pipeline: "Pipeline") -> None:
-    """Run every stage, each from the folder that the one before has written."""
+    """Run every stage, each from the model folder of the previous one."""
     base = str(ROOT / "model")
     rows = load_dataset("json", data_files=str(ROOT / "labelled.jsonl"), split="train")
     answers = make_report(pipeline, "answers", answered, model=base, rows=rows, tokens=4)
@@ -73,6 +63,20 @@ def main(pipeline: "Pipeline") -> None:
         model=base,
         train_dataset=load_dataset("json", data_files=f"{answers}/report.json", split="train"),
     )
+
+
+# %% Support: what the rest of this script needs
+import argparse
+import gc
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
 
 # %% Support: Answers: rows that a model writes
@@ -90,8 +94,8 @@ def answered(model: str, rows: Any, tokens: int) -> list[dict[str, str]]:
     return answers
 
 
-# %% Support: What every training stage shares: the machine's precision, memory between stages, and saving a policy
-# bfloat16 where a GPU has it; on a CPU, float32.
+# %% Support: Shared by all stages: precision of the machine, freeing memory, and saving a policy
+# bfloat16 on GPUs that support it, float32 on a CPU.
 GPU = torch.cuda.is_available()
 
 
@@ -103,7 +107,7 @@ DEVICE = {
 
 
 def release_memory() -> None:
-    """Give back the memory of the stage before: a trainer is part of a reference cycle, so it outlives its function."""
+    """Free the memory of the previous stage: a trainer is part of a reference cycle, so it outlives its function."""
     gc.collect()
     if torch.accelerator.is_available():
         torch.accelerator.empty_cache()
@@ -121,16 +125,16 @@ def copy_model(
     return folder
 
 
-# %% Support: Stages that make a report: each in a folder of its own, kept and gone on from as a model is
+# %% Support: Stages that make a report: each in a folder of its own, cached like a model
 def write_report(folder: Path, report: object) -> None:
-    """Write `report.json` into `folder`, from one process."""
+    """Write `report.json` into `folder`, from the main process."""
     if PartialState().is_main_process:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     PartialState().wait_for_everyone()
 
 
-# %% Support: Runs the stages of a pipeline, each in a folder of its own: the least that gives these weights
+# %% Support: Runs the stages of a pipeline, each in a folder of its own: the minimal code that gives the same weights
 def save_policy(trainer: Trainer, folder: Path) -> None:
     """Write the trained policy and its tokenizer."""
     trainer.save_model(str(folder))
@@ -152,8 +156,8 @@ class Pipeline:
     ) -> str:
         """Train a stage; return the folder of its model.
 
-        `inputs` go to the trainer; a `partial` among them is called when the stage begins. Processes that sample
-        completions draw each for itself; the order of rows is one for all.
+        `inputs` go to the trainer; a `partial` among them is called when the stage starts. Sampling differs across
+        processes; the order of rows is the same for all.
         """
         folder = self.output_dir / stage
         release_memory()
@@ -172,16 +176,16 @@ class Pipeline:
         return self.made(name, copy_model(model, place, **options))
 
     def made(self, name: str, folder: Path) -> str:
-        """Tell what was made, from one process."""
+        """Report the result, from the main process."""
         if PartialState().is_main_process:
             print(f"{name}: {folder}")
         return str(folder)
 
     @classmethod
     def from_command_line(cls, about: str, output_dir: str, **stages: object) -> "Pipeline":
-        """Read where to write."""
+        """Parse the command line."""
         parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="where models go (%(default)s)")
+        parser.add_argument("--output-dir", type=Path, default=Path(output_dir), help="output folder (%(default)s)")
         return cls(parser.parse_args().output_dir)
 
 

@@ -19,10 +19,7 @@ writes its model to a folder of its own under --output-dir, and the next stage s
 """
 
 # %% Imports
-import argparse
-import gc
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -31,11 +28,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
 if "OMP_WAIT_POLICY" not in os.environ:  # idle threads soon release the processor
     os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
 
-import torch
-from accelerate import PartialState
-from accelerate.utils import set_seed
 from datasets import load_dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
+from transformers import AutoModelForCausalLM
 from trl import KTOConfig, KTOTrainer
 
 # Relative paths of data and models are resolved here.
@@ -71,6 +65,17 @@ def main(pipeline: "Pipeline") -> None:
         ref_model=partial(AutoModelForCausalLM.from_pretrained, base, dtype="float32"),
         train_dataset=rows,
     )
+
+
+# %% Support: what the rest of this script needs
+import argparse
+import gc
+from collections.abc import Callable
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from transformers import AutoTokenizer, Trainer, TrainingArguments
 
 
 # %% Support: Shared by all stages: precision of the machine, freeing memory, and saving a policy

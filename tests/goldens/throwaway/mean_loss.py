@@ -19,26 +19,15 @@ writes its model to a folder of its own under --output-dir, and the next stage s
 """
 
 # %% Imports
-import argparse
-import gc
-import json
-import math
 import os
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 # Read when the libraries below are imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
 if "OMP_WAIT_POLICY" not in os.environ:  # idle threads soon release the processor
     os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
 
-import torch
-from accelerate import PartialState
-from accelerate.utils import set_seed
 from datasets import load_dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 from trl import SFTConfig, SFTTrainer
 
 # Relative paths of data and models are resolved here.
@@ -68,6 +57,21 @@ def main(pipeline: "Pipeline") -> None:
     rows = load_dataset("json", data_files=str(ROOT / "labelled.jsonl"), split="train")
     sft = pipeline.train("sft", SFTTrainer, sft_config, model=base, train_dataset=rows)
     make_report(pipeline, "loss", mean_loss, model=sft, rows=rows, limit=4)
+
+
+# %% Support: what the rest of this script needs
+import argparse
+import gc
+import json
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
 
 # %% Support: Mean Loss: how well a model tells what is in a dataset

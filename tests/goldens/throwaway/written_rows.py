@@ -19,11 +19,7 @@ writes its model to a folder of its own under --output-dir, and the next stage s
 """
 
 # %% Imports
-import argparse
-import gc
 import os
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 # Read when the libraries below are imported.
@@ -31,11 +27,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # no usage pings
 if "OMP_WAIT_POLICY" not in os.environ:  # idle threads soon release the processor
     os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
 
-import torch
-from accelerate import PartialState
-from accelerate.utils import set_seed
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 from trl import SFTConfig, SFTTrainer
 
 # Relative paths of data and models are resolved here.
@@ -64,6 +56,18 @@ def main(pipeline: "Pipeline") -> None:
     base = str(ROOT / "model")
     written = Dataset.from_list([{"text": "one"}, {"text": "tuo"}])
     pipeline.train("sft", SFTTrainer, sft_config, model=base, train_dataset=written)
+
+
+# %% Support: what the rest of this script needs
+import argparse
+import gc
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
 
 # %% Support: Shared by all stages: precision of the machine, freeing memory, and saving a policy
