@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cells import SUPPLY
 from flows import BASE, FAST, REWARD, ROLLOUT, ROWS, TRAINERS, draw, node, problems, script, without_flow
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -87,7 +88,12 @@ def flow_around(kind: type[LLMNode]) -> dict[str, Any]:
         nodes |= {"b_rows": ROWS["ppo"], **rewards, "mix": node(CombineRewards), "b": trainer}
         wires += ", score -> mix, judge -> mix, a -> b, b_rows -> b, mix -> b"
     nodes |= {"final": node(SaveModel), "script": node(ExportScript)}
-    return draw(wires + ", a -> final, a -> script", "hostile", **nodes)
+    wires += ", a -> final, a -> script"
+    if kind not in [placed for placed, _ in nodes.values()]:
+        required = [port for port in kind.in_ports if not port.optional]
+        nodes |= {"own": node(kind), **{f"its_{port.name}": SUPPLY[port.kind] for port in required}}
+        wires += "".join(f", its_{port.name} -> own.{port.name}" for port in required)
+    return draw(wires, "hostile", **nodes)
 
 
 def flow_with(kind: type[LLMNode], params: dict[str, Any]) -> dict[str, Any]:

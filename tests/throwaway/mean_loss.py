@@ -25,10 +25,10 @@ class MeanLoss(LLMNode):
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:
         model, rows = (context.inputs[port].expression for port in ("model", "dataset"))
-        return report_cell(context.name, mean_loss, model=model, rows=rows, limit=literal(context["limit"]))
+        return report_cell(context.name, measured, model=model, rows=rows, limit=literal(context["limit"]))
 
 
-def mean_loss(model: str, rows: Any, limit: int) -> dict[str, float]:
+def measured(model: str, rows: Any, limit: int) -> dict[str, float]:
     """The mean loss of the model in a folder on the first rows, and its perplexity."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -9,8 +9,9 @@ from typing import Any
 from ryven_llm_nodes.catalogue.cell import Cell, call, literal
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
-from ryven_llm_nodes.catalogue.parameters import text
+from ryven_llm_nodes.catalogue.parameters import is_plain, text
 from ryven_llm_nodes.catalogue.values import DatasetValue
+from ryven_llm_nodes.errors import one_line
 
 
 class WrittenRows(LLMNode):
@@ -21,7 +22,7 @@ class WrittenRows(LLMNode):
     icon = accent = "dataset"
     tags = ["dataset", "rows", "json", "typed"]
     out_ports = (Port("dataset", "dataset"),)
-    parameters = (text("rows", "", 'A JSON object a line, such as {"prompt": "Hi"}.', required=True),)
+    parameters = (text("rows", '{"text": "Hello."}', 'A JSON object a line, such as {"prompt": "Hi"}.', required=True),)
 
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:
@@ -34,10 +35,10 @@ class WrittenRows(LLMNode):
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
         try:
             rows = _rows(context)
-        except ValueError as error:
-            yield "rows", f"are no JSON lines ({error}); write an object a line."
+        except (ValueError, RecursionError) as error:
+            yield "rows", f"are no JSON lines ({one_line(str(error))}); write an object a line."
             return
-        if not all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in rows):
+        if not all(isinstance(row, dict) and row and is_plain(row) and row.keys() == rows[0].keys() for row in rows):
             yield "rows", "must be objects with the same keys; correct the line that is another."
 
 

@@ -56,7 +56,7 @@ def main(pipeline: "Pipeline") -> None:
     base = str(ROOT / "model")
     rows = load_dataset("json", data_files=str(ROOT / "labelled.jsonl"), split="train")
     sft = pipeline.train("sft", SFTTrainer, sft_config, model=base, train_dataset=rows)
-    make_report(pipeline, "loss", mean_loss, model=sft, rows=rows, limit=4)
+    make_report(pipeline, "loss", measured, model=sft, rows=rows, limit=4)
 
 
 # %% Support: what the rest of this script needs
@@ -75,7 +75,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingA
 
 
 # %% Support: Mean Loss: how well a model tells what is in a dataset
-def mean_loss(model: str, rows: Any, limit: int) -> dict[str, float]:
+def measured(model: str, rows: Any, limit: int) -> dict[str, float]:
     """The mean loss of the model in a folder on the first rows, and its perplexity."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
