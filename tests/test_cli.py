@@ -171,7 +171,7 @@ def test_a_file_that_is_no_flow(content: str | None, message: str, command: str,
     [
         (
             "def reward(completions, **kwargs):\n    return [completions[9] for c in completions]",
-            "error: Reward Function 'score' > code: line 2: IndexError: list index out of range. Tried with two",
+            "error: Reward Function 'score' > code: line 2: IndexError: list index out of range. Tested with two",
         ),
         (
             "def reward(completions, **kwargs):\n    return [1.0]",
