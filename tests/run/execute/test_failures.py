@@ -347,7 +347,7 @@ class SmallDisk:
         rest = is_one_line_at(outcome, start)
         grew = r"a file in \S+ grew larger than allowed\. Raise the limit \(ulimit -f\)|a checkpoint cannot be written"
         place = re.escape(str(self.folder))
-        full = rf"the disk is full: [\d.]+ (bytes|[KM]iB) free in {place}/out\. Free some space there"
+        full = rf"the disk is full: [\d.]+ (bytes|[kM]B) free in {place}/out\. Free some space there"
         reason = re.match(full if self.is_mounted else grew, rest)
         assert reason, rest
         return rest[reason.end() :]
