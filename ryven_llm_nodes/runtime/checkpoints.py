@@ -16,7 +16,7 @@ from trl.trainer.utils import RepeatSampler
 FINISHED = "finished"  # marks the folder of a stage whose model is saved
 
 
-class WholeCheckpoints(TrainerCallback):
+class AtomicCheckpoints(TrainerCallback):
     """Moves each checkpoint into `folder` once it is fully on disk.
 
     The trainer writes to its `output_dir`, a staging folder; anything found there is left over from a crash. With
@@ -104,10 +104,10 @@ def newest_checkpoint(folder: Path) -> str | None:
     if PartialState().is_main_process:
         for leftover in (folder / "unfinished").glob("*checkpoint-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-    return next((str(path) for path in reversed(checkpoints(folder)) if is_whole(path)), None)
+    return next((str(path) for path in reversed(checkpoints(folder)) if is_complete(path)), None)
 
 
-def is_whole(checkpoint: Path) -> bool:
+def is_complete(checkpoint: Path) -> bool:
     """Whether a checkpoint is complete: a disk failure may leave files missing or truncated."""
     try:
         json.loads((checkpoint / "trainer_state.json").read_text())  # the trainer writes this file last

@@ -12,7 +12,7 @@ from accelerate import PartialState
 from accelerate.utils import set_seed
 from transformers import Trainer, TrainingArguments
 
-from .checkpoints import WholeCheckpoints, finish_stage, is_finished, newest_checkpoint, start_over
+from .checkpoints import AtomicCheckpoints, finish_stage, is_finished, newest_checkpoint, start_over
 from .stages import copy_model, release_memory, save_policy
 
 
@@ -56,7 +56,7 @@ class Pipeline:
 
         def train(args: TrainingArguments, *callbacks: object) -> Trainer:
             made = {name: value() if isinstance(value, partial) else value for name, value in inputs.items()}
-            trainer = trainer_class(args=args, callbacks=[WholeCheckpoints(checkpoints), *callbacks], **made)
+            trainer = trainer_class(args=args, callbacks=[AtomicCheckpoints(checkpoints), *callbacks], **made)
             set_seed(args.seed, device_specific=hasattr(args, "num_generations"))
             trainer.train(resume_from_checkpoint=newest_checkpoint(checkpoints))
             return trainer

@@ -92,7 +92,7 @@ from trl.trainer.utils import RepeatSampler
 FINISHED = "finished"  # marks the folder of a stage whose model is saved
 
 
-class WholeCheckpoints(TrainerCallback):
+class AtomicCheckpoints(TrainerCallback):
     """Moves each checkpoint into `folder` once it is fully on disk.
 
     The trainer writes to its `output_dir`, a staging folder; anything found there is left over from a crash. With
@@ -180,10 +180,10 @@ def newest_checkpoint(folder: Path) -> str | None:
     if PartialState().is_main_process:
         for leftover in (folder / "unfinished").glob("*checkpoint-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-    return next((str(path) for path in reversed(checkpoints(folder)) if is_whole(path)), None)
+    return next((str(path) for path in reversed(checkpoints(folder)) if is_complete(path)), None)
 
 
-def is_whole(checkpoint: Path) -> bool:
+def is_complete(checkpoint: Path) -> bool:
     """Whether a checkpoint is complete: a disk failure may leave files missing or truncated."""
     try:
         json.loads((checkpoint / "trainer_state.json").read_text())  # the trainer writes this file last
@@ -325,7 +325,7 @@ class Pipeline:
 
         def train(args: TrainingArguments, *callbacks: object) -> Trainer:
             made = {name: value() if isinstance(value, partial) else value for name, value in inputs.items()}
-            trainer = trainer_class(args=args, callbacks=[WholeCheckpoints(checkpoints), *callbacks], **made)
+            trainer = trainer_class(args=args, callbacks=[AtomicCheckpoints(checkpoints), *callbacks], **made)
             set_seed(args.seed, device_specific=hasattr(args, "num_generations"))
             trainer.train(resume_from_checkpoint=newest_checkpoint(checkpoints))
             return trainer

@@ -15,8 +15,8 @@ import pytest
 from transformers import TrainerCallback
 
 from ryven_llm_nodes.run.execute.callback import FiniteGradients, Quiet, Watch
-from ryven_llm_nodes.run.execute.early_end import EarlyEnd
-from ryven_llm_nodes.runtime.checkpoints import WholeCheckpoints
+from ryven_llm_nodes.run.execute.early_end import EarlyEnd, OwnCheckpoints
+from ryven_llm_nodes.runtime.checkpoints import AtomicCheckpoints
 from ryven_llm_nodes.runtime.ppo import PPOTrainer, ValueHead
 from ryven_llm_nodes.runtime.ppo_config import PPOConfig
 
@@ -32,10 +32,11 @@ DECLARED: dict[type, tuple[str, ...]] = {
         *("num_generations_eval", "disable_dropout"),
     ),
     ValueHead: ("__init__", "forward", "_save_to_state_dict", "_load_from_state_dict"),
-    WholeCheckpoints: ("on_train_begin", "on_step_end", "on_save"),
+    AtomicCheckpoints: ("on_train_begin", "on_step_end", "on_save"),
     Watch: ("on_train_begin", "on_train_end", "on_step_begin", "on_step_end", "on_log"),
     FiniteGradients: ("on_train_begin", "on_pre_optimizer_step", "on_step_end", "on_train_end"),
     EarlyEnd: ("on_step_end",),
+    OwnCheckpoints: ("on_save",),
     Quiet: (),
 }
 """What is overridden on purpose; ``_step``, ``_buffered_inputs`` and ``ref_model`` are attributes that PPO sets too."""

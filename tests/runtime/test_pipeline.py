@@ -130,5 +130,5 @@ def test_lean_lora_is_merged_to_the_same_weights(workspace: Path, tmp_path: Path
 
 def test_a_stage_that_goes_on_after_its_end_needs_checkpoints_also_in_a_lean_script(data: Path) -> None:
     drawn = flows.alone("sft", extra_steps=2, save_strategy="steps")
-    assert "class WholeCheckpoints" in flows.program(drawn, data).script_for(data, lean=True).text
-    assert "class WholeCheckpoints" not in flows.program(flows.alone("sft"), data).script_for(data, lean=True).text
+    assert "class AtomicCheckpoints" in flows.program(drawn, data).script_for(data, lean=True).text
+    assert "class AtomicCheckpoints" not in flows.program(flows.alone("sft"), data).script_for(data, lean=True).text

@@ -290,8 +290,8 @@ class TestNumbersThatAreNotFinite:
         change_embedding(work / "model", "X", float("inf"))
         outcome = run_program(flows.program(flows.alone("sft", **SAVED), work), tmp_path)
         assert str(outcome.error) == (
-            "SFT 'sft': model.embed_tokens.weight of the model it begins with holds values that are not finite. "
-            "Give another model."
+            "SFT 'sft': model.embed_tokens.weight of the initial model contains values that are not finite. "
+            "Use another model."
         )
 
     @pytest.mark.parametrize("save_strategy", ["steps", "no"])
@@ -346,7 +346,8 @@ class SmallDisk:
         """What comes after the reason, which is right."""
         rest = is_one_line_at(outcome, start)
         grew = r"a file in \S+ grew larger than allowed\. Raise the limit \(ulimit -f\)|a checkpoint cannot be written"
-        full = rf"the disk is full: [\d.]+ (bytes|[KM]iB) free in {re.escape(str(self.folder))}/out\. Make room there"
+        place = re.escape(str(self.folder))
+        full = rf"the disk is full: [\d.]+ (bytes|[kM]B) free in {place}/out\. Free some space there"
         reason = re.match(full if self.is_mounted else grew, rest)
         assert reason, rest
         return rest[reason.end() :]
@@ -517,8 +518,8 @@ class TestMemory:
         outcome = run_program(flows.program(drawn, workspace), tmp_path)
         assert str(outcome.error) == (
             "SFT 'sft': out of memory in this machine: 116.4 TiB more were requested. Lower "
-            "per_device_train_batch_size (4), connect a LoRA adapter, or close other programs. Then run again: what is "
-            "finished is kept."
+            "per_device_train_batch_size (4), connect a LoRA adapter, or close other programs. Then run again: "
+            "finished stages are reused."
         )
 
     def test_that_is_short_for_a_while(self, work: Path, tmp_path: Path) -> None:
