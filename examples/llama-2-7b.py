@@ -211,7 +211,6 @@ from transformers import (
 from trl import apply_chat_template, is_conversational
 from trl.trainer.utils import RepeatSampler, add_fused_lm_head, create_model_from_path
 
-
 # %% Support: Shared by all stages: precision of the machine, freeing memory, and saving a policy
 # bfloat16 on GPUs that support it, float32 on a CPU.
 GPU = torch.cuda.is_available()

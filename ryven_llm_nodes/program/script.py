@@ -98,8 +98,9 @@ def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bo
     }
     statements = _main(text, graph, cells)
     text.add(f"# %% Support: what the rest of this script needs\n{further.text}", blank=2)
-    for excerpt in support:
-        text.add(f"# %% Support: {excerpt.title}\n{excerpt.code}", blank=2)
+    for i, excerpt in enumerate(support):
+        is_definition = excerpt.code.startswith(("def ", "class ", "@"))  # only these are two lines off imports
+        text.add(f"# %% Support: {excerpt.title}\n{excerpt.code}", blank=2 if i or is_definition else 1)
     text.add(_guard(graph, cells), blank=2)
     text.add(flow_comment(project_of(graph, folder)), blank=2)
     script = Script("\n".join(text.lines) + "\n", definitions, statements)

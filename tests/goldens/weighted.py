@@ -116,7 +116,6 @@ from transformers import (
 )
 from trl.trainer.utils import RepeatSampler
 
-
 # %% Support: Atomic checkpoints, and resuming from the newest one
 FINISHED = "finished"  # marks the folder of a stage whose model is saved
 

@@ -77,7 +77,6 @@ from accelerate import PartialState
 from accelerate.utils import set_seed
 from transformers import AutoTokenizer, Trainer, TrainingArguments
 
-
 # %% Support: Shared by all stages: precision of the machine, freeing memory, and saving a policy
 # bfloat16 on GPUs that support it, float32 on a CPU.
 GPU = torch.cuda.is_available()

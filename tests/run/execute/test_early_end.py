@@ -48,7 +48,7 @@ def test_the_model_is_that_of_a_training_so_long(method: str, lora: bool, worksp
     assert weights(tmp_path / "kept" / method) == weights(tmp_path / "short" / method)
     assert weights(tmp_path / "kept/final-model") == weights(tmp_path / "kept" / method), "the next node has it"
     said = [event.text for event in events if isinstance(event, Log) and "kept" in event.text]
-    assert said == [f"{method}: ended at step 3 of 6, its model is kept; the exported script trains all 6"]
+    assert said == [f"{method}: ended at step 3 of 6, model kept; the exported script trains all 6"]
     assert past_runs(tmp_path / "kept")[0].state(method) == "done (3 of 6)"
 
 
