@@ -15,7 +15,7 @@ def duration(seconds: float) -> str:
 
 def size(count: float) -> str:
     """``count`` bytes: ``512 bytes``, ``12 kB``, ``3.5 MB``, ``350 MB``, ``13.5 GB``; a kB is 1000 bytes."""
-    for unit, one in (("GB", 1e9), ("MB", 1e6)):
+    for unit, one in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if count >= one:
             return f"{count / one:.1f} {unit}" if count < 100 * one else f"{count / one:,.0f} {unit}"
     return f"{count / 1e3:.0f} kB" if count >= 1e3 else f"{count:.0f} bytes"

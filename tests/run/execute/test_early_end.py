@@ -59,7 +59,7 @@ def test_it_is_kept_for_the_next_run_too(workspace: Path, tmp_path: Path) -> Non
     events: list[Event] = []
     run_program(program, tmp_path, events.append)
     reused, _ = (event for event in events if isinstance(event, StageReused))
-    assert "when it was ended at step 3 of 6; --fresh, or Retrain All, trains it in full" in reused.reason
+    assert "when it was ended early at step 3 of 6; --fresh, or Retrain All, trains it in full" in reused.reason
     assert weights(tmp_path / "sft") == before
 
 

@@ -146,7 +146,7 @@ class TestARewardFunctionThatHangs:
         outcome = run_in(thread, program, out)
         assert str(outcome.error) == (
             "Reward Function 'judge' > time_limit: did not return within 1 s, and was at line 6 (while GRPO 'grpo' "
-            "ran, step 3). Look for a request without a timeout, or raise time_limit."
+            "was running, step 3). Look for a request without a timeout, or raise time_limit."
         )
         assert isinstance(outcome.error, StageError)
         assert outcome.error.problem.step == "judge"
@@ -173,8 +173,8 @@ class TestARewardFunctionThatHangs:
         (tmp_path / "flag").touch()
         outcome = run_in(thread, judged(workspace, tmp_path / "flag", step=0, time_limit=1), tmp_path / "out")
         assert str(outcome.error) == (
-            "Reward Function 'judge' > time_limit: did not return within 1 s, and was at line 6 (tried with two rows "
-            "of its dataset).  Look for a request without a timeout, or raise time_limit."
+            "Reward Function 'judge' > time_limit: did not return within 1 s, and was at line 6 (tested with two rows "
+            "of its dataset). Look for a request without a timeout, or raise time_limit."
         )
         assert not (tmp_path / "out/grpo").exists()
 
@@ -517,7 +517,7 @@ class TestMemory:
         lora["additional data"]["params"]["r"] = 10**12
         outcome = run_program(flows.program(drawn, workspace), tmp_path)
         assert str(outcome.error) == (
-            "SFT 'sft': out of memory in this machine: 116.4 TiB more were requested. Lower "
+            "SFT 'sft': out of memory in this machine: 128 TB more were requested. Lower "
             "per_device_train_batch_size (4), connect a LoRA adapter, or close other programs. Then run again: "
             "finished stages are reused."
         )
