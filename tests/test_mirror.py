@@ -33,6 +33,7 @@ ACROSS = {
     "runtime/test_overrides.py": "what subclasses take from their libraries",
     "catalogue/test_one_file_a_node.py": "nodes that are dropped into a copy of the package",
     "test_asking_by_class.py": "that no part asks a node for its class, which says what it is",
+    "test_bench_rl.py": "the gym of RL methods in benchmarks/",
     "test_cli_trust.py": "what the terminal asks before it runs code of others",
     "test_imports.py": "what importing each part loads",
     "test_mirror.py": "this file",
