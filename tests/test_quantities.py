@@ -24,7 +24,7 @@ def test_durations(seconds: float, words: str) -> None:
         (3_450_000, "3.5 MB"),
         (350e6, "350 MB"),
         (13.46e9, "13.5 GB"),
-        (2e12, "2,000 GB"),
+        (2e12, "2.0 TB"),
     ],
 )
 def test_sizes(count: float, words: str) -> None:
