@@ -111,10 +111,10 @@ class TestFinding:
             ({"push_to_hub": True, "hub_model_id": "a/b"}, "sends the model", "true\nhub_model_id: a/b"),
             ({"report_to": "wandb", "project": "p"}, "sends metrics", "wandb\nproject: p"),
             ({"report_to": ["none", "mlflow"]}, "sends metrics", '[\n  "none",\n  "mlflow"\n]'),
-            ({"deepspeed": "ds.json"}, "hands this to DeepSpeed", "ds.json"),
-            ({"model_init_kwargs": {"trust_remote_code": True}}, "hands this to the loading", "trust_remote_code"),
-            ({"model_init_kwargs": {"attn_implementation": "a/b"}}, "hands this to the loading", "a/b"),
-            ({"model_init_kwargs": {"weights_only": False}}, "hands this to the loading", "weights_only"),
+            ({"deepspeed": "ds.json"}, "passes this to DeepSpeed", "ds.json"),
+            ({"model_init_kwargs": {"trust_remote_code": True}}, "passes this to the loading", "trust_remote_code"),
+            ({"model_init_kwargs": {"attn_implementation": "a/b"}}, "passes this to the loading", "a/b"),
+            ({"model_init_kwargs": {"weights_only": False}}, "passes this to the loading", "weights_only"),
         ],
     )
     def test_fields_of_every_trainer(self, params: dict[str, Any], phrase: str, text: str, tmp_path: Path) -> None:
@@ -129,8 +129,8 @@ class TestFinding:
         [
             ({"use_vllm": True, "vllm_mode": "server", "vllm_server_host": "evil.example"}, "generates with vLLM"),
             ({"log_completions_hub_repo": "a/b"}, "sends completions"),
-            ({"generation_kwargs": {"custom_generate": "a/b"}}, "hands this"),
-            ({"chat_template_kwargs": {"chat_template": "{{ x }}"}}, "hands this to the chat template"),
+            ({"generation_kwargs": {"custom_generate": "a/b"}}, "passes this"),
+            ({"chat_template_kwargs": {"chat_template": "{{ x }}"}}, "passes this to the chat template"),
         ],
     )
     @pytest.mark.parametrize("kind", [PPO, GRPO])
