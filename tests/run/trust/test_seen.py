@@ -293,7 +293,7 @@ class TestRunningALiveFlow:
         with pytest.raises(FlowError) as caught:
             run_live_flow(self.flow(work, drawn), root=work, output_dir=work / "out")
         assert str(caught.value) == (
-            "Reward Function 'score' > code: runs Python code of its own, which you have not allowed yet; read it, "
+            "Reward Function 'score' > code: runs Python code of its own, which you have not allowed yet; review it, "
             "then run with trust=True."
         )
         assert not marker.exists()
