@@ -127,8 +127,8 @@ def test_ended_early_and_kept_it_is_not_gone_on_from(workspace: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"max_steps": 6}, "max_steps was 4, is 6: retrained, since its learning-rate schedule differs;  "),
-        ({"max_steps": 2}, "max_steps was 4, is 2: retrained, since its learning-rate schedule differs;  "),
+        ({"max_steps": 6}, "max_steps was 4, is 6: retrained, since its learning-rate schedule differs; "),
+        ({"max_steps": 2}, "max_steps was 4, is 2: retrained, since its learning-rate schedule differs; "),
         ({"warmup_steps": 1}, "warmup_steps was 2, is 1"),
         ({"lr_scheduler_type": "constant"}, "lr_scheduler_type was the default, is 'constant'"),
     ],
