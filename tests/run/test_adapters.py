@@ -53,7 +53,7 @@ def test_the_template_of_another_model_and_tied_embeddings_are_refused(work: Pat
     outcome = run(work, tmp_path / "out", chat_template_path="./donor")
     assert str(outcome.error) == (
         "SFT 'sft' > chat_template_path: takes a template and its tokens from './donor', and LoRA cannot train new "
-        "tokens where the embeddings are tied, as in 'model'. Give only the template, as a .jinja file, or unwire "
+        "tokens if the embeddings are tied, as in 'model'. Give only the template, as a .jinja file, or disconnect "
         "the adapter."
     )
 
