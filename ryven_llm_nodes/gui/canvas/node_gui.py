@@ -16,7 +16,7 @@ from ryven_llm_nodes.gui.canvas.marks import Mark
 from ryven_llm_nodes.gui.canvas.trainer_widget import TrainerWidget
 from ryven_llm_nodes.gui.state.edits import changed_signal, rename
 from ryven_llm_nodes.gui.state.flow_state import flow_state
-from ryven_llm_nodes.gui.style.families import colour_of, glyph_of, title_of
+from ryven_llm_nodes.gui.style.families import colour_of, title_of
 from ryven_llm_nodes.gui.style.icons import glyph
 from ryven_llm_nodes.gui.style.theme import LABEL_FONT, TITLE_FONT
 
@@ -72,7 +72,7 @@ class LLMNodeGUI(NodeGUI):
 
     @property
     def icon(self) -> QImage:
-        return glyph(glyph_of(type(self.node)), "#ffffff")
+        return glyph(self.node.icon, "#ffffff")
 
     def _edited(self, node: LLMNode) -> None:
         if node is self.node and isalive(self.item) and self.item.widget.title_label.title_str != self.display_title:

@@ -22,11 +22,6 @@ def colour_of(node: type[LLMNode]) -> str:
     return ACCENTS.get(node.accent, NEUTRAL)
 
 
-def glyph_of(node: type[LLMNode]) -> str:
-    """The name of a node's glyph."""
-    return node.icon
-
-
 def title_of(node: LLMNode) -> str:
     """The caption of a node: its title, and its name if it was given one."""
     return f"{node.title} · {node.name}" if node.name else node.title

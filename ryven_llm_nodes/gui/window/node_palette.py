@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QAbstractItemView, QLineEdit, QTreeWidget, QTreeWidge
 from ryvencore_qt.src.flows.node_list_widget.NodeWidget import NodeWidget
 
 from ryven_llm_nodes.catalogue import ALL_NODES, GROUPS, LLMNode
-from ryven_llm_nodes.gui.style.families import colour_of, glyph_of
+from ryven_llm_nodes.gui.style.families import colour_of
 from ryven_llm_nodes.gui.style.icons import glyph
 from ryven_llm_nodes.host.node_list import ranked
 
@@ -102,12 +102,6 @@ class _Tree(QTreeWidget):
         return NodeWidget._create_mime_data(node) if node is not None else QMimeData()
 
 
-def _catalogue() -> tuple[type[LLMNode], ...]:
-    from ryven_llm_nodes.catalogue import ALL_NODES
-
-    return ALL_NODES
-
-
 def _group_item(title: str) -> QTreeWidgetItem:
     item = QTreeWidgetItem([title.upper()])
     item.setFlags(Qt.ItemFlag.ItemIsEnabled)
@@ -125,5 +119,5 @@ def _node_item(node: Any) -> QTreeWidgetItem:
     ours = issubclass(node, LLMNode)
     item.setToolTip(0, node.summary() if ours else (node.__doc__ or "").strip())
     if ours:
-        item.setIcon(0, QIcon(QPixmap.fromImage(glyph(glyph_of(node), colour_of(node)))))
+        item.setIcon(0, QIcon(QPixmap.fromImage(glyph(node.icon, colour_of(node)))))
     return item
