@@ -13,7 +13,6 @@ from qtpy.QtSvg import QSvgRenderer
 
 import ryven_llm_nodes
 from ryven_llm_nodes.catalogue import ALL_NODES
-from ryven_llm_nodes.gui.style.families import glyph_of
 from ryven_llm_nodes.gui.style.icons import DISABLED, FOLDER, glyph, icon
 
 FILES = sorted(FOLDER.glob("*.svg"))
@@ -51,7 +50,7 @@ def test_what_is_disabled_is_fainter(qapp: Any) -> None:
 
 
 def test_every_node_has_one() -> None:
-    assert {glyph_of(kind) for kind in ALL_NODES} <= set(NAMES)
+    assert {kind.icon for kind in ALL_NODES} <= set(NAMES)
 
 
 def test_they_are_installed_with_the_package() -> None:
