@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 from glob import has_magic
 from itertools import groupby
@@ -17,6 +17,21 @@ from ryven_llm_nodes.catalogue.places import DATA_FORMATS, resolve
 MOST_ENTRIES: Final = 50_000
 """Files and folders that a pattern is compared with."""
 LARGEST_JSON: Final = 64 * 2**20  # a .json file has to be parsed in full; a larger one is left to the run
+
+TEXT: Final = frozenset({"text"})
+CHAT: Final = frozenset({"conversation"})
+FORMATS: Final[Mapping[str, frozenset[str]]] = {
+    "text": TEXT,
+    "messages": CHAT,
+    **dict.fromkeys(("prompt", "completion", "chosen", "rejected"), TEXT | CHAT),
+    **dict.fromkeys(("input_ids", "labels", "label", "attention_mask", "completion_mask"), frozenset()),
+}
+"""TRL's columns, and what they hold: text, conversations or either; nothing where values are neither."""
+ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "prompt": ("user", "system", "developer", "tool", "function", "ipython"),
+    **dict.fromkeys(("messages", "completion", "chosen", "rejected"), ("assistant",)),
+}
+"""Whose turn is the last of a conversation in each column."""
 
 
 class TooManyFiles(ValueError):

@@ -98,6 +98,10 @@ class LLMNode(Node):
     """The parameter that says where to, where its user chooses the place; a stage writes to a folder of its name."""
     curves: ClassVar[tuple[str, ...]] = ()
     """The metrics that show its progress, the most important first; if one is not logged, the next."""
+    companions: ClassVar[Mapping[str, str]] = {}
+    """Columns of a dataset that make it expect another."""
+    reserved: ClassVar[Mapping[str, str]] = {}
+    """Columns that it takes for something if they are there, and for what."""
     in_ports: ClassVar[tuple[Port, ...]] = ()
     out_ports: ClassVar[tuple[Port, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()
@@ -208,6 +212,11 @@ class LLMNode(Node):
         return False
 
     # What can be found wrong with it
+
+    @classmethod
+    def needs(cls, context: NodeContext) -> tuple[tuple[str, ...], ...]:
+        """The groups of columns of which a dataset must have one; its rows are judged by what these hold."""
+        return ()
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from ryven_llm_nodes.catalogue.findings import Finding
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.training.stage import EXTRA_STEPS
+from ryven_llm_nodes.errors import Remedy
 
 WITHOUT_WARMUP: Final = frozenset({"constant", "reduce_lr_on_plateau", "greedy"})
 """Learning-rate schedules that ignore warmup_steps."""
@@ -121,7 +122,7 @@ class Amount:
                 f"{warmup} warmup step{'s' * (warmup > 1)}, but only {total} step{'s' * (total > 1)} in total: the "
                 f"learning rate reaches {share} of {config.learning_rate:g}. {_remedy(total)}"
             )
-            yield Finding("warmup_steps", text, "warning")
+            yield Finding("warmup_steps", text, "warning", remedy=Remedy("warmup_steps", 0.1 if total > 1 else 0))
 
 
 def _remedy(total: int) -> str:

@@ -26,7 +26,7 @@ def reward_problems(
     data = [rows for rows in loaded.rows(step).values() if len(rows) and "prompt" in rows.column_names]
     for part in program.rewards(step):
         owner = program.graph.by_name[part.owner]
-        if owner.node.holds_code:
+        if owner.node.holds_code and owner.name not in loaded.without:
             with closing(Caller(cancelled)) as caller:
                 for sample in map(_sample, data):
                     yield from _tried(loaded, owner, part.symbol, sample, caller)
