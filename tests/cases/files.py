@@ -12,7 +12,7 @@ NAN = ROWS.replace('" Number 4"', "NaN")
 LONE = "prompt,completion\n" + "".join(f"What is {i}?,{chr(34) * (i == 5)}Number {i}\n" for i in range(12))
 PARTS = {"more/part-1.jsonl": ROWS, "more/part-2.jsonl": lines(pairs(3, source="b"))}
 TYPES = {"part-1.jsonl": lines(pairs(3, note=1)), "part-2.jsonl": lines(pairs(3, note="one"))}
-CP = "prompt,completion\n" + "".join(f"What is {i}?,Größe – {i}\n" for i in range(9))
+CP = "prompt,completion\n" + "".join(f"What is {i}?,Größe {i}\n" for i in range(9))
 SEMICOLONS = CP.replace(",", ";")
 UNDER = json.dumps({"version": "1.0", "data": pairs()})
 
@@ -20,7 +20,7 @@ CASES = [
     Case(
         "37 a folder without the split",
         "error",
-        'Unknown split "train"',
+        "no split 'train', but 'test'",
         files={"bench/test.jsonl": ROWS},
         path="./bench",
     ),
@@ -41,7 +41,7 @@ CASES = [
     ),
     Case("65 a lone quote in CSV", "error", "a quote is never closed", files={"rows.csv": LONE}, path="rows.csv"),
     Case("a file that is not there", "error", "does not exist", path="nothing.jsonl"),
-    Case("an empty file", "error", "", files={"rows.jsonl": ""}),
+    Case("an empty file", "error", "rows.jsonl is empty", files={"rows.jsonl": ""}),
     Case(
         "a list in place of an object",
         "error",

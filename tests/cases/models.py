@@ -5,6 +5,7 @@ from __future__ import annotations
 from cases.case import Case, chats, each, pairs, preferences, prompts, said
 
 LONG = " ".join(["river"] * 60)
+MIDDLE = " ".join(["river"] * 12)
 GROUPS = {"num_generations": 4}
 
 CASES = [
@@ -73,7 +74,7 @@ CASES = [
         "63 a scorer of few positions",
         "error",
         "has positions for 32 tokens",
-        rows=each(prompts(), prompt=LONG),
+        rows=each(prompts(), prompt=MIDDLE),
         method="grpo",
         settings=GROUPS,
         scorer="few-scorer",
@@ -117,6 +118,14 @@ CASES = [
         model="few",
         method="grpo",
         settings={**GROUPS, "max_completion_length": 60},
+    ),
+    Case(
+        "one name, which is taken for a regular expression",
+        "error",
+        "whose full names match the regular expression c_attn",
+        rows=pairs(),
+        model="gpt2",
+        lora={"r": 4, "target_modules": "c_attn"},
     ),
     Case(
         "one name of another family",

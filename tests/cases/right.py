@@ -80,7 +80,7 @@ CASES = [
     Case("75 one held-out prompt", rows=prompts(), held=[{"prompt": "Who?"}], method="grpo", settings=GROUPS),
     Case("LoRA on all modules", rows=pairs(), lora={"r": 4}),
     Case("LoRA by name", rows=pairs(), lora={"r": 4, "target_modules": "q_proj, v_proj"}),
-    Case("LoRA on GPT-2 by name", rows=pairs(), model="gpt2", lora={"r": 4, "target_modules": "c_attn"}),
+    Case("LoRA on GPT-2 by name", rows=pairs(), model="gpt2", lora={"r": 4, "target_modules": "c_attn, c_proj"}),
     Case("a reference with the same tokenizer", rows=preferences(), method="dpo", model="plain", reference="gpt2"),
     Case("80 a scorer with another tokenizer", rows=prompts(), method="ppo", scorer="judge"),
     Case("a scorer with a template", rows=each(prompts(), prompt=said("Hi")), method="ppo", scorer="scorer"),

@@ -8,7 +8,10 @@ GROUPS = {"num_generations": 4}
 EPOCHS = {"max_steps": "default"}
 ONE = "def score(completions, **kwargs):\n    return [1.0] * len(completions)\n"
 NONE = "def score(completions, **kwargs):\n    return [0.0 for _ in completions]\n"
-FAILS = "def score(completions, answer, **kwargs):\n    return [float(a.strip() in c) for c, a in zip(completions, answer)]\n"
+FAILS = (
+    "def score(completions, answer, **kwargs):\n"
+    "    return [float(a.strip() in c) for c, a in zip(completions, answer)]\n"
+)
 
 CASES = [
     Case(
@@ -43,20 +46,20 @@ CASES = [
     ),
     Case(
         "checkpoints beyond the end",
-        "warning",
-        "is never reached",
+        "note",
+        "it is never reached",
         rows=pairs(),
         settings={"save_strategy": "steps", "save_steps": 50},
     ),
     Case(
         "evaluation beyond the end",
         "warning",
-        "is never reached",
+        "it is never reached",
         rows=pairs(),
         held=[{"prompt": "Who?", "completion": " Me"}],
         settings={"eval_strategy": "steps", "eval_steps": 50},
     ),
-    Case("logs beyond the end", "warning", "is never reached", rows=pairs(), settings={"logging_steps": 50}),
+    Case("logs beyond the end", "note", "it is never reached", rows=pairs(), settings={"logging_steps": 50}),
     Case(
         "a reward that is always 1",
         "warning",

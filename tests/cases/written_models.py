@@ -151,7 +151,8 @@ def write_models(root: Path) -> None:
     for name, (make, given, words) in MODELS.items():
         own = tokenizer(**words)
         config = make(len(own), **given)
-        config.pad_token_id, config.eos_token_id = own.pad_token_id, own.eos_token_id
+        for token in ("pad_token_id", "eos_token_id", "bos_token_id"):
+            setattr(config, token, getattr(own, token))
         config.save_pretrained(root / name)
         own.save_pretrained(root / name)
         (root / name / "model.safetensors").touch()

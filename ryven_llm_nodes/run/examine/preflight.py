@@ -6,10 +6,10 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ryven_llm_nodes.catalogue.findings import Base, Finding, Pretrained, Seen
-from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.places import is_local, resolve
 from ryven_llm_nodes.errors import Problem, shown
 from ryven_llm_nodes.program import Program, Step
@@ -69,9 +69,10 @@ class _Preflight:
         wrong_settings = list(self._config_problems(step))
         yield from wrong_settings
         if not any(wire.step in self.unreadable for wire in step.wires.values()):
-            found = list(self._findings(step, context, not wrong_settings))
-            yield from found
-            yield from reward_problems(self.program, self.loaded, step, self.cancelled)
+            look = Look(context, self._seen(step, not wrong_settings), self.all_rows)
+            yield from map(step.found, self._findings(look))
+            odd = {port: survey.odd_rows(look.others(port)) for port, survey in look.surveys.items()}
+            yield from reward_problems(self.program, self.loaded, step, self.cancelled, odd)
         yield from self._place_problems(step)
 
     def _config_problems(self, step: Step) -> Iterator[Problem]:
@@ -79,21 +80,20 @@ class _Preflight:
             wrong = config_problems(self.program, self.loaded, step)
             yield from (problem for problem in wrong if (problem.step, problem.parameter) not in self.lacking)
 
-    def _findings(self, step: Step, context: NodeContext, is_configurable: bool) -> Iterator[Problem]:
+    def _findings(self, look: Look) -> Iterator[Finding]:
         """What the node itself finds, and what the rules find."""
-        seen = self._seen(step)
-        found: list[Finding] = list(step.node.read(context, seen))
-        if is_configurable and self.program.cells[step.name].config:
-            seen = replace(seen, settings=configuration(self.program, self.loaded, step))
+        node, context, seen = look.context.node, look.context, look.seen
+        found = list(node.read(context, seen))
+        yield from found
         if not any(finding.place in seen.rows and finding.weight == "error" for finding in found):
-            found += step.node.ready(context, seen) if seen.settings is not None else ()
-            found += found_by_rules(Look(context, seen, self.all_rows))
-        yield from map(step.found, found)
+            yield from node.ready(context, seen) if seen.settings is not None else ()
+            yield from found_by_rules(look)
 
-    def _seen(self, step: Step) -> Seen:
+    def _seen(self, step: Step, is_configurable: bool) -> Seen:
         """What has been read for ``step``: its rows, and what is known of the models that its chains start from."""
         bases = {port: self._base(step, port) for port in step.wired("model")}
         own = next(iter(bases.values()), Base())
+        is_configured = is_configurable and bool(self.program.cells[step.name].config)
         adapters = [self.loaded.input(step, port) for port in step.wired("adapter")]
         return Seen(
             rows=self.loaded.rows(step),
@@ -104,6 +104,7 @@ class _Preflight:
             other_template=own.other_template or "chat_template_path" in step.given,
             bases=dict(list(bases.items())[1:]),
             adapter=adapters[0] if adapters else None,
+            settings=configuration(self.program, self.loaded, step) if is_configured else None,
         )
 
     def _base(self, step: Step, port: str) -> Base:
@@ -147,8 +148,14 @@ class _Preflight:
 
     def _place_problems(self, step: Step) -> Iterator[Problem]:
         """So should a folder that cannot be written to."""
+        writes = step.node.writes
         left = step.left_at(self.loaded.output_dir)
-        if left is None or (step.node.is_stage and (left / FINISHED).exists()):
+        if left is None:
+            return
+        if owner := self._loaded_from(left):
+            yield step.problem(f"would overwrite the model that {owner} loads: {left}; choose another folder.", writes)
+            return
+        if step.node.is_stage and (left / FINISHED).exists():
             return
         folder = left.parent if step.node.leaves == "file" else left
         place = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
@@ -158,6 +165,16 @@ class _Preflight:
         elif not os.access(place, os.W_OK | os.X_OK):
             remedy = "make it writable for this user, or choose another folder"
             yield step.problem(f"cannot write to {folder}: {place} is read-only; {remedy}.", step.node.writes)
+
+    def _loaded_from(self, folder: Path) -> str:
+        """The node that loads a model from ``folder``, if one does."""
+        for step in self.program.steps:
+            model = step.node.pretrained(self.program.context(step))
+            if model and is_local(model.location, self.program.graph.root):
+                place = resolve(model.location, self.program.graph.root)
+                if os.path.realpath(place) == os.path.realpath(folder):
+                    return step.label
+        return ""
 
 
 def _generation(place: str, where: Mapping[str, Any]) -> Any:

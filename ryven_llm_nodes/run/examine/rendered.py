@@ -79,8 +79,8 @@ class Rendered:
         given = [value for value in (prompt, answer) if value is not None]
         if all(isinstance(value, str) for value in given):
             return replace(text, text="".join(given), prompt=prompt or "")
-        if not all(_is_conversation(value) for value in given):
-            return text  # mixed types: reported by other rules
+        if not given or not all(_is_conversation(value) for value in given):
+            return text  # other types, or nothing: reported by other rules
         turns = tuple(map(_without_nothing, [turn for value in given for turn in value]))
         try:
             begin = self.render(tuple(map(_without_nothing, prompt)), text.tools, True) if prompt else ""
@@ -110,7 +110,7 @@ class Rendered:
 
 
 def _is_conversation(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(turn, dict) for turn in value)
+    return isinstance(value, list) and bool(value) and all(isinstance(turn, dict) and "role" in turn for turn in value)
 
 
 def _without_nothing(turn: Mapping[str, Any]) -> dict[str, Any]:

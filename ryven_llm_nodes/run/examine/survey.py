@@ -59,6 +59,10 @@ class Survey:
         tallies = [self.kinds[column][kind] for kind in kinds if kind in self.kinds.get(column, {})]
         return min(tallies, key=lambda tally: tally.row).value if tallies else None
 
+    def odd_rows(self, columns: Collection[str]) -> list[int]:
+        """The first row of every kind of values in ``columns``; from 1."""
+        return sorted({tally.row for column in columns for tally in self.kinds.get(column, {}).values()})
+
     def is_chat(self, column: str) -> bool:
         """Whether ``column`` holds conversations."""
         return "conversation" in self.kinds.get(column, {})

@@ -116,18 +116,21 @@ def adapted_modules(look: Look) -> Iterator[Finding]:
     if not modules or wanted == "all-linear" or wanted is None:
         return
     names = [name for name, _ in modules]
+    kind = "modules called"
     if isinstance(wanted, str):
+        kind = "modules whose full names match the regular expression"
         missing = [] if any(re.fullmatch(wanted, name) for name in names) else [wanted]
     else:
         missing = [one for one in sorted(wanted) if not any(name == one or name.endswith(f".{one}") for name in names)]
     if not missing:
         return
     is_all = isinstance(wanted, str) or len(missing) == len(wanted)
+    as_list = ", as a list" if isinstance(wanted, str) else ""
     there = sorted({name.split(".")[-1] for name, module in modules if _is_linear(module)} - {"lm_head"})
     yield Finding(
         "adapter",
-        f"target_modules: {shown(look.seen.model)} ({look.seen.config.model_type}) has no modules called "
-        f"{', '.join(missing)}; it has {', '.join(there[:MOST_NAMES])}. Use these, or all-linear.",
+        f"target_modules: {shown(look.seen.model)} ({look.seen.config.model_type}) has no {kind} "
+        f"{', '.join(missing)}; it has {', '.join(there[:MOST_NAMES])}. Use these{as_list}, or all-linear.",
         "error" if is_all else "note",
     )
 
