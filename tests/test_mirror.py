@@ -51,6 +51,7 @@ ELSEWHERE = {
     "catalogue/training/sampling.py": "catalogue/training/test_limits.py",
     "catalogue/values.py": "catalogue/test_cell.py",
     "catalogue/scopes.py": "program/test_names.py",
+    "run/examine/stand_in.py": "run/examine/test_prepared.py",
     "host/application.py": "gui/test_shell_window.py",
     "host/canvas.py": "gui/test_shell_canvas.py",
     "host/install.py": "host/test_launch.py",
