@@ -102,6 +102,9 @@ class LLMNode(Node):
     """Columns of a dataset that make it expect another."""
     reserved: ClassVar[Mapping[str, str]] = {}
     """Columns that it takes for something if they are there, and for what."""
+    sequences: ClassVar[tuple[str, ...]] = ()
+    """What a row becomes when the node trains on it, in the order in which its collator returns them: ``chosen`` and
+    ``rejected``, or one sequence; nothing where completions are sampled, or where it does not train."""
     in_ports: ClassVar[tuple[Port, ...]] = ()
     out_ports: ClassVar[tuple[Port, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()

@@ -30,6 +30,14 @@ LONGEST: Final = 400
 MOST_CAUSES: Final = 4
 
 
+UNREACHABLE: Final = ("OfflineModeIsEnabled", "LocalEntryNotFoundError", "ConnectionError", "ConnectError")
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Whether ``error`` says that the Hub cannot be reached, rather than that something is wrong."""
+    return any(type(one).__name__ in UNREACHABLE or "couldn't connect to" in str(one) for one in _causes(error))
+
+
 def describe(error: BaseException) -> str:
     """The message of an exception, in one line of limited length, with a remedy if one is known."""
     if isinstance(error, Explained | LLMNodesError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases.case import Case, chats, each, pairs, prompts, put, said
+from cases.case import Case, chats, each, pairs, preferences, prompts, put, said
 
 LONG = "river " * 40
 CALL = {"type": "function", "function": {"name": "weather", "arguments": {"city": "C"}}}
@@ -161,5 +161,67 @@ CASES = [
         model="begins",
         method="grpo",
         settings=GROUPS,
+    ),
+    Case(
+        "24 prompts that fill max_length",
+        "warning",
+        "10 of 12 rows of its dataset (first row 3) are dropped",
+        rows=[*pairs(2), *each(pairs(10), prompt=LONG)],
+        settings={"max_length": 32},
+    ),
+    Case(
+        "rows that are cut",
+        "warning",
+        "12 of 12 rows of its dataset (first row 1) are longer",
+        rows=each(pairs(), completion=" " + LONG),
+        settings={"max_length": 32},
+    ),
+    Case(
+        "one long row of many",
+        "note",
+        "1 of 20 rows of its dataset (first row 7) are longer",
+        rows=put(pairs(20), 7, completion=" " + LONG),
+        settings={"max_length": 32},
+    ),
+    Case(
+        "pairs that are equal once cut",
+        "warning",
+        "of 2 of 12 rows (first row 3) are equal once they are cut",
+        rows=put(
+            put(preferences(), 3, chosen=LONG + "a", rejected=LONG + "b"), 5, chosen=LONG + "a", rejected=LONG + "b"
+        ),
+        method="dpo",
+        settings={"max_length": 64},
+        also=("are longer",),
+    ),
+    Case(
+        "held-out rows that are dropped",
+        "error",
+        "1 of 1 rows of its eval dataset",
+        rows=pairs(),
+        held=[{"prompt": LONG, "completion": " a"}],
+        settings={"max_length": 32},
+    ),
+    Case(
+        "tokenized rows without an end",
+        "warning",
+        "no row trains the end token '<eos>'",
+        rows=[{"input_ids": [20, 21, 22], "labels": [-100, 21, 22]}] * 8,
+        model="plain",
+    ),
+    Case(
+        "tokenized rows with nothing to learn",
+        "warning",
+        "no token is trained in 1 of 8 rows, first in row 2",
+        rows=put([{"input_ids": [20, 1], "labels": [20, 1]}] * 8, 2, labels=[-100, -100]),
+        model="plain",
+        settings={"max_length": None},
+    ),
+    Case(
+        "42 a prompt that ends in a space",
+        "warning",
+        "span the end of the prompt and the beginning of the completion",
+        rows=[{"prompt": "Question: What is 0? Answer: ", "completion": "quick"}] * 8,
+        model="plain",
     ),
 ]

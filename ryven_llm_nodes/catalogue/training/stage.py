@@ -56,6 +56,7 @@ class Stage:
             values={"model": model.trained(name)},
             config=self._config_name,
             config_class=self.config,
+            trainer_class=self.trainer,
         )
 
     @property

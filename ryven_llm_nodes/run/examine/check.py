@@ -15,7 +15,7 @@ from ryven_llm_nodes.run.examine.preflight import preflight
 from ryven_llm_nodes.run.execute.failures import stage_error
 from ryven_llm_nodes.run.library_warnings import about, hearing
 from ryven_llm_nodes.run.loaded import LoadedProgram
-from ryven_llm_nodes.system.causes import forget
+from ryven_llm_nodes.system.causes import forget, is_unreachable
 
 NOT_RUN = "is not tried in a check, since you have not allowed it; review it, then check with --trust."
 
@@ -69,7 +69,8 @@ def _values(program: Program, loaded: LoadedProgram) -> Iterator[Problem]:
                 loaded.run(step.name)
         except Exception as error:  # a run would fail with the same error
             missing.add(step.name)
-            yield stage_error(error, step, program, loaded).problem
+            problem = stage_error(error, step, program, loaded).problem
+            yield replace(problem, weight="note") if is_unreachable(error) else problem
             forget(error)
 
 

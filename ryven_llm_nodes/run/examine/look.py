@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -14,9 +14,10 @@ from ryven_llm_nodes.errors import shown
 from ryven_llm_nodes.run.examine.survey import Survey, Surveyor, Tally
 
 if TYPE_CHECKING:
+    from ryven_llm_nodes.run.examine.prepared import PreparedRows
     from ryven_llm_nodes.run.examine.rendered import Rendered
 
-Need = Literal["rows", "tokenizer", "template", "config", "settings", "adapter", "bases"]
+Need = Literal["rows", "tokenizer", "template", "config", "settings", "adapter", "bases", "prepared"]
 SAMPLE: Final = 512
 """Rows whose tokens are counted, unless all are asked for."""
 BESIDE: Final = ("label", "tools")
@@ -34,6 +35,8 @@ class Look:
     context: NodeContext
     seen: Seen
     all_rows: bool = False
+    prepare: Callable[[Any, Sequence[int]], PreparedRows] | None = None
+    """Makes of rows what the trainer will make of them."""
 
     def has(self, need: Need) -> bool:
         """Whether what a rule needs has been read."""
@@ -46,8 +49,26 @@ class Look:
             "settings": seen.settings,
             "adapter": seen.adapter,
             "bases": seen.bases,
+            "prepared": self.prepare if self._is_preparable else None,
         }
         return bool(there[need]) if need in ("rows", "template", "bases") else there[need] is not None
+
+    @property
+    def _is_preparable(self) -> bool:
+        seen = self.seen
+        return bool(self.context.node.sequences and seen.tokenizer is not None and seen.settings is not None)
+
+    def prepared(self, port: str) -> PreparedRows:
+        """The rows of the sample as the trainer will make them. Raises what the libraries raise."""
+        if port not in self._prepared:
+            assert self.prepare is not None
+            indices = [number - 1 for number in self.rendered(port).numbers]
+            self._prepared[port] = self.prepare(self.rows[port], indices)
+        return self._prepared[port]
+
+    @cached_property
+    def _prepared(self) -> dict[str, PreparedRows]:
+        return {}
 
     @cached_property
     def rows(self) -> dict[str, Any]:
@@ -119,9 +140,10 @@ def rule(*needs: Need) -> Callable[[Rule], Rule]:
     return register
 
 
-def rules_for(look: Look) -> Iterator[Rule]:
-    """The rules that can be asked about ``look``."""
-    return (function for needs, function in _rules if all(look.has(need) for need in needs))
+def rules_for(look: Look, prepared: bool) -> Iterator[Rule]:
+    """The rules that can be asked about ``look``: those that need no prepared rows, or those that do."""
+    chosen = ((needs, function) for needs, function in _rules if ("prepared" in needs) == prepared)
+    return (function for needs, function in chosen if all(look.has(need) for need in needs))
 
 
 def where(tally: Tally, rows: int) -> str:

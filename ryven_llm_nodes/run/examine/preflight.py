@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from ryven_llm_nodes.run.examine.broken_data import wrong_bytes
 from ryven_llm_nodes.run.examine.configs import config_problems, configuration
 from ryven_llm_nodes.run.examine.here import here_problems
 from ryven_llm_nodes.run.examine.models import model_findings
+from ryven_llm_nodes.run.examine.prepared import Preparation, PreparedRows
 from ryven_llm_nodes.run.examine.rules import Look, found_by_rules
 from ryven_llm_nodes.run.library_warnings import about
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.rewards.models import reward_model_problems, unloaded_problems, wrong_head
 from ryven_llm_nodes.run.rewards.tryout import reward_problems
 from ryven_llm_nodes.run.store.kept import FINISHED
-from ryven_llm_nodes.system.causes import describe
+from ryven_llm_nodes.system.causes import describe, is_unreachable
 
 
 def preflight(
@@ -69,31 +71,40 @@ class _Preflight:
         wrong_settings = list(self._config_problems(step))
         yield from wrong_settings
         if not any(wire.step in self.unreadable for wire in step.wires.values()):
-            look = Look(context, self._seen(step, not wrong_settings), self.all_rows)
+            look = Look(context, self._seen(step, not wrong_settings), self.all_rows, partial(self._prepared, step))
             yield from map(step.found, self._findings(look))
             odd = {port: survey.odd_rows(look.others(port)) for port, survey in look.surveys.items()}
             yield from reward_problems(self.program, self.loaded, step, self.cancelled, odd)
         yield from self._place_problems(step)
 
     def _config_problems(self, step: Step) -> Iterator[Problem]:
-        if self.program.cells[step.name].config:
+        if self._is_configured(step):
             wrong = config_problems(self.program, self.loaded, step)
             yield from (problem for problem in wrong if (problem.step, problem.parameter) not in self.lacking)
+
+    def _is_configured(self, step: Step) -> bool:
+        """Whether it is a trainer whose configuration can be made: one for several processes needs these."""
+        return bool(self.program.cells[step.name].config) and self.program.graph.processes == 1
 
     def _findings(self, look: Look) -> Iterator[Finding]:
         """What the node itself finds, and what the rules find."""
         node, context, seen = look.context.node, look.context, look.seen
         found = list(node.read(context, seen))
-        yield from found
         if not any(finding.place in seen.rows and finding.weight == "error" for finding in found):
-            yield from node.ready(context, seen) if seen.settings is not None else ()
-            yield from found_by_rules(look)
+            found += node.ready(context, seen) if seen.settings is not None else ()
+            found += found_by_rules(look, any(finding.weight == "error" for finding in found))
+        yield from found
+
+    def _prepared(self, step: Step, rows: Any, indices: Sequence[int]) -> PreparedRows:
+        """What the trainer of ``step`` makes of ``rows``."""
+        tokenizers = {name: base.tokenizer for name, base in self.bases.items() if base.tokenizer is not None}
+        return Preparation(self.program, self.loaded, tokenizers).rows(step, rows, indices)
 
     def _seen(self, step: Step, is_configurable: bool) -> Seen:
         """What has been read for ``step``: its rows, and what is known of the models that its chains start from."""
         bases = {port: self._base(step, port) for port in step.wired("model")}
         own = next(iter(bases.values()), Base())
-        is_configured = is_configurable and bool(self.program.cells[step.name].config)
+        is_configured = is_configurable and self._is_configured(step)
         adapters = [self.loaded.input(step, port) for port in step.wired("adapter")]
         return Seen(
             rows=self.loaded.rows(step),
@@ -109,19 +120,11 @@ class _Preflight:
 
     def _base(self, step: Step, port: str) -> Base:
         """The model that the chain into ``port`` starts from, with what its stages change of the tokenizer."""
-        lineage = list(self._lineage(step, port))
+        lineage = list(self.program.graph.lineage(self.program.graph.by_name[step.wires[port].step]))
         base = self.bases.get(lineage[-1].name, Base())
         for stage in reversed(lineage):
             base = _after(base, stage.given)
         return base
-
-    def _lineage(self, step: Step, port: str) -> Iterator[Step]:
-        """The step whose model comes in at ``port``, the one that it starts from, and so on back to the first."""
-        ports: tuple[str, ...] = (port,)
-        while ports:
-            step = self.program.graph.by_name[step.wires[ports[0]].step]
-            yield step
-            ports = step.wired("model")
 
     def _model_problems(self, step: Step, model: Pretrained) -> Iterator[Problem]:
         """A wrong name should be found at once, not after an hour."""
@@ -136,7 +139,8 @@ class _Preflight:
             config = AutoConfig.from_pretrained(place, **where)
             tokenizer = AutoTokenizer.from_pretrained(place, **where)
         except Exception as error:  # the stage would fail with the same error
-            yield step.problem(f"{shown(place)} cannot be loaded: {describe(error)}", model.parameter)
+            problem = step.problem(f"{shown(place)} cannot be loaded: {describe(error)}", model.parameter)
+            yield problem if self.weights or not is_unreachable(error) else replace(problem, weight="note")
             return
         if model.scores and (wrong := wrong_head(config)):
             yield step.problem(wrong, model.parameter)

@@ -17,11 +17,14 @@ from ryven_llm_nodes.run.examine.look import Look, rules_for
 __all__ = ["Look", "found_by_rules"]
 
 
-def found_by_rules(look: Look) -> Iterator[Finding]:
-    """What all rules find."""
+def found_by_rules(look: Look, has_errors: bool = False) -> Iterator[Finding]:
+    """What all rules find. Rows are prepared as for training only where nothing is known to be wrong."""
     _load()
-    for rule in rules_for(look):
-        yield from rule(look)
+    for is_last in (False, True):
+        for rule in () if has_errors else rules_for(look, is_last):
+            for finding in rule(look):
+                has_errors = has_errors or finding.weight == "error"
+                yield finding
 
 
 @cache

@@ -136,7 +136,7 @@ def adapted_modules(look: Look) -> Iterator[Finding]:
 
 
 def _is_linear(module: Any) -> bool:
-    return type(module).__name__ in ("Linear", "Conv1D")
+    return hasattr(module, "in_features") or hasattr(module, "nf")  # the latter is GPT-2's Conv1D
 
 
 @rule("tokenizer", "bases")

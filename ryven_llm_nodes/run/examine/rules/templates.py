@@ -139,6 +139,32 @@ def prompt_differs(look: Look) -> Iterator[Finding]:
             )
 
 
+@rule("rows", "tokenizer")
+def merged_border(look: Look) -> Iterator[Finding]:
+    """Where a token spans the end of the prompt, training leaves that end out of the prompt."""
+    tokenizer = look.seen.tokenizer
+    for port in look.rows:
+        rendered = look.rendered(port)
+        wrong = [] if rendered.is_chat else [text for text, ids in rendered.tokens if not _begins(tokenizer, text, ids)]
+        if wrong:
+            end = wrong[0].prompt[-20:]
+            yield Finding(
+                port,
+                f"tokens of {len({text.row for text in wrong})} of {rendered.sampled} span the end of the prompt and "
+                f"the beginning of the completion (row {wrong[0].row}: {excerpt(end)} and "
+                f"{excerpt(wrong[0].text[len(wrong[0].prompt) :][:20])}): training leaves that end out of the prompt. "
+                "Let the completion begin with the space, not the prompt end with it.",
+                "warning",
+                wrong[0].row,
+            )
+
+
+def _begins(tokenizer: Any, text: Text, ids: list[int]) -> bool:
+    """Whether the tokens of a text begin with those of its prompt."""
+    prompt = tokenizer(text.prompt)["input_ids"] if text.prompt and text.prompt != text.text else []
+    return ids[: len(prompt)] == prompt
+
+
 # How a turn ends
 
 DUMMY = ({"role": "user", "content": "Question"}, {"role": "assistant", "content": "Answer"})
