@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from shlex import quote
 from typing import Any, Final, Literal
@@ -68,6 +68,11 @@ class Problem:
         names = ("weight", "step", "node", "parameter", "message", "row")
         setting = self.remedy.setting if self.remedy else None
         return {name: getattr(self, name) for name in names} | {"set": setting, "text": str(self)}
+
+
+def by_weight(problems: Iterable[Problem]) -> list[Problem]:
+    """Each once, errors before warnings before notes."""
+    return sorted(dict.fromkeys(problems), key=lambda problem: WEIGHTS.index(problem.weight))
 
 
 class LLMNodesError(Exception):

@@ -292,10 +292,10 @@ class TestFindings:
         return save(alone("sft", warmup_steps=5, save_strategy="steps", save_steps=9), work / "f.json")
 
     LINES = (
-        "warning: SFT 'sft' > warmup_steps: 5 warmup steps, but only 2 steps in total: the learning rate reaches 20 % of "
-        "0.001. Set 0.1 (a fraction), or train longer. (--set sft.warmup_steps=0.1)",
-        "note: SFT 'sft' > save_steps: is 9, but there are only 2 steps in total, so it is never reached: no checkpoint "
-        "is written before the end. Set 1, or train longer. (--set sft.save_steps=1)",
+        "warning: SFT 'sft' > warmup_steps: 5 warmup steps, but only 2 steps in total: the learning rate reaches 20 % "
+        "of 0.001. Set 0.1 (a fraction), or train longer. (--set sft.warmup_steps=0.1)",
+        "note: SFT 'sft' > save_steps: is 9, but there are only 2 steps in total, so it is never reached: no "
+        "checkpoint is written before the end. Set 1, or train longer. (--set sft.save_steps=1)",
     )
 
     def test_a_check_shows_them_and_fails_only_if_strict(self, flow: Path) -> None:

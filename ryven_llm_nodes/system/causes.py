@@ -30,12 +30,14 @@ LONGEST: Final = 400
 MOST_CAUSES: Final = 4
 
 
-UNREACHABLE: Final = ("OfflineModeIsEnabled", "LocalEntryNotFoundError", "ConnectionError", "ConnectError")
+UNREACHABLE: Final = frozenset({"OfflineModeIsEnabled", "LocalEntryNotFoundError", "ConnectionError", "ConnectError"})
 
 
 def is_unreachable(error: BaseException) -> bool:
     """Whether ``error`` says that the Hub cannot be reached, rather than that something is wrong."""
-    return any(type(one).__name__ in UNREACHABLE or "couldn't connect to" in str(one) for one in _causes(error))
+    causes = list(_causes(error))
+    is_named = not UNREACHABLE.isdisjoint(type(one).__name__ for one in causes)
+    return is_named or any("couldn't connect to" in str(one) for one in causes)
 
 
 def describe(error: BaseException) -> str:

@@ -12,9 +12,9 @@ import flows
 from flows import node
 
 from ryven_llm_nodes.catalogue import LLMNode, LoadDataset, LoadModel, LoRA, RewardFunction, RewardModel, SaveModel
-from ryven_llm_nodes.errors import FlowError, Problem
+from ryven_llm_nodes.errors import FlowError, Problem, by_weight
 from ryven_llm_nodes.program import Program
-from ryven_llm_nodes.run.examine.check import by_weight, checked
+from ryven_llm_nodes.run.examine.check import checked
 
 Rows = Sequence[Mapping[str, Any]]
 METHODS: Mapping[str, type[LLMNode]] = {name: kind for name, (kind, _) in flows.TRAINERS.items()}

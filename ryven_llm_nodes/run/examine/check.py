@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ryven_llm_nodes.errors import Problem
+from ryven_llm_nodes.errors import Problem, by_weight
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.program.environment import prepared_environment
 from ryven_llm_nodes.run.events import Event, Warned
@@ -47,12 +47,6 @@ def checked(
         if step in steps and steps[step].node.all_parameters()[parameter].widget == "code":
             found.append(replace(steps[step].problem(NOT_RUN, parameter), weight="note"))
     return by_weight(found)
-
-
-def by_weight(problems: Collection[Problem]) -> list[Problem]:
-    """Each once, errors before warnings before notes."""
-    order = ("error", "warning", "note")
-    return sorted(dict.fromkeys(problems), key=lambda problem: order.index(problem.weight))
 
 
 def _values(program: Program, loaded: LoadedProgram) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ryven_llm_nodes.catalogue.findings import Base, Finding, Pretrained, Seen
 from ryven_llm_nodes.catalogue.places import is_local, resolve
-from ryven_llm_nodes.errors import Problem, shown
+from ryven_llm_nodes.errors import Problem, by_weight, shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.examine.broken_data import wrong_bytes
 from ryven_llm_nodes.run.examine.configs import config_problems, configuration
@@ -37,7 +37,7 @@ def preflight(
     two rows and are unloaded (not without ``weights``); reward functions are called once, in a separate namespace.
     Tokens are counted in a sample of the rows, or in ``all_rows``. Raises Cancelled when asked to stop.
     """
-    return list(dict.fromkeys(_Preflight(program, loaded, cancelled, all_rows, weights).problems()))
+    return by_weight(_Preflight(program, loaded, cancelled, all_rows, weights).problems())
 
 
 class _Preflight:
