@@ -12,6 +12,7 @@ from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.program.environment import prepared_environment
 from ryven_llm_nodes.run.events import Event, Warned
 from ryven_llm_nodes.run.examine.preflight import preflight
+from ryven_llm_nodes.run.examine.stand_in import no_progress_bars
 from ryven_llm_nodes.run.execute.failures import stage_error
 from ryven_llm_nodes.run.library_warnings import about, hearing
 from ryven_llm_nodes.run.loaded import LoadedProgram
@@ -39,7 +40,8 @@ def checked(
             found.append(replace(event.problem, node=_label(program, event.step)))
 
     without = {step for step, _ in untrusted}
-    with prepared_environment(), LoadedProgram(program, output_dir.absolute(), without) as loaded, hearing(hear):
+    loading = LoadedProgram(program, output_dir.absolute(), without)
+    with prepared_environment(), loading as loaded, hearing(hear), no_progress_bars():
         found += _values(program, loaded)
         found += preflight(program, loaded, cancelled or threading.Event(), all_rows, weights=False)
     steps = program.graph.by_name
