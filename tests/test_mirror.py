@@ -24,6 +24,7 @@ ACROSS = {
     "run/test_adapters.py": "LoRA adapters, from the check to the model that is saved",
     "run/test_beside.py": "modules beside a flow, in runs and scripts",
     "run/test_every_setting.py": "every setting of every trainer, with other values",
+    "run/test_further_methods.py": "what holds of the first four methods, for the others",
     "run/test_faithfulness.py": "runs, scripts and TRL itself give equal weights",
     "run/test_kill.py": "processes that are killed mid-run",
     "run/test_longer.py": "training that goes on after its end",
