@@ -66,6 +66,7 @@ ELSEWHERE = {
     "nodes.py": "test_imports.py",
     "program/requirements.py": "program/test_script.py",
     "run/events.py": "run/execute/test_runner.py",
+    "catalogue/loading.py": "catalogue/sources/test_load_dataset.py",
     "run/execute/refusals.py": "run/execute/test_failures.py",
     "run/loaded.py": "run/execute/test_runner.py",
     "run/records/compare.py": "run/records/test_history.py",
