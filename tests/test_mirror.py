@@ -45,6 +45,9 @@ ACROSS = {
 
 ELSEWHERE = {
     "catalogue/files.py": "run/store/test_inputs.py",
+    "catalogue/foreign_formats.py": "catalogue/data/test_convert_format.py",
+    "runtime/formats.py": "catalogue/data/test_convert_format.py",
+    "runtime/rows.py": "catalogue/data/test_filter.py",
     "catalogue/findings.py": "catalogue/training/test_amount.py",
     "catalogue/pretrained.py": "catalogue/sources/test_load_dataset.py",
     "catalogue/training/choices.py": "catalogue/training/test_limits.py",
@@ -68,6 +71,7 @@ ELSEWHERE = {
     "nodes.py": "test_imports.py",
     "program/requirements.py": "program/test_script.py",
     "run/events.py": "run/execute/test_runner.py",
+    "catalogue/loading.py": "catalogue/sources/test_load_dataset.py",
     "run/execute/refusals.py": "run/execute/test_failures.py",
     "run/loaded.py": "run/execute/test_runner.py",
     "run/records/compare.py": "run/records/test_history.py",
