@@ -22,13 +22,20 @@ from ryven_llm_nodes.catalogue import (
     PPO,
     SFT,
     CombineRewards,
+    ConvertFormat,
+    Deduplicate,
+    Filter,
+    InlineTable,
     LLMNode,
     LoadDataset,
     LoadModel,
     LoRA,
+    MapColumns,
+    Mix,
     RewardFunction,
     RewardModel,
     SaveModel,
+    Split,
 )
 from ryven_llm_nodes.catalogue.parameters import Parameter
 
@@ -70,11 +77,15 @@ def seen_in(user: type[LLMNode], port: str, *before: tuple[str, Drawn], wires: s
     return draw(full, "cells", **nodes, **{user.stem: node(user, **params)})
 
 
+USING_ALL: Mapping[type[LLMNode], Mapping[str, Any]] = {Filter: {"unit": "tokens", "max_length": 9}}
+"""Settings without which an optional input would change nothing."""
+
+
 def of_class(kind: type[LLMNode]) -> dict[str, Project]:
     """The cases that every class has."""
     optional = [port.name for port in kind.in_ports if port.optional]
     cases = {f"{kind.stem}_defaults": case(kind)}
-    return cases | ({f"{kind.stem}_all_wired": case(kind, *optional)} if optional else {})
+    return cases | ({f"{kind.stem}_all_wired": case(kind, *optional, **USING_ALL.get(kind, {}))} if optional else {})
 
 
 # Code of users
@@ -112,7 +123,15 @@ def write_beside(folder: Path) -> None:
     (folder / "rows.csv").write_text("prompt,completion\na,b\n")
     (folder / "rows.parquet").touch()
     (folder / f"{ODD.replace(chr(0x2028), '')}.jsonl").write_text('{"text": "a"}\n', encoding="utf-8")
+    (folder / "odd.csv").write_text("prompt;label;score\na;true;1\n", encoding="utf-16")
+    (folder / "dates.jsonl").write_text('{"text": "2024-03-01"}\n')
+    (folder / "under.json").write_text('{"version": 1, "data": [{"text": "a"}]}')
+    (folder / "[clean] rows.jsonl").write_text('{"text": "a"}\n')
     (folder / "folder").mkdir()
+    for name, files in {"saved": ("state.json", "dataset_info.json"), "splits": ("dataset_dict.json",)}.items():
+        (folder / name).mkdir()
+        for file in files:
+            (folder / name / file).write_text("{}")
     (folder / "helper_beside.py").write_text("def scores(completions):\n    return [1.0 for _ in completions]\n")
     for name in ("chat.jinja", "plan.json", "accelerate.json", "fsdp.json"):
         (folder / name).write_text("{}")
@@ -153,6 +172,9 @@ def _other(parameter: Parameter) -> Any:
     return default * 2 if isinstance(default, int) and not isinstance(default, bool) else (default or 0.5) / 2
 
 
+ALPACA = node(InlineTable, rows='{"instruction": "a", "input": "", "output": "b"}')
+ANSWERS = node(InlineTable, rows='{"question": "a", "answer": "b", "id": 1}')
+
 FILES = {
     "chat_template_path": "chat.jinja",
     "deepspeed": "plan.json",
@@ -175,6 +197,47 @@ CASES: dict[str, Project] = {
     "dataset_limit": case(LoadDataset, limit=1),
     "dataset_odd_path": case(LoadDataset, path=f"{ODD.replace(chr(0x2028), '')}.jsonl", name=ODD),
     "dataset_odd_values": case(LoadDataset, config=ODD, split=f"{ODD}\n", revision=ODD),
+    "dataset_csv_odd": case(LoadDataset, path="odd.csv", types={"score": "float64"}),
+    "dataset_of_dates": case(LoadDataset, path="dates.jsonl"),
+    "dataset_under_a_key": case(LoadDataset, path="under.json"),
+    "dataset_brackets": case(LoadDataset, path="[clean] rows.jsonl"),
+    "dataset_of_a_list": case(LoadDataset, path=["sft.jsonl", "t*.jsonl"]),
+    "dataset_saved": case(LoadDataset, path="./saved"),
+    "dataset_saved_splits": case(LoadDataset, path="./splits", split="test", limit=2),
+    "dataset_streaming": case(LoadDataset, streaming=True, shuffle=True, limit=100),
+    # Data
+    "converted_alpaca": case(ConvertFormat, given={"dataset": ALPACA}, form="standard"),
+    "converted_columns": case(ConvertFormat, given={"dataset": ANSWERS}, target="prompt-only", system=ODD),
+    "converted_told": case(ConvertFormat, source="hh-rlhf", target="preference"),
+    "mapped_templates": case(
+        MapColumns,
+        given={"dataset": ANSWERS},
+        templates={
+            "prompt": "Q: {question} {{}}\n",
+            "messages": [{"role": "user", "content": "{question}"}],
+            "x": ODD[:9],
+        },
+        rename={"answer": "completion"},
+        keep=["prompt", "completion"],
+    ),
+    "filtered_by_all": case(
+        Filter,
+        "model",
+        columns=["prompt"],
+        min_length=1,
+        max_length=99,
+        unit="tokens",
+        pattern=r"^\w{1,2}\s",
+        code="import math\n\n\ndef short(row):\n    return math.log(len(row['prompt'])) < 3\n",
+    ),
+    "filtered_by_characters": case(Filter, max_length=5, pattern=ODD, exclude=True),
+    "filtered_by_none": case(Filter, not_empty=False),
+    "split_in_order": case(Split, shuffle=False, test_size=0.5),
+    "split_stratified": case(Split, stratify="label", seed=7),
+    "mixed_weights": case(Mix, "dataset_3", weight_1=2.0, weight_3=0.5, seed=1, stopping_strategy="all_exhausted"),
+    "mixed_concatenated": case(Mix, mode="concatenate", shuffle=True),
+    "unique_columns": case(Deduplicate, columns=["prompt", ODD], ignore_case=True),
+    "table_of_odd_values": case(InlineTable, rows=json.dumps([{ODD: [None, {"a": ODD}], "b": 0.1}])),
     # Adapters
     "lora_all_set": case(
         LoRA, r=64, lora_alpha=128, lora_dropout=0.05, target_modules=["q_proj", "v_proj"], keep_adapter=True

@@ -114,6 +114,20 @@ def problems(drawn: Project, root: Path) -> list[str]:
     return []
 
 
+def dataset(drawn: Project, root: Path, step: str, port: str = "dataset") -> Any:
+    """The dataset that a step of a drawn project gives, made by the text of its script."""
+    from ryven_llm_nodes.run.loaded import LoadedProgram
+
+    made = program(drawn, root)
+    with LoadedProgram(made, root / "out") as loaded:
+        for before in made.steps:
+            loaded.run(before.name)
+        value = made.cells[step].values[port]
+        found = loaded.evaluated(value.expression)
+    assert value.columns is None or set(value.columns) == set(found.column_names)
+    return found
+
+
 def save(drawn: Project, path: Path) -> Path:
     """Writes a drawn project to ``path``."""
     write_project(drawn, path)

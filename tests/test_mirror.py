@@ -24,6 +24,7 @@ ACROSS = {
     "run/test_adapters.py": "LoRA adapters, from the check to the model that is saved",
     "run/test_beside.py": "modules beside a flow, in runs and scripts",
     "run/test_every_setting.py": "every setting of every trainer, with other values",
+    "run/test_further_methods.py": "what holds of the first four methods, for the others",
     "run/test_faithfulness.py": "runs, scripts and TRL itself give equal weights",
     "run/test_kill.py": "processes that are killed mid-run",
     "run/test_longer.py": "training that goes on after its end",
@@ -45,6 +46,9 @@ ACROSS = {
 
 ELSEWHERE = {
     "catalogue/files.py": "run/store/test_inputs.py",
+    "catalogue/foreign_formats.py": "catalogue/data/test_convert_format.py",
+    "runtime/formats.py": "catalogue/data/test_convert_format.py",
+    "runtime/rows.py": "catalogue/data/test_filter.py",
     "catalogue/findings.py": "catalogue/training/test_amount.py",
     "catalogue/pretrained.py": "catalogue/sources/test_load_dataset.py",
     "catalogue/training/choices.py": "catalogue/training/test_limits.py",
@@ -78,6 +82,7 @@ ELSEWHERE = {
     "run/examine/rules/templates.py": "cases/test_cases.py",
     "run/examine/rules/tokens.py": "cases/test_cases.py",
     "run/examine/rules/values.py": "cases/test_cases.py",
+    "catalogue/loading.py": "catalogue/sources/test_load_dataset.py",
     "run/execute/refusals.py": "run/execute/test_failures.py",
     "run/loaded.py": "run/execute/test_runner.py",
     "run/records/compare.py": "run/records/test_history.py",

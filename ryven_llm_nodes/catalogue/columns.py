@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
@@ -12,11 +11,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from ryven_llm_nodes.catalogue.places import DATA_FORMATS, resolve
+from ryven_llm_nodes.catalogue.places import resolve
+from ryven_llm_nodes.catalogue.reading import Look, ending_of, look
 
 MOST_ENTRIES: Final = 50_000
 """Files and folders that a pattern is compared with."""
-LARGEST_JSON: Final = 64 * 2**20  # a .json file has to be parsed in full; a larger one is left to the run
 
 TEXT: Final = frozenset({"text"})
 CHAT: Final = frozenset({"conversation"})
@@ -39,14 +38,20 @@ class TooManyFiles(ValueError):
 
 
 def matches(path: str, root: Path) -> list[Path]:
-    """The files that ``path``, which may hold ``*``, stands for, sorted. Raises TooManyFiles."""
+    """The files that ``path``, a file or a pattern such as ``*.jsonl``, stands for, sorted. Raises TooManyFiles."""
     try:
-        found = _matching(os.path.expanduser(path), root) if has_magic(path) else [resolve(path, root)]
+        is_pattern = has_magic(path) and not is_there(path, root)
+        found = _matching(os.path.expanduser(path), root) if is_pattern else [resolve(path, root)]
         return sorted(file for file in found if file.is_file())
     except TooManyFiles:
         raise
     except (OSError, ValueError, RuntimeError):
         return []
+
+
+def is_there(path: str, root: Path) -> bool:
+    """Whether there is a file of that very name, which may look like a pattern: ``[clean] rows.jsonl``."""
+    return os.path.isfile(resolve(path, root))
 
 
 def _matching(pattern: str, root: Path) -> list[Path]:
@@ -90,45 +95,35 @@ def _below(folder: Path, budget: list[int]) -> Iterator[Path]:
                 todo += [entry] if entry.is_dir() and not entry.is_symlink() else []
 
 
-def columns_of(path: str, root: Path) -> tuple[str, ...] | None:
-    """The columns of the first of the files at ``path``, or None where they cannot be determined cheaply."""
+def columns_of(path: str, root: Path, **options: str) -> tuple[str, ...] | None:
+    """The columns of the first of the files at ``path``, or None where they cannot be determined cheaply.
+
+    ``options`` are those of :func:`~ryven_llm_nodes.catalogue.reading.look`.
+    """
+    found = look_at(path, root, **options)
+    return found[0].columns if found else None
+
+
+def look_at(path: str, root: Path, most: int = 1, **options: str) -> list[Look]:
+    """What the first ``most`` of the files at ``path`` tell, as far as they can be read."""
     try:
-        files = matches(path, root) if Path(path).suffix.lower() in DATA_FORMATS else []
-        if not files:
-            return None
-        return READERS[files[0].suffix.lower()](files[0])
-    except (OSError, ValueError, StopIteration, RecursionError, AttributeError, csv.Error):
-        return None  # broken rows are reported, with their line, when the file is loaded
+        files = matches(path, root) if ending_of(path) else []
+        return [look(file, **options) for file in files[:most]]
+    except UNREADABLE:
+        return []  # broken rows are reported, with their line, when the file is loaded
 
 
-def _jsonl(file: Path) -> tuple[str, ...] | None:
-    with file.open(encoding="utf-8-sig") as lines:
-        row = json.loads(next(line for line in lines if line.strip()))
-    return tuple(row) if isinstance(row, dict) else None
-
-
-def _json(file: Path) -> tuple[str, ...] | None:
-    if file.stat().st_size > LARGEST_JSON:
-        return None
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8-sig"))
-    except ValueError:
-        return _jsonl(file)  # JSON lines in a .json file are common
-    return tuple(rows[0]) if isinstance(rows, list) and rows and isinstance(rows[0], dict) else None
-
-
-def _csv(file: Path) -> tuple[str, ...]:
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        return tuple(next(csv.reader(lines)))
-
-
-def _parquet(file: Path) -> tuple[str, ...]:
-    from pyarrow.parquet import read_schema
-
-    return tuple(read_schema(file).names)
-
-
-READERS = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet}
+UNREADABLE: Final = (
+    OSError,
+    EOFError,
+    ValueError,
+    StopIteration,
+    RecursionError,
+    AttributeError,
+    LookupError,
+    csv.Error,
+)
+"""What reading the beginning of any file may raise."""
 
 
 def missing_columns(method: str, needs: tuple[tuple[str, ...], ...], columns: tuple[str, ...]) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from glob import has_magic
 from pathlib import Path
 from typing import Final
 
@@ -33,16 +32,15 @@ File = tuple[str, Path]
 """A name, unique among the files of a node and independent of where the flow lies, and the file."""
 
 
-def data_files(path: str, root: Path) -> Iterator[File]:
-    """The files of a dataset: one, those of a folder, or those that a pattern matches, each with its folders."""
-    found, place = matches(path, root), resolve(path, root)
-    if found and not has_magic(path):
-        yield place.name, place
-    elif found:
+def data_files(path: str | list[str], root: Path) -> Iterator[File]:
+    """The files of a dataset: one, those of a folder, or those of several paths and patterns, each with its folders."""
+    paths = [path] if isinstance(path, str) else [item for item in path if isinstance(item, str)]
+    found = [file for item in paths for file in matches(item, root)]
+    if found:
         start = Path(os.path.commonpath([file.parent for file in found]))
         yield from ((file.relative_to(start).as_posix(), file) for file in found)
-    elif is_local(path, root):
-        yield from inside(place)
+    elif len(paths) == 1 and is_local(paths[0], root):
+        yield from inside(resolve(paths[0], root))
 
 
 def inside(folder: Path) -> Iterator[File]:

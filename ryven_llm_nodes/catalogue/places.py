@@ -9,7 +9,6 @@ from typing import Final
 from ryven_llm_nodes.catalogue.cell import literal
 from ryven_llm_nodes.errors import shown
 
-DATA_FORMATS: Final = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
 ROOT: Final = "ROOT"
 """The name that a script gives to the folder that relative paths are looked up in."""
 

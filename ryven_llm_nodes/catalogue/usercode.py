@@ -115,3 +115,12 @@ def signature_complaint(function: FunctionDef) -> str | None:
     if arguments.kwarg is None:
         return f"{function.name}() must accept **kwargs: TRL passes prompts, completions and every column by name."
     return None
+
+
+def wrong_pattern(pattern: str) -> str | None:
+    """Why ``pattern`` is no regular expression, or None."""
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        return f"is not a regular expression: {error}, in {shown(pattern)}."
+    return None

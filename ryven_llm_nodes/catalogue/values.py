@@ -57,9 +57,17 @@ class ModelValue(Value):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetValue(Value):
-    """A dataset; ``columns`` as far as they are known before it is loaded."""
+    """A dataset; ``columns`` as far as they are known before it is loaded.
+
+    ``functions`` are those of its node's code that its statement calls.
+    """
 
     columns: tuple[str, ...] | None = None
+    functions: frozenset[str] = frozenset()
+
+    @property
+    def taken_names(self) -> frozenset[str]:
+        return self.functions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ ARGUMENTS = frozenset({"model", "train_dataset", "eval_dataset", "reward_funcs",
 @lru_cache
 def reserved() -> frozenset[str]:
     """The names that a script uses for itself."""
-    imported = {"load_dataset", "LoraConfig", "AutoModelForCausalLM", "Dataset", "Callable"}
+    imported = {"load_dataset", "LoraConfig", "AutoModelForCausalLM", "Dataset", "Callable", "load_from_disk", "escape"}
+    imported |= {"concatenate_datasets", "interleave_datasets", "source_of", "replaced_by", "usual_names", "conversion"}
     names = FIXED | ARGUMENTS | TAKEN | imported | runtime_names()
     return frozenset(dir(builtins)) | frozenset(keyword.kwlist) | names
 

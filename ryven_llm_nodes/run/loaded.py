@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib
 import linecache
 import sys
@@ -22,7 +23,8 @@ class LoadedProgram:
     """The script of a program, executed as a module up to ``main``, whose statements are then run one by one.
 
     The module is registered under a name of its own while it is in use: configurations are pickled into checkpoints
-    by reference to their class, and dataclasses look their module up.
+    by reference to their class, and dataclasses look their module up. The name contains a digest of the text, since the
+    cache of ``datasets`` knows the functions of a module by their names only.
 
     ``without`` names steps whose own code must not run.
     """
@@ -30,7 +32,8 @@ class LoadedProgram:
     def __init__(self, program: Program, output_dir: Path, without: Collection[str] = ()) -> None:
         self.program, self.script = program, program.script
         self.without = frozenset(without)
-        self.name = f"ryven_llm_flow_{next(_numbers)}"
+        digest = hashlib.sha256(program.script.text.encode("utf-8", "surrogatepass")).hexdigest()
+        self.name = f"ryven_llm_flow_{digest[:12]}_{next(_numbers)}"
         self.file = str(program.graph.root / f"<{self.name}>")
         self._tree = ast.parse(self.script.text, self.file)
         self._beside = {name for cell in program.cells.values() for name in cell.modules}

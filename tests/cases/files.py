@@ -26,13 +26,6 @@ CASES = [
     ),
     Case("39 a line that is cut off", "error", "rows.jsonl, line 12", files={"rows.jsonl": CUT}),
     Case(
-        "58 a file with another column",
-        "error",
-        "part-2.jsonl has a column 'source'",
-        files=PARTS,
-        path="more/part-*.jsonl",
-    ),
-    Case(
         "58 a file with other types",
         "error",
         "part-2.jsonl, line 1: column 'note' contains text, but numbers",

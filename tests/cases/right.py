@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 from cases.case import Case, chats, each, lines, pairs, preferences, prompts, put, said
+from datasets import Dataset
 
 GROUPS = {"num_generations": 4}
 ANSWER = [{"role": "assistant", "content": "yes"}]
@@ -36,6 +38,12 @@ TURNS = {
     "rejected": said("Hi", "Hello.", "What is 0?", "No idea."),
 }
 TOKENS = [{"input_ids": [20, 21, 22, 1], "labels": [-100, 21, 22, 1]}] * 8
+
+WORDS = "prompt,completion\n" + "".join(f"Case {i}:, {('low', 'None', 'NA', 'high')[i % 4]}\n" for i in range(8))
+SUMS = "prompt,completion\n" + "".join(f"{i} plus {i}:, {2 * i}\n" for i in range(12))
+DATES = lines([{"prompt": f"Date {i}:", "completion": f" 2024-03-{i + 1:02}"} for i in range(9)])
+LETTERS = "prompt,completion\n" + "".join(f"What is {i}?, Gr\u00f6\u00dfe {i}\n" for i in range(9))
+PARTS = {"part-1.jsonl": lines(pairs()), "part-2.jsonl": lines(pairs(3, source="b"))}
 
 CASES = [
     Case("prompt and completion", rows=pairs()),
@@ -95,4 +103,17 @@ CASES = [
     Case("a system role that the template refuses, not used", rows=chats(), model="strict"),
     Case("a warmup as a fraction", rows=pairs(), settings={"warmup_steps": 0.1}),
     Case("an empty prompt", rows=put(pairs(), 3, prompt="")),
+    Case("07 the words None and NA in CSV", files={"rows.csv": WORDS}, path="rows.csv"),
+    Case("08 numbers in CSV, which are text", files={"rows.csv": SUMS}, path="rows.csv"),
+    Case("09 dates in JSON, which are text", files={"rows.jsonl": DATES}),
+    Case("35 a compressed file", files={"rows.jsonl.gz": gzip.compress(lines(pairs()).encode())}, path="rows.jsonl.gz"),
+    Case(
+        "36 a saved dataset", path="./saved", write=lambda root: Dataset.from_list(pairs()).save_to_disk(root / "saved")
+    ),
+    Case("47 brackets in a file name", files={"[clean] rows.jsonl": lines(pairs())}, path="[clean] rows.jsonl"),
+    Case("48 CSV in cp1252", files={"rows.csv": LETTERS.encode("cp1252")}, path="rows.csv"),
+    Case("48 CSV in UTF-16", files={"rows.csv": LETTERS.encode("utf-16")}, path="rows.csv"),
+    Case("48 CSV with semicolons", files={"rows.csv": LETTERS.replace(",", ";")}, path="rows.csv"),
+    Case("58 a file with another column", files=PARTS, path="part-*.jsonl"),
+    Case("64 rows under a key", files={"rows.json": json.dumps({"version": "1", "data": pairs()})}, path="rows.json"),
 ]

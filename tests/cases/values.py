@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+from pathlib import Path
 
 from cases.case import Case, chats, each, pairs, preferences, prompts, put, said
 
@@ -26,44 +28,51 @@ OBJECTS = [
 LEGACY = [{"messages": {"role": ["user", "assistant"], "content": [f"What is {i}?", "A number."]}} for i in range(8)]
 PARTS = [{"type": "text", "text": "What is this?"}]
 
+
+def write_dates(root: Path) -> None:
+    """A column of dates, which JSON and CSV do not have."""
+    from datasets import Dataset
+
+    rows = [{"prompt": f"Date {i}: ", "completion": datetime.date(2024, 3, i + 1)} for i in range(8)]
+    Dataset.from_list(rows).to_parquet(root / "dates.parquet")
+
+
 CASES = [
     Case(
         "06 an empty cell in CSV of Excel",
-        "error",
-        "'completion' has no value (null) in row 6",
+        "warning",
+        "'completion' is empty in row 6",
         files={"rows.csv": CSV_NULL},
         path="rows.csv",
     ),
     Case(
-        "08 numbers in CSV",
+        "38 a table of columns",
+        "error",
+        "is one object of columns, as pandas writes it",
+        files={"rows.json": TABLE},
+        path="rows.json",
+    ),
+    Case(
+        "60 numbers among text",
+        "error",
+        "'completion' contains numbers in 5 of 12 rows, first in row 8: 7",
+        rows=[{"prompt": f"{i} is", "completion": f" {i}" if i < 7 else i} for i in range(12)],
+    ),
+    Case(
+        "60 numbers among text for a reward",
+        "warning",
+        "'answer', which the reward gets, contains",
+        rows=[{"prompt": f"{i}:", "answer": str(i) if i % 2 else i} for i in range(12)],
+        method="grpo",
+        settings={"num_generations": 4},
+    ),
+    Case(
+        "numbers as completions in JSON",
         "error",
         "'completion' contains numbers in 12 of 12 rows, first in row 1: 0",
-        files={"rows.csv": SUMS},
-        path="rows.csv",
+        rows=[{"prompt": f"{i} is", "completion": i} for i in range(12)],
     ),
-    Case("09 dates in JSON", "error", "contains dates", files={"rows.jsonl": DATES}),
-    Case(
-        "10 conversations as JSON text",
-        "error",
-        "as JSON text in 9 of 9 rows",
-        files={"rows.csv": QUOTED},
-        path="rows.csv",
-    ),
-    Case("38 a table of columns", "error", "contains objects in row 1", files={"rows.json": TABLE}, path="rows.json"),
-    Case(
-        "40 content as parts",
-        "error",
-        "content is a list of parts",
-        rows=[
-            {
-                "messages": [
-                    {"role": "user", "content": PARTS},
-                    {"role": "assistant", "content": [{"type": "text", "text": "A number."}]},
-                ]
-            }
-        ]
-        * 8,
-    ),
+    Case("dates as completions in Parquet", "error", "contains dates", path="dates.parquet", write=write_dates),
     Case(
         "52 an empty conversation", "error", "'messages' is an empty list in row 5", rows=put(chats(), 5, messages=[])
     ),
@@ -75,16 +84,6 @@ CASES = [
         rows=put(chats(), 8, messages=said("Hi", "")),
     ),
     Case("54 lists under keys", "error", "one object of lists per row", rows=LEGACY),
-    Case(
-        "60 numbers among text",
-        "error",
-        "contains",
-        files={
-            "rows.jsonl": "".join(
-                json.dumps({"prompt": "a", "completion": " 1" if i < 7 else i}) + "\n" for i in range(12)
-            )
-        },
-    ),
     Case(
         "61 no answer in row 9",
         "warning",

@@ -47,7 +47,7 @@ def test_every_format(name: str, tmp_path: Path) -> None:
         ("binary.jsonl", b"\xff\xfe\x00"),
         ("deep.jsonl", b"[" * 100_000),
         ("digits.jsonl", b"1" * 10_000),
-        ("object.json", b'{"data": []}'),
+        ("object.json", b'[{"data": []}'),
         ("empty.csv", b""),
         ("field.csv", b'"' + b"x" * 200_000 + b'"\n'),
         ("broken.parquet", b"PAR1....PAR1"),

@@ -26,7 +26,8 @@ def stage_error(error: BaseException, step: Step, program: Program, loaded: Load
     if culprit is not step:
         line = loaded.line_in_code(culprit, lines)
         return StageError(culprit.problem(f"line {line}: {message} (while {step.label} was running)", "code"))
-    return StageError(step.problem(message))
+    line = loaded.line_in_code(step, lines) if step.name in loaded.script.definitions and step.node.holds_code else None
+    return StageError(step.problem(message) if line is None else step.problem(f"line {line}: {message}", "code"))
 
 
 def _message(error: BaseException, step: Step, program: Program, output_dir: Path) -> str:

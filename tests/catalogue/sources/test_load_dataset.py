@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from flows import draw, node, problems, program
 
 from ryven_llm_nodes.catalogue import LoadDataset, LoadModel
 from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue
+from ryven_llm_nodes.run.store.keys import keys_of
 
 
 def model(root: Path, **params: Any) -> tuple[str, ModelValue]:
@@ -82,10 +86,10 @@ class TestLoadModel:
 
 
 class TestLoadDataset:
-    @pytest.mark.parametrize("suffix", ["json", "jsonl", "csv", "parquet"])
+    @pytest.mark.parametrize("suffix", ["json", "jsonl", "parquet", "arrow", "txt"])
     def test_local_file(self, suffix: str, tmp_path: Path) -> None:
         (tmp_path / f"d.{suffix}").touch()
-        kind = "json" if suffix.startswith("json") else suffix
+        kind = {"jsonl": "json", "txt": "text"}.get(suffix, suffix)
         statement = f'rows = load_dataset("{kind}", data_files=str(ROOT / "d.{suffix}"), split="train")'
         assert rows(tmp_path, path=f"d.{suffix}")[0] == statement
 
@@ -119,14 +123,14 @@ class TestLoadDataset:
         [
             ("none.jsonl", "the file 'none.jsonl' does not exist (looked in "),
             ("*/x.csv", "the file '*/x.csv' does not exist"),
-            ("./folder", "'./folder' does not exist; give a .jsonl, .json, .csv, .parquet file"),
+            ("./folder", "'./folder' does not exist; give a .jsonl, .json, .csv, .parquet"),
             ("~nobody-here/x", "does not exist"),
             ("./" + "x" * 5000, "does not exist"),
-            ("model/config.txt", "is not a data file; give one that ends in .jsonl, .json, .csv, .parquet."),
+            ("model/config.ini", "is not a data file; give one that ends in .jsonl, .json, .csv, .parquet"),
         ],
     )
     def test_what_is_not_there(self, path: str, message: str, data: Path) -> None:
-        (data / "model" / "config.txt").touch()
+        (data / "model" / "config.ini").touch()
         (wrong,) = problems(draw(rows=node(LoadDataset, path=path)), data)
         assert wrong.startswith("Load Dataset 'rows' > path: ")
         assert message in wrong
@@ -138,3 +142,152 @@ class TestLoadDataset:
     def test_ranges(self, params: dict[str, Any], place: str, data: Path) -> None:
         (wrong,) = problems(draw(rows=node(LoadDataset, path="a/b", **params)), data)
         assert f"> {place}: " in wrong
+
+
+class TestValuesStayAsTheyAre:
+    """What a statement loads is what stands in the file."""
+
+    def loaded(self, folder: Path, **params: Any) -> Any:
+        """The dataset that the cell of a Load Dataset node makes."""
+        cell = program(draw(rows=node(LoadDataset, **params)), folder).cells["rows"]
+        namespace: dict[str, Any] = {"ROOT": folder}
+        exec("\n".join((*cell.imports, cell.statement)), namespace)
+        value = cell.values["dataset"]
+        assert isinstance(value, DatasetValue)
+        assert value.columns is None or set(value.columns) == set(namespace["rows"].column_names)
+        return namespace["rows"]
+
+    def test_cells_of_csv(self, tmp_path: Path) -> None:
+        cells = ["NA", "None", "null", "007", "3", "", "2024-03-01", "True", "1e5"]
+        (tmp_path / "d.csv").write_text("prompt,answer\n" + "".join(f"q,{cell}\n" for cell in cells))
+        assert self.loaded(tmp_path, path="d.csv")["answer"][:] == cells
+
+    def test_columns_of_csv_that_are_no_text(self, tmp_path: Path) -> None:
+        (tmp_path / "d.csv").write_text("completion,label,score\na,True,1\nb,false,0.5\n")
+        rows = self.loaded(tmp_path, path="d.csv", types={"score": "float64"})
+        assert rows[:] == {"completion": ["a", "b"], "label": [True, False], "score": [1.0, 0.5]}
+        (tmp_path / "e.csv").write_text("completion,label\na,good\n")
+        assert self.loaded(tmp_path, path="e.csv")["label"][:] == ["good"]
+
+    @pytest.mark.parametrize(
+        ("name", "encoding", "separator", "given"),
+        [
+            ("d.csv", "utf-8", ";", {}),
+            ("d.csv", "utf-16", "\t", {}),
+            ("d.csv", "cp1252", ",", {"encoding": "cp1252"}),
+            ("d.tsv", "utf-8-sig", "\t", {}),
+            ("d.csv", "utf-8", "~", {"separator": "~"}),
+        ],
+    )
+    def test_csv_of_other_programs(
+        self, name: str, encoding: str, separator: str, given: dict[str, str], tmp_path: Path
+    ) -> None:
+        text = f"prompt{separator}completion\nwie{separator}schön\n"
+        (tmp_path / name).write_bytes(text.encode(encoding))
+        assert self.loaded(tmp_path, path=name, **given)[:] == {"prompt": ["wie"], "completion": ["schön"]}
+
+    def test_csv_of_a_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "d").mkdir()
+        (tmp_path / "d" / "train.csv").write_text("text\nNA\n")
+        (tmp_path / "d" / "test.csv").write_text("text\n007\n")
+        assert self.loaded(tmp_path, path="./d")["text"][:] == ["NA"]
+        assert self.loaded(tmp_path, path="./d", split="test")["text"][:] == ["007"]
+
+    def test_dates_and_mixed_values_of_json(self, tmp_path: Path) -> None:
+        values = [{"on": "2024-03-01", "answer": "3"}, {"on": "2024-03-02", "answer": 3}]
+        (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, values)))
+        assert list(self.loaded(tmp_path, path="d.jsonl")) == values
+
+    def test_numbers_with_nulls_of_json(self, tmp_path: Path) -> None:
+        (tmp_path / "d.jsonl").write_text('{"n": 3}\n{"n": null}\n')
+        assert [(value, type(value)) for value in self.loaded(tmp_path, path="d.jsonl")["n"]] == [
+            (3, int),
+            (None, type(None)),
+        ]
+
+    def test_rows_under_a_key(self, tmp_path: Path) -> None:
+        (tmp_path / "d.json").write_text(json.dumps({"version": "1", "data": [{"text": "007"}]}))
+        assert self.loaded(tmp_path, path="d.json")["text"][:] == ["007"]
+
+    @pytest.mark.parametrize("name", ["[clean] rows.jsonl", "rows (1).jsonl", "a?.jsonl", "dates [x].jsonl"])
+    def test_a_name_that_looks_like_a_pattern(self, name: str, tmp_path: Path) -> None:
+        (tmp_path / name).write_text(json.dumps({"text": "2024-01-01" if "dates" in name else "a"}))
+        (tmp_path / "ab.jsonl").write_text('{"text": "b"}')
+        assert self.loaded(tmp_path, path=name)["text"][:] == ["2024-01-01" if "dates" in name else "a"]
+
+    @pytest.mark.parametrize("name", ["d.jsonl.gz", "d.json.gz", "d.csv.gz", "d.jsonl.xz", "d.jsonl.bz2"])
+    def test_compressed_files(self, name: str, tmp_path: Path) -> None:
+        text = "text\n007\n" if ".csv" in name else '{"text": "007"}\n'
+        openers: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+        with openers[Path(name).suffix](tmp_path / name, "wt") as file:
+            file.write(text)
+        assert self.loaded(tmp_path, path=name)["text"][:] == ["007"]
+
+    def test_what_save_to_disk_has_written(self, tmp_path: Path) -> None:
+        from datasets import Dataset, DatasetDict
+
+        saved = Dataset.from_list([{"text": "007"}])
+        saved.save_to_disk(tmp_path / "one")
+        DatasetDict({"train": saved, "held": saved}).save_to_disk(tmp_path / "two")
+        assert self.loaded(tmp_path, path="./one")["text"][:] == ["007"]
+        assert self.loaded(tmp_path, path="./two")["text"][:] == ["007"]
+        assert self.loaded(tmp_path, path="./two", split="held")["text"][:] == ["007"]
+
+    def test_several_files_of_other_columns(self, tmp_path: Path) -> None:
+        (tmp_path / "a.jsonl").write_text('{"text": "a"}')
+        (tmp_path / "b1.jsonl").write_text('{"text": "b", "more": "x"}')
+        rows = self.loaded(tmp_path, path=["a.jsonl", "b*.jsonl"])
+        assert list(rows) == [{"text": "a", "more": None}, {"text": "b", "more": "x"}]
+
+    def test_the_first_rows_of_a_stream(self, tmp_path: Path) -> None:
+        (tmp_path / "d").mkdir()
+        (tmp_path / "d" / "train.jsonl").write_text("".join(f'{{"text": "{i}"}}\n' for i in range(9)))
+        assert self.loaded(tmp_path, path="./d", streaming=True, limit=2)["text"][:] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "params", "message"),
+    [
+        (
+            "d.csv",
+            "a\nö".encode("cp1252"),
+            {},
+            "encoding: 'd.csv', line 2: byte 0xf6 (in cp1252: 'ö') is not utf-8; set",
+        ),
+        ("d.csv", b"a\n", {"encoding": "latin-99"}, "encoding: there is no encoding 'latin-99'"),
+        ("d.csv", b"a\n", {"types": {"b": "bool"}}, "types: there is no column 'b'."),
+        ("d.csv", b"a\n", {"types": {"a": "boole"}}, "types: 'a' must be one of string, bool, int64, float64, got"),
+        ("d.json", b'{"a": {"0": 1}}', {}, "path: 'd.json' is one object of columns, as pandas writes it, not rows;"),
+        (
+            "d.json",
+            b'{"a": [{"b": 1}], "c": [{"b": 1}]}',
+            {},
+            "field: is not set, but rows of 'd.json' lie under 'a' and",
+        ),
+        ("d.json", b'[{"b": 1}]', {"field": "x"}, "field: 'd.json' has no rows under 'x'"),
+        ("d.jsonl", b'{"b": "2024-01-01"}', {"split": "train[:5]"}, "split: must be 'train' for this file"),
+        ("d.jsonl", b'{"b": 1}', {"streaming": True}, "streaming: is for complete splits of Hub datasets and folders"),
+        ("d.jsonl", b'{"b": 1}', {"path": ["d.jsonl", "e.jsonl"]}, "path: the file 'e.jsonl' does not exist"),
+        ("d.jsonl", b'{"b": 1}', {"path": []}, "path: is empty"),
+        ("d.jsonl", b'{"b": 1}', {"path": ["d.jsonl", "model"]}, "path: must be a list of files of one format"),
+    ],
+)
+def test_what_a_file_tells_before_it_is_loaded(
+    file: str, content: bytes, params: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / file).write_bytes(content)
+    (tmp_path / "model").mkdir()
+    found = problems(draw(rows=node(LoadDataset, **{"path": file, **params})), tmp_path)
+    assert [wrong for wrong in found if wrong.startswith(f"Load Dataset 'rows' > {message}")], found
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "b/c.jsonl"])
+def test_any_byte_of_any_file_counts(name: str, tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for place in ("a.jsonl", "b/c.jsonl"):
+        (tmp_path / place).write_text('{"text": "a"}\n')
+    drawn = program(draw(rows=node(LoadDataset, path=["a.jsonl", "b/*.jsonl"])), tmp_path)
+    before = keys_of(drawn)["rows"].digest
+    assert keys_of(drawn)["rows"].digest == before
+    (tmp_path / name).write_text('{"text": "b"}\n')
+    assert keys_of(drawn)["rows"].digest != before

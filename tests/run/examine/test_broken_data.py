@@ -11,6 +11,7 @@ from flows import node
 
 from ryven_llm_nodes.catalogue import SFT, LoadDataset
 from ryven_llm_nodes.run import run_program
+from ryven_llm_nodes.run.examine.broken_data import broken_data
 from ryven_llm_nodes.system.causes import describe
 
 ROW = {"prompt": "a", "completion": "b"}
@@ -25,9 +26,6 @@ CASES = {
         f"[{json.dumps(ROW)},\n{json.dumps(ROW)},\n",
         "truncated.json, line 3, column 1: Expecting value",
     ),
-    "latin.csv": ((HEAD + "wie schön,b\n").encode("cp1252"), "latin.csv, line 2, column 8: byte 0xf6 (in cp1252: 'ö')"),
-    "latin.jsonl": ('{"prompt": "ö"}\n'.encode("cp1252"), "latin.jsonl, line 1, column 13: byte 0xf6"),
-    "wide.csv": ((HEAD + "a,b\n").encode("utf-16"), "wide.csv is UTF-16. Save the file as UTF-8 (iconv -f UTF-16"),
     "quote.csv": (HEAD + 'a,b\nc,"d\ne,f\n', "quote.csv, line 3: a quote is never closed."),
     "cells.csv": (HEAD + "a,b\nc,d,e\n", "cells.csv, line 3: has 3 cells, but the header has 2."),
 }
@@ -54,12 +52,29 @@ def test_the_place_is_named(name: str, work: Path, tmp_path: Path) -> None:
 
 
 def test_files_that_differ(work: Path, tmp_path: Path) -> None:
-    (work / "part-1.jsonl").write_text(json.dumps(ROW) + "\n")
-    (work / "part-2.jsonl").write_text(json.dumps({**ROW, "source": "x"}) + "\n")
-    assert error_of(work, tmp_path / "out", "part-*.jsonl") == (
-        "Load Dataset 'rows': part-2.jsonl has a column 'source', which part-1.jsonl has not. Give all files the same "
+    (work / "part-1.csv").write_text("prompt,source\na,x\n")
+    (work / "part-2.csv").write_text("prompt,completion\na,b\n")
+    assert error_of(work, tmp_path / "out", "part-*.csv") == (
+        "Load Dataset 'rows': part-2.csv has a column 'completion', which part-1.csv has not. Give all files the same "
         "columns, or load each kind with its own node."
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "latin.csv",
+            (HEAD + "wie schön,b\n").encode("cp1252"),
+            "latin.csv, line 2, column 8: byte 0xf6 (in cp1252: 'ö')",
+        ),
+        ("latin.jsonl", '{"prompt": "ö"}\n'.encode("cp1252"), "latin.jsonl, line 1, column 13: byte 0xf6"),
+        ("wide.csv", (HEAD + "a,b\n").encode("utf-16"), "wide.csv is UTF-16. Save the file as UTF-8 (iconv -f UTF-16"),
+    ],
+)
+def test_bytes_that_are_not_utf8(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert str(broken_data(lambda: [tmp_path / name])).startswith(message)
 
 
 def test_columns_that_hold_other_values_in_another_file(work: Path, tmp_path: Path) -> None:

@@ -1,0 +1,7 @@
+converted = convert_format(
+    its_dataset,
+    source="alpaca",
+    replaced=["instruction", "input", "output"],
+    target="prompt-completion",
+    conversational=False,
+)

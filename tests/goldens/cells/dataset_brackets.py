@@ -1,0 +1,1 @@
+dataset = load_dataset("json", data_files=escape(str(ROOT / "[clean] rows.jsonl")), split="train")

@@ -1,0 +1,1 @@
+dataset = read_json(str(ROOT / "dates.jsonl"))

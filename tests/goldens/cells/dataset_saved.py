@@ -1,0 +1,1 @@
+dataset = load_from_disk(str(ROOT / "./saved"))

@@ -1,0 +1,1 @@
+filtered = its_dataset.filter(lambda row: all(text_of(row, [column]).strip() for column in list(row)))

@@ -1,0 +1,1 @@
+mapped = its_dataset

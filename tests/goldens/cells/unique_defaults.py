@@ -1,0 +1,1 @@
+unique = deduplicate(its_dataset, its_dataset.column_names)
