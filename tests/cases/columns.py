@@ -196,7 +196,12 @@ CASES = [
         settings=GROUPS,
     ),
     Case(
-        "all labels are true", "warning", "column 'label' is True in all rows", rows=pairs(12, label=True), method="kto"
+        "all labels are true",
+        "warning",
+        "column 'label' is True in all rows",
+        rows=pairs(12, label=True),
+        method="kto",
+        also=("different amounts of desirable",),
     ),
     Case(
         "labels of text",
@@ -204,7 +209,6 @@ CASES = [
         "column 'label' contains text in 12 of 12 rows",
         rows=put(pairs(12, label="good"), 2, label="bad"),
         method="kto",
-        also=("different amounts of desirable",),
     ),
     Case(
         "a missing label",
