@@ -23,6 +23,7 @@ ACROSS = {
     "program/test_hostile_files.py": "hostile files, to every reader of files",
     "run/test_adapters.py": "LoRA adapters, from the check to the model that is saved",
     "run/test_beside.py": "modules beside a flow, in runs and scripts",
+    "run/test_evaluating.py": "evaluations as stages, from a run and from the script",
     "run/test_every_setting.py": "every setting of every trainer, with other values",
     "run/test_further_methods.py": "what holds of the first four methods, for the others",
     "run/test_faithfulness.py": "runs, scripts and TRL itself give equal weights",
