@@ -44,8 +44,10 @@ ACROSS = {
 
 ELSEWHERE = {
     "catalogue/files.py": "run/store/test_inputs.py",
+    "catalogue/coded_reward.py": "catalogue/rewards/test_exact_match.py",
     "catalogue/foreign_formats.py": "catalogue/data/test_convert_format.py",
     "runtime/formats.py": "catalogue/data/test_convert_format.py",
+    "runtime/scoring.py": "catalogue/rewards/test_exact_match.py",
     "runtime/rows.py": "catalogue/data/test_filter.py",
     "catalogue/findings.py": "catalogue/training/test_amount.py",
     "catalogue/pretrained.py": "catalogue/sources/test_load_dataset.py",

@@ -200,7 +200,8 @@ def exercise(kind: type[LLMNode], values: dict[str, Any], root: Path, shape: str
     return values
 
 
-UNSEEN = {(ExportScript, "path"), (LoadDataset, "config"), (LoadDataset, "revision"), (RewardFunction, "function")}
+UNSEEN = {(ExportScript, "path"), (RewardFunction, "function")}
+UNSEEN |= {(LoadDataset, name) for name in ("config", "revision", "field", "encoding", "separator")}
 """Parameters that do not, or not always, stand in a script: a local data file has no configuration and no revision."""
 
 
