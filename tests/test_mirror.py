@@ -75,6 +75,7 @@ ELSEWHERE = {
     "run/execute/refusals.py": "run/execute/test_failures.py",
     "run/loaded.py": "run/execute/test_runner.py",
     "run/records/compare.py": "run/records/test_history.py",
+    "run/rewards/sampling.py": "run/rewards/test_bench.py",
     "run/rewards/watched.py": "run/execute/test_failures.py",
     "run/records/carrying.py": "run/records/test_record.py",
     "run/store/decisions.py": "run/store/test_kept.py",
