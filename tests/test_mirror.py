@@ -46,8 +46,10 @@ ACROSS = {
 
 ELSEWHERE = {
     "catalogue/files.py": "run/store/test_inputs.py",
+    "catalogue/coded_reward.py": "catalogue/rewards/test_exact_match.py",
     "catalogue/foreign_formats.py": "catalogue/data/test_convert_format.py",
     "runtime/formats.py": "catalogue/data/test_convert_format.py",
+    "runtime/scoring.py": "catalogue/rewards/test_exact_match.py",
     "runtime/rows.py": "catalogue/data/test_filter.py",
     "catalogue/findings.py": "catalogue/training/test_amount.py",
     "catalogue/pretrained.py": "catalogue/sources/test_load_dataset.py",
@@ -76,6 +78,7 @@ ELSEWHERE = {
     "run/execute/refusals.py": "run/execute/test_failures.py",
     "run/loaded.py": "run/execute/test_runner.py",
     "run/records/compare.py": "run/records/test_history.py",
+    "run/rewards/sampling.py": "run/rewards/test_bench.py",
     "run/rewards/watched.py": "run/execute/test_failures.py",
     "run/records/carrying.py": "run/records/test_record.py",
     "run/store/decisions.py": "run/store/test_kept.py",

@@ -194,7 +194,8 @@ def exercise(kind: type[LLMNode], values: dict[str, Any], root: Path, shape: str
         rest = {name: value for name, value in values.items() if name not in {BLAMED.get(w, w) for w in wrong}}
         assert len(rest) < len(values)
         values = rest
-    usual = harmless(kind, tuple(values), root, shape)
+    known = kind.all_parameters()
+    usual = harmless(kind, tuple(name for name, value in values.items() if value != known[name].default), root, shape)
     text, usual = own_part(script(flow_with(kind, values), root), usual)
     assert_harmless(text, usual)
     there = literals(text)
@@ -203,7 +204,8 @@ def exercise(kind: type[LLMNode], values: dict[str, Any], root: Path, shape: str
     return values
 
 
-UNSEEN = {(ExportScript, "path"), (LoadDataset, "config"), (LoadDataset, "revision"), (RewardFunction, "function")}
+UNSEEN = {(ExportScript, "path"), (RewardFunction, "function")}
+UNSEEN |= {(LoadDataset, name) for name in ("config", "revision", "field", "encoding", "separator")}
 """Parameters that do not, or not always, stand in a script: a local data file has no configuration and no revision."""
 
 

@@ -26,7 +26,7 @@ def reward_problems(
     data = [rows for rows in loaded.rows(step).values() if len(rows) and "prompt" in rows.column_names]
     for part in program.rewards(step):
         owner = program.graph.by_name[part.owner]
-        if owner.node.holds_code:
+        if owner.name in loaded.script.definitions:
             with closing(Caller(cancelled)) as caller:
                 for sample in map(_sample, data):
                     yield from _tried(loaded, owner, part.symbol, sample, caller)
@@ -58,11 +58,16 @@ def _tried(
     except Exception as error:
         line = loaded.line_in_code(owner, loaded.lines_of(error.__traceback__))
         where = "" if line is None else f"line {line}: "
-        yield owner.problem(f"{where}{describe(error)} Tested with two rows of its dataset.", "code")
+        yield owner.problem(f"{where}{describe(error)} Tested with two rows of its dataset.", _place(owner))
     else:
         wrong = None if rewards is None else _wrong_rewards(name, rewards[0], len(sample["prompts"]))
         if wrong:
-            yield owner.problem(wrong, "code")
+            yield owner.problem(wrong, _place(owner))
+
+
+def _place(owner: Step) -> str:
+    """The parameter whose fault an error of the function is."""
+    return "code" if owner.node.holds_code else ""
 
 
 def _rewards(loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]]) -> tuple[Any] | None:
