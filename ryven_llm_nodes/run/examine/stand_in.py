@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,9 @@ from ryven_llm_nodes.run.loaded import LoadedProgram
 
 WITHOUT: Final[Mapping[str, Any]] = {
     "dataset_num_proc": None,
+    "eval_strategy": "no",
     "gradient_checkpointing": False,
+    "load_best_model_at_end": False,
     "model_init_kwargs": None,
     "precompute_ref_log_probs": False,
     "push_to_hub": False,
@@ -37,7 +40,7 @@ def stand_in_trainer(
     """
     cell = program.cells[step.name]
     trainer_class = loaded.evaluated(cell.trainer_class)
-    with tempfile.TemporaryDirectory() as folder, _untouched_generators(), no_progress_bars():
+    with tempfile.TemporaryDirectory() as folder, _untouched_generators(), no_progress_bars(), _no_warnings():
         config = configuration(program, loaded, step, **_known(loaded.evaluated(cell.config_class), changes))
         config.output_dir = folder
         models = {name: _tiny_model(tokenizer) for name in ("model", *_references(trainer_class))}
@@ -88,3 +91,19 @@ def no_progress_bars() -> Iterator[None]:
     finally:
         if were_enabled:
             enable_progress_bars()
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """The warnings of the libraries are for the trainer itself, which must still give those that are given only once."""
+    from accelerate.logging import MultiProcessAdapter
+    from transformers.utils import logging as of_transformers
+
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+        MultiProcessAdapter.warning_once.cache_clear()
+        of_transformers.warning_once.cache_clear()
