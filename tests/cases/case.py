@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import flows
+import further
 from flows import node
 
-from ryven_llm_nodes.catalogue import LLMNode, LoadDataset, LoadModel, LoRA, RewardFunction, RewardModel, SaveModel
+from ryven_llm_nodes.catalogue import LoadDataset, LoadModel, LoRA, RewardFunction, RewardModel, SaveModel
 from ryven_llm_nodes.errors import FlowError, Problem, by_weight
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.run.examine.check import checked
 
 Rows = Sequence[Mapping[str, Any]]
-METHODS: Mapping[str, type[LLMNode]] = {name: kind for name, (kind, _) in flows.TRAINERS.items()}
+TRAINERS: Mapping[str, flows.Drawn] = {
+    **flows.TRAINERS,
+    **{name: (kind, fast) for name, (kind, _, fast) in further.KINDS.items()},
+}
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,10 @@ class Case:
         optional = {
             "held": (self.held, node(LoadDataset, path="held.jsonl"), f"held -> {self.method}.eval_dataset"),
             "lora": (self.lora, node(LoRA, **self.lora or {}), f"lora -> {self.method}"),
-            "other": (self.reference, node(LoadModel, path=self.reference), f"other -> {self.method}.reference"),
+            "other": (self.reference, node(LoadModel, path=self.reference), f"other -> {self.method}.{self._port}"),
             "final": (self.save, node(SaveModel, folder=self.save), f"{self.method} -> final"),
         }
-        if self.method in ("ppo", "grpo"):
+        if any(port.kind == "reward" for port in TRAINERS[self.method][0].in_ports):
             kind = node(RewardModel, path=self.scorer) if self.scorer else node(RewardFunction, code=self.reward)
             optional["score"] = (True, kind, f"score -> {self.method}")
         if self.then:
@@ -76,8 +80,14 @@ class Case:
                 wires.append(wire)
         return flows.draw(", ".join(wires), "case", **nodes)
 
+    @property
+    def _port(self) -> str:
+        """The port of another model."""
+        models = [port.name for port in TRAINERS[self.method][0].in_ports if port.kind == "model"]
+        return models[-1]
+
     def _trainer(self, method: str) -> flows.Drawn:
-        kind, fast = flows.TRAINERS[method]
+        kind, fast = TRAINERS[method]
         given = {**fast, "reward_threshold": None} if method == "grpo" else fast
         return node(kind, **{name: value for name, value in {**given, **self.settings}.items() if value != "default"})
 

@@ -195,4 +195,36 @@ CASES = [
         method="grpo",
         settings=GROUPS,
     ),
+    Case(
+        "all labels are true", "warning", "column 'label' is True in all rows", rows=pairs(12, label=True), method="kto"
+    ),
+    Case(
+        "labels of text",
+        "error",
+        "column 'label' contains text in 12 of 12 rows",
+        rows=put(pairs(12, label="good"), 2, label="bad"),
+        method="kto",
+        also=("different amounts of desirable",),
+    ),
+    Case(
+        "a missing label",
+        "error",
+        "column 'label' has no value (null) in row 3",
+        rows=put(put(pairs(12, label=True), 3, label=None), 4, label=False),
+        method="kto",
+    ),
+    Case(
+        "equal pairs for a reward model",
+        "warning",
+        "are equal in row 2",
+        rows=put(preferences(), 2, rejected=" yes"),
+        method="judge",
+    ),
+    Case(
+        "null in ORPO",
+        "error",
+        "'chosen' has no value (null) in row 2",
+        rows=put(preferences(), 2, chosen=None),
+        method="orpo",
+    ),
 ]

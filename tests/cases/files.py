@@ -41,4 +41,11 @@ CASES = [
         "line 2: contains [1, 2], not an object",
         files={"rows.jsonl": lines(pairs(1)) + "[1, 2]\n"},
     ),
+    Case(
+        "48 CSV in cp1252",
+        "error",
+        "set the encoding of the file, such as 'cp1252'",
+        files={"rows.csv": CP.encode("cp1252")},
+        path="rows.csv",
+    ),
 ]

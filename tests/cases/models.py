@@ -146,4 +146,13 @@ CASES = [
     Case(
         "a setting of mixtures of experts", "error", "has none", rows=pairs(), settings={"router_aux_loss_coef": 0.01}
     ),
+    Case(
+        "a teacher with another tokenizer",
+        "error",
+        "has another tokenizer ('words')",
+        rows=prompts(),
+        method="distillation",
+        model="plain",
+        reference="words",
+    ),
 ]

@@ -111,9 +111,25 @@ CASES = [
         "36 a saved dataset", path="./saved", write=lambda root: Dataset.from_list(pairs()).save_to_disk(root / "saved")
     ),
     Case("47 brackets in a file name", files={"[clean] rows.jsonl": lines(pairs())}, path="[clean] rows.jsonl"),
-    Case("48 CSV in cp1252", files={"rows.csv": LETTERS.encode("cp1252")}, path="rows.csv"),
     Case("48 CSV in UTF-16", files={"rows.csv": LETTERS.encode("utf-16")}, path="rows.csv"),
     Case("48 CSV with semicolons", files={"rows.csv": LETTERS.replace(",", ";")}, path="rows.csv"),
     Case("58 a file with another column", files=PARTS, path="part-*.jsonl"),
     Case("64 rows under a key", files={"rows.json": json.dumps({"version": "1", "data": pairs()})}, path="rows.json"),
+    Case("KTO", rows=[{**row, "label": i % 2 == 0} for i, row in enumerate(pairs())], method="kto"),
+    Case(
+        "KTO of turns",
+        rows=[{"prompt": said("Hi"), "completion": ANSWER, "label": i % 2 == 0} for i in range(8)],
+        method="kto",
+    ),
+    Case("ORPO", rows=preferences(), method="orpo"),
+    Case("CPO", rows=preferences(), method="cpo"),
+    Case("RLOO", rows=prompts(), method="rloo"),
+    Case("distillation", rows=prompts(), method="distillation", reference="donor", model="chat"),
+    Case("pairs for a reward model", rows=preferences(), method="judge"),
+    Case(
+        "pairs of turns for a reward model",
+        rows=[{"chosen": said("Hi", "yes"), "rejected": said("Hi", "no")}] * 8,
+        method="judge",
+        model="other-end",
+    ),
 ]

@@ -87,6 +87,16 @@ class Look:
         return tuple(name for name in self.seen.rows[port].column_names if name not in taken)
 
     @property
+    def samples(self) -> bool:
+        """Whether completions are sampled from prompts, rather than rows learned."""
+        return not self.context.node.sequences
+
+    @property
+    def leaves_policy(self) -> bool:
+        """Whether the node leaves a model that generates text."""
+        return any(port.kind == "model" for port in self.context.node.out_ports)
+
+    @property
     def rewards(self) -> bool:
         """Whether the node passes all columns to rewards."""
         return any(port.kind == "reward" for port in self.context.node.in_ports)

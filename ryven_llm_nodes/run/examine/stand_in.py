@@ -43,7 +43,8 @@ def stand_in_trainer(
     with tempfile.TemporaryDirectory() as folder, _untouched_generators(), no_progress_bars(), _no_warnings():
         config = configuration(program, loaded, step, **_known(loaded.evaluated(cell.config_class), changes))
         config.output_dir = folder
-        models = {name: _tiny_model(tokenizer) for name in ("model", *_references(trainer_class))}
+        scores = any(port.kind == "reward" for port in step.node.out_ports)
+        models = {name: _tiny_model(tokenizer, scores) for name in ("model", *_references(trainer_class))}
         yield trainer_class(args=config, train_dataset=rows, processing_class=deepcopy(tokenizer), **models)
 
 
@@ -57,11 +58,14 @@ def _references(trainer_class: type) -> list[str]:
     return [name for name in ("ref_model",) if name in signature(trainer_class.__init__).parameters]
 
 
-def _tiny_model(tokenizer: Any) -> Any:
-    from transformers import LlamaConfig, LlamaForCausalLM
+def _tiny_model(tokenizer: Any, scores: bool) -> Any:
+    """A language model, or a classifier that ``scores`` texts."""
+    from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
     sizes = {"hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1}
-    return LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), tie_word_embeddings=True, **sizes))
+    config = LlamaConfig(vocab_size=len(tokenizer), tie_word_embeddings=True, num_labels=1, **sizes)
+    config.pad_token_id = tokenizer.pad_token_id
+    return LlamaForSequenceClassification(config) if scores else LlamaForCausalLM(config)
 
 
 @contextmanager

@@ -43,8 +43,8 @@ def beyond_the_positions(look: Look) -> Iterator[Finding]:
     config, settings = look.seen.config, look.seen.settings
     learned = learned_positions(config)
     known = learned or getattr(config.get_text_config(), "max_position_embeddings", None)
-    more = settings.max_completion_length if look.rewards else 0
-    most = None if look.rewards else getattr(settings, "max_length", None)
+    more = settings.max_completion_length if look.samples else 0
+    most = None if look.samples else getattr(settings, "max_length", None)
     if not isinstance(known, int) or look.seen.other_template:
         return
     for port in look.rows:
@@ -59,7 +59,7 @@ def _too_long(look: Look, known: int, is_learned: bool, longest: int, row: int) 
     effect = "fails beyond them" if is_learned else "was not trained beyond them"
     weight: Weight = "error" if is_learned else "warning"
     model = f"{shown(look.seen.model)} has positions for {known} tokens, and {effect}"
-    if look.rewards:
+    if look.samples:
         more = look.seen.settings.max_completion_length
         place, left = "max_completion_length", known - longest
         text = f"{model}: the longest prompt of the sample has {longest} tokens (row {row}), and completions up to "

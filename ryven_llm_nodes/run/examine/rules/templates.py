@@ -176,7 +176,7 @@ def end_of_turn(look: Look) -> Iterator[Finding]:
     port, rendered = next(_rendered(look), ("", None))
     tokenizer = look.seen.tokenizer
     end = look.context.given.get("eos_token") or tokenizer.eos_token
-    if rendered is None or end is None:
+    if rendered is None or end is None or not look.leaves_policy:
         return
     try:
         tail = rendered.render(DUMMY, None, False).rpartition("Answer")[2]
@@ -196,7 +196,7 @@ def end_of_turn(look: Look) -> Iterator[Finding]:
 
 def _other_end(look: Look, token: str, end: str) -> Finding:
     what = f"turns end with {shown(token)}, but generation stops at {shown(end)}"
-    if look.rewards:
+    if look.samples:
         effect = "completions would run to max_completion_length"
     else:
         effect = "a model that has learned to end its turns would not stop"

@@ -122,7 +122,7 @@ def empty_text(look: Look) -> Iterator[Finding]:
         tally = survey.kinds[column].get("empty text")
         if not tally or (column not in LEARNED and len(look.taken(port)) > 1):
             continue
-        if look.rewards:
+        if look.samples:
             what = "the model has nothing to continue"
         else:
             what = "the model is trained to stop at once" if column in LEARNED else "nothing is learned from it"
@@ -132,6 +132,31 @@ def empty_text(look: Look) -> Iterator[Finding]:
             "warning",
             tally.row,
         )
+
+
+@rule("rows")
+def labels(look: Look) -> Iterator[Finding]:
+    """A label says whether a completion is good; without both kinds there is nothing to compare."""
+    for port in look.rows:
+        if "label" not in look.taken(port):
+            continue
+        survey = look.surveys[port]
+        for kind, tally in survey.kinds["label"].items():
+            if kind not in ("boolean", "number", "null"):
+                yield Finding(
+                    port,
+                    f"column 'label' contains {_named(kind)} {where(tally, survey.rows)}: {excerpt(tally.value)}. It "
+                    "has to be true or false.",
+                    row=tally.row,
+                )
+        values = set(look.rows[port].unique("label"))
+        if len(values) == 1 and port == "dataset":
+            yield Finding(
+                port,
+                f"column 'label' is {excerpt(values.pop())} in all rows: good completions are learned by comparing "
+                "them with bad ones. Add rows of the other kind.",
+                "warning",
+            )
 
 
 @rule("rows")
