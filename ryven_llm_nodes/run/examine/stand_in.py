@@ -99,7 +99,7 @@ def no_progress_bars() -> Iterator[None]:
 
 @contextmanager
 def _no_warnings() -> Iterator[None]:
-    """The warnings of the libraries are for the trainer itself, which must still give those that are given only once."""
+    """Warnings of the libraries are for the trainer itself, which must still give those that are given once."""
     from accelerate.logging import MultiProcessAdapter
     from transformers.utils import logging as of_transformers
 
