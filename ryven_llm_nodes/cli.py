@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
@@ -244,6 +245,46 @@ def preview(
         _allow(program.graph, default_output_dir(program.graph.title), trust)
         console = Console(soft_wrap=True)
         show_preview(program, find_step(program.graph, node), row, as_json, console)
+
+
+@app.command()
+def bench(
+    flow: FlowFile,
+    reward: Annotated[str, typer.Argument(metavar="REWARD", help="A node that gives a reward.")],
+    completions: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="FILE",
+            help="Completions to score: one per line, texts between lines with ---, or JSON rows with 'completion'; "
+            "default: sampled from the model.",
+        ),
+    ] = None,
+    prompts: Annotated[int, typer.Option(min=1, help="Prompts that are sampled from.")] = 4,
+    samples: Annotated[int, typer.Option(min=1, help="Completions per prompt.")] = 4,
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens of a completion at most.")] = 64,
+    seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
+    title: FlowTitle = None,
+    settings: Settings = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Run the flow's own code without asking.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Score completions with a reward: every score, the spread within a group, times, and failures with their line."""
+    from ryven_llm_nodes.program.settings import find_step
+    from ryven_llm_nodes.run.rewards.bench import bench as tried
+    from ryven_llm_nodes.run.rewards.bench import trainer_of
+    from ryven_llm_nodes.terminal_bench import show_bench
+
+    with _plain_errors():
+        program = _program(flow, title, settings, None)
+        step = find_step(program.graph, reward)
+        if "reward" not in program.cells[step.name].values:
+            raise UsageError(f"{step.label} gives no reward; name a node that does.")
+        trainer = trainer_of(program, step)
+        program = _program(flow, title, settings, trainer.name if trainer else step.name)
+        with TemporaryDirectory() as folder:
+            _allow(program.graph, Path(folder), trust)
+            made = tried(program, step, Path(folder), completions, prompts, samples, tokens, seed)
+        show_bench(made, Console(), as_json)
 
 
 @app.command()

@@ -24,18 +24,28 @@ from ryven_llm_nodes.catalogue import (
     CombineRewards,
     ConvertFormat,
     Deduplicate,
+    Evaluate,
+    ExactMatch,
     Filter,
     InlineTable,
+    Keywords,
+    LengthReward,
     LLMNode,
     LoadDataset,
     LoadModel,
     LoRA,
     MapColumns,
+    MathAccuracy,
     Mix,
+    OverlongPunishment,
+    PatternMatch,
+    RepetitionPenalty,
     RewardFunction,
     RewardModel,
     SaveModel,
     Split,
+    Threshold,
+    ValidJSON,
 )
 from ryven_llm_nodes.catalogue.parameters import Parameter
 
@@ -47,8 +57,19 @@ SUPPLY: Mapping[str, Drawn] = {
     "dataset": node(LoadDataset, path="owner/data"),
     "reward": node(RewardFunction, code=flows.REWARD),
     "adapter": node(LoRA, r=4),
+    "report": node(Evaluate),
 }
 """What is wired to an input where a case says nothing else, by kind."""
+
+
+def supplied(name: str, kind: str) -> tuple[dict[str, Drawn], list[str]]:
+    """A node called ``name`` that gives a value of ``kind``, those that it needs itself, and the wires between them."""
+    nodes, wires = {name: SUPPLY[kind]}, []
+    for port in (port for port in SUPPLY[kind][0].in_ports if not port.optional):
+        more_nodes, more_wires = supplied(f"{name}_{port.name}", port.kind)
+        nodes = more_nodes | nodes
+        wires += [*more_wires, f"{name}_{port.name} -> {name}.{port.name}"]
+    return nodes, wires
 
 
 def case(
@@ -57,8 +78,10 @@ def case(
     """A node with its required inputs, those that are ``wired``, and those that are ``given`` a node of their own."""
     name = name or kind.stem
     ports = {port.name: port for port in kind.in_ports if not port.optional or port.name in (*wired, *given)}
-    nodes = {f"its_{port}": given.get(port, SUPPLY[ports[port].kind]) for port in ports}
-    wires = [f"its_{port} -> {name}.{port}" for port in ports]
+    nodes, wires = {}, [f"its_{port} -> {name}.{port}" for port in ports]
+    for port in ports:
+        own, more = ({f"its_{port}": given[port]}, []) if port in given else supplied(f"its_{port}", ports[port].kind)
+        nodes, wires = nodes | own, more + wires
     return draw(", ".join(wires), "cells", **nodes, **{name: (kind, _required(kind) | params)})
 
 
@@ -274,6 +297,26 @@ CASES: dict[str, Project] = {
     "rewards_in_ppo": _rewards(),
     "rewards_weighted": _rewards(weight_1=0.75, weight_2=-1.0),
     "rewards_of_rewards": _chained(),
+    "exact_match_of_a_pattern": case(
+        ExactMatch, column="the answer", pattern=r"answer is (\d+)", ignore_case=True, name="Right?"
+    ),
+    "pattern_match_of_all": case(PatternMatch, pattern=ODD, where="all", ignore_case=True),
+    "valid_json_with_keys": case(ValidJSON, keys=["name", ODD]),
+    "length_reward_of_tokens": case(LengthReward, unit="tokens", at_least=2, at_most=9),
+    "length_reward_of_characters": case(LengthReward, unit="characters"),
+    "keywords_unwanted": case(Keywords, wanted=["a", ODD], unwanted=["b"], ignore_case=False),
+    "keywords_unwanted_only": case(Keywords, wanted=[], unwanted=["b"]),
+    "repetition_penalty_set": case(RepetitionPenalty, ngram_size=2, max_penalty=-0.5),
+    "overlong_punishment_set": case(OverlongPunishment, max_completion_len=8, soft_punish_cache=4),
+    "math_accuracy_of_a_column": case(MathAccuracy, column="answer"),
+    "threshold_in_grpo": seen_in(
+        GRPO,
+        "reward",
+        ("judge", node(RewardModel, path="owner/judge")),
+        ("limit", node(Threshold, threshold=0.25, mode="penalize")),
+        wires="judge -> limit",
+        reward_threshold=None,
+    ),
     # SFT, and what all trainers share
     "sft_essentials": _essentials(SFT),
     "sft_model_revision": case(SFT, given=_model(revision="a1b2c3")),

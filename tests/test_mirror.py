@@ -23,6 +23,7 @@ ACROSS = {
     "program/test_hostile_files.py": "hostile files, to every reader of files",
     "run/test_adapters.py": "LoRA adapters, from the check to the model that is saved",
     "run/test_beside.py": "modules beside a flow, in runs and scripts",
+    "run/test_evaluating.py": "evaluations as stages, from a run and from the script",
     "run/test_every_setting.py": "every setting of every trainer, with other values",
     "run/test_further_methods.py": "what holds of the first four methods, for the others",
     "run/test_faithfulness.py": "runs, scripts and TRL itself give equal weights",
@@ -46,8 +47,10 @@ ACROSS = {
 
 ELSEWHERE = {
     "catalogue/files.py": "run/store/test_inputs.py",
+    "catalogue/coded_reward.py": "catalogue/rewards/test_exact_match.py",
     "catalogue/foreign_formats.py": "catalogue/data/test_convert_format.py",
     "runtime/formats.py": "catalogue/data/test_convert_format.py",
+    "runtime/scoring.py": "catalogue/rewards/test_exact_match.py",
     "runtime/rows.py": "catalogue/data/test_filter.py",
     "catalogue/findings.py": "catalogue/training/test_amount.py",
     "catalogue/pretrained.py": "catalogue/sources/test_load_dataset.py",
@@ -86,6 +89,7 @@ ELSEWHERE = {
     "run/execute/refusals.py": "run/execute/test_failures.py",
     "run/loaded.py": "run/execute/test_runner.py",
     "run/records/compare.py": "run/records/test_history.py",
+    "run/rewards/sampling.py": "run/rewards/test_bench.py",
     "run/rewards/watched.py": "run/execute/test_failures.py",
     "run/records/carrying.py": "run/records/test_record.py",
     "run/store/decisions.py": "run/store/test_kept.py",

@@ -18,6 +18,8 @@ from ryven_llm_nodes.catalogue.values import Value
 from ryven_llm_nodes.errors import one_line, shown, suggestion
 
 PACKAGE = "ryven_llm_nodes"
+Package = tuple[str, str]
+"""A module that is imported, and what to install for it."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,11 @@ class LLMNode(Node):
     def data_files(cls, context: NodeContext) -> list[Path]:
         """Those of them that hold the rows of a dataset, which may contain invalid rows."""
         return []
+
+    @classmethod
+    def packages(cls, context: NodeContext) -> Iterator[Package]:
+        """The packages that it needs and that are not installed with this one."""
+        yield from ()
 
     @classmethod
     def pretrained(cls, context: NodeContext) -> Pretrained | None:

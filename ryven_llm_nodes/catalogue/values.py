@@ -75,7 +75,7 @@ class RewardPart:
     """One reward callable with TRL's signature.
 
     ``expression`` evaluates to it. ``symbol`` is the global name that provides it: a function, or the class of a reward
-    model. ``owner`` is the name of the step that declares it.
+    model. ``owner`` is the name of the step that declares it, ``columns`` what of the dataset it cannot do without.
     """
 
     expression: str
@@ -84,6 +84,7 @@ class RewardPart:
     weight: float = 1.0
     imports: tuple[str, ...] = ()
     is_async: bool = False
+    columns: tuple[str, ...] = ()
 
     def times(self, weight: float) -> RewardPart:
         """The same reward, with its weight multiplied by ``weight``."""

@@ -120,6 +120,8 @@ class LoadedProgram:
 
     def line_in_code(self, step: Step, lines: Iterable[int]) -> int | None:
         """The innermost of ``lines`` in the code of ``step``, counted in the user's code; None if there is none."""
+        if not step.node.holds_code or step.name not in self.script.definitions:
+            return None
         heading, last = self.script.definitions[step.name]
         inside = [line - heading for line in lines if heading < line <= last]
         return inside[-1] + blank_lines(step.setting("code")) if inside else None

@@ -140,3 +140,24 @@ def penalize_shortfall(rewards: list[Callable], threshold: float, weights: list[
         return [None if score != score else score for score in shaped.tolist()]
 
     return shaped_reward
+
+
+def limit_reward(reward: Callable, threshold: float, mode: str, name: str) -> Callable:
+    """`reward`, changed below `threshold`.
+
+    At or above it, the reward is 1 in the mode "pass", else itself. Below, it is 0, or the shortfall (a negative
+    number) in the mode "penalize". A reward that is None stays None.
+    """
+
+    def limited(score: float | None) -> float | None:
+        if score is None or score != score:
+            return None
+        if score >= threshold:
+            return 1.0 if mode == "pass" else float(score)
+        return float(score) - threshold if mode == "penalize" else 0.0
+
+    def limited_reward(**kwargs: object) -> list[float | None]:
+        return [limited(score) for score in reward(**kwargs)]
+
+    limited_reward.__name__ = name  # the name under which TRL logs the reward
+    return limited_reward

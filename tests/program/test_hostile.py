@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cells import SUPPLY
+from cells import supplied
 from flows import BASE, FAST, REWARD, ROLLOUT, ROWS, TRAINERS, draw, node, problems, script, without_flow
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -91,7 +91,10 @@ def flow_around(kind: type[LLMNode]) -> dict[str, Any]:
     wires += ", a -> final, a -> script"
     if kind not in [placed for placed, _ in nodes.values()]:
         required = [port for port in kind.in_ports if not port.optional]
-        nodes |= {"own": node(kind), **{f"its_{port.name}": SUPPLY[port.kind] for port in required}}
+        nodes["own"] = node(kind)
+        for port in required:
+            own, more = supplied(f"its_{port.name}", port.kind)
+            nodes, wires = nodes | own, ", ".join([wires, *more])
         wires += "".join(f", its_{port.name} -> own.{port.name}" for port in required)
     return draw(wires, "hostile", **nodes)
 
@@ -191,7 +194,8 @@ def exercise(kind: type[LLMNode], values: dict[str, Any], root: Path, shape: str
         rest = {name: value for name, value in values.items() if name not in {BLAMED.get(w, w) for w in wrong}}
         assert len(rest) < len(values)
         values = rest
-    usual = harmless(kind, tuple(values), root, shape)
+    known = kind.all_parameters()
+    usual = harmless(kind, tuple(name for name, value in values.items() if value != known[name].default), root, shape)
     text, usual = own_part(script(flow_with(kind, values), root), usual)
     assert_harmless(text, usual)
     there = literals(text)
@@ -200,7 +204,8 @@ def exercise(kind: type[LLMNode], values: dict[str, Any], root: Path, shape: str
     return values
 
 
-UNSEEN = {(ExportScript, "path"), (LoadDataset, "config"), (LoadDataset, "revision"), (RewardFunction, "function")}
+UNSEEN = {(ExportScript, "path"), (RewardFunction, "function")}
+UNSEEN |= {(LoadDataset, name) for name in ("config", "revision", "field", "encoding", "separator")}
 """Parameters that do not, or not always, stand in a script: a local data file has no configuration and no revision."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,34 @@ from pathlib import Path
 
 import flows
 import pytest
+from flows import BASE, FAST, ROLLOUT, draw, node
 
+from ryven_llm_nodes.catalogue import (
+    GROUPS,
+    GRPO,
+    SFT,
+    CombineRewards,
+    ConvertFormat,
+    Deduplicate,
+    ExactMatch,
+    Filter,
+    InlineTable,
+    Keywords,
+    LengthReward,
+    LoadDataset,
+    MapColumns,
+    MathAccuracy,
+    Mix,
+    OverlongPunishment,
+    PatternMatch,
+    RepetitionPenalty,
+    RewardFunction,
+    RewardModel,
+    Split,
+    ThinkFormat,
+    Threshold,
+    ValidJSON,
+)
 from ryven_llm_nodes.run import run_program
 
 CASES = [(method, lora) for method in (*flows.METHODS, "chain") for lora in (False, True)]
@@ -32,29 +60,118 @@ def weights(folder: Path) -> dict[str, str]:
     return {file.parent.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
+def both(
+    drawn: flows.Project, workspace: Path, tmp_path: Path, elsewhere: dict[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The weights of all stages, of a run and of the exported script."""
+    program = flows.program(drawn, workspace)
+    script = tmp_path / "script.py"
+    script.write_text(program.script_for(tmp_path).text, encoding="utf-8")
+
+    outcome = run_program(program, tmp_path / "run")
+    assert outcome.error is None, outcome.error
+    command = [sys.executable, str(script), "--output-dir", str(tmp_path / "script")]
+    done = subprocess.run(command, env=elsewhere, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return weights(tmp_path / "run"), weights(tmp_path / "script")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "lora"), CASES, ids=[f"{m}-{'lora' if lora else 'full'}" for m, lora in CASES])
 def test_the_script_ends_with_the_weights_of_the_run(
     method: str, lora: bool, workspace: Path, tmp_path: Path, elsewhere: dict[str, str]
 ) -> None:
     drawn = flows.chain(lora) if method == "chain" else flows.alone(method, lora)
-    program = flows.program(drawn, workspace)
-    script = tmp_path / "script.py"
-    script.write_text(program.script_for(tmp_path).text, encoding="utf-8")
-
-    outcome = run_program(program, tmp_path / "run")
-    assert outcome.error is None
-    command = [sys.executable, str(script), "--output-dir", str(tmp_path / "script")]
-    done = subprocess.run(command, env=elsewhere, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-
-    of_run, of_script = weights(tmp_path / "run"), weights(tmp_path / "script")
+    of_run, of_script = both(drawn, workspace, tmp_path, elsewhere)
     stages = set(flows.METHODS) if method == "chain" else {method}
     assert set(of_run) == stages | {"final-model"}
     assert of_run == of_script
     base = hashlib.sha256((workspace / "model" / "model.safetensors").read_bytes()).hexdigest()
     moved = [of_run[stage] for stage in flows.METHODS if stage in stages]
     assert len({base, *moved}) == len(moved) + 1, "every stage must have changed the weights"
+
+
+DATA = {
+    "table": node(
+        InlineTable,
+        rows="\n".join(json.dumps({"instruction": q, "input": "", "output": f"yes {q}"}) for q in flows.QUESTIONS),
+    ),
+    "alpaca": node(ConvertFormat),
+    "csv": node(LoadDataset, path="answers.csv"),
+    "own": node(
+        MapColumns,
+        templates={
+            "prompt": [{"role": "user", "content": "{question}?"}],
+            "completion": [{"role": "assistant", "content": "{answer}"}],
+        },
+        keep=["prompt", "completion"],
+    ),
+    "mixed": node(Mix, weight_2=2.0),
+    "kept": node(
+        Filter,
+        columns=["prompt"],
+        unit="tokens",
+        max_length=30,
+        pattern="is",
+        code="import helper_beside\n\n\ndef keep(row):\n    return helper_beside.keeps(row)\n",
+    ),
+    "unique": node(Deduplicate, columns=["prompt"]),
+    "split": node(Split, test_size=0.25),
+}
+"""Every node of data, in a row."""
+
+
+def write_answers(folder: Path) -> None:
+    (folder / "answers.csv").write_text(
+        "question,answer\n" + "".join(f"{q},00{i}\n" for i, q in enumerate(flows.QUESTIONS))
+    )
+    (folder / "helper_beside.py").write_text("def keeps(row):\n    return '7' not in row['prompt'][0]['content']\n")
+
+
+@pytest.mark.slow
+def test_every_node_of_data(work: Path, tmp_path: Path, elsewhere: dict[str, str]) -> None:
+    assert {kind for kind, _ in DATA.values()} - {LoadDataset} == set(GROUPS["Data"])
+    write_answers(work)
+    wires = "table -> alpaca, csv -> own, alpaca -> mixed, own -> mixed, mixed -> kept, base -> kept, kept -> unique"
+    wires += ", unique -> split, base -> sft, split.train -> sft.dataset, split.test -> sft.eval_dataset"
+    drawn = draw(wires, base=BASE, **DATA, sft=node(SFT, **FAST))
+    assert 10 < len(flows.dataset(drawn, work, "split", "train")) < 24, "rows are lost in between, and some are left"
+    of_run, of_script = both(drawn, work, tmp_path, elsewhere)
+    assert set(of_run) == {"sft"}
+    assert of_run == of_script
+
+
+REWARDS = {
+    "exact": node(ExactMatch, pattern=r"\d"),
+    "pattern": node(PatternMatch, pattern="[aeiou]"),
+    "is_json": node(ValidJSON),
+    "length": node(LengthReward, unit="characters", at_most=12),
+    "words": node(Keywords, wanted=["a", "e"], unwanted=["yes"]),
+    "thinks": node(ThinkFormat),
+    "repeats": node(RepetitionPenalty, ngram_size=1),
+    "ends": node(OverlongPunishment, max_completion_len=8, soft_punish_cache=6),
+    "variety": node(RewardFunction, code=flows.REWARD),
+    "limit": node(Threshold, threshold=0.7, mode="penalize"),
+}
+"""Every reward but the one of a package that is not installed with this one, and that of a model."""
+
+
+@pytest.mark.slow
+def test_every_reward(workspace: Path, tmp_path: Path, elsewhere: dict[str, str]) -> None:
+    used = {kind for kind, _ in REWARDS.values()} | {CombineRewards}
+    assert set(GROUPS["Rewards"]) - used == {MathAccuracy, RewardModel}
+    table = node(InlineTable, rows="\n".join(json.dumps({"prompt": q, "answer": "4"}) for q in flows.QUESTIONS))
+    sums = {f"sum_{i}": node(CombineRewards, weight_2=0.5) for i in (1, 2, 3)}
+    first, second = ["exact", "pattern", "is_json", "length"], ["words", "thinks", "repeats", "ends"]
+    wires = [f"{name} -> sum_1" for name in first] + [f"{name} -> sum_2" for name in second]
+    wires += ["variety -> limit", "sum_1 -> sum_3", "sum_2 -> sum_3", "limit -> sum_3"]
+    wires += ["base -> grpo", "table -> grpo", "sum_3 -> grpo"]
+    grpo = node(GRPO, **ROLLOUT, num_generations=4, reward_threshold=None)
+    drawn = draw(", ".join(wires), base=BASE, table=table, **REWARDS, **sums, grpo=grpo)
+    of_run, of_script = both(drawn, workspace, tmp_path, elsewhere)
+    assert set(of_run) == {"grpo"}
+    assert of_run == of_script
+    assert of_run["grpo"] != hashlib.sha256((workspace / "model" / "model.safetensors").read_bytes()).hexdigest()
 
 
 def test_the_package_cannot_be_imported_where_scripts_run(elsewhere: dict[str, str], tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def _by_tokens(context: NodeContext) -> Filtering:
 def _code(context: NodeContext) -> UserCode | None:
     """The user's function, under a name that no other node has."""
     text = str(context["code"])
-    return read_code(text).named(f"{context.name}_keep") if text.strip() else None
+    return read_code(text).named(f"{context.name}_keep") if text else None
 
 
 def _wrong_code(context: NodeContext) -> Iterator[str]:

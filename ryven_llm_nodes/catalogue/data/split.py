@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ryven_llm_nodes.catalogue.cell import Cell, call, literal
+from ryven_llm_nodes.catalogue.cell import Cell, call, indent, literal
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import flag, number, text, whole
@@ -42,14 +42,13 @@ class Split(LLMNode):
         given |= {"seed": literal(context["seed"])} if context["shuffle"] else {"shuffle": "False"}
         lines = [f"{name} = {call(f'{rows.expression}.train_test_split', **given)}"]
         if column:  # datasets stratifies by numbers of classes only, so the column itself stays as it is
-            stratum = f'{rows.expression}.add_column("{STRATUM}", {rows.expression}[{literal(column)}][:])'
-            split = call(f"{name}.train_test_split", **given, stratify_by_column=f'"{STRATUM}"')
-            encoded = f'{name} = {name}.class_encode_column("{STRATUM}")'
             lines = [
-                f"{name} = {stratum}",
-                encoded,
-                f"{name} = {split}",
-                f'{name} = {name}.remove_columns("{STRATUM}")',
+                f"{name} = (",
+                f'    {rows.expression}.add_column("{STRATUM}", {rows.expression}[{literal(column)}][:])',
+                f'    .class_encode_column("{STRATUM}")',
+                indent(call(".train_test_split", **given, stratify_by_column=f'"{STRATUM}"')),
+                f'    .remove_columns("{STRATUM}")',
+                ")",
             ]
         values = {
             port.name: DatasetValue(expression=f'{name}["{port.name}"]', columns=rows.columns) for port in cls.out_ports

@@ -7,10 +7,11 @@ from typing import Final
 
 from ryven_llm_nodes.catalogue.beside import files_of_code, hiding_libraries, modules_of
 from ryven_llm_nodes.catalogue.cell import Cell
+from ryven_llm_nodes.catalogue.coded_reward import TIME_LIMIT
 from ryven_llm_nodes.catalogue.files import File
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
-from ryven_llm_nodes.catalogue.parameters import JSON, text, whole
+from ryven_llm_nodes.catalogue.parameters import JSON, text
 from ryven_llm_nodes.catalogue.usercode import CodeError, read_code, signature_complaint
 from ryven_llm_nodes.catalogue.values import RewardPart, RewardValue
 
@@ -47,14 +48,7 @@ class RewardFunction(LLMNode):
             widget="code",
         ),
         text("function", "", "Name of the function to use; empty: the last one that the code defines."),
-        whole(
-            "time_limit",
-            600,
-            "Seconds that one call may take; a run stops the stage beyond that. The script has no limit.",
-            at_least=1,
-            typical="10 to 600",
-            outcome=False,
-        ),
+        TIME_LIMIT,
     )
 
     @classmethod

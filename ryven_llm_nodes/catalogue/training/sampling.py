@@ -23,7 +23,7 @@ from ryven_llm_nodes.catalogue.training.limits import (
 )
 from ryven_llm_nodes.catalogue.training.stage import Part
 from ryven_llm_nodes.catalogue.training.trainer import ADAPTER, DATASET, EVAL, MODEL, Trainer
-from ryven_llm_nodes.catalogue.values import RewardValue
+from ryven_llm_nodes.catalogue.values import RewardValue, Value
 from ryven_llm_nodes.errors import shown
 
 REWARD: Final = Port("reward", "reward", help="What completions are scored by; combine several with Combine Rewards.")
@@ -105,6 +105,7 @@ class SamplingTrainer(Trainer):
     def column_complaints(cls, context: NodeContext, columns: tuple[str, ...]) -> Iterator[str]:
         yield from super().column_complaints(context, columns)
         yield from taken_columns(columns)
+        yield from _unread_columns(context.inputs.get("reward"), columns)
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
@@ -118,6 +119,15 @@ class SamplingTrainer(Trainer):
     def reward_complaints(cls, context: NodeContext, reward: RewardValue) -> Iterator[Complaint]:
         """What is wrong between the settings and the reward that is wired."""
         yield from wrong_weights(context, len(reward.parts))
+
+
+def _unread_columns(reward: Value | None, columns: tuple[str, ...]) -> Iterator[str]:
+    """Columns that rewards read, and the dataset has not."""
+    for part in reward.parts if isinstance(reward, RewardValue) else ():
+        for name in part.columns:
+            if name not in columns:
+                there = ", ".join(map(repr, columns)) or "none"
+                yield f"the reward {part.owner!r} reads the column {name!r}; the dataset has {there}. Name another one."
 
 
 def reward_list(reward: RewardValue) -> str:

@@ -10,11 +10,9 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any, Final
 
+from ryven_llm_nodes.catalogue.node import Package
 from ryven_llm_nodes.errors import Problem, shown
 from ryven_llm_nodes.program import Program, Step
-
-Package = tuple[str, str]
-"""The module that is imported, and what to install for it."""
 
 BITSANDBYTES: Final = ("bitsandbytes", "bitsandbytes")
 TORCHAO: Final = ("torchao", "torchao")
@@ -89,8 +87,12 @@ TABLES: Final[Mapping[str, Mapping[str, Package]]] = {
 
 
 def here_problems(program: Program) -> Iterator[Problem]:
-    """What the trainers of ``program`` need and this machine does not have."""
+    """What the nodes of ``program`` need and this machine does not have."""
     for step in program.steps:
+        for module, requirement in step.node.packages(program.context(step)):
+            if not _is_installed(module):
+                what = f"needs the package {module}, which is not installed here; pip install {requirement}."
+                yield step.problem(what)
         if program.cells[step.name].config:
             for name, value, (module, requirement) in _packages(step):
                 if not _is_installed(module):

@@ -182,11 +182,12 @@ class _Preflight:
 
 
 def _generation(place: str, where: Mapping[str, Any]) -> Any:
-    """The generation settings of a model; None where it has none."""
+    """The generation settings of a model, as they are written; None where it has none."""
     from transformers import GenerationConfig
 
     try:
-        return GenerationConfig.from_pretrained(place, **{n: v for n, v in where.items() if n != "trust_remote_code"})
+        options = {name: value for name, value in where.items() if name != "trust_remote_code"}
+        return GenerationConfig.get_config_dict(place, **options)[0]  # values that clash are reported by the run
     except (OSError, ValueError):
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -39,7 +40,7 @@ def stand_in_trainer(
     """
     cell = program.cells[step.name]
     trainer_class = loaded.evaluated(cell.trainer_class)
-    with tempfile.TemporaryDirectory() as folder, _untouched_generators(), no_progress_bars():
+    with tempfile.TemporaryDirectory() as folder, _untouched_generators(), no_progress_bars(), _no_warnings():
         config = configuration(program, loaded, step, **_known(loaded.evaluated(cell.config_class), changes))
         config.output_dir = folder
         scores = any(port.kind == "reward" for port in step.node.out_ports)
@@ -94,3 +95,19 @@ def no_progress_bars() -> Iterator[None]:
     finally:
         if were_enabled:
             enable_progress_bars()
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Warnings of the libraries are for the trainer itself, which must still give those that are given once."""
+    from accelerate.logging import MultiProcessAdapter
+    from transformers.utils import logging as of_transformers
+
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+        MultiProcessAdapter.warning_once.cache_clear()
+        of_transformers.warning_once.cache_clear()

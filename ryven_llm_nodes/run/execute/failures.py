@@ -19,15 +19,15 @@ def stage_error(error: BaseException, step: Step, program: Program, loaded: Load
     if isinstance(error, StageError):  # it already says what to do
         return StageError(error.problem)
     culprit, lines = step, list(loaded.lines_of(error.__traceback__))
+    rewards = {part.owner for part in program.rewards(step)}
     for number in lines:
         owner = program.graph.by_name.get(loaded.script.step_at(number) or "")
-        culprit = owner if owner is not None and owner.node.holds_code else culprit
+        culprit = owner if owner is not None and (owner.node.holds_code or owner.name in rewards) else culprit
     message = _message(error, step, program, loaded.output_dir)
     if culprit is not step:
-        line = loaded.line_in_code(culprit, lines)
-        return StageError(culprit.problem(f"line {line}: {message} (while {step.label} was running)", "code"))
-    line = loaded.line_in_code(step, lines) if step.name in loaded.script.definitions and step.node.holds_code else None
-    return StageError(step.problem(message) if line is None else step.problem(f"line {line}: {message}", "code"))
+        message += f" (while {step.label} was running)"
+    line = loaded.line_in_code(culprit, lines)
+    return StageError(culprit.problem(message) if line is None else culprit.problem(f"line {line}: {message}", "code"))
 
 
 def _message(error: BaseException, step: Step, program: Program, output_dir: Path) -> str:

@@ -39,7 +39,8 @@ def reward_problems(
     data = {port: rows for port, rows in loaded.rows(step).items() if len(rows) and "prompt" in rows.column_names}
     for part in program.rewards(step):
         owner = program.graph.by_name[part.owner]
-        if owner.node.holds_code and owner.name not in loaded.without:
+        is_function = part.expression == part.symbol and owner.name in loaded.script.definitions
+        if is_function and owner.name not in loaded.without:
             with closing(Caller(cancelled)) as caller:
                 for port, rows in data.items():
                     trial = _Trial(loaded, owner, part.symbol, caller)
@@ -83,14 +84,15 @@ class _Trial:
             text = (
                 f"{where}{describe(error)} Tested with completions such as '', '42' and '{{...}}', which models write."
             )
-            yield replace(self.owner.problem(text, "code"), weight="warning")
+            yield replace(self.owner.problem(text, _place(self.owner)), weight="warning")
             return
         values = [] if rewards is None else list(rewards[0])
         if values and all(value == values[0] for value in values):
             what = f"{self.name}() gave {values[0]} to all {len(values)} completions of a trial (short, long and empty "
             what += "ones, and the values of the row's own columns): rewards that never differ teach nothing"
             yield replace(
-                self.owner.problem(f"{what}. Let it tell good completions from bad.", "code"), weight="warning"
+                self.owner.problem(f"{what}. Let it tell good completions from bad.", _place(self.owner)),
+                weight="warning",
             )
 
 
@@ -126,11 +128,16 @@ def _tried(
     except Exception as error:
         line = loaded.line_in_code(owner, loaded.lines_of(error.__traceback__))
         where = "" if line is None else f"line {line}: "
-        yield owner.problem(f"{where}{describe(error)} Tested with {rows} of its dataset.", "code")
+        yield owner.problem(f"{where}{describe(error)} Tested with {rows} of its dataset.", _place(owner))
     else:
         wrong = None if rewards is None else _wrong_rewards(name, rewards[0], len(sample["prompts"]))
         if wrong:
-            yield owner.problem(wrong, "code")
+            yield owner.problem(wrong, _place(owner))
+
+
+def _place(owner: Step) -> str:
+    """The parameter whose fault an error of the function is."""
+    return "code" if owner.node.holds_code else ""
 
 
 def _rewards(loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]]) -> tuple[Any] | None:

@@ -1,0 +1,4 @@
+# %% Repetition Penalty 'repetition_penalty'
+def repetition_penalty(completion_ids, **kwargs):
+    """The share of n-grams of tokens that are repeated, times the penalty."""
+    return get_repetition_penalty_reward(ngram_size=3, max_penalty=-1.0)(completion_ids=completion_ids)
