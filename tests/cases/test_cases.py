@@ -34,21 +34,27 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with the models, as links; the cache of data sets is its own."""
-    for model in models.iterdir():
-        (tmp_path / model.name).symlink_to(model)
+    """A folder with the models, as links; the cache of datasets is its own."""
     import datasets
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    yield tmp_path
+    yield _linked(models, tmp_path / "case")
     shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+
+
+def _linked(models: Path, folder: Path) -> Path:
+    folder.mkdir()
+    for model in models.iterdir():
+        (folder / model.name).symlink_to(model)
+    return folder
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_case_gets_its_finding(name: str, root: Path) -> None:
     case = CASES[name]
     problems = case.found(root)
-    seen[name] = weight, line = case.verdict(problems)
+    weight, line = case.verdict(problems)
+    seen[name] = weight, line.replace(str(root), ".")
     assert (weight, case.surplus(problems)) == (case.weight, []), "\n".join(problem.line for problem in problems)
     assert case.phrase in line
     assert "Error:" not in line or "> code: " in line, "an exception of a library, not of the user's code"
@@ -58,10 +64,12 @@ def test_cases_have_names_of_their_own() -> None:
     assert len(CASES) == sum(len(_load(root).CASES) for root in ROOTS)
 
 
-def test_the_table_is_that_of_all_cases() -> None:
-    """Needs the cases above; UPDATE_GOLDENS=1 writes it."""
-    if len(seen) < len(CASES):
-        pytest.skip("not all cases ran")
+def test_the_table_is_that_of_all_cases(models: Path, root: Path, tmp_path: Path) -> None:
+    """UPDATE_GOLDENS=1 writes it. Cases that have not run in this process run now."""
+    for number, name in enumerate(name for name in CASES if name not in seen):
+        own = _linked(models, tmp_path / str(number))
+        weight, line = CASES[name].verdict(CASES[name].found(own))
+        seen[name] = weight, line.replace(str(own), ".")
     text = "".join(["# What is found\n\n", HEAD, *(_row(name) for name in CASES)])
     if os.environ.get("UPDATE_GOLDENS"):
         TABLE.write_text(text, encoding="utf-8")

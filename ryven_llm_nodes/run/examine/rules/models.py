@@ -147,9 +147,8 @@ def other_tokenizers(look: Look) -> Iterator[Finding]:
             continue
         own, theirs = look.seen.tokenizer.get_vocab(), base.tokenizer.get_vocab()
         if own != theirs:
-            token = next(
-                token for token in (own if len(own) >= len(theirs) else theirs) if own.get(token) != theirs.get(token)
-            )
+            tokens = own if len(own) >= len(theirs) else theirs
+            token = min((token for token in tokens if own.get(token) != theirs.get(token)), key=tokens.__getitem__)
             yield Finding(
                 port,
                 f"has another tokenizer ({shown(base.location)}) than the model ({shown(look.seen.model)}): "
