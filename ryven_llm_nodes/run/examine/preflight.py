@@ -102,7 +102,7 @@ class _Preflight:
             model=self.models.get(base.name, ""),
             config=self.model_configs.get(base.name),
             tokenizer=self.tokenizers.get(base.name),
-            other_template=any("chat_template_path" in stage.given for stage in lineage),
+            other_template=any(stage.node.gives_template(stage.given) for stage in lineage),
         )
 
     def _lineage(self, step: Step) -> Iterator[Step]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import Dataset
 from flows import draw, node, problems, program
 
 from ryven_llm_nodes.catalogue import ConvertFormat, InlineTable, LoadDataset
@@ -23,8 +24,6 @@ def said(role: str, content: str) -> dict[str, str]:
 
 def made(rows: list[Row], folder: Path, is_known: bool = True, **params: Any) -> Any:
     """The dataset that the script makes of ``rows``; its columns are known before unless it comes from the Hub."""
-    from datasets import Dataset
-
     table = node(InlineTable, rows=json.dumps(rows)) if is_known else node(LoadDataset, path="owner/name")
     built = program(draw("rows -> made", rows=table, made=node(ConvertFormat, **params)), folder)
     cell = built.cells["made"]
@@ -138,6 +137,42 @@ BY_HAND: Mapping[tuple[str, str], list[Row]] = {
 @pytest.mark.parametrize(("name", "target"), BY_HAND)
 def test_a_format_as_it_is_found(name: str, target: str, is_known: bool, tmp_path: Path) -> None:
     assert list(made(FOUND[name], tmp_path, is_known, target=target)) == BY_HAND[name, target]
+
+
+TRAINED_BY = {
+    "sft": ("language modeling", "prompt-completion"),
+    "dpo": ("preference",),
+    "kto": ("unpaired preference",),
+}
+HAND_MADE = [(method, *case) for method, targets in TRAINED_BY.items() for case in BY_HAND if case[1] in targets]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "name", "target"), HAND_MADE)
+def test_every_token_is_that_of_rows_converted_by_hand(
+    method: str, name: str, target: str, workspace: Path, tmp_path: Path
+) -> None:
+    """TRL's own trainers prepare both."""
+    converted = tokens(method, made(FOUND[name], tmp_path, target=target), workspace, tmp_path)
+    by_hand = tokens(method, Dataset.from_list([dict(row) for row in BY_HAND[name, target]]), workspace, tmp_path)
+    assert converted == by_hand
+    assert all(row for row in converted)
+
+
+def tokens(method: str, rows: Any, workspace: Path, folder: Path) -> list[Any]:
+    """What TRL's trainer makes of ``rows``: the tokens that it trains on."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
+
+    classes = {"sft": (SFTConfig, SFTTrainer), "dpo": (DPOConfig, DPOTrainer), "kto": (KTOConfig, KTOTrainer)}
+    config, trainer = classes[method]
+    model = AutoModelForCausalLM.from_pretrained(workspace / "model")
+    tokenizer = AutoTokenizer.from_pretrained(workspace / "model")
+    args = config(output_dir=str(folder), use_cpu=True, bf16=False, report_to="none")
+    prepared = trainer(model=model, args=args, train_dataset=rows, processing_class=tokenizer).train_dataset
+    names = [name for name in prepared.column_names if name.endswith(("_ids", "_mask"))]
+    assert names
+    return list(prepared.select_columns(names))
 
 
 @pytest.mark.parametrize("source", SOURCES)
