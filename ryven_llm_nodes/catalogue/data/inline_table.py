@@ -27,7 +27,13 @@ class InlineTable(LLMNode):
     tags = ["dataset", "rows", "table", "json", "typed", "inline", "example", "prompts"]
     out_ports = (Port("dataset", "dataset"),)
     parameters = (
-        text("rows", EXAMPLE, 'One JSON object per line, such as {"prompt": "Hi"}, or a list of them.', required=True),
+        text(
+            "rows",
+            EXAMPLE,
+            'One JSON object per line, such as {"prompt": "Hi"}, or a list of them.',
+            required=True,
+            widget="text",
+        ),
     )
 
     @classmethod

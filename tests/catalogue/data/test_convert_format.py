@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from datasets import Dataset
-from flows import draw, node, problems, program
+from flows import BASE, draw, node, problems, program
 
-from ryven_llm_nodes.catalogue import ConvertFormat, InlineTable, LoadDataset
+from ryven_llm_nodes.catalogue import DPO, SFT, ConvertFormat, InlineTable, LoadDataset
 from ryven_llm_nodes.catalogue.foreign_formats import DETECT, SOURCES, TARGETS
 from ryven_llm_nodes.catalogue.values import DatasetValue
 
@@ -206,6 +206,22 @@ def test_every_format_and_every_type_is_tried() -> None:
 )
 def test_plain_text(name: str, target: str, row: Row, tmp_path: Path) -> None:
     assert made(FOUND[name], tmp_path, target=target, form="standard")[0] == row
+
+
+@pytest.mark.parametrize(
+    ("target", "trainer", "is_right"),
+    [
+        ("prompt-completion", SFT, True),
+        ("preference", SFT, False),
+        ("preference", DPO, True),
+        ("prompt-completion", DPO, False),
+    ],
+)
+def test_trainers_see_what_columns_there_are(target: str, trainer: type[Any], is_right: bool, data: Path) -> None:
+    table = node(InlineTable, rows=json.dumps(FOUND["ultrafeedback"][0]))
+    nodes = {"base": BASE, "rows": table, "made": node(ConvertFormat, target=target), "trained": node(trainer)}
+    found = problems(draw("base -> trained, rows -> made, made -> trained", **nodes), data)
+    assert [wrong.startswith(f"{trainer.title} 'trained' > dataset: ") for wrong in found] == [True] * (not is_right)
 
 
 def test_a_system_message_of_its_own_stays(tmp_path: Path) -> None:
