@@ -100,7 +100,9 @@ def dialogue(text: str) -> list[dict]:
 def chat(messages: list[dict]) -> list[dict]:
     """Messages with TRL's keys and roles; a content of text parts becomes one text."""
     messages = maybe_convert_to_chatml({"messages": [dict(message) for message in messages]})["messages"]
-    return [message | {"role": role_of(message), "content": content_text(message.get("content"))} for message in messages]
+    return [
+        message | {"role": role_of(message), "content": content_text(message.get("content"))} for message in messages
+    ]
 
 
 def role_of(message: dict) -> str:
