@@ -1,4 +1,4 @@
-"""The command line: ``ryven-llm run | check | export | bench | new | edit | cache | runs | nodes | install | demo``."""
+"""The command line: `ryven-llm run`, `check`, `preview`, `export` and others, which `ryven-llm --help` lists."""
 
 from __future__ import annotations
 
@@ -159,6 +159,34 @@ def _allow(graph: Graph, folder: Path, trust: bool) -> None:
         raise refusal(items, "review it, then run again with --trust.")
     if note := remember(items):
         typer.echo(f"note: {note}", err=True)
+
+
+@app.command()
+def preview(
+    flow: FlowFile,
+    node: Annotated[str, typer.Argument(metavar="NODE", help="A dataset, or a trainer.")],
+    row: Annotated[
+        Optional[str], typer.Option("--row", metavar="N", help="Which row: a number, random, or worst.")
+    ] = None,
+    title: FlowTitle = None,
+    settings: Settings = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run the flow's own code without asking, now and later.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with the ids of all tokens.")] = False,
+) -> None:
+    """Show rows as they are, or as a trainer will see them: the text, and which tokens are trained, read or cut."""
+    from ryven_llm_nodes.host.session import default_output_dir
+    from ryven_llm_nodes.program.settings import find_step
+    from ryven_llm_nodes.terminal import quiet_libraries
+    from ryven_llm_nodes.terminal_preview import show_preview
+
+    quiet_libraries()
+    with _plain_errors():
+        program = _program(flow, title, settings, node)
+        _allow(program.graph, default_output_dir(program.graph.title), trust)
+        console = Console(soft_wrap=True)
+        show_preview(program, find_step(program.graph, node), row, as_json, console)
 
 
 @app.command()

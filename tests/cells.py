@@ -25,6 +25,7 @@ from ryven_llm_nodes.catalogue import (
     CombineRewards,
     ConvertFormat,
     Deduplicate,
+    Evaluate,
     ExactMatch,
     Filter,
     InlineTable,
@@ -57,8 +58,19 @@ SUPPLY: Mapping[str, Drawn] = {
     "dataset": node(LoadDataset, path="owner/data"),
     "reward": node(RewardFunction, code=flows.REWARD),
     "adapter": node(LoRA, r=4),
+    "report": node(Evaluate),
 }
 """What is wired to an input where a case says nothing else, by kind."""
+
+
+def supplied(name: str, kind: str) -> tuple[dict[str, Drawn], list[str]]:
+    """A node called ``name`` that gives a value of ``kind``, those that it needs itself, and the wires between them."""
+    nodes, wires = {name: SUPPLY[kind]}, []
+    for port in (port for port in SUPPLY[kind][0].in_ports if not port.optional):
+        more_nodes, more_wires = supplied(f"{name}_{port.name}", port.kind)
+        nodes = more_nodes | nodes
+        wires += [*more_wires, f"{name}_{port.name} -> {name}.{port.name}"]
+    return nodes, wires
 
 
 def case(
@@ -67,8 +79,10 @@ def case(
     """A node with its required inputs, those that are ``wired``, and those that are ``given`` a node of their own."""
     name = name or kind.stem
     ports = {port.name: port for port in kind.in_ports if not port.optional or port.name in (*wired, *given)}
-    nodes = {f"its_{port}": given.get(port, SUPPLY[ports[port].kind]) for port in ports}
-    wires = [f"its_{port} -> {name}.{port}" for port in ports]
+    nodes, wires = {}, [f"its_{port} -> {name}.{port}" for port in ports]
+    for port in ports:
+        own, more = ({f"its_{port}": given[port]}, []) if port in given else supplied(f"its_{port}", ports[port].kind)
+        nodes, wires = nodes | own, more + wires
     return draw(", ".join(wires), "cells", **nodes, **{name: (kind, _required(kind) | params)})
 
 

@@ -25,7 +25,7 @@ class Cell:
     itself) are replaced by the source.
     ``definition`` stands at module level, ``statement`` in ``main()``. ``values`` are what the outputs stand for.
     ``config`` names the function that makes a trainer's configuration, so that it can be tried before it is needed,
-    and ``config_class`` what that returns.
+    and ``config_class`` what that returns; ``trainer_class`` is the class that is called with it.
     ``modules`` are those next to the flow file that the user's code imports.
     ``defines`` and ``borrows`` are the names that the user's code defines and imports at module level, in the same
     namespace as the rest of the script.
@@ -37,6 +37,7 @@ class Cell:
     values: Mapping[str, Value] = field(default_factory=dict)
     config: str = ""
     config_class: str = ""
+    trainer_class: str = ""
     modules: tuple[str, ...] = ()
     defines: frozenset[str] = frozenset()
     borrows: frozenset[str] = frozenset()

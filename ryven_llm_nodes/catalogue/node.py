@@ -100,6 +100,9 @@ class LLMNode(Node):
     """The parameter that says where to, where its user chooses the place; a stage writes to a folder of its name."""
     curves: ClassVar[tuple[str, ...]] = ()
     """The metrics that show its progress, the most important first; if one is not logged, the next."""
+    sequences: ClassVar[tuple[str, ...]] = ()
+    """What a row becomes when the node trains on it, in the order in which its collator returns them: ``chosen`` and
+    ``rejected``, or one sequence; nothing where completions are sampled, or where it does not train."""
     in_ports: ClassVar[tuple[Port, ...]] = ()
     out_ports: ClassVar[tuple[Port, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -117,6 +117,13 @@ class Graph:
         loop = path[path.index(path[-1]) :][::-1]
         step = self.by_name[loop[0]]
         return step.problem(f"its output leads back to itself ({' -> '.join(loop)}); remove one of these wires.")
+
+    def lineage(self, step: Step) -> Iterator[Step]:
+        """The step, the one whose model it starts from, and so on back to the one that loads the model."""
+        yield step
+        while ports := step.wired("model"):
+            step = self.by_name[step.wires[ports[0]].step]
+            yield step
 
     def upstream(self, names: Iterable[str]) -> Graph:
         """The part of the graph that the steps called ``names`` need, themselves included."""

@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, TaskType
 from peft.tuners.lora import LoraLayer
 from torch import nn
 from transformers import PreTrainedModel, Trainer
@@ -13,6 +13,12 @@ from transformers import PreTrainedModel, Trainer
 from .stages import refuse_untrained, release_memory
 
 ADAPTER_FOLDER = "adapter"  # subfolder of a stage that holds the adapter itself
+
+
+def with_score_head(adapter: LoraConfig) -> LoraConfig:
+    """The same adapter for a sequence classifier, whose score head is trained in full and saved with it."""
+    adapter.task_type = TaskType.SEQ_CLS
+    return adapter
 
 
 def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> None:

@@ -24,9 +24,10 @@ from flows import FAST, neutral, write_data, write_hollow_model
 TESTS: Final = Path(__file__).parents[1]
 PACKAGE: Final = TESTS.parent / "ryven_llm_nodes"
 GOLDENS: Final = TESTS / "goldens" / "throwaway"
-ROWS: Final = [{"prompt": f"what is {i}", "completion": f" answer {i}", "label": i % 2 == 0} for i in range(16)]
+TRIPLE: Final = {"chosen": " yes", "rejected": " no", "reference": " yes"}
+ROWS: Final = [{"prompt": f"what is {i}", "completion": f" answer {i}", **TRIPLE} for i in range(16)]
 BASE: Final = ("LoadModel", {"path": "model"})
-LABELLED: Final = ("LoadDataset", {"path": "labelled.jsonl"})
+TRIPLES: Final = ("LoadDataset", {"path": "triples.jsonl"})
 SFT: Final = ("SFT", FAST)
 
 
@@ -44,12 +45,12 @@ class Case:
 
 CASES: Final = [
     Case(
-        "kto",
+        "tpo",
         "methods",
         "Trainers",
-        "KTO",
-        "base -> kto, rows -> kto, base -> kto.reference",
-        {"base": BASE, "rows": LABELLED, "kto": ("KTO", {**FAST, "beta": 0.2})},
+        "TPO",
+        "base -> tpo, rows -> tpo",
+        {"base": BASE, "rows": TRIPLES, "tpo": ("TPO", {**FAST, "beta": 0.2})},
     ),
     Case(
         "written_rows",
@@ -65,7 +66,7 @@ CASES: Final = [
         "Models and data",
         "SplitDataset",
         "rows -> split, base -> one, split -> one, base -> two, split.held_out -> two",
-        {"base": BASE, "rows": LABELLED, "split": ("SplitDataset", {"share": 0.5}), "one": SFT, "two": SFT},
+        {"base": BASE, "rows": TRIPLES, "split": ("SplitDataset", {"share": 0.5}), "one": SFT, "two": SFT},
     ),
     Case(
         "mean_loss",
@@ -73,7 +74,7 @@ CASES: Final = [
         "Outputs",
         "MeanLoss",
         "base -> sft, rows -> sft, sft -> loss, rows -> loss",
-        {"base": BASE, "rows": LABELLED, "sft": SFT, "loss": ("MeanLoss", {"limit": 4})},
+        {"base": BASE, "rows": TRIPLES, "sft": SFT, "loss": ("MeanLoss", {"limit": 4})},
     ),
     Case(
         "answers",
@@ -81,17 +82,17 @@ CASES: Final = [
         "Models and data",
         "Answers",
         "base -> answers, rows -> answers, base -> sft, answers -> sft",
-        {"base": BASE, "rows": LABELLED, "answers": ("Answers", {"tokens": 4}), "sft": SFT},
+        {"base": BASE, "rows": TRIPLES, "answers": ("Answers", {"tokens": 4}), "sft": SFT},
     ),
 ]
 TOGETHER: Final = (
-    "base -> kto, written -> split, split.train -> kto, kto -> loss, split.held_out -> loss, "
-    "kto -> answers, split.held_out -> answers, base -> sft, answers -> sft",
+    "base -> tpo, written -> split, split.train -> tpo, tpo -> loss, split.held_out -> loss, "
+    "tpo -> answers, split.held_out -> answers, base -> sft, answers -> sft",
     {
         "base": BASE,
         "written": ("WrittenRows", {"rows": "\n".join(map(json.dumps, ROWS))}),
         "split": ("SplitDataset", {"share": 0.25}),
-        "kto": ("KTO", {**FAST, "beta": 0.2}),
+        "tpo": ("TPO", {**FAST, "beta": 0.2}),
         "loss": ("MeanLoss", {}),
         "answers": ("Answers", {}),
         "sft": SFT,
@@ -167,9 +168,9 @@ def drawn(wires: str, nodes: dict[str, Any], place: Path) -> str:
     return json.dumps([wires, nodes, str(place)])
 
 
-def write_labelled(folder: Path) -> None:
-    """Rows for KTO."""
-    (folder / "labelled.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in ROWS), encoding="utf-8")
+def write_triples(folder: Path) -> None:
+    """Rows for TPO."""
+    (folder / "triples.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in ROWS), encoding="utf-8")
 
 
 def body(script: str) -> str:
@@ -183,7 +184,7 @@ def test_one_file_is_all_it_takes(case: Case, tmp_path: Path) -> None:
     work.mkdir()
     write_data(work)
     write_hollow_model(work / "model")
-    write_labelled(work)
+    write_triples(work)
     flow, script, golden = work / "flow.json", work / "script.py", GOLDENS / f"{case.file}.py"
     drawing = drawn(case.wires, case.nodes, flow)
     seen = json.loads(python(grown(tmp_path, case), "-c", DRAW + LOOK, drawing, case.node, flow, script))
@@ -207,13 +208,13 @@ def test_the_editor_shows_them_all(tmp_path: Path) -> None:
     output = python(grown(tmp_path, *CASES), "-c", PALETTE, QT_QPA_PLATFORM="offscreen", QT_API="pyside6")
     shown, stages = json.loads(output.splitlines()[-1])
     assert {case.node for case in CASES} <= set(shown)
-    assert set(stages) == {"SFT", "PPO", "DPO", "GRPO", "KTO", "MeanLoss", "Answers"}
+    assert {"SFT", "PPO", "KTO", "TrainRewardModel", "TPO", "MeanLoss", "Answers"} <= set(stages)
 
 
 def test_what_contributors_are_shown_is_the_file_that_is_tried() -> None:
     page = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"(?s)```python\n(.*?)```", page)
-    assert shown in (TESTS / "throwaway" / "kto.py").read_text(encoding="utf-8")
+    assert shown in (TESTS / "throwaway" / "tpo.py").read_text(encoding="utf-8")
     assert all(f"{case.file}.py" in page for case in CASES)
 
 
@@ -230,10 +231,10 @@ def run(*settings):
     happened = [(type(event).__name__, event.step) for event in events]
     report = json.loads((outcome.reports["loss"] / "report.json").read_text())
     begun, reused = ([step for name, step in happened if name == wanted] for wanted in ("StageStarted", "StageReused"))
-    assert set(outcome.models) == {"kto", "sft"}
+    assert set(outcome.models) == {"tpo", "sft"}
     return {"begun": begun, "reused": reused, "rows": report["rows"]}
 
-print(json.dumps([run(), run("loss.limit=2"), run("kto.beta=0.3", "loss.limit=2"), run()]))
+print(json.dumps([run(), run("loss.limit=2"), run("tpo.beta=0.3", "loss.limit=2"), run()]))
 """
 BESIDE: Final = "raise ImportError('the script must not need this package')\n"
 
@@ -255,9 +256,9 @@ def work(workspace: Path, tmp_path: Path) -> Path:
 def test_they_are_run_kept_and_run_again_as_all_others_and_the_script_does_the_same(work: Path, tmp_path: Path) -> None:
     package, flow, out = tmp_path / "grown", work / "flow.json", tmp_path / "out"
     said = python(package, "-m", "ryven_llm_nodes.cli", "run", flow, "--output-dir", out)
-    assert str(out / "kto") in said
+    assert str(out / "tpo") in said
     assert str(out / "loss") in said
-    assert sha256(out / "kto") != sha256(work / "model")
+    assert sha256(out / "tpo") != sha256(work / "model")
     report = (out / "loss" / "report.json").read_text()
     assert json.loads(report)["rows"] == 4
     assert "report.json" in json.loads((out / "loss" / "stage.json").read_text())["files"]
@@ -271,18 +272,18 @@ def test_they_are_run_kept_and_run_again_as_all_others_and_the_script_does_the_s
     alone.mkdir()
     (alone / "ryven_llm_nodes.py").write_text(BESIDE)
     python(alone, script, "--output-dir", tmp_path / "script")
-    for stage in ("kto", "sft"):
+    for stage in ("tpo", "sft"):
         assert sha256(tmp_path / "script" / stage) == sha256(out / stage)
     assert len(json.loads((out / "answers" / "report.json").read_text())) == 4
     assert (tmp_path / "script" / "loss" / "report.json").read_text() == report
     again = python(alone, script, "--output-dir", tmp_path / "script", "--stage", "loss")
     assert again.splitlines()[-1] == f"loss: {tmp_path / 'script' / 'loss'}"
-    assert "kto:" not in again
+    assert "tpo:" not in again
 
-    values, stages = ["base", "written", "split"], ["kto", "loss", "answers", "sft"]
+    values, stages = ["base", "written", "split"], ["tpo", "loss", "answers", "sft"]
     assert json.loads(python(package, "-c", RUN, flow, out).splitlines()[-1]) == [
         {"begun": values, "reused": stages, "rows": 4},
-        {"begun": [*values, "loss"], "reused": ["kto", "answers", "sft"], "rows": 2},
+        {"begun": [*values, "loss"], "reused": ["tpo", "answers", "sft"], "rows": 2},
         {"begun": [*values, *stages], "reused": [], "rows": 2},
         {"begun": values, "reused": stages, "rows": 4},
     ]

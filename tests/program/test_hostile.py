@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cells import SUPPLY
+from cells import supplied
 from flows import BASE, FAST, REWARD, ROLLOUT, ROWS, TRAINERS, draw, node, problems, script, without_flow
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -91,7 +91,10 @@ def flow_around(kind: type[LLMNode]) -> dict[str, Any]:
     wires += ", a -> final, a -> script"
     if kind not in [placed for placed, _ in nodes.values()]:
         required = [port for port in kind.in_ports if not port.optional]
-        nodes |= {"own": node(kind), **{f"its_{port.name}": SUPPLY[port.kind] for port in required}}
+        nodes["own"] = node(kind)
+        for port in required:
+            own, more = supplied(f"its_{port.name}", port.kind)
+            nodes, wires = nodes | own, ", ".join([wires, *more])
         wires += "".join(f", its_{port.name} -> own.{port.name}" for port in required)
     return draw(wires, "hostile", **nodes)
 

@@ -58,6 +58,7 @@ class DPO(Trainer):
     config = ConfigClass("DPOConfig", ("trl/trainer/dpo_config.py:DPOConfig",), LIMITS)
     trainer = "DPOTrainer"
     curves = ("loss",)
+    sequences = ("chosen", "rejected")
     imports = ("from trl import DPOConfig, DPOTrainer",)
     columns = (("prompt", "chosen", "rejected"), ("chosen", "rejected"))
     in_ports = (MODEL, DATASET, REFERENCE, ADAPTER, EVAL)

@@ -7,14 +7,20 @@ from collections.abc import Iterator
 from ryven_llm_nodes.catalogue.cell import RUNTIME, call, literal
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import NodeContext
-from ryven_llm_nodes.catalogue.parameters import Parameter, number, whole
+from ryven_llm_nodes.catalogue.parameters import Parameter, number
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
 from ryven_llm_nodes.catalogue.training.references import reference_complaints
-from ryven_llm_nodes.catalogue.training.sampling import SAMPLING, SamplingTrainer, reward_list, wrong_weights
+from ryven_llm_nodes.catalogue.training.sampling import (
+    SAMPLING,
+    SamplingTrainer,
+    group_complaints,
+    group_size,
+    reward_list,
+    wrong_weights,
+)
 from ryven_llm_nodes.catalogue.training.stage import Part
 from ryven_llm_nodes.catalogue.training.trainer import batch_size, learning_rate
 from ryven_llm_nodes.catalogue.values import RewardValue
-from ryven_llm_nodes.errors import shown
 
 
 class GRPO(SamplingTrainer):
@@ -45,7 +51,7 @@ class GRPO(SamplingTrainer):
             typical="0.5 to 0.9 of the highest reward",
         ),
         batch_size(8),
-        whole("num_generations", 8, "Completions per prompt: the group that advantages are relative to.", at_least=2),
+        group_size(),
     )
 
     @classmethod
@@ -64,7 +70,7 @@ class GRPO(SamplingTrainer):
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
         yield from super().drawn(context)
         yield from reference_complaints(context)
-        yield from _group_complaints(context)
+        yield from group_complaints(context)
 
     @classmethod
     def reward_complaints(cls, context: NodeContext, reward: RewardValue) -> Iterator[Complaint]:
@@ -74,14 +80,3 @@ class GRPO(SamplingTrainer):
         if any(part.is_async for part in reward.parts):
             yield "reward_threshold", "works with synchronous functions only; rewrite the async reward, or clear this."
         yield from wrong_weights(context, 1)
-
-
-def _group_complaints(context: NodeContext) -> Iterator[Complaint]:
-    size, group = context["per_device_train_batch_size"], context["num_generations"]
-    accumulation = context["gradient_accumulation_steps"]
-    if {"generation_batch_size", "steps_per_generation"} & set(context.given):
-        return  # then the generation batch is a different one; TRL checks it when the configuration is built
-    if isinstance(accumulation, int) and (count := size * accumulation * context.processes) % group:
-        factors = f"per_device_train_batch_size {size} x gradient_accumulation_steps {accumulation}"
-        factors += f" x {context.processes} processes" if context.processes > 1 else ""
-        yield "num_generations", f"must divide the {count} completions per step ({factors}), got {shown(group)}."

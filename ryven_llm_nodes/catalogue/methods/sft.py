@@ -44,6 +44,7 @@ class SFT(Trainer):
     config = ConfigClass("SFTConfig", ("trl/trainer/sft_config.py:SFTConfig",), LIMITS)
     trainer = "SFTTrainer"
     curves = ("loss",)
+    sequences = ("row",)
     imports = ("from trl import SFTConfig, SFTTrainer",)
     in_ports = (MODEL, DATASET, ADAPTER, EVAL)
     parameters = (

@@ -20,15 +20,18 @@ def reference_part(context: NodeContext) -> Iterator[Part]:
     """The connected reference, loaded when the stage begins, and not at all if the stage is finished."""
     reference = context.inputs.get(REFERENCE.name)
     if isinstance(reference, ModelValue):
-        imports = ("from functools import partial", "from transformers import AutoModelForCausalLM")
-        yield Part({"ref_model": _loaded_later(reference)}, imports)
+        yield loaded_later("ref_model", reference)
 
 
-def _loaded_later(reference: ModelValue) -> str:
+def loaded_later(keyword: str, reference: ModelValue) -> Part:
+    """Another model, as the argument ``keyword``, which is loaded when the stage begins."""
     kwargs = {"dtype": "float32", **reference.init_kwargs}
     kwargs |= {"trust_remote_code": True} if reference.trust_remote_code else {}
     texts = {name: literal(value) for name, value in kwargs.items()}
-    return call("partial", "AutoModelForCausalLM.from_pretrained", reference.expression, **texts)
+    imports = ("from functools import partial", "from transformers import AutoModelForCausalLM")
+    return Part(
+        {keyword: call("partial", "AutoModelForCausalLM.from_pretrained", reference.expression, **texts)}, imports
+    )
 
 
 def reference_complaints(context: NodeContext) -> Iterator[Complaint]:

@@ -9,6 +9,7 @@ from ryven_llm_nodes.catalogue.cell import layout
 from ryven_llm_nodes.catalogue.columns import taken_columns
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import NodeContext, Port
+from ryven_llm_nodes.catalogue.parameters import Parameter, whole
 from ryven_llm_nodes.catalogue.training.choices import compared
 from ryven_llm_nodes.catalogue.training.limits import (
     COUNT,
@@ -143,7 +144,8 @@ def wrong_weights(context: NodeContext, count: int) -> Iterator[Complaint]:
 
 
 def _completions(context: NodeContext) -> Iterator[Complaint]:
-    if context["log_completions_hub_repo"] is not None and not context["log_completions"]:
+    has_repo = context.has("log_completions_hub_repo") and context["log_completions_hub_repo"] is not None
+    if has_repo and not context["log_completions"]:
         yield "log_completions_hub_repo", "is where completions are uploaded to; set log_completions, or clear this."
     if context["auto_find_batch_size"]:
         yield (
@@ -152,3 +154,21 @@ def _completions(context: NodeContext) -> Iterator[Complaint]:
         )
     if context["generation_batch_size"] is not None and context["steps_per_generation"] is not None:
         yield "steps_per_generation", "sets the same quantity as generation_batch_size; clear one of the two."
+
+
+def group_complaints(context: NodeContext) -> Iterator[Complaint]:
+    """A step takes full groups of completions of the same prompt."""
+    size, group = context["per_device_train_batch_size"], context["num_generations"]
+    accumulation = context["gradient_accumulation_steps"]
+    if {"generation_batch_size", "steps_per_generation"} & set(context.given):
+        return  # then the generation batch is a different one; TRL checks it when the configuration is built
+    if isinstance(accumulation, int) and (count := size * accumulation * context.processes) % group:
+        factors = f"per_device_train_batch_size {size} x gradient_accumulation_steps {accumulation}"
+        factors += f" x {context.processes} processes" if context.processes > 1 else ""
+        yield "num_generations", f"must divide the {count} completions per step ({factors}), got {shown(group)}."
+
+
+def group_size() -> Parameter:
+    """How many completions of a prompt are compared with each other."""
+    help_text = "Completions per prompt: the group that advantages are relative to."
+    return whole("num_generations", 8, help_text, at_least=2)

@@ -11,7 +11,7 @@ from ryven_llm_nodes.catalogue.files import FILE_FIELDS
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.catalogue.places import is_local, path_expression
-from ryven_llm_nodes.catalogue.values import AdapterValue, DatasetValue, ModelValue
+from ryven_llm_nodes.catalogue.values import AdapterValue, DatasetValue, ModelValue, Value
 
 EXTRA_STEPS: Final = "extra_steps"
 """The parameter of a trainer that is no field of its configuration: see runtime/longer.py."""
@@ -41,21 +41,20 @@ class Stage:
     imports: tuple[str, ...]
     settings: Mapping[str, JSON]
 
-    def cell(self, parts: Iterable[Part]) -> Cell:
-        """The cell; the model that enters it is among its inputs as ``model``."""
+    def cell(self, parts: Iterable[Part], left: Mapping[str, Value]) -> Cell:
+        """The cell, whose outputs stand for what is ``left``."""
         parts, name = list(parts), self.context.name
         keywords = {key: text for part in parts for key, text in part.keywords.items()}
         settings = {**self.settings, **{key: value for part in parts for key, value in part.settings.items()}}
-        model = self.context.inputs["model"]
-        assert isinstance(model, ModelValue)
         train = call("pipeline.train", literal(name), self.trainer, self._config_name, **keywords)
         return Cell(
             imports=(*STAGE_IMPORTS, *self.imports, *(line for part in parts for line in part.imports)),
             definition=self._config_function(settings),
             statement=f"{name} = {train}",
-            values={"model": model.trained(name)},
+            values=left,
             config=self._config_name,
             config_class=self.config,
+            trainer_class=self.trainer,
         )
 
     @property

@@ -27,7 +27,7 @@ from ryven_llm_nodes.catalogue.training.stage import (
     longer_part,
     model_part,
 )
-from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue
+from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue, Value
 from ryven_llm_nodes.errors import shown, suggestion
 
 MODEL: Final = Port("model", "model", help="The policy that is trained: where it is loaded from.")
@@ -88,7 +88,14 @@ class Trainer(LLMNode):
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:
         stage = Stage(context, str(cls.config), cls.trainer, cls.imports, cls.settings(context))
-        return stage.cell(cls.parts(context))
+        model = context.inputs["model"]
+        assert isinstance(model, ModelValue)
+        return stage.cell(cls.parts(context), cls.left(context, model.trained(context.name)))
+
+    @classmethod
+    def left(cls, context: NodeContext, model: ModelValue) -> Mapping[str, Value]:
+        """What its outputs stand for, given the model that it leaves in its folder."""
+        return {TRAINED.name: model}
 
     @classmethod
     def settings(cls, context: NodeContext) -> dict[str, JSON]:
@@ -112,13 +119,18 @@ class Trainer(LLMNode):
         yield model_part(model, context.given.get("model_init_kwargs"))
         yield from cls.own_parts(context)
         yield data_part(context)
-        yield from adapter_part(context)
+        yield from cls.adapter_parts(context)
         yield from longer_part(context)
 
     @classmethod
     def own_parts(cls, context: NodeContext) -> Iterator[Part]:
         """What is specific to this method: a reward, a reference, ..."""
         yield from ()
+
+    @classmethod
+    def adapter_parts(cls, context: NodeContext) -> Iterator[Part]:
+        """What a LoRA adapter adds to its text."""
+        yield from adapter_part(context)
 
     # What it depends on
 

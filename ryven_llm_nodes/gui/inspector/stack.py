@@ -28,7 +28,7 @@ class InspectorStack(QStackedWidget):
         self._folder = folder
         self._panels: dict[LLMNode, QWidget] = {}
         self._node: Any = None
-        self._stock = stock
+        self._stock, self._state = stock, flow_state(view.flow)
         self._nothing = _words(NOTHING)
         for page in (self._nothing, stock):
             self.addWidget(page)
@@ -46,6 +46,7 @@ class InspectorStack(QStackedWidget):
     def show_node(self) -> None:
         """Shows the node that is selected."""
         node = self._node
+        self._state.select(node)
         if node is None:
             self.setCurrentWidget(self._nothing)
         elif isinstance(node, LLMNode):

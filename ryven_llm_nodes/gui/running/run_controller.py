@@ -126,13 +126,18 @@ class RunController(QObject):
     def _may_run(self, flow: Any, graph: Graph) -> bool:
         """Asks about code that came with the flow and is new to this machine; code typed here needs no question."""
         items, state = unseen(graph, _output_dir(graph)), flow_state(flow)
-        theirs = [item for item in items if not typed_here(item, flow.nodes[graph.by_name[item.step].index])]
+        theirs = self.untrusted(flow, graph)
         if theirs and not self.ask(theirs):
             self.said.emit(state, NOT_ALLOWED)
             return False
         if note := remember(items):
             self.said.emit(state, note)
         return True
+
+    def untrusted(self, flow: Any, graph: Graph) -> list[Foreign]:
+        """The code of ``graph``, just read from ``flow``, that came with it, and that the user has not allowed."""
+        items = unseen(graph, _output_dir(graph))
+        return [item for item in items if not typed_here(item, flow.nodes[graph.by_name[item.step].index])]
 
     def stop(self) -> bool:
         """Asks the run to stop; it ends within one step. False if nothing runs."""

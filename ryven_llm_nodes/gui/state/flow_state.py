@@ -37,11 +37,14 @@ class FlowState(QObject):
     """The flow is to be run up to a node, from the canvas."""
     script_wanted = Signal(object)
     """The script of the flow is to be shown."""
+    selected = Signal(object)
+    """A node was selected, or None."""
 
     def __init__(self, flow: Any) -> None:
         super().__init__()
         self.flow = flow
         self.model = RunModel(self)
+        self.selection: Any = None
         self.problems: dict[LLMNode, tuple[str, ...]] = {}
         self._ran: dict[LLMNode, tuple[str, str]] = {}
         self._now: dict[LLMNode, str] = {}
@@ -52,6 +55,11 @@ class FlowState(QObject):
         changed_signal.connect(self._edited)
         for signal in (self.model.stage_changed, self.model.metrics_added):
             signal.connect(lambda _: self.changed.emit())
+
+    def select(self, node: Any) -> None:
+        """The user has selected ``node``, or nothing."""
+        self.selection = node
+        self.selected.emit(node)
 
     # Runs
 

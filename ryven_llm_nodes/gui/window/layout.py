@@ -43,21 +43,22 @@ class Pages(QStackedWidget):
 
 
 class Docks:
-    """The docks around the canvas: palette, log, metrics, completions."""
+    """The docks around the canvas: palette, log, metrics, completions, preview (of which ``preview`` makes a panel)."""
 
-    def __init__(self, window: Any, palette: QWidget) -> None:
+    def __init__(self, window: Any, palette: QWidget, preview: Callable[[RunModel], QWidget]) -> None:
         self._wanted: RunModel | None = None
         self._later = QTimer(window, interval=PANELS_MS, singleShot=True)
         self._later.timeout.connect(self.show_model)
         self.log = _dock(window, "Run log", "llm_runlog", Pages(panels.log_view))
         self.metrics = _dock(window, "Metrics", "llm_metrics", Pages(panels.metrics_dock))
         self.completions = _dock(window, "Completions", "llm_completions", Pages(panels.completions_browser))
+        self.preview = _dock(window, "Preview", "llm_preview", Pages(preview))
         self.palette = window.ui.nodes_dock
         self.stock_palette = window.nodes_list_widget  # Ryven still writes to it
         self.palette.setWidget(palette)
         self.stock_palette.setParent(window)
         self.stock_palette.hide()
-        for dock in (window.ui.flows_dock, self.palette, self.metrics, self.completions):
+        for dock in (window.ui.flows_dock, self.palette, self.metrics, self.completions, self.preview):
             _no_title(dock)
 
     def show_model_soon(self, model: RunModel) -> None:
@@ -68,7 +69,7 @@ class Docks:
     def show_model(self) -> None:
         """Makes every dock show the model that was requested last."""
         if self._wanted is not None:
-            for dock in (self.log, self.metrics, self.completions):
+            for dock in (self.log, self.metrics, self.completions, self.preview):
                 dock.widget().show_model(self._wanted)
 
 
@@ -139,12 +140,15 @@ def arrange(window: Any, docks: Docks) -> None:
     window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
     restored = [window.restoreDockWidget(dock) for dock in (docks.log, docks.metrics, docks.completions)]
     if all(restored):
+        if not window.restoreDockWidget(docks.preview):  # saved by a version without it
+            window.tabifyDockWidget(docks.completions, docks.preview)
         return
     window.ui.consoleDock.hide()
     window.addDockWidget(bottom, docks.log)
     window.addDockWidget(bottom, docks.metrics)
     window.splitDockWidget(docks.log, docks.metrics, Qt.Orientation.Horizontal)
     window.tabifyDockWidget(docks.metrics, docks.completions)
+    window.tabifyDockWidget(docks.completions, docks.preview)
     docks.metrics.raise_()
     docks.palette.raise_()
     window.resize(*SIZE)

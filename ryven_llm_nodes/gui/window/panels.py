@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtWidgets import QWidget
 
 from ryven_llm_nodes.gui.state.run_model import RunModel
+
+if TYPE_CHECKING:
+    from ryven_llm_nodes.gui.preview.client import PreviewClient
+    from ryven_llm_nodes.gui.preview.panel import Look
 
 
 def metrics_dock(model: RunModel) -> QWidget:
@@ -19,6 +25,16 @@ def completions_browser(model: RunModel) -> QWidget:
     from ryven_llm_nodes.gui.completions.browser import CompletionsBrowser
 
     return CompletionsBrowser(model)
+
+
+def preview_panel(model: RunModel, look: Look, client: PreviewClient) -> QWidget:
+    """The rows of the selected node."""
+    from ryven_llm_nodes.gui.preview.panel import PreviewPanel
+
+    panel, state = PreviewPanel(look, client), model.parent()
+    state.selected.connect(panel.show_node)
+    panel.show_node(state.selection)
+    return panel
 
 
 def log_view(model: RunModel) -> QWidget:

@@ -14,6 +14,7 @@ from ryven_llm_nodes.gui.document.autosave import Autosave
 from ryven_llm_nodes.gui.document.opening import Opening
 from ryven_llm_nodes.gui.document.saving import Saving
 from ryven_llm_nodes.gui.history.windows import HistoryWindows
+from ryven_llm_nodes.gui.preview.client import PreviewClient
 from ryven_llm_nodes.gui.running.run_controller import RunController
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
@@ -21,8 +22,10 @@ from ryven_llm_nodes.gui.window.actions import Actions
 from ryven_llm_nodes.gui.window.commands import Commands
 from ryven_llm_nodes.gui.window.flows import Flows
 from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
+from ryven_llm_nodes.gui.window.looking import Looking
 from ryven_llm_nodes.gui.window.menus import fill_menus
 from ryven_llm_nodes.gui.window.node_palette import Palette
+from ryven_llm_nodes.gui.window.panels import preview_panel
 from ryven_llm_nodes.gui.window.toolbar import Toolbar
 from ryven_llm_nodes.host.ports import refused_signal
 from ryven_llm_nodes.host.saving import take_over_saving
@@ -48,7 +51,9 @@ class Shell(QObject):
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
         self.palette = Palette(window.core_session.nodes, window)
-        self.docks = Docks(window, self.palette)
+        self.previews = PreviewClient(self)
+        looking = Looking(self.document, self.runs)
+        self.docks = Docks(window, self.palette, lambda model: preview_panel(model, looking, self.previews))
         self.autosave = Autosave(self.document, self)
         self._connect()
         fill_menus(window, self.actions, self.flows.current_view)
@@ -138,6 +143,7 @@ class Shell(QObject):
             self.autosave.forget()
         self.autosave.timer.stop()
         self._closed = self.commands.silent = True
+        self.previews.stop()
         self.runs.stop()  # the end of the process waits for the worker, after the window is hidden
 
     def quit(self) -> None:

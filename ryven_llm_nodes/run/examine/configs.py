@@ -29,8 +29,8 @@ def config_problems(program: Program, loaded: LoadedProgram, step: Step) -> Iter
             return
 
 
-def configuration(program: Program, loaded: LoadedProgram, step: Step, without: str = "") -> Any:
-    """The stage's own configuration, from its own text, without the field ``without``."""
+def configuration(program: Program, loaded: LoadedProgram, step: Step, without: str = "", **changes: Any) -> Any:
+    """The stage's own configuration, from its own text, without the field ``without`` and with ``changes``."""
     module = loaded.module
     scope = dict(module.__dict__)
     cell = program.cells[step.name]
@@ -39,7 +39,7 @@ def configuration(program: Program, loaded: LoadedProgram, step: Step, without: 
         original = scope[kind]
         scope[kind] = lambda **fields: original(**{n: value for n, value in fields.items() if n != without})
         exec(loaded.definition(step.name), scope)
-    return scope[cell.config](loaded.output_dir / step.name)
+    return scope[cell.config](loaded.output_dir / step.name, **changes)
 
 
 def _culprit(program: Program, loaded: LoadedProgram, step: Step, attempt: Attempt, error: Exception) -> str:

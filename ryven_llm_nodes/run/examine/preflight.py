@@ -95,7 +95,7 @@ class _Preflight:
 
     def _seen(self, step: Step) -> Seen:
         """What has been read for ``step``: its rows, and what is known of the model that its chain starts from."""
-        lineage = list(self._lineage(step))
+        lineage = list(self.program.graph.lineage(step))
         base = lineage[-1]
         return Seen(
             rows=self.loaded.rows(step),
@@ -104,13 +104,6 @@ class _Preflight:
             tokenizer=self.tokenizers.get(base.name),
             other_template=any(stage.node.gives_template(stage.given) for stage in lineage),
         )
-
-    def _lineage(self, step: Step) -> Iterator[Step]:
-        """The step, the one whose model it starts from, and so on back to the one that loads the model."""
-        yield step
-        while ports := step.wired("model"):
-            step = self.program.graph.by_name[step.wires[ports[0]].step]
-            yield step
 
     def _model_problems(self, step: Step, model: Pretrained) -> Iterator[Problem]:
         """A wrong name should be found at once, not after an hour."""

@@ -11,7 +11,7 @@
 """flow: Answers -> SFT.
 
 Written by ryven-llm-nodes 0.1.0 from the flow 'flow' of flow.json
-(sha256 8e34a76a16340dd7edd0480c9ef763afea4c2e886ef60a3a11ae6320f8602537)
+(sha256 d44f50ea8fe25abef13e40b45eabec6161fb8b67b4cdace5bd63b8b47b93c375)
 with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
 
 Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
@@ -54,7 +54,7 @@ def sft_config(output_dir: Path, **changes) -> SFTConfig:
 def main(pipeline: "Pipeline") -> None:
     """Run every stage, each from the model folder of the previous one."""
     base = str(ROOT / "model")
-    rows = load_dataset("json", data_files=str(ROOT / "labelled.jsonl"), split="train")
+    rows = load_dataset("json", data_files=str(ROOT / "triples.jsonl"), split="train")
     answers = make_report(pipeline, "answers", answered, model=base, rows=rows, tokens=4)
     pipeline.train(
         "sft",
@@ -202,10 +202,10 @@ if __name__ == "__main__":
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
-# eNqtVE1v2zAM/SuGzoYRJ+mAGtghXdFhwHbYOuwSDAZj0Y4aWdIk5WuB//soJU1aLAGSpr6Yosin90iJG9agQgsyEarWrNgwvzbICvZjvUCVGKufsPJJ
-# LSSylNnoXKB1QisKGmQ3WY91tIF/5sIiTwxUM2jQsWK8YQraABWzSinbUmlOWynjwh7xd79T9vnLPSt6KQPOtSKUDYHXUi+DGY3wB9loK/y0TVpKJCQO
-# Hgh2CxNOjjD9lB2oLnIKEByVF7XAI8dnXzXwb2RJCnQePCYRtmDN6PHX6Pto993dyk/DjyxSFJ7AqXbbwL3gCbhQLQMW2kjcgJ+Sv43oHUkSysx9oEqS
-# 9dwfFka7ZEUVyHpbex3tLt1JGlwu6Z64OfRXi7KhCUdESZiglMizJ6fVeeoGvVP6hpfpGym3pPCrtcEe5yDP6xmGGzg8R9GHk4puLlP0+PDzajWu9q+U
-# tLAqnUfj4pMwaEuOC1Fh6S0IVU7AV9PSib8Y699Y4IIYltUUq5nRgsiqhhU1SIcpkwhWkaO0RDFK7eUpW4Jt5+b5FKqE1E0TonYeCnGwQFqGtIZqRI/1
-# rLty+19laa/SStFYEnFEjMNVtMQ4CSWkOcZxFTls4RKjrX/h3eXSrFJxePRfuiKb1xmhk0fw83fCz0/gn81/8Db+/XfCz7t943b3cPw8xvPQ3zAlXFJb
-# 3VLPMxbADDXS2zl2/wCqaCi3
+# eNqtVE1v2zAM/SuGzkZgJ+mAGtghXbFhwHbYOuwSDAZr0Y4aWdIkOR8L/N9HKWnSYgmQLPXFFEU+vUdK3LAGFVqQiVC1ZsWG+bVBVrDv6wWqxFj9hJVP
+# aiGRpcxG5wKtE1pR0GhwM8hYTxv4uxMWeWKgmkODjhXTDVPQBqiYVUrZlkpz2koZF/aIv/+Vsk+f71mRpQw414pQNgReS70MZjTCH2SjrfCzNmkpkZA4
+# eCDYLUw4OcIMU3agusgpQHBUXtQCjxw/+KKBfyVLUqDz4DGJsAVrJg8/J98mu+/uVn4Yv2eRovAETrXbBu4FP4IL1TJgoY3EDfgZ+duI3pMkoUznA1WS
+# rDt/WBjtkhVVYJBt7XW0+3QnaXS5pHvi5tBfLcqGJhwR5a0wks56clqdJ26UnZI3vkzeRLklhV8tDfY4B3VezzFcwPE5it6dVHRzmaKHjz+uVuNq/0pJ
+# C6vSeTQuvgiDtuS4EBWW3oJQ5SP4alY68Qdj/RsLXBDDspphNTdaEFnVsKIG6TBlEsEqcpSWKEapWZ6yJdi2M8+nUCWkbpoQtfNQiIMF0jKkNVQjeqtn
+# 3ZXbfypLe5VWiqaSiBNiGm6iJcZJKCGNMY6ryGELlxht/QvvLpdGlYqzY/jSFdm8zgidPIKfvxF+fgL/bP6j/+M/fCP8vN83bncPp89TPA/9DUPCJbXV
+# LfV8wAKYoUZ622H/FxhkKIU=

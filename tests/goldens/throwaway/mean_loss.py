@@ -11,7 +11,7 @@
 """flow: SFT -> Mean Loss.
 
 Written by ryven-llm-nodes 0.1.0 from the flow 'flow' of flow.json
-(sha256 4a527ae3e0154ce6e0fb8f9d181ab2664d9e7c4e16eda028d89a6828f22d2760)
+(sha256 a300877b10cca8cb2f75e3de14c3247ad11eceb1f60d90e2ea6dba14f66f42d4)
 with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
 
 Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
@@ -54,7 +54,7 @@ def sft_config(output_dir: Path, **changes) -> SFTConfig:
 def main(pipeline: "Pipeline") -> None:
     """Run every stage, each from the model folder of the previous one."""
     base = str(ROOT / "model")
-    rows = load_dataset("json", data_files=str(ROOT / "labelled.jsonl"), split="train")
+    rows = load_dataset("json", data_files=str(ROOT / "triples.jsonl"), split="train")
     sft = pipeline.train("sft", SFTTrainer, sft_config, model=base, train_dataset=rows)
     make_report(pipeline, "loss", measured, model=sft, rows=rows, limit=4)
 
@@ -199,10 +199,10 @@ if __name__ == "__main__":
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
-# eNq1VE1vGjEQ/SurOa9WfCSVslIPpFGrSsmhTdULqlbDenZx4rVd2xAo4r93bEhIVFBBtFyYHc88v/fGmhW0pMmhyqRuDJQrCEtLUMLX5Zx0Zp15oDpk
-# jVQEObiUnJPz0mguGhaXRQ/WfEA/Z9KRyCzWj9iSh3K8Ao1dhEpdlVJdpY3goxyEdHvy6x85fPp8A2UvBxTCaEZZMXijzFMMUxD/UbXGyTDtso4bGUlg
-# QIbdwMSbE8wghx3VeZ8LpCAdZCNpz/XFrUFxx5HiQh8wUJZgS2hH999HX0bb3/WV+nDxHhJFGRicvdsUvgieoI9uWXTYJeIWw5TzXUJfsySp7SxEqizZ
-# zMLuwxqfLdiBoreJlyle51tJw9Ml3TA3T+FsUS4OYY8ohRNSikTx4I0+Tt2wd0jfxWn67j9+O1uXb8IbWR0uKh/I+vSALLlK0FzWVAWHUlcTDPW08vIX
-# JbatQyGZYVVPqX60RjJZ3ULZoPKUgyJ0mhOVY4pJaq+fwxO6bmafb2EnlGnbWLXNcInHOfFnbGvZI37aRzn77qCzl6c5e0eob433Z9urNiA7f5XsZGDv
-# jpFz9YccPquN1ryTZNoP4/gOHQvJIm9eYoIWydINXGaNC6+y215eVDptjsHrVGLztiPatwe//4/w+wfwB8fiD/8z/+Hf+L8Mbjv38fMO78f5xhXhs8aZ
-# jl9CARHM8iCDm9H6N6KrJ0A=
+# eNq1VE1v2zAM/SsGz0aQj3ZADeyQrtgwoD1sHXYJBoO1aEetLGmSkiYL8t9HKW7TYgmaIF0uoSny6b1HgStoSJNDlUldGyhWEJaWoIDvyznpzDpzT1XI
+# aqkIcnApOSfnpdFcNOqd9/qw5gP6PZOORGaxesCGPBSTFWhsI1TqKpVqS20EH+UgpNuRX//K4cvXKyj6OaAQRjPKisFrZR5jmIL4j6oxToZpm7XcyEgC
+# AzLsBibenGCGOWypzgdcIAXpIGtJO67vXRsUNxwpLvQBA2UJtoBmfPtz/G3c/S4v1Kezj5AoysDg7N2m8FnwHfrolkWHbSJuMUw53yb0NUuS2s5CpMqS
+# zSxsP6zx2YId6PU38TLF67yTNDpe0hVz8xROFuXiEHaICk5axXfde6MPEzfq75N3dpy8288/Tpbl6/BKVYuL0geyPr0fS64UNJcVlcGh1OUdhmpaevmH
+# EtvGoZDMsKymVD1YI5msbqCoUXnKQRE6zYnSMcUktT/I4RFdO7NPt7ATyjRNrOoyXOJxTvwZ2xr2iF/2Qc5+2Ovs+XHO3hDqa+P9yfaqDcjWXyVbGdi7
+# Q+Rc/COHzyqjNa8kmdbDJD5Dx0KyyJt3mKBFsnQDl1njwots18t7SqfFMXyZSmxed0T7duAP3gl/sAd/eCj+6D/zH73F/3lw3dwnTyt8EOcbN4TPamda
+# fgk9iGCWBxncjNZ/ARE9Jw4=

@@ -11,7 +11,7 @@
 """flow: SFT -> SFT.
 
 Written by ryven-llm-nodes 0.1.0 from the flow 'flow' of flow.json
-(sha256 52e4fb39ed2787621ae656f78674e0dbe6fd02246c9834217794f8e6fd96e42e)
+(sha256 1f9965ec45433b676ab8082019effcfec3d427c0b0b47a994ae34ecb3d0ec8ff)
 with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
 
 Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
@@ -70,7 +70,7 @@ def two_config(output_dir: Path, **changes) -> SFTConfig:
 def main(pipeline: "Pipeline") -> None:
     """Run every stage, each from the model folder of the previous one."""
     base = str(ROOT / "model")
-    rows = load_dataset("json", data_files=str(ROOT / "labelled.jsonl"), split="train")
+    rows = load_dataset("json", data_files=str(ROOT / "triples.jsonl"), split="train")
     split = rows.train_test_split(test_size=0.5, seed=42)
     pipeline.train("one", SFTTrainer, one_config, model=base, train_dataset=split["train"])
     pipeline.train("two", SFTTrainer, two_config, model=base, train_dataset=split["test"])
@@ -178,10 +178,10 @@ if __name__ == "__main__":
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
-# eNrdVU2L2zAQ/StGZ2PsfCysoYdsl5ZCe2i39BKKmdhjR7uypErKV4P/e0fKxzY0gaQJPTSXyKOZp/eeRtKaNSjRgIi4rBXL18ytNLKcfVnNUUbaqGcs
-# XVRzgSxmJgTnaCxXkpL6yTBJWUcT+GPGDVaRhvIFGrQsH6+ZhNZDhapCiLaQqqKpmFXcHIl332P2/sMjy9OYQVUpSShrAq+FWvhhGPh/EI0y3E3bqKVC
-# QqrAAcFuYPzKAaYXs1eq84wSeIXS8ZrjkeWTjwqqTzQSlGgdOIwCbM6a0dO30efR9vdwL94O3rBAkTsCJ+82iXvBE7DeLQ0G2kBcg5tSvA3oHUniUs+c
-# p0qS1cy9fmhloyU5kKSb8SqMu3grqX+5pEfiZtFdLcr4TTgiSsAEhcAqebZKnqeun57SN7hM35MW3N1KoPVgBwrtFAx6gsNzVN2dVDW8UNW7r1eLUfKw
-# A1tYFtahtuFYaDRFhXNeYuEMcFlMwJXTwvKfGPagMVBxYliUUyxftOJEVjYsr0FYjJlAMJIChSGKQWqaxWwBpp3p3SrkhFBN47O2EUqxMEf69GUNeUQH
-# 9qx+uT/p7N2/d9Yt1P/jbNb7w1qaLJWUdOvzcAOP/Uk3RDnyHtIzUeEyLLnBi7QybhdN97X0FMhwN/d+DwU6hxV+K4/gp+fi9/8Ov3cj/Oxa/oNb8s8u
-# xs+6fWdsG328e4Uz30D+krdRbVRLTZUwD6apUZyZYfcLyM2+kw==
+# eNrdVUtv2zAM/iuGzkZg51GgBnZoV2wYsB22DrsEg8FatKNWljRJeS3wfx+lPLpgCZAswQ7LJTRFfvw+ipJWrEGFFmQiVK1ZsWJ+aZAV7MtyhioxVj9j
+# 5ZNaSGQps9E5Q+uEVhQ06I16GetoAX9MhUWeGKheoEHHivGKKWgDVMwqpWxLpTktpYwLe8DffU/Z+w8PrMhSBpxrRSgrAq+lngczGuEfZKOt8JM2aSmR
+# kDh4INg1TKgcYfope6U6yylAcFRe1AIPlO991MA/kSUp0HnwmETYgjV3j9/uPt9tfve38u3wDYsUhSdw6t06cCf4CVzolgELbSRuwE/I30b0jiQJZaY+
+# UCXJeupfP4x2yYI60MvW9jLaXbqRNDhf0gNxc+gvFmXDJhwQ5a0wkmo9O61OEzfIjskbnifv0Ujhr6XPBbA9gW4CFgPB0Smqbo6qGp2p6t3Xi8VotT+A
+# LSxK59G4eCoM2pLjTFRYegtClU/gq0npxE+Me9BY4IIYltUEqxejBZFVDStqkA5TJhGsIkdpiWKUmuUpm4Ntp2ZbhTohddOEqI2HQhzMkD5DWkM9ovN6
+# 0rzcHu3szb/vrJ/r/6ezef+P1tJipZWiS1/EC3gcDrolyknoIb0SHBex5BovMdr6rTfb5dJLoOLV3P/dFensZ4StPICfnYo/+Dv8/pXw80v5D6/JPz8b
+# P+92k7EZ9PH2Ec7DAIU73iW11S0NVY8FMEOD4u0Uu1/fbL5h

@@ -41,12 +41,13 @@ class KTO(Trainer):
 
     title = "KTO"
     stem = "kto"
-    position = 5
+    position = 6
     tags = ["kto", "preference", "unpaired", "label", "good", "bad", "train"]
     config = ConfigClass("KTOConfig", ("trl/trainer/kto_config.py:KTOConfig",), LIMITS)
     trainer = "KTOTrainer"
     imports = ("from trl import KTOConfig, KTOTrainer",)
     curves = ("rewards/margins", "loss")
+    sequences = ("completion",)
     columns = (("prompt", "completion", "label"),)
     in_ports = (MODEL, DATASET, REFERENCE, ADAPTER, EVAL)
     parameters = (

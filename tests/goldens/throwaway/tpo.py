@@ -8,10 +8,10 @@
 #     "accelerate>=1.10,<2",
 # ]
 # ///
-"""flow: KTO.
+"""flow: TPO.
 
 Written by ryven-llm-nodes 0.1.0 from the flow 'flow' of flow.json
-(sha256 9586a8d7f0589428a9198034b00b4d92ada809c49ce38490eb750c2d4910fb4a)
+(sha256 39ea0803b0143790f62a92dcdea85366dfda8609b015817ac335deba5282bfa8)
 with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0.
 
 Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
@@ -20,7 +20,6 @@ writes its model to a folder of its own under --output-dir, and the next stage s
 
 # %% Imports
 import os
-from functools import partial
 from pathlib import Path
 
 # Read when the libraries below are imported.
@@ -29,53 +28,45 @@ if "OMP_WAIT_POLICY" not in os.environ:  # idle threads soon release the process
     os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=os.environ.get("GOMP_SPINCOUNT", "2500"))
 
 from datasets import load_dataset
-from transformers import AutoModelForCausalLM
-from trl import KTOConfig, KTOTrainer
+from trl.experimental.tpo import TPOConfig, TPOTrainer
 
 # Relative paths of data and models are resolved here.
 ROOT = Path(__file__).resolve().parent
 
 
-# %% KTO 'kto'
-def kto_config(output_dir: Path, **changes) -> KTOConfig:
+# %% TPO 'tpo'
+def tpo_config(output_dir: Path, **changes) -> TPOConfig:
     settings = dict(
         learning_rate=0.001,
         beta=0.2,
-        desirable_weight=1.0,
-        undesirable_weight=1.0,
+        tpo_alpha=1.0,
         per_device_train_batch_size=4,
         logging_steps=1,
         gradient_checkpointing=False,
         max_steps=2,
         save_strategy="no",
     )
-    return KTOConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
+    return TPOConfig(output_dir=str(output_dir), **DEVICE | settings | changes)
 
 
 # %% The pipeline
 def main(pipeline: "Pipeline") -> None:
     """Run every stage, each from the model folder of the previous one."""
     base = str(ROOT / "model")
-    rows = load_dataset("json", data_files=str(ROOT / "labelled.jsonl"), split="train")
-    pipeline.train(
-        "kto",
-        KTOTrainer,
-        kto_config,
-        model=base,
-        ref_model=partial(AutoModelForCausalLM.from_pretrained, base, dtype="float32"),
-        train_dataset=rows,
-    )
+    rows = load_dataset("json", data_files=str(ROOT / "triples.jsonl"), split="train")
+    pipeline.train("tpo", TPOTrainer, tpo_config, model=base, train_dataset=rows)
 
 
 # %% Support: what the rest of this script needs
 import argparse
 import gc
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import set_seed
-from transformers import AutoTokenizer, Trainer, TrainingArguments
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
 # %% Support: Shared by all stages: precision of the machine, freeing memory, and saving a policy
 # bfloat16 on GPUs that support it, float32 on a CPU.
@@ -164,13 +155,13 @@ class Pipeline:
 
 
 if __name__ == "__main__":
-    main(Pipeline.from_command_line(__doc__, "outputs/flow", kto=kto_config))
+    main(Pipeline.from_command_line(__doc__, "outputs/flow", tpo=tpo_config))
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
-# eNqtVNuK2zAQ/RUzz8Y4ybZQQx/SLpRlW0ov9CUUM7HGjjaypEpyNmnwv3ekZG80C7vs+sWj0czROUeXPXSkyaHKpG4NVHsIO0tQwffdhnRmnbmiJmSt
-# VAQ5uJTckPPSaC6aFW+KEkaeoD+DdCQyi80aO/JQLfagsY9QqatWqq+1ETyVg5DuRH78ncOni3OoyhxQCKMZZc/grTLXMUxB/KPqjJNh1Wc9NzKSwIAM
-# e4CJKyeYaQ53VDcTLpCCdJCtpBPLF58Nii8cKS70AQNlCbaCbv7j1/zb/Ph9eKc+nr2HRFEGBmfvDoW3gpfoo1sWHfaJuMWw4nyf0EeWJLUdQqTKks0Q
-# 7gbW+GzLDhTlId6leMyPkmbPl3TO3DyFF4tycRNOiFK4JKVIFFfe6Kepm5WP6Tt7nr7Ln19frGsdzANZPW5rH8j6dIAsuVrQRjZUB4dS10sMzar28i8l
-# tp1DIZlh3ayoWVsjmazuoGpRecpBETrNidoxxSS1nORwja4f7M0q7IQyXRerjhku8bghHsa2jj3io80klxSZl8X0KSa//c9knmuM1nyfZbpbi7iHjsln
-# 0U1+AARtE50DXGaNC/eyx16+5Drduun9VGLzsCNu6gn8ySvhTx7Bfy3+0/HW2OORWdy8T5Pofzz+Pmud6Xl7Cohglo0ObqDxHyxSxqU=
+# eNqtVNuK2zAQ/RUzz8Y4ybZQQx/SLiyFll7pSyhmYo0d7cqSKsnZpMH/3pHivdEUdtn1i8ejmaNzjjQ+QEeaHKpM6tZAdYCwtwQVfNtvSWfWmUtqQtZK
+# RZCDS8ktOS+N5qJF8aooYeQF+j1IRyKz2FxhRx6q1QE09hEqddVK9bU2gpdyENKdyI+/crj4cA5VmQMKYTSjHBi8VeY6himIb1SdcTJs+qznRkYSGJBh
+# jzBx5wQzz+GO6nbGBVKQDrKVdGL74qNB8YkjxYU+YKAswVbQLb//XH5dTs+7N+r92VtIFGVgcPbuWHgreI0+umXRYZ+IWwwbzvcJfWRJUtshRKos2Qzh
+# 7sMan+3YgaI8xvsUj/kkafF0SefMzVN4tigXD+GEqOCkVbzXpTf6ceIW5f/knT1N3o8vn58tK1jzQFWPu9oHsj7dH0uuFrSVDdXBodT1GkOzqb38Q4lt
+# 51BIZlg3G2qurJFMVndQtag85aAIneZE7ZhiklrOcrhG1w/2Zhd2Qpmui1VThks8bok/Y1vHHvHNZpJriszLYv4Yk1//YzKvNUZrHmeZRmsVj9Ax+Sy6
+# yfMvaJfoHOEya1y4l516ecZ1Grr5/VRi87AjHuoJ/NkL4c/GW+HTka5ufh+z6E+8nT5rnenZvgIimGUjghto/AsUnKUq

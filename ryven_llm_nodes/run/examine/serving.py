@@ -1,0 +1,113 @@
+"""Answers questions about rows from a process of its own: ``python -m ryven_llm_nodes.run.examine.serving``.
+
+A line of JSON is a question, and so is each answer: the editor stays responsive, the random generators of a training
+stay untouched, and the memory is free when the process ends. The program that was asked about last stays open.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, redirect_stdout
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from ryven_llm_nodes.errors import FlowError, LLMNodesError, UsageError
+from ryven_llm_nodes.program import Graph, Step, build
+from ryven_llm_nodes.program.environment import prepare_environment
+from ryven_llm_nodes.program.project import graph_of_project, project_of
+from ryven_llm_nodes.run.examine.opened import Opened, opened
+from ryven_llm_nodes.run.examine.preview import as_data, chosen_row, overview, row_preview, table
+from ryven_llm_nodes.system.causes import describe
+
+COMMAND: Final = ("-m", "ryven_llm_nodes.run.examine.serving")
+"""The arguments of Python that start such a process."""
+
+
+def question(graph: Graph, step: Step, number: int, row: str = "", first: int = 0) -> dict[str, Any]:
+    """What to ask about the rows of ``step`` in ``graph``, as plain data.
+
+    ``row`` is a number, ``random`` or ``worst``, for a trainer; for a dataset ``first`` is the first row.
+    """
+    part = graph.upstream([step.name])
+    return {
+        "number": number,
+        "project": project_of(part, part.root),
+        "root": str(part.root),
+        "step": step.name,
+        "row": row,
+        "first": first,
+    }
+
+
+class Server:
+    """Answers questions; keeps the program of the last one open."""
+
+    def __init__(self) -> None:
+        self._stack, self._opened, self._key = ExitStack(), None, ""
+        self._overviews: dict[str, dict[str, Any]] = {}
+
+    def answer(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to :func:`question`: ``shown`` holds previews, or ``problems`` what is wrong."""
+        found: dict[str, Any] = {"number": asked["number"]}
+        try:
+            return found | {"shown": self._shown(asked)}
+        except FlowError as error:
+            return found | {"problems": [str(problem) for problem in error.problems]}
+        except LLMNodesError as error:
+            return found | {"problems": [str(error)]}
+        except Exception as error:  # whatever a library raises for rows that it cannot take
+            return found | {"problems": [describe(error)]}
+
+    def _shown(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        graph = graph_of_project(asked["project"], Path(asked["root"]))
+        there = self._open(graph)
+        step = there.program.graph.by_name[asked["step"]]
+        if not there.trains(step):
+            return [as_data(table(there, step, asked["first"]))]
+        if step.name not in self._overviews:
+            self._overviews[step.name] = as_data(overview(there, step))
+        of_all = self._overviews[step.name]
+        wanted = asked["row"] or "0"
+        row = of_all["worst"] if wanted == "worst" else chosen_row(there, step, wanted)
+        return [of_all, as_data(row_preview(there, step, row))]
+
+    def _open(self, graph: Graph) -> Opened:
+        """The program of ``graph``: that of the last question, unless flow or files have changed since."""
+        program = build(graph)
+        key = f"{graph.digest} {graph.root} {sorted(_stamps(graph))}"
+        if self._opened is None or key != self._key:
+            self.close()
+            self._opened, self._key = self._stack.enter_context(opened(program)), key
+        return self._opened
+
+    def close(self) -> None:
+        """Releases what is open."""
+        self._stack.close()
+        self._opened, self._key, self._overviews = None, "", {}
+
+
+def _stamps(graph: Graph) -> Iterator[tuple[str, int, int]]:
+    """The files that hold the rows of ``graph``, with what changes when they are written."""
+    program = build(graph)
+    for step in graph.steps:
+        for file in step.node.data_files(program.context(step)):
+            if not file.exists():
+                raise UsageError(f"{step.label}: {file} does not exist any more.")
+            yield str(file), file.stat().st_mtime_ns, file.stat().st_size
+
+
+def serve(questions: TextIO, answers: TextIO) -> None:
+    """Answers one question after another, until there is no more. What libraries print goes to the error output."""
+    server = Server()
+    with redirect_stdout(sys.stderr):
+        for line in questions:
+            answers.write(json.dumps(server.answer(json.loads(line)), default=str) + "\n")
+            answers.flush()
+    server.close()
+
+
+if __name__ == "__main__":
+    prepare_environment()
+    serve(sys.stdin, sys.stdout)

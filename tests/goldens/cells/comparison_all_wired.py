@@ -1,0 +1,13 @@
+make_report(
+    pipeline,
+    "comparison",
+    compare,
+    its_report_1=its_report_1,
+    its_report_2=its_report_2,
+    its_report_3=its_report_3,
+    its_report_4=its_report_4,
+    its_report_5=its_report_5,
+    its_report_6=its_report_6,
+    its_report_7=its_report_7,
+    its_report_8=its_report_8,
+)

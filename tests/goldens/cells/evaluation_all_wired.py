@@ -1,0 +1,9 @@
+make_report(
+    pipeline,
+    "evaluation",
+    evaluate,
+    model=its_model,
+    rows=its_dataset,
+    baseline=its_baseline,
+    rewards=[its_reward],
+)
