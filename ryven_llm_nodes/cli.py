@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ryven_llm_nodes import __version__
-from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, UsageError, suggestion
+from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, Problem, UsageError, suggestion
 
 if TYPE_CHECKING:
     from ryven_llm_nodes.program import Graph, Program
@@ -40,6 +41,9 @@ Settings = Annotated[
 Processes = Annotated[
     int, typer.Option("--processes", min=1, help="Number of processes that the script will be launched with.")
 ]
+Trust = Annotated[bool, typer.Option("--trust", help="Run the flow's own code without asking, now and later.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Treat warnings like errors.")]
+AllRows = Annotated[bool, typer.Option("--all-rows", help="Count the tokens of all rows, not of a sample of 512.")]
 Target = Annotated[Optional[str], typer.Option("--to", metavar="NODE", help="Only this node and what it needs.")]
 
 
@@ -63,9 +67,10 @@ def _plain_errors() -> Iterator[None]:
 
 
 def _fail(error: LLMNodesError) -> NoReturn:
-    console = Console(stderr=True, soft_wrap=True)
-    for line in str(error).split("\n"):
-        console.print(f"error: {line}", highlight=False, markup=False, style="red")
+    from ryven_llm_nodes.terminal import show_findings
+
+    problems = error.problems if isinstance(error, FlowError) else map(Problem, str(error).split("\n"))
+    show_findings(problems)
     raise typer.Exit(2 if isinstance(error, FlowError | UsageError) else 1)
 
 
@@ -85,16 +90,65 @@ def _options(
 
 
 @app.command()
-def check(flow: FlowFile, title: FlowTitle = None, settings: Settings = None, processes: Processes = 1) -> None:
-    """Report all problems of a flow at once, without running it. Exit status 2 if there are any."""
+def check(
+    flow: FlowFile,
+    title: FlowTitle = None,
+    settings: Settings = None,
+    processes: Processes = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not read rows and tokenizers.")] = False,
+    all_rows: AllRows = False,
+    strict: Strict = False,
+    trust: Trust = False,
+    as_json: Annotated[bool, typer.Option("--json", help="All findings as JSON.")] = False,
+) -> None:
+    """Report all findings about a flow at once: its settings, rows, tokenizers and models. Nothing is trained.
+
+    Exit status 2 if there are errors; with --strict, also if there are warnings.
+    """
+    with _plain_errors():
+        program: Program | None = None
+        try:
+            program = _program(flow, title, settings, None, processes)
+            problems = _found(program, quick, all_rows, trust)
+        except FlowError as error:
+            if not as_json:
+                raise
+            problems = list(error.problems)
+        if as_json:
+            typer.echo(json.dumps([problem.to_dict() for problem in problems], indent=2))
+        elif program is not None:
+            _show_checked(flow, program, problems)
+        weights = {problem.weight for problem in problems}
+        if "error" in weights or (strict and "warning" in weights):
+            raise typer.Exit(2)
+
+
+def _found(program: Program, quick: bool, all_rows: bool, trust: bool) -> list[Problem]:
+    """What is found in a flow; code that its user has not allowed is not run."""
     from ryven_llm_nodes.run.examine.here import here_problems
 
-    with _plain_errors():
-        program = _program(flow, title, settings, None, processes)
-        if problems := list(here_problems(program)):
-            raise FlowError(problems)
+    if quick:
+        return list(here_problems(program))
+    from ryven_llm_nodes.host.session import default_output_dir
+    from ryven_llm_nodes.run.examine.check import checked
+    from ryven_llm_nodes.run.trust.seen import unseen
+    from ryven_llm_nodes.terminal import quiet_libraries
+
+    quiet_libraries()
+    folder = default_output_dir(program.graph.title)
+    untrusted = [] if trust else [(item.step, item.parameter) for item in unseen(program.graph, folder)]
+    return checked(program, folder, untrusted, all_rows=all_rows)
+
+
+def _show_checked(flow: Path, program: Program, problems: list[Problem]) -> None:
+    from ryven_llm_nodes.terminal import show_findings
+
+    show_findings(problems)
+    if all(problem.weight != "error" for problem in problems):
         stages = [step.label for step in program.steps if step.node.is_stage]
-        typer.echo(f"{flow}: no problems; {len(program.steps)} nodes, stages: {', '.join(stages) or 'none'}")
+        counts = ((sum(p.weight == weight for p in problems), weight) for weight in ("warning", "note"))
+        found = ", ".join(f"{count} {weight}{'s' * (count > 1)}" for count, weight in counts if count) or "no problems"
+        typer.echo(f"{flow}: {found}; {len(program.steps)} nodes, stages: {', '.join(stages) or 'none'}")
 
 
 @app.command()
@@ -131,11 +185,15 @@ def run(
     settings: Settings = None,
     output_dir: Annotated[Optional[Path], typer.Option(help="Output folder; default: outputs/<flow>.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", "--retrain-all", help="Retrain all stages; reuse none.")] = False,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Run the flow's own code without asking, now and later.")
-    ] = False,
+    trust: Trust = False,
+    strict: Strict = False,
+    all_rows: AllRows = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Every event as one line of JSON.")] = False,
 ) -> None:
-    """Run the flow in this process: the very text that `export` writes, with a progress bar and live metrics."""
+    """Run the flow in this process: the very text that `export` writes, with a progress bar and live metrics.
+
+    Rows, tokenizers, models and settings are examined first. Errors end the run; with --strict, warnings do too.
+    """
     from ryven_llm_nodes.host.session import default_output_dir
     from ryven_llm_nodes.terminal import show_run
 
@@ -143,7 +201,7 @@ def run(
         program = _program(flow, title, settings, to)
         folder = output_dir or default_output_dir(program.graph.title)
         _allow(program.graph, folder, trust)
-        show_run(program, folder, fresh)
+        show_run(program, folder, as_json, fresh=fresh, strict=strict, all_rows=all_rows)
 
 
 def _allow(graph: Graph, folder: Path, trust: bool) -> None:

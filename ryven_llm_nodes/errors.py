@@ -2,29 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from shlex import quote
+from typing import Any, Final, Literal
 
 LONGEST_PLACE: Final = 240
 
 
+Weight = Literal["error", "warning", "note"]
+"""An error keeps a flow from running. With a warning it runs, but probably teaches nothing, or something other than
+intended. A note is worth knowing."""
+WEIGHTS: Final[tuple[Weight, ...]] = ("error", "warning", "note")
+"""The most severe first."""
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A remedy that can be carried out: a parameter of a node is set to a value (None: to its default).
+
+    ``step`` is the name of the node; empty in what a node finds about itself.
+    """
+
+    parameter: str
+    value: Any
+    step: str = ""
+
+    @property
+    def setting(self) -> str:
+        """As it is given on the command line, after ``--set``."""
+        value = self.value if isinstance(self.value, str) else json.dumps(self.value)
+        return f"{self.step}.{self.parameter}={value}"
+
+
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a flow, in one line.
+    """One thing that was found in a flow, in one line.
 
     ``node`` is the node's label ("DPO 'align'"), or empty for the flow itself; ``step`` its name in
-    the graph, by which an editor finds it; ``parameter`` the parameter or port, or empty.
+    the graph, by which an editor finds it; ``parameter`` the parameter or port, or empty. ``row`` is the first row that
+    it is about, counted from 1.
     """
 
     message: str
     node: str = ""
     parameter: str = ""
     step: str = ""
+    weight: Weight = "error"
+    row: int | None = None
+    remedy: Remedy | None = None
 
     def __str__(self) -> str:
         place = " > ".join(part for part in (clipped(self.node, LONGEST_PLACE), self.parameter) if part)
         return printable(one_line(f"{place}: {self.message}" if place else self.message))
+
+    @property
+    def line(self) -> str:
+        """The line that a terminal shows, with the remedy as an option of the command line."""
+        option = f" (--set {quote(self.remedy.setting)})" if self.remedy else ""
+        return f"{self.weight}: {self}{option}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, for programs."""
+        names = ("weight", "step", "node", "parameter", "message", "row")
+        setting = self.remedy.setting if self.remedy else None
+        return {name: getattr(self, name) for name in names} | {"set": setting, "text": str(self)}
+
+
+def by_weight(problems: Iterable[Problem]) -> list[Problem]:
+    """Each once, errors before warnings before notes."""
+    return sorted(dict.fromkeys(problems), key=lambda problem: WEIGHTS.index(problem.weight))
 
 
 class LLMNodesError(Exception):

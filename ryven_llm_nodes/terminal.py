@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.syntax import Syntax
 from rich.table import Column, Table
 
-from ryven_llm_nodes.errors import Cancelled
+from ryven_llm_nodes.errors import Cancelled, Problem
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run import CancelToken, Outcome, events, run_program
@@ -41,6 +41,8 @@ SHOWN_METRICS: Final = (
 MOST_METRICS: Final = 5
 TONES: Final = {"quiet": "", "active": "cyan", "good": "green", "warn": "yellow", "bad": "red"}
 """The colours of states (run/states.py)."""
+FINDINGS: Final = {"error": "red", "warning": "yellow", "note": "cyan"}
+"""The colours of findings, by weight."""
 LINE_SECONDS: Final = 15.0
 
 
@@ -116,7 +118,7 @@ class Display:
         self._say(event.text)
 
     def _show_Warned(self, event: events.Warned) -> None:
-        self.console.print(f"warning: {event.text}", style="yellow", highlight=False, markup=False)
+        self.console.print(event.line, style=FINDINGS[event.weight], highlight=False, markup=False)
 
     def _show_Progress(self, event: events.Progress) -> None:
         if event.step not in self._tasks:
@@ -160,26 +162,45 @@ def show_foreign(items: Iterable[Foreign]) -> None:
         console.print(Syntax(item.text, item.language, word_wrap=True), "")
 
 
-def show_run(program: Program, output_dir: Path, fresh: bool = False) -> Outcome:
+def show_findings(problems: Iterable[Problem]) -> None:
+    """One line per finding, in the colour of its weight."""
+    console = Console(stderr=True, soft_wrap=True)
+    for problem in problems:
+        console.print(problem.line, style=FINDINGS[problem.weight], highlight=False, markup=False)
+
+
+def show_run(program: Program, output_dir: Path, as_json: bool = False, **options: bool) -> Outcome:
     """Runs a program with the display, and ends with the folder of each model. Ctrl-C stops it within a step, and
     Ctrl-\\ ends the stage that is training and keeps its model.
+
+    ``options`` go to the run. With ``as_json`` the display is one line of JSON per event.
 
     Raises the error of a run that failed, and Cancelled for one that was stopped.
     """
     quiet_libraries()
     console, token = Console(stderr=True, soft_wrap=True), CancelToken()
     with Display(console) as display, _keys(token, console):
-        outcome = run_program(program, output_dir, display, token, fresh)
+        listen = _print_json if as_json else display
+        outcome = run_program(program, output_dir, listen, token, **options)
     if outcome.error:
         raise outcome.error
+    if not as_json:
+        _show_outcome(outcome)
+    if outcome.status == RunState.CANCELLED:
+        raise Cancelled
+    return outcome
+
+
+def _print_json(event: events.Event) -> None:
+    print(event.to_json(), flush=True)
+
+
+def _show_outcome(outcome: Outcome) -> None:
     title = f"{in_words(outcome.status)} in {duration(outcome.seconds)}"
     table = Table("node", "folder" if outcome.reports else "model", title=title, title_justify="left")
     for step, folder in {**outcome.models, **outcome.reports}.items():
         table.add_row(step, str(folder))
     Console(soft_wrap=True).print(table)
-    if outcome.status == RunState.CANCELLED:
-        raise Cancelled
-    return outcome
 
 
 @contextmanager

@@ -188,15 +188,16 @@ def test_a_reward_that_does_not_work(code: str, line: str, work: Path) -> None:
 
 
 class TestCheck:
-    def test_a_good_flow(self, data: Path) -> None:
-        path = save(chain(lora=True), data / "good.json")
-        status, output, errors = ryven_llm("check", path)
+    def test_a_good_flow(self, workspace: Path, tmp_path: Path) -> None:
+        """Rows and tokenizers are read, and nothing is found."""
+        path = save(chain(lora=True), workspace / "good.json")
+        status, output, errors = ryven_llm("check", path, "--trust")
         assert (status, errors) == (0, "")
         assert output == f"{path}: no problems; 12 nodes, stages: SFT 'sft', PPO 'ppo', DPO 'dpo', GRPO 'grpo'\n"
 
     def test_with_other_values(self, data: Path) -> None:
         path = save(alone("sft"), data / "good.json")
-        assert ryven_llm("check", path, "--set", "sft.seed=1")[0] == 0
+        assert ryven_llm("check", path, "--quick", "--set", "sft.seed=1")[0] == 0
         status, _, errors = ryven_llm("check", path, "--set", "sft.seed=1.5", "--set", "base.path=./x")
         assert status == 2
         assert "error: SFT 'sft' > seed: must be a whole number, got 1.5." in errors
@@ -282,6 +283,61 @@ class TestUsage:
         assert len(done.stderr.splitlines()) == 1
 
 
+class TestFindings:
+    """Findings of all weights, in a check and in a run."""
+
+    @pytest.fixture
+    def flow(self, work: Path) -> Path:
+        """A warmup of five steps in a training of two: a warning, and a setting that fixes it."""
+        return save(alone("sft", warmup_steps=5, save_strategy="steps", save_steps=9), work / "f.json")
+
+    LINES = (
+        "warning: SFT 'sft' > warmup_steps: 5 warmup steps, but only 2 steps in total: the learning rate reaches 20 % "
+        "of 0.001. Set 0.1 (a fraction), or train longer. (--set sft.warmup_steps=0.1)",
+        "note: SFT 'sft' > save_steps: is 9, but there are only 2 steps in total, so it is never reached: no "
+        "checkpoint is written before the end. Set 1, or train longer. (--set sft.save_steps=1)",
+    )
+
+    def test_a_check_shows_them_and_fails_only_if_strict(self, flow: Path) -> None:
+        status, output, errors = ryven_llm("check", flow)
+        assert (status, errors.splitlines()) == (0, list(self.LINES))
+        assert output == f"{flow}: 1 warning, 1 note; 4 nodes, stages: SFT 'sft'\n"
+        assert ryven_llm("check", flow, "--strict")[0] == 2
+
+    def test_the_remedy_is_a_setting(self, flow: Path) -> None:
+        fixes = ("--set", "sft.warmup_steps=0.1", "--set", "sft.save_steps=1")
+        assert ryven_llm("check", flow, "--strict", *fixes)[0] == 0
+
+    def test_as_json(self, flow: Path) -> None:
+        first, second = json.loads(ryven_llm("check", flow, "--json")[1])
+        assert (first["weight"], first["step"], first["parameter"]) == ("warning", "sft", "warmup_steps")
+        assert first["set"] == "sft.warmup_steps=0.1"
+        assert (second["weight"], second["row"]) == ("note", None)
+
+    def test_errors_as_json(self, flow: Path) -> None:
+        status, output, errors = ryven_llm("check", flow, "--json", "--set", "sft.seed=1.5")
+        (found,) = json.loads(output)
+        assert (status, errors, found["weight"]) == (2, "", "error")
+        assert found["text"] == "SFT 'sft' > seed: must be a whole number, got 1.5."
+
+    def test_a_strict_run_trains_nothing(self, flow: Path, work: Path) -> None:
+        status, _, errors = ryven_llm("run", flow, "--strict", "--output-dir", work / "out")
+        assert status == 2
+        assert errors.splitlines()[-1] == self.LINES[0]
+        assert not (work / "out" / "sft").exists()
+
+    def test_a_run_goes_on_and_records_them(self, flow: Path, work: Path) -> None:
+        status, output, errors = ryven_llm("run", flow, "--output-dir", work / "out", "--json")
+        kinds = [json.loads(line)["event"] for line in output.splitlines()]
+        assert (status, kinds.count("Warned"), kinds[-1]) == (0, 2, "RunFinished"), errors
+        (record,) = (work / "out" / "run-records").iterdir()
+        noted = json.loads((record / "run.json").read_text())["warnings"]
+        assert [(one["weight"], one["parameter"]) for one in noted] == [
+            ("warning", "warmup_steps"),
+            ("note", "save_steps"),
+        ]
+
+
 class TestNew:
     @pytest.mark.parametrize("name", templates.TEMPLATES)
     def test_writes_a_flow_that_checks(self, name: str, tmp_path: Path) -> None:
@@ -303,7 +359,7 @@ def test_a_script_for_several_processes(data: Path) -> None:
     """Its groups may be as large as what all of them generate."""
     path = save(alone("grpo", per_device_train_batch_size=4, num_generations=8), data / "flow.json")
     assert ryven_llm("check", str(path))[0] == ryven_llm("export", str(path))[0] == 2
-    assert ryven_llm("check", str(path), "--processes", "2")[0] == 0
+    assert ryven_llm("check", str(path), "--quick", "--processes", "2")[0] == 0
     assert "GRPOConfig(" in ryven_llm("export", str(path), "--processes", "2")[1]
 
 
@@ -363,6 +419,6 @@ class TestRuns:
         folder, script = tmp_path / "out" / "sft", tmp_path / "script.py"
         folder.mkdir(parents=True)
         write_project(project_of(program(alone("sft"), data).graph, folder), folder / "flow.json")
-        assert "no problems" in ryven_llm("check", folder)[1]
+        assert "no problems" in ryven_llm("check", folder, "--quick")[1]
         assert ryven_llm("export", folder, "-o", script)[0] == 0
-        assert "no problems" in ryven_llm("check", script)[1]
+        assert "no problems" in ryven_llm("check", script, "--quick")[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 from glob import has_magic
 from itertools import groupby
@@ -16,6 +16,21 @@ from ryven_llm_nodes.catalogue.reading import Look, ending_of, look
 
 MOST_ENTRIES: Final = 50_000
 """Files and folders that a pattern is compared with."""
+
+TEXT: Final = frozenset({"text"})
+CHAT: Final = frozenset({"conversation"})
+FORMATS: Final[Mapping[str, frozenset[str]]] = {
+    "text": TEXT,
+    "messages": CHAT,
+    **dict.fromkeys(("prompt", "completion", "chosen", "rejected"), TEXT | CHAT),
+    **dict.fromkeys(("input_ids", "labels", "label", "attention_mask", "completion_mask"), frozenset()),
+}
+"""TRL's columns, and what they hold: text, conversations or either; nothing where values are neither."""
+ENDINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "prompt": ("user", "system", "developer", "tool", "function", "ipython"),
+    **dict.fromkeys(("messages", "completion", "chosen", "rejected"), ("assistant",)),
+}
+"""Whose turn is the last of a conversation in each column."""
 
 
 class TooManyFiles(ValueError):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
+
+from ryven_llm_nodes.errors import Remedy, Weight
 
 Complaint = tuple[str, str]
-"""A parameter or port, and what is wrong with it."""
+"""A parameter or port, and what is wrong with it: an error, found without any library."""
 
 
 @dataclass(frozen=True)
@@ -16,12 +18,14 @@ class Finding:
 
     ``message`` goes on after that name: ``must be greater than 0, got -1. Typical: 0.1 to 0.5.``
 
-    An *error* keeps it from running; with a *warning* it runs, but probably does something other than intended.
+    ``row`` is the first row that it is about, counted from 1; ``remedy`` what would fix it, if a program can do that.
     """
 
     place: str
     message: str
-    weight: Literal["error", "warning"] = "error"
+    weight: Weight = "error"
+    row: int | None = None
+    remedy: Remedy | None = None
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,29 @@ class Pretrained:
 
 
 @dataclass(frozen=True)
+class Base:
+    """A pretrained model that a chain of stages starts from.
+
+    ``location`` is where it is loaded from; ``config``, ``generation`` and ``tokenizer`` are what is there (None where
+    it cannot be loaded, which is reported at the node that names it). ``other_template`` tells that the chat template
+    comes from elsewhere, through a stage of the chain.
+    """
+
+    location: str = ""
+    config: Any = None
+    tokenizer: Any = None
+    generation: Any = None
+    other_template: bool = False
+
+
+@dataclass(frozen=True)
 class Seen:
     """What has been read for a node by the time it is examined.
 
-    ``rows`` maps its dataset ports to what is loaded, but those whose rows a stage has yet to make; ``model`` is where
-    the model that it starts from was loaded in the first place, ``config`` and ``tokenizer`` what lies there (None
-    where it cannot be loaded, which is reported at the node that names it). ``other_template`` tells that the chat
-    template comes from elsewhere, through this node or one before it. ``settings`` is the configuration of its trainer,
-    once that has been made.
+    ``rows`` maps its dataset ports to what is loaded, but those whose rows a stage has yet to make; ``bases`` its
+    other model ports to the models that these chains start from. ``model``, ``config``, ``tokenizer``, ``generation``
+    and ``other_template`` are those of the model that is trained (see :class:`Base`). ``adapter`` is the configuration
+    of an adapter that is connected, and ``settings`` that of its trainer, once it has been made.
     """
 
     rows: Mapping[str, Any] = field(default_factory=dict)
@@ -55,3 +74,6 @@ class Seen:
     tokenizer: Any = None
     other_template: bool = False
     settings: Any = None
+    generation: Any = None
+    bases: Mapping[str, Base] = field(default_factory=dict)
+    adapter: Any = None

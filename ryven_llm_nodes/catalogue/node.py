@@ -100,6 +100,10 @@ class LLMNode(Node):
     """The parameter that says where to, where its user chooses the place; a stage writes to a folder of its name."""
     curves: ClassVar[tuple[str, ...]] = ()
     """The metrics that show its progress, the most important first; if one is not logged, the next."""
+    companions: ClassVar[Mapping[str, str]] = {}
+    """Columns of a dataset that make it expect another."""
+    reserved: ClassVar[Mapping[str, str]] = {}
+    """Columns that it takes for something if they are there, and for what."""
     sequences: ClassVar[tuple[str, ...]] = ()
     """What a row becomes when the node trains on it, in the order in which its collator returns them: ``chosen`` and
     ``rejected``, or one sequence; nothing where completions are sampled, or where it does not train."""
@@ -223,6 +227,11 @@ class LLMNode(Node):
         return False
 
     # What can be found wrong with it
+
+    @classmethod
+    def needs(cls, context: NodeContext) -> tuple[tuple[str, ...], ...]:
+        """The groups of columns of which a dataset must have one; its rows are judged by what these hold."""
+        return ()
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:

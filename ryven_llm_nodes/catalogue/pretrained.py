@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,8 +50,44 @@ def folder_complaints(location: str, root: Path, tokenizer: bool = False) -> Ite
         found = "is a file" if os.path.exists(folder) else "does not exist"
         yield f"the model folder {shown(location)} {found}; give a folder with config.json, or a Hub id (owner/name)."
     elif not (folder / "config.json").is_file():
-        yield f"{shown(location)} is not a model folder: it has no config.json."
+        adapter = _adapter_of(folder)
+        yield (
+            f"{shown(location)} contains a LoRA adapter of {shown(adapter)}, and no model; merge it into that model "
+            "(peft: merge_and_unload), and give the merged one."
+            if adapter is not None
+            else f"{shown(location)} is not a model folder: it has no config.json."
+        )
     elif not any(folder.glob("*.safetensors")) and not any(folder.glob("pytorch_model*.bin")):
         yield f"{shown(location)} contains no weights (*.safetensors); save the model there with save_pretrained."
+    elif missing := _missing_shards(folder):
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        yield f"{shown(location)} is incomplete: {missing[0]}{more} of its weights is missing; copy all files again."
     elif tokenizer and not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json")):
         yield f"{shown(location)} contains no tokenizer; save it there with tokenizer.save_pretrained."
+
+
+def _adapter_of(folder: Path) -> str | None:
+    """The model that the adapter in ``folder`` belongs to; None if there is no adapter."""
+    data = _json(folder / "adapter_config.json")
+    return str(data.get("base_model_name_or_path") or "another model") if data else None
+
+
+def _missing_shards(folder: Path) -> list[str]:
+    """The files of weights that an index names and that are not there."""
+    named: set[str] = set()
+    for index in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
+        weights = _json(folder / index).get("weight_map")
+        shards = set(map(str, weights.values())) if isinstance(weights, dict) else set()
+        if all((folder / shard).is_file() for shard in shards) and shards:
+            return []
+        named |= shards
+    return sorted(shard for shard in named if not (folder / shard).is_file())
+
+
+def _json(file: Path) -> dict[str, object]:
+    """The object in ``file``; an empty one where there is none, which is reported when the model is loaded."""
+    try:
+        data = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}

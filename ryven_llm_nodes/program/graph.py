@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.catalogue.findings import Finding
 from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.errors import FlowError, Problem
 
@@ -67,8 +68,14 @@ class Step:
         return {name: value for name, value in self.given.items() if name not in irrelevant}
 
     def problem(self, message: str, parameter: str = "") -> Problem:
-        """A problem at this step."""
+        """An error at this step."""
         return Problem(message, self.label, parameter, self.name)
+
+    def found(self, finding: Finding) -> Problem:
+        """What its node found, at this step."""
+        remedy = finding.remedy and replace(finding.remedy, step=finding.remedy.step or self.name)
+        problem = self.problem(finding.message, finding.place)
+        return replace(problem, weight=finding.weight, row=finding.row, remedy=remedy)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
+from ryven_llm_nodes.errors import Problem, Remedy, Weight
+
 
 @dataclass(frozen=True)
 class Event:
@@ -43,11 +45,31 @@ class Log(Event):
 class Warned(Event):
     """Something probably unintended that can run nevertheless; ``text`` is a full line, with place and remedy.
 
-    ``parameter`` is the parameter or port that it is about, or empty. Reported once per run, however often it happens.
+    ``parameter`` is the parameter or port that it is about, or empty; ``weight`` is warning or note; ``row`` the first
+    row that it is about, counted from 1. Reported once per run, however often it happens.
     """
 
     parameter: str = ""
     text: str = ""
+    weight: Weight = "warning"
+    row: int | None = None
+    remedy: Remedy | None = None
+
+    @classmethod
+    def of(cls, problem: Problem) -> Warned:
+        """The event of a finding that does not keep the flow from running."""
+        return cls(problem.step, problem.parameter, str(problem), problem.weight, problem.row, problem.remedy)
+
+    @property
+    def line(self) -> str:
+        """The line that a terminal shows."""
+        return Problem(self.text, weight=self.weight, remedy=self.remedy).line
+
+    @property
+    def problem(self) -> Problem:
+        """The finding, to be shown at its node."""
+        text = self.text.partition(f" > {self.parameter}: " if self.parameter else ": ")[2] if self.step else self.text
+        return Problem(text or self.text, "", self.parameter, self.step, self.weight, self.row, self.remedy)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,11 @@ USUAL: Final = (
         "TRL and peft themselves still use these names",
     ),
     ("Failed to (read file|load JSON)", "the error of Load Dataset names file and line"),
+    (
+        "The tokenized prompt is not a prefix of the tokenized prompt\\+completion",
+        "a finding says so before, with the row (run/examine/rules/templates.py)",
+    ),
+    ("you should set `remove_unused_columns=False` in your TrainingArguments we have set it", "TRL does it itself"),
     ("'pin_memory' argument is set as true but no accelerator", "a setting that has no effect"),
 )
 """Regular expressions, and why warnings that match are left out."""

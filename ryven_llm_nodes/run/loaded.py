@@ -7,7 +7,7 @@ import hashlib
 import importlib
 import linecache
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
@@ -25,10 +25,13 @@ class LoadedProgram:
     The module is registered under a name of its own while it is in use: configurations are pickled into checkpoints
     by reference to their class, and dataclasses look their module up. The name contains a digest of the text, since the
     cache of ``datasets`` knows the functions of a module by their names only.
+
+    ``without`` names steps whose own code must not run.
     """
 
-    def __init__(self, program: Program, output_dir: Path) -> None:
+    def __init__(self, program: Program, output_dir: Path, without: Collection[str] = ()) -> None:
         self.program, self.script = program, program.script
+        self.without = frozenset(without)
         digest = hashlib.sha256(program.script.text.encode("utf-8", "surrogatepass")).hexdigest()
         self.name = f"ryven_llm_flow_{digest[:12]}_{next(_numbers)}"
         self.file = str(program.graph.root / f"<{self.name}>")
@@ -45,13 +48,18 @@ class LoadedProgram:
         sys.modules[self.name] = self.module
         self._forget_modules()
         try:
-            exec(self._code(self._tree.body), self.module.__dict__)
+            exec(self._code(self._allowed()), self.module.__dict__)
             pipeline = self.module.Pipeline(self.output_dir, say=lambda text: None)  # events report it
             self.module.__dict__["pipeline"] = pipeline  # what main() is called with
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    def _allowed(self) -> list[ast.stmt]:
+        """The text but what is defined for the steps in ``without``."""
+        hidden = [self.script.definitions[step] for step in self.without if step in self.script.definitions]
+        return [node for node in self._tree.body if not any(first <= node.lineno <= last for first, last in hidden)]
 
     def __exit__(self, *_: object) -> None:
         sys.modules.pop(self.name, None)
@@ -86,9 +94,9 @@ class LoadedProgram:
         return self.evaluated(self.program.value(step, port).expression)
 
     def rows(self, step: Step) -> dict[str, Any]:
-        """The datasets that are wired to ``step``, by its ports, but those that are made later, by a stage."""
-        there = (port for port in step.wired("dataset") if step.wires[port].step not in self.program.later)
-        return {port: self.input(step, port) for port in there}
+        """The datasets that are wired to ``step``, by its ports, but those that have not been made."""
+        there = (port for port in step.wired("dataset") if step.wires[port].step in self.module.__dict__)
+        return {port: self.input(step, port) for port in there if step.wires[port].step not in self.program.later}
 
     def datasets_of(self, step: Step) -> list[Any]:
         """The datasets that ``step`` has loaded."""

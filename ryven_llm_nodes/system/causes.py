@@ -30,6 +30,16 @@ LONGEST: Final = 400
 MOST_CAUSES: Final = 4
 
 
+UNREACHABLE: Final = frozenset({"OfflineModeIsEnabled", "LocalEntryNotFoundError", "ConnectionError", "ConnectError"})
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Whether ``error`` says that the Hub cannot be reached, rather than that something is wrong."""
+    causes = list(_causes(error))
+    is_named = not UNREACHABLE.isdisjoint(type(one).__name__ for one in causes)
+    return is_named or any("couldn't connect to" in str(one) for one in causes)
+
+
 def describe(error: BaseException) -> str:
     """The message of an exception, in one line of limited length, with a remedy if one is known."""
     if isinstance(error, Explained | LLMNodesError):

@@ -34,7 +34,8 @@ LIMITS: Final[Limits] = {
 class SFT(Trainer):
     """Supervised fine-tuning: the model learns to continue prompts as the dataset does.
 
-    Needs ``messages`` (a conversation), ``prompt`` + ``completion``, or plain ``text``.
+    Needs ``messages`` (a conversation), ``prompt`` + ``completion``, plain ``text``, or ``input_ids`` (tokenized rows,
+    with ``labels`` where not all tokens are to be learned).
     """
 
     title = "SFT"
@@ -46,6 +47,8 @@ class SFT(Trainer):
     curves = ("loss",)
     sequences = ("row",)
     imports = ("from trl import SFTConfig, SFTTrainer",)
+    companions = {"prompt": "completion"}
+    reserved = {"labels": "token ids"}
     in_ports = (MODEL, DATASET, ADAPTER, EVAL)
     parameters = (
         learning_rate(5e-5, "1e-6 to 5e-5 (LoRA: about ten times that)"),
@@ -62,7 +65,7 @@ class SFT(Trainer):
 
     @classmethod
     def needs(cls, context: NodeContext) -> tuple[tuple[str, ...], ...]:
-        return (("messages",), ("prompt", "completion"), (str(context["dataset_text_field"]),))
+        return (("messages",), ("prompt", "completion"), (str(context["dataset_text_field"]),), ("input_ids",))
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ryven_llm_nodes.catalogue.findings import Finding
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.training.stage import EXTRA_STEPS
+from ryven_llm_nodes.errors import Remedy, Weight
 
 WITHOUT_WARMUP: Final = frozenset({"constant", "reduce_lr_on_plateau", "greedy"})
 """Learning-rate schedules that ignore warmup_steps."""
@@ -110,6 +111,7 @@ class Amount:
 
     def _warnings(self) -> Iterator[Finding]:
         """What is probably unintended: a learning rate that never reaches its configured value."""
+        yield from self._never_reached()
         config, total = self.config, self.total
         schedule = str(getattr(config.lr_scheduler_type, "value", config.lr_scheduler_type))
         if not total or schedule in WITHOUT_WARMUP:
@@ -121,7 +123,26 @@ class Amount:
                 f"{warmup} warmup step{'s' * (warmup > 1)}, but only {total} step{'s' * (total > 1)} in total: the "
                 f"learning rate reaches {share} of {config.learning_rate:g}. {_remedy(total)}"
             )
-            yield Finding("warmup_steps", text, "warning")
+            yield Finding("warmup_steps", text, "warning", remedy=Remedy("warmup_steps", 0.1 if total > 1 else 0))
+
+    def _never_reached(self) -> Iterator[Finding]:
+        """Intervals that were set, and that are longer than the training."""
+        given, config, total = self.context.given, self.config, self.total
+        for name, (switch, effect, weight) in INTERVALS.items():
+            interval = getattr(config, name)
+            is_used = str(getattr(getattr(config, switch), "value", getattr(config, switch))) == "steps"
+            if total and name in given and is_used and interval and interval > total:
+                text = f"is {interval:g}, but there are only {total} steps in total, so it is never reached: {effect}. "
+                value = max(total // 2, 1)
+                yield Finding(name, f"{text}Set {value}, or train longer.", weight, remedy=Remedy(name, value))
+
+
+INTERVALS: Final[Mapping[str, tuple[str, str, Weight]]] = {
+    "eval_steps": ("eval_strategy", "nothing is evaluated before the end", "warning"),
+    "save_steps": ("save_strategy", "no checkpoint is written before the end", "note"),
+    "logging_steps": ("logging_strategy", "no metrics are logged before the end", "note"),
+}
+"""Intervals in steps, the field that says whether they are used, and what does not happen without them."""
 
 
 def _remedy(total: int) -> str:

@@ -135,16 +135,22 @@ class Fitting:
         shortest = None
         for row in self._rows.select(range(min(SAMPLE, len(self._rows)))):
             length = self._prompt_length(row["prompt"])
-            shortest = length if shortest is None else min(shortest, length)
             if length is None or length < limit:
                 return
+            shortest = length if shortest is None else min(shortest, length)
         if len(self._rows) <= SAMPLE:
             yield "max_length", f"is {limit}, but the shortest prompt already has {shortest} tokens: no row is left."
 
-    def _prompt_length(self, prompt: Any) -> int:
+    def _prompt_length(self, prompt: Any) -> int | None:
+        """The number of tokens; None of what is no prompt, or refused by the template: that is reported elsewhere."""
         if isinstance(prompt, str):
             return len(self.seen.tokenizer(prompt)["input_ids"])
-        text = self.seen.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        if not _is_conversation(prompt):
+            return None
+        try:
+            text = self.seen.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        except Exception:
+            return None
         return len(self.seen.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 

@@ -1,4 +1,4 @@
-"""Marks on nodes: a badge and a message under each node that has a problem or failed."""
+"""Marks on nodes: a badge and a message under each node about which something was found, or that failed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 from qtpy.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
-from ryven_llm_nodes.gui.style.colours import BAD
+from ryven_llm_nodes.errors import Problem, Weight
+from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, WARN
 from ryven_llm_nodes.gui.style.icons import glyph
 from ryven_llm_nodes.gui.style.rich_text import escape
 
@@ -18,26 +19,44 @@ NARROWEST: Final = 230.0
 LONGEST: Final = 260
 _WRAP: Final = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 
+COLOURS: Final[dict[Weight, tuple[str, str, str]]] = {
+    "error": (BAD, "#3a1822", "#ffc2cd"),
+    "warning": (WARN, "#352a17", "#ffe0ad"),
+    "note": (ACCENT, "#16283c", "#c3ddff"),
+}
+"""The colours of the badge and the border, of the box, and of the text, by weight."""
+
 
 class Mark(QGraphicsItem):
     """A child of a node's item that is drawn next to it; ryvencore's own indicator shows no sentence."""
 
     def __init__(self, item: Any) -> None:
         super().__init__(item)
-        self.sentences: tuple[str, ...] = ()
+        self.findings: tuple[Problem, ...] = ()
         self._text, self._box, self._badge = "", QRectF(), QRectF()
         self.setZValue(50)
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
         self.hide()
 
-    def show_sentences(self, sentences: tuple[str, ...]) -> None:
-        """Shows what is wrong; nothing if ``sentences`` is empty."""
-        self.sentences = sentences
-        if sentences:
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What was found, each with the parameter that it is about."""
+        return tuple(map(sentence, self.findings))
+
+    @property
+    def weight(self) -> Weight:
+        """The weight of the most severe finding, which gives the mark its colour."""
+        return self.findings[0].weight if self.findings else "note"
+
+    def show_findings(self, findings: tuple[Problem, ...]) -> None:
+        """Shows what was found, the most severe first; nothing if ``findings`` is empty."""
+        self.findings = findings
+        if findings:
             self.prepareGeometryChange()
             self._lay_out()
-            self.setToolTip("".join(f"<p style='color:{BAD}'>{escape(s)}</p>" for s in sentences))
-        self.setVisible(bool(sentences))
+            lines = (f"<p style='color:{COLOURS[one.weight][0]}'>{escape(sentence(one))}</p>" for one in findings)
+            self.setToolTip("".join(lines))
+        self.setVisible(bool(findings))
         self.update()
 
     def _lay_out(self) -> None:
@@ -57,17 +76,25 @@ class Mark(QGraphicsItem):
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.setPen(QPen(QColor(BAD), 1))
-        painter.setBrush(QColor(58, 24, 34, 240))
+        colour, ground, ink = COLOURS[self.weight]
+        fill = QColor(ground)
+        fill.setAlpha(240)
+        painter.setPen(QPen(QColor(colour), 1))
+        painter.setBrush(fill)
         painter.drawRoundedRect(self._box, 6, 6)
-        painter.setPen(QColor("#ffc2cd"))
+        painter.setPen(QColor(ink))
         painter.setFont(_font())
         painter.drawText(self._box.adjusted(PADDING, PADDING - 2, -PADDING, 0), int(_WRAP), self._text)
-        painter.drawImage(self._badge, glyph("bad", BAD))
+        painter.drawImage(self._badge, glyph("bad", colour))
 
     def badge_centre(self) -> QPointF:
         """Where the badge is, in the scene."""
         return self.mapToScene(self._badge.center())
+
+
+def sentence(problem: Problem) -> str:
+    """A finding as its node shows it: without the name of the node."""
+    return f"{problem.parameter}: {problem.message}" if problem.parameter else problem.message
 
 
 def _font() -> QFont:

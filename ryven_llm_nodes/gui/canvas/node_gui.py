@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from qtpy.compat import isalive
@@ -11,10 +12,11 @@ from qtpy.QtWidgets import QGraphicsDropShadowEffect, QInputDialog, QWidget
 from ryven.gui_env import NodeGUI, NodeInspectorWidget, node_gui
 
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
+from ryven_llm_nodes.errors import shown
 from ryven_llm_nodes.gui.canvas.export_button import ExportWidget
 from ryven_llm_nodes.gui.canvas.marks import Mark
 from ryven_llm_nodes.gui.canvas.trainer_widget import TrainerWidget
-from ryven_llm_nodes.gui.state.edits import changed_signal, rename
+from ryven_llm_nodes.gui.state.edits import changed_signal, rename, set_value
 from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.gui.style.families import colour_of, title_of
 from ryven_llm_nodes.gui.style.icons import glyph
@@ -81,15 +83,28 @@ class LLMNodeGUI(NodeGUI):
     # Problems
 
     def _refresh_mark(self) -> None:
-        sentences = self.state.problems.get(self.node, ())
-        if self.mark is not None and sentences != self.mark.sentences and isalive(self.item):
-            self.mark.show_sentences(sentences)
+        findings = self.state.findings.get(self.node, ())
+        if self.mark is not None and findings != self.mark.findings and isalive(self.item):
+            self.mark.show_findings(findings)
+            self.actions = self._init_default_actions()
+
+    def _remedies(self) -> dict[str, Any]:
+        """What would fix findings at this node: entries of its menu."""
+        found = self.state.findings.get(self.node, ())
+        remedies = (one.remedy for one in found if one.remedy and one.remedy.step == one.step)
+        return {
+            f"Set {fix.parameter} to {shown(fix.value)}": {
+                "method": partial(set_value, self.node, fix.parameter, fix.value)
+            }
+            for fix in remedies
+        }
 
     # Menu
 
     def _init_default_actions(self) -> dict[str, Any]:
         """Replaces Ryven's menu: 'hide unconnected ports' raises, and titles follow names."""
         return {
+            **(self._remedies() if hasattr(self, "state") else {}),
             "Run to here": {"method": self.run_to_here},
             "Rename...": {"method": self.ask_name},
             "Delete": {"method": self.delete},

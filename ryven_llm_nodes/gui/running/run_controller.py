@@ -14,7 +14,7 @@ from typing import Any, Final
 from qtpy.QtCore import QObject, Qt, Signal
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem
+from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem, Weight
 from ryven_llm_nodes.gui.concurrency.garbage_collection import main_collector
 from ryven_llm_nodes.gui.concurrency.threads import background
 from ryven_llm_nodes.gui.running.trust_dialog import ask_to_run, typed_here
@@ -25,11 +25,15 @@ from ryven_llm_nodes.host.session import default_output_dir, up_to
 from ryven_llm_nodes.program import Graph, Program, build, read_live_flow
 from ryven_llm_nodes.run import CancelToken, Outcome, run_program
 from ryven_llm_nodes.run.events import Event, RunFinished, StageStarted
+from ryven_llm_nodes.run.examine.check import checked
+from ryven_llm_nodes.run.examine.here import here_problems
 from ryven_llm_nodes.run.states import RunState
 from ryven_llm_nodes.run.trust.seen import Foreign, remember, unseen
 
 SWITCH_SECONDS: Final = 0.001
 NICER: Final = 5
+SIGNS: Final[dict[Weight, str]] = {"error": "✗", "warning": "!", "note": "·"}
+"""How a line of the log begins, by the weight of what was found."""
 BUSY: Final = "A run is already active; stop it (Shift+F5) or wait for it to end."
 NOT_ALLOWED: Final = "Not run: the flow contains code that you have not allowed."
 
@@ -101,6 +105,27 @@ class RunController(QObject):
                 then(None)
 
         self._start(lambda: self._deliver(show, _built(graph)))
+
+    def check(self, flow: Any, then: Callable[[Program | None], None]) -> None:
+        """Like :meth:`prepare`, and also reads rows and tokenizers, unless a run is active; marks all findings.
+
+        Code that the user has not allowed is not run.
+        """
+        state, graph = flow_state(flow), None
+        state.clear_problems()
+        graph = self.snapshot(flow)
+        if graph is None:
+            then(None)
+            return
+        untrusted = [(item.step, item.parameter) for item in self.untrusted(flow, graph)]
+        is_deep = not self.running
+
+        def show(result: tuple[Program | None, tuple[Problem, ...]]) -> None:
+            program, problems = result
+            self._show(state, problems, graph)
+            then(None if any(one.weight == "error" for one in problems) else program)
+
+        self._start(lambda: self._deliver(show, _examined(graph, untrusted, is_deep)))
 
     # Running
 
@@ -204,7 +229,7 @@ class RunController(QObject):
     def _show(self, state: FlowState, problems: tuple[Problem, ...], graph: Graph | None) -> None:
         state.show_problems(problems, graph)
         for problem in problems:
-            self.said.emit(state, f"✗ {problem}")
+            self.said.emit(state, f"{SIGNS[problem.weight]} {problem}")
 
     # Threads
 
@@ -241,6 +266,22 @@ def _built(graph: Graph) -> Program | LLMNodesError:
         return build(graph)
     except LLMNodesError as error:
         return error
+
+
+def _examined(
+    graph: Graph, untrusted: Sequence[tuple[str, str]], is_deep: bool
+) -> tuple[Program | None, tuple[Problem, ...]]:
+    """What is found in ``graph``, in a worker; the program where it could be made."""
+    program = _built(graph)
+    if isinstance(program, LLMNodesError):
+        return None, _problems(program)
+    if not is_deep:
+        return program, tuple(here_problems(program))
+    _stand_back()
+    try:
+        return program, tuple(checked(program, _output_dir(graph), untrusted))
+    except LLMNodesError as error:
+        return None, _problems(error)
 
 
 def _problems(error: LLMNodesError) -> tuple[Problem, ...]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.errors import FlowError, Problem
+from ryven_llm_nodes.errors import FlowError, Problem, by_weight
 from ryven_llm_nodes.gui.state.edits import changed_signal
 from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
 from ryven_llm_nodes.program import Graph, read_live_flow
@@ -45,7 +45,8 @@ class FlowState(QObject):
         self.flow = flow
         self.model = RunModel(self)
         self.selection: Any = None
-        self.problems: dict[LLMNode, tuple[str, ...]] = {}
+        self.findings: dict[LLMNode, tuple[Problem, ...]] = {}
+        """What the last check, or the run, has found at each node."""
         self._ran: dict[LLMNode, tuple[str, str]] = {}
         self._now: dict[LLMNode, str] = {}
         self._settle = QTimer(self, interval=SETTLE_MS, singleShot=True)
@@ -53,6 +54,7 @@ class FlowState(QObject):
         # Deferred: this may be called by such an event, while ryvencore iterates over its subscribers.
         QTimer.singleShot(0, self, self._subscribe)
         changed_signal.connect(self._edited)
+        self.model.found.connect(lambda problem: self.show_problems([problem]))
         for signal in (self.model.stage_changed, self.model.metrics_added):
             signal.connect(lambda _: self.changed.emit())
 
@@ -88,7 +90,8 @@ class FlowState(QObject):
         """The state of ``node``."""
         stage = self.stage(node)
         if stage is None:
-            return RunState.WRONG if node in self.problems else RunState.READY
+            found = self.findings.get(node, ())
+            return RunState.WRONG if any(one.weight == "error" for one in found) else RunState.READY
         if self._now.get(node) == self._ran[node][1]:
             return stage.state
         return CHANGED.get(stage.state, stage.state)
@@ -105,7 +108,7 @@ class FlowState(QObject):
 
     def _edited(self, node: LLMNode) -> None:
         if node.flow is self.flow:
-            self.problems.pop(node, None)
+            self.findings.pop(node, None)
             self._settle.start()
             self.changed.emit()
 
@@ -128,8 +131,7 @@ class FlowState(QObject):
         for problem in problems:
             node = known.get(problem.step) or self.node_of(problem.step) or self._labelled(problem.node)
             if node is not None:
-                place = f"{problem.parameter}: " if problem.parameter else ""
-                self.problems[node] = (*self.problems.get(node, ()), f"{place}{problem.message}")
+                self.findings[node] = tuple(by_weight((*self.findings.get(node, ()), problem)))
         self.changed.emit()
 
     def _labelled(self, label: str) -> LLMNode | None:
@@ -139,7 +141,7 @@ class FlowState(QObject):
 
     def clear_problems(self) -> None:
         """Removes all marks."""
-        self.problems = {}
+        self.findings = {}
         self.changed.emit()
 
 

@@ -79,6 +79,8 @@ class RunModel(QObject):
     completions_added = Signal(str)
     logged = Signal(str)
     warned = Signal(str)
+    found = Signal(object)
+    """A finding that does not keep the flow from running."""
     run_started = Signal(object)
     run_finished = Signal(object)
     _posted = Signal(object)
@@ -166,7 +168,12 @@ class RunModel(QObject):
         self.logged.emit(event.text)
 
     def _on_Warned(self, event: Warned) -> None:
-        self.warned.emit(event.text)
+        if event.weight == "note":
+            self.logged.emit(f"note: {event.text}")
+        else:
+            self.warned.emit(event.text)
+        if event.step:
+            self.found.emit(event.problem)
 
     def _on_RunFinished(self, event: RunFinished) -> None:
         self.running = False

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.errors import LLMNodesError
+from ryven_llm_nodes.errors import LLMNodesError, Weight
 from ryven_llm_nodes.gui.canvas.trainer_widget import status_line
 from ryven_llm_nodes.gui.running.run_controller import RunController
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
@@ -84,10 +84,11 @@ class Commands(QObject):
     def check(self, flow: Any = None) -> None:
         """Marks every problem of a flow on its nodes."""
         if (flow := self._flow(flow)) is not None:
-            self._runs.prepare(flow, lambda program: self._checked(flow_state(flow), program))
+            self.status.emit("checking...")
+            self._runs.check(flow, lambda program: self._checked(flow_state(flow), program))
 
     def _checked(self, state: FlowState, program: Program | None) -> None:
-        if program is not None:
+        if program is not None and not state.findings:
             steps = len(program.steps)
             self._runs.said.emit(state, f"✓ checked {steps} node{'s' * (steps != 1)}: no problem found")
         self._count_problems(state)
@@ -107,5 +108,7 @@ class Commands(QObject):
             self.code_window.show()
 
     def _count_problems(self, state: FlowState) -> None:
-        count = sum(map(len, state.problems.values()))
-        self.status.emit(f"{count} problem{'s' * (count != 1)}" if count else "no problems")
+        weights = [found.weight for findings in state.findings.values() for found in findings]
+        names: dict[Weight, str] = {"error": "problem", "warning": "warning", "note": "note"}
+        counts = ((weights.count(weight), name) for weight, name in names.items())
+        self.status.emit(", ".join(f"{n} {name}{'s' * (n != 1)}" for n, name in counts if n) or "no problems")

@@ -46,6 +46,8 @@ def _wrong(files: list[Path]) -> Iterator[str]:
     texts = [file for file in files if file.suffix.lower() in (".csv", ".jsonl", ".json")]
     for file in texts:
         yield from _wrong_bytes(file)
+        if not file.read_bytes().strip():
+            yield f"{file.name} is empty. Give a file with rows."
     for file in texts:
         yield from _wrong_cells(file) if file.suffix.lower() == ".csv" else _wrong_json(file)
     yield from _different(texts)

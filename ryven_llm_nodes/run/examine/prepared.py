@@ -15,6 +15,8 @@ from ryven_llm_nodes.run.examine.stand_in import no_progress_bars, stand_in_trai
 from ryven_llm_nodes.run.loaded import LoadedProgram
 
 Kind = Literal["trained", "context", "cut"]
+NO_LIMIT: Final = 2**31
+"""More tokens than a row has: some trainers take no length at all for a default of their own."""
 ROW: Final = "__row__"
 """A column that tells which row a prepared one was made from."""
 
@@ -109,7 +111,7 @@ class Preparation:
         kept, used, is_cut = self._collated(step, rows, tokenizer)
         if not is_cut:
             return [sequence for made in kept.values() for sequence in made], [], used
-        complete, _, _ = self._collated(step, rows, tokenizer, max_length=None)
+        complete, _, _ = self._collated(step, rows, tokenizer, max_length=NO_LIMIT)
         pairs = [(sequence, kept.get(row, ())) for row, made in sorted(complete.items()) for sequence in made]
         return [_with_cut(*pair) for pair in pairs], sorted(set(complete) - set(kept)), used
 
@@ -153,6 +155,11 @@ def _prompt_ids(tokenizer: Any, prompt: Any, template_kwargs: Mapping[str, Any])
 
 def _of_batch(batch: Mapping[str, Any], row: int | None, parts: Sequence[str]) -> Iterator[TokenSequence]:
     """The sequences of a batch of one row; the loss is computed on labels, on completions, or else on everything."""
+    if "input_ids" not in batch:  # some trainers of pairs have columns for each part
+        for part in parts:
+            one = {name: batch[f"{part}_{name}"] for name in ("input_ids", "labels", "attention_mask")}
+            yield from _of_batch(one, row, (part,))
+        return
     ids = batch["input_ids"]
     if "labels" in batch:
         trained = batch["labels"] != -100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,9 @@ from ryven_llm_nodes.run.loaded import LoadedProgram
 
 WITHOUT: Final[Mapping[str, Any]] = {
     "dataset_num_proc": None,
+    "eval_strategy": "no",
     "gradient_checkpointing": False,
+    "load_best_model_at_end": False,
     "model_init_kwargs": None,
     "precompute_ref_log_probs": False,
     "push_to_hub": False,
@@ -37,10 +40,11 @@ def stand_in_trainer(
     """
     cell = program.cells[step.name]
     trainer_class = loaded.evaluated(cell.trainer_class)
-    with tempfile.TemporaryDirectory() as folder, _untouched_generators(), no_progress_bars():
+    with tempfile.TemporaryDirectory() as folder, _untouched_generators(), no_progress_bars(), _no_warnings():
         config = configuration(program, loaded, step, **_known(loaded.evaluated(cell.config_class), changes))
         config.output_dir = folder
-        models = {name: _tiny_model(tokenizer) for name in ("model", *_references(trainer_class))}
+        scores = any(port.kind == "reward" for port in step.node.out_ports)
+        models = {name: _tiny_model(tokenizer, scores) for name in ("model", *_references(trainer_class))}
         yield trainer_class(args=config, train_dataset=rows, processing_class=deepcopy(tokenizer), **models)
 
 
@@ -54,11 +58,14 @@ def _references(trainer_class: type) -> list[str]:
     return [name for name in ("ref_model",) if name in signature(trainer_class.__init__).parameters]
 
 
-def _tiny_model(tokenizer: Any) -> Any:
-    from transformers import LlamaConfig, LlamaForCausalLM
+def _tiny_model(tokenizer: Any, scores: bool) -> Any:
+    """A language model, or a classifier that ``scores`` texts."""
+    from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
     sizes = {"hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1}
-    return LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), tie_word_embeddings=True, **sizes))
+    config = LlamaConfig(vocab_size=len(tokenizer), tie_word_embeddings=True, num_labels=1, **sizes)
+    config.pad_token_id = tokenizer.pad_token_id
+    return LlamaForSequenceClassification(config) if scores else LlamaForCausalLM(config)
 
 
 @contextmanager
@@ -88,3 +95,19 @@ def no_progress_bars() -> Iterator[None]:
     finally:
         if were_enabled:
             enable_progress_bars()
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Warnings of the libraries are for the trainer itself, which must still give those that are given once."""
+    from accelerate.logging import MultiProcessAdapter
+    from transformers.utils import logging as of_transformers
+
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+        MultiProcessAdapter.warning_once.cache_clear()
+        of_transformers.warning_once.cache_clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ryven_llm_nodes.errors import Explained, LLMNodesError, StageError
@@ -38,7 +39,15 @@ def _message(error: BaseException, step: Step, program: Program, output_dir: Pat
         return f"{gone} Run again: what is missing is trained again."
     if cause := refusal(error, output_dir, batch):
         return f"{cause} {_again(output_dir / step.name)}"
+    if split := _unknown_split(error):
+        return split
     return broken_data(lambda: step.node.data_files(program.context(step))) or describe(error)
+
+
+def _unknown_split(error: BaseException) -> str | None:
+    """What to do where the data have no split of that name."""
+    found = re.match(r"Unknown split \"(.*?)\"\. Should be one of \[(.*)\]", str(error))
+    return f"the data have no split {found[1]!r}, but {found[2]}. Set split to one of these." if found else None
 
 
 def _gone(step: Step, program: Program, output_dir: Path) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ryven_llm_nodes.errors import Cancelled, LLMNodesError
+from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, Problem
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.environment import prepared_environment
 from ryven_llm_nodes.run.events import (
@@ -81,20 +81,25 @@ def run_program(
     listen: Listener = lambda event: None,
     cancel: CancelToken | None = None,
     fresh: bool = False,
+    strict: bool = False,
+    all_rows: bool = False,
 ) -> Outcome:
     """Runs ``program``, writing below ``output_dir``; never raises for errors of a user's flow, data or code.
 
     A cached stage whose inputs have not changed is reused; a stopped one resumes from its last checkpoint.
-    ``fresh`` trains everything from scratch.
+    ``fresh`` trains everything from scratch; with ``strict`` nothing is trained where there are warnings; tokens are
+    counted in a sample of the rows before anything trains, or in ``all_rows``.
     Errors are in the outcome's ``error``. KeyboardInterrupt and errors of this package itself pass through.
     """
-    return _Run(program, output_dir.absolute(), listen, cancel or CancelToken(), fresh).execute()
+    run = _Run(program, output_dir.absolute(), listen, cancel or CancelToken(), fresh)
+    run.strict, run.all_rows = strict, all_rows
+    return run.execute()
 
 
 class _Run:
     def __init__(self, program: Program, output_dir: Path, listen: Listener, cancel: CancelToken, fresh: bool) -> None:
         self.program, self.output_dir, self.listen, self.cancel = program, output_dir, listen, cancel
-        self.fresh = fresh
+        self.fresh, self.strict, self.all_rows = fresh, False, False
         self.outcome = Outcome()
         self._warned: set[Warned] = set()
 
@@ -146,8 +151,7 @@ class _Run:
             for step in values:
                 self._step(step, loaded)
             self.tell(Log("", "checking data, settings and rewards"))
-            for warning in preflight(self.program, loaded, self.cancel.event):
-                self.tell(warning)
+            self._judge(preflight(self.program, loaded, self.cancel.event, self.all_rows))
             self._write_documents()
             keys = keys_of(self.program)
             for step in values:
@@ -157,6 +161,15 @@ class _Run:
                 if step not in values:
                     self._step(step, loaded)
             self._drop_lost()
+
+    def _judge(self, problems: list[Problem]) -> None:
+        """Reports what was found. Raises FlowError for errors, and for warnings in a strict run."""
+        refused = [p for p in problems if p.weight == "error" or (self.strict and p.weight == "warning")]
+        for problem in problems:
+            if problem.weight != "error":
+                self.tell(Warned.of(problem))
+        if refused:
+            raise FlowError(refused)
 
     def _drop_lost(self) -> None:
         """A model whose folder was deleted meanwhile is not listed, and reported."""

@@ -134,8 +134,9 @@ class Record:
         self._say(event.text)
 
     def _on_Warned(self, event: Warned) -> None:
-        self._say(f"warning: {event.text}")
-        self.summary["warnings"].append({"step": event.step, "parameter": event.parameter, "text": event.text})
+        self._say(f"{event.weight}: {event.text}")
+        names = ("step", "parameter", "text", "weight", "row")
+        self.summary["warnings"].append({name: getattr(event, name) for name in names})
         self._write_summary()
 
     def _on_StageStarted(self, event: StageStarted) -> None:

@@ -52,6 +52,32 @@ def reward_model_problems(
             yield from _tried(loaded, owner, model, [trainer for trainer, _ in fitting], cancelled)
 
 
+def unloaded_problems(
+    program: Program, loaded: LoadedProgram, tokenizers: Mapping[str, Any], cancelled: threading.Event
+) -> Iterator[Problem]:
+    """What can be told of the reward models of ``program`` without their weights."""
+    for owner in program.steps:
+        for trainer, part in _scored_by(program, owner, loaded) if owner.name in tokenizers else ():
+            wrong = _template_problem(owner, trainer, tokenizers[owner.name], loaded)
+            yield from wrong or _lengths_unloaded(owner, trainer, loaded, loaded.evaluated(part.expression))
+
+
+def _lengths_unloaded(owner: Step, trainer: Step, loaded: LoadedProgram, model: Any) -> Iterator[Problem]:
+    """Compares the longest prompts with the positions of a model of the same configuration, without weights."""
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    try:
+        model.load_tokenizer()
+        with torch.device("meta"):
+            hollow = AutoModelForSequenceClassification.from_config(AutoConfig.from_pretrained(model.model))
+    except Exception as error:  # the stage would fail with the same error
+        yield owner.problem(f"cannot be loaded: {describe(error)}", "path")
+        return
+    model.positions = loaded.module.__dict__["learned_positions"](hollow)
+    yield from _wrong_lengths(owner, trainer, model, _longest_prompts(_data(loaded, trainer)))
+
+
 def _scored_by(program: Program, owner: Step, loaded: LoadedProgram) -> Iterator[tuple[Step, RewardPart]]:
     """The trainers whose completions the reward model ``owner`` scores, and that have prompts."""
     for step in program.steps:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
 from inspect import Parameter, iscoroutinefunction, signature
 from math import isinf
 from typing import Any
@@ -16,36 +17,107 @@ from ryven_llm_nodes.run.rewards.calls import Caller, TookTooLong, too_long
 from ryven_llm_nodes.system.causes import describe
 
 SAMPLE_ROWS = 2
+MOST_ODD = 8
+"""Further rows that are tried one by one."""
+LONGEST_ANSWER = 2000
+ANSWER = "This is a short answer."
+THOUGHT = "<think>\nA thought.\n</think>\n<answer>42</answer>"
 VARIED = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 def reward_problems(
-    program: Program, loaded: LoadedProgram, step: Step, cancelled: threading.Event
+    program: Program,
+    loaded: LoadedProgram,
+    step: Step,
+    cancelled: threading.Event,
+    odd: Mapping[str, Sequence[int]] | None = None,
 ) -> Iterator[Problem]:
-    """What is wrong with the reward functions that the trainer ``step`` calls. Raises Cancelled when asked to stop."""
-    data = [rows for rows in loaded.rows(step).values() if len(rows) and "prompt" in rows.column_names]
+    """What is wrong with the reward functions that the trainer ``step`` calls. Raises Cancelled when asked to stop.
+
+    ``odd`` names further rows of each dataset (from 1) that should be tried, since their values are of another kind.
+    """
+    data = {port: rows for port, rows in loaded.rows(step).items() if len(rows) and "prompt" in rows.column_names}
     for part in program.rewards(step):
         owner = program.graph.by_name[part.owner]
-        if owner.name in loaded.script.definitions:
+        is_function = owner.name in loaded.script.definitions
+        if is_function and owner.name not in loaded.without:
             with closing(Caller(cancelled)) as caller:
-                for sample in map(_sample, data):
-                    yield from _tried(loaded, owner, part.symbol, sample, caller)
+                for port, rows in data.items():
+                    trial = _Trial(loaded, owner, part.symbol, caller)
+                    yield from trial.problems(rows, (odd or {}).get(port, ()))
 
 
-def _sample(data: Any) -> dict[str, list[Any]]:
-    """The keyword arguments that TRL would pass for the first rows, with a short answer as completion."""
-    rows = [data[i] for i in range(min(SAMPLE_ROWS, len(data)))]
+@dataclass
+class _Trial:
+    """Calls of one reward function."""
+
+    loaded: LoadedProgram
+    owner: Step
+    name: str
+    caller: Caller
+
+    def problems(self, data: Any, odd: Sequence[int]) -> Iterator[Problem]:
+        """What is wrong with it on ``data``: on two rows, on ``odd`` ones, and on several completions of one row."""
+        first = [data[i] for i in range(min(SAMPLE_ROWS, len(data)))]
+        wrong = list(self._tried(_passed(first, [ANSWER] * len(first)), "two rows"))
+        for number in [row for row in odd if row > SAMPLE_ROWS][:MOST_ODD] if not wrong else ():
+            wrong += self._tried(_passed([data[number - 1]], [ANSWER]), f"row {number}")
+        yield from wrong
+        if not wrong and self.owner.node.holds_code:  # what is written from parameters tells completions apart
+            yield from self._variation(data[0])
+
+    def _tried(self, sample: Mapping[str, list[Any]], rows: str) -> Iterator[Problem]:
+        yield from _tried(self.loaded, self.owner, self.name, sample, self.caller, rows)
+
+    def _variation(self, row: Mapping[str, Any]) -> Iterator[Problem]:
+        """Completions of one row that all get the same reward: within a group, nothing would be learned."""
+        answers = list(_answers(row))
+        sample = _passed([row] * len(answers), answers)
+        limit = self.owner.setting("time_limit")
+        try:
+            rewards = self.caller.call(lambda: _rewards(self.loaded, self.owner, self.name, sample), limit)
+        except Cancelled:
+            raise
+        except TookTooLong:
+            return  # more completions than the limit is meant for
+        except Exception as error:
+            line = self.loaded.line_in_code(self.owner, self.loaded.lines_of(error.__traceback__))
+            where = "" if line is None else f"line {line}: "
+            text = (
+                f"{where}{describe(error)} Tested with completions such as '', '42' and '{{...}}', which models write."
+            )
+            yield replace(self.owner.problem(text, _place(self.owner)), weight="warning")
+            return
+        values = [] if rewards is None else list(rewards[0])
+        if values and all(value == values[0] for value in values):
+            what = f"{self.name}() gave {values[0]} to all {len(values)} completions of a trial (short, long and empty "
+            what += "ones, and the values of the row's own columns): rewards that never differ teach nothing"
+            yield replace(
+                self.owner.problem(f"{what}. Let it tell good completions from bad.", _place(self.owner)),
+                weight="warning",
+            )
+
+
+def _answers(row: Mapping[str, Any]) -> Iterator[str]:
+    """Completions of many shapes."""
+    yield from (ANSWER, "", "42", "word " * 60, THOUGHT, '{"answer": 42}')
+    for name, value in row.items():
+        if name != "prompt" and isinstance(value, str | int | float) and len(str(value)) < LONGEST_ANSWER:
+            yield from (str(value), f"The answer is {value}.", rf"\boxed{{{value}}}", f"<answer>{value}</answer>")
+
+
+def _passed(rows: Sequence[Mapping[str, Any]], answers: Sequence[str]) -> dict[str, list[Any]]:
+    """The keyword arguments that TRL would pass for ``rows``, with one completion for each."""
     kept = [name for name in rows[0] if name not in ("prompt", "completion", "completion_ids")]
     columns = {name: [row[name] for row in rows] for name in kept}
-    answer = "This is a short answer."
     as_chat = isinstance(rows[0]["prompt"], list)
-    completions = [[{"role": "assistant", "content": answer}] if as_chat else answer for _ in rows]
+    completions = [[{"role": "assistant", "content": answer}] if as_chat else answer for answer in answers]
     prompts = [row["prompt"] for row in rows]
     return columns | {"prompts": prompts, "completions": completions, "completion_ids": [[0] for _ in rows]}
 
 
 def _tried(
-    loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]], caller: Caller
+    loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]], caller: Caller, rows: str
 ) -> Iterator[Problem]:
     """Calls the reward function ``name`` of ``owner`` as TRL would."""
     limit = owner.setting("time_limit")
@@ -54,11 +126,11 @@ def _tried(
     except Cancelled:
         raise
     except TookTooLong as error:
-        yield too_long(owner, error, loaded, "(tested with two rows of its dataset)")
+        yield too_long(owner, error, loaded, f"(tested with {rows} of its dataset)")
     except Exception as error:
         line = loaded.line_in_code(owner, loaded.lines_of(error.__traceback__))
         where = "" if line is None else f"line {line}: "
-        yield owner.problem(f"{where}{describe(error)} Tested with two rows of its dataset.", _place(owner))
+        yield owner.problem(f"{where}{describe(error)} Tested with {rows} of its dataset.", _place(owner))
     else:
         wrong = None if rewards is None else _wrong_rewards(name, rewards[0], len(sample["prompts"]))
         if wrong:

@@ -24,7 +24,7 @@ def check(editor: Any) -> None:
     """Presses F6 and waits for the answer."""
     editor.shell.toolbar.status.setText("")
     editor.shell.actions["check"].trigger()
-    editor.qtbot.waitUntil(lambda: "problem" in editor.shell.toolbar.status.text(), timeout=10_000)
+    editor.qtbot.waitUntil(lambda: editor.shell.toolbar.status.text() not in ("", "checking..."), timeout=60_000)
 
 
 def generate(editor: Any) -> Any:
@@ -61,7 +61,23 @@ def test_a_mark_goes_with_the_edit_that_mends_it(editor: Any) -> None:
     editor.settle(50)
     assert not model.gui.mark.isVisible()
     check(editor)
-    assert editor.shell.toolbar.status.text() == "no problems"
+    assert editor.shell.toolbar.status.text() == "1 note"  # the Hub cannot be reached
+    assert model.gui.mark.weight == "note"
+
+
+def test_findings_of_three_weights_and_a_remedy_in_the_menu(open_editor: Callable[..., Any], work: Path) -> None:
+    """A warmup that is longer than the training, and an interval beyond its end."""
+    drawn = flows.alone("sft", warmup_steps=5, save_strategy="steps", save_steps=9)
+    editor = open_editor(drawn, flows.save(drawn, work / "f.json"))
+    sft = editor.node("sft")
+    check(editor)
+    assert editor.shell.toolbar.status.text() == "1 warning, 1 note"
+    assert [one.weight for one in sft.gui.mark.findings] == ["warning", "note"]
+    assert editor.state.state(sft).word == "ready"
+    sft.gui.actions["Set warmup_steps to 0.1"]["method"]()
+    assert sft.params["warmup_steps"] == 0.1
+    editor.settle(50)
+    assert not sft.gui.mark.isVisible()
 
 
 def test_two_nodes_of_one_name_are_marked(editor: Any) -> None:
