@@ -30,8 +30,9 @@ Score = Callable[[Completion], float]
 
 
 def share(completion: Completion) -> float:
-    """The share of the tokens, EOS included, that are the good word."""
-    return completion.text.split().count(GOOD) / max(1, completion.tokens)
+    """The share of the words that are the good one; 0 for a completion without words."""
+    words = completion.text.split()
+    return words.count(GOOD) / max(1, len(words))
 
 
 def in_a_row(completion: Completion) -> float:
