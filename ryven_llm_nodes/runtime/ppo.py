@@ -24,9 +24,11 @@ from trl import GRPOTrainer
 from trl.trainer.utils import add_fused_lm_head, create_model_from_path
 
 from .ppo_config import PPOConfig
+from .ppo_critic import FOLDS, ValueHead, fit, fold_products
 from .ppo_math import (
     explained_variance,
     gae,
+    length_adaptive_lam,
     masked_mean,
     masked_variance,
     masked_whiten,
@@ -34,44 +36,7 @@ from .ppo_math import (
     policy_loss,
     value_loss,
 )
-
-
-class ValueHead(nn.Module):
-    """V(s_t): one linear unit on the policy's last hidden state, 0 everywhere before training.
-
-    It sits inside the policy, so that both share a forward pass, an optimizer and a distributed wrapper:
-    called with `fused_lm_head=True`, the policy returns `values` next to `log_probs` and `entropy`, each
-    (B, T - 1) for T tokens, and the `aux_loss` of a mixture of experts. It is in no state dict, so that
-    the saved policy is a plain language model. It reads what the LM head reads, which may be narrower than the layers.
-    """
-
-    def __init__(self, policy: PreTrainedModel) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1, policy.get_output_embeddings().in_features))
-        self.bias = nn.Parameter(torch.zeros(1))
-        self.hidden = None
-        policy.base_model.register_forward_hook(self._keep_hidden)
-        policy.register_forward_hook(self._add_values, with_kwargs=True)
-
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Values (B, T) of hidden states (B, T, H), in float32 for any dtype of the policy."""
-        with torch.autocast(hidden.device.type, enabled=False):
-            return nn.functional.linear(hidden.float(), self.weight, self.bias).squeeze(-1)
-
-    def _keep_hidden(self, backbone: nn.Module, args: tuple, output: Any) -> None:
-        self.hidden = output.last_hidden_state
-
-    def _add_values(self, policy: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
-        hidden, self.hidden = self.hidden, None
-        if not kwargs.get("fused_lm_head"):
-            return output  # generation
-        return {**output, "values": self(hidden[:, :-1])}
-
-    def _save_to_state_dict(self, *args: Any) -> None:
-        pass
-
-    def _load_from_state_dict(self, *args: Any) -> None:
-        pass
+from .ppo_rewards import RunningScores
 
 
 class PPOTrainer(GRPOTrainer):
@@ -110,6 +75,7 @@ class PPOTrainer(GRPOTrainer):
         if not hasattr(policy, "value_head"):
             policy.value_head = ValueHead(policy).to(self.accelerator.device)
         self.value_head = policy.value_head
+        self.running_scores = RunningScores()
         self.takes_position_ids = "position_ids" in inspect.signature(policy.forward).parameters
 
     def _prepare_reference(self, ref_model: Any, policy: PreTrainedModel) -> nn.Module:
@@ -130,6 +96,10 @@ class PPOTrainer(GRPOTrainer):
         rewards = super()._calculate_rewards(*args, **kwargs)  # (completions of all processes, functions)
         self._scores = (rewards * self.reward_weights.to(rewards.device)).nansum(dim=1)
         self._is_scored = ~rewards.isnan().all(dim=1)
+        if self.args.normalize_scores:
+            if self.model.training:
+                self.running_scores.update(self._scores[self._is_scored])
+            self._scores = self.running_scores.normalise(self._scores) * self._is_scored
         return rewards
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> tuple[None, None, None]:
@@ -162,7 +132,7 @@ class PPOTrainer(GRPOTrainer):
             inputs["output_router_logits"] = True
         with self.accelerator.autocast():
             output = model(**inputs, fused_lm_head=True)
-        parts = (output.get(key) for key in ("log_probs", "entropy", "values"))
+        parts = (output.get(key) for key in ("log_probs", "entropy", "values", "features"))
         return *(None if part is None else part[:, -length:] for part in parts), output.get("aux_loss")
 
     def _reference_logps(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -179,8 +149,8 @@ class PPOTrainer(GRPOTrainer):
         self.model.eval()
         for start in range(0, len(rollout["prompt_ids"]), size):
             batch = {key: rollout[key][start : start + size] for key in keys}
-            logps, _, values, _ = self._score_tokens(self.model, batch)
-            parts.append((logps, self._reference_logps(batch), values))
+            logps, _, values, features, _ = self._score_tokens(self.model, batch)
+            parts.append((logps, self._reference_logps(batch), values, features))
         self.model.train(was_training)
         return [torch.cat(part) for part in zip(*parts, strict=True)]
 
@@ -189,11 +159,16 @@ class PPOTrainer(GRPOTrainer):
     def _estimate_advantages(self, rollout: dict[str, torch.Tensor], scores: torch.Tensor) -> dict[str, torch.Tensor]:
         """What the losses compare with, each (B, T), from the scores (B,) of the completions."""
         args, mask, total = self.args, rollout["completion_mask"].float(), self._total
-        logps, ref_logps, values = self._evaluate_rollout(rollout)
+        logps, ref_logps, values, features = self._evaluate_rollout(rollout)
         rewards, kl = per_token_rewards(scores, logps, ref_logps, mask, args.kl_coef, args.kl_estimator)
         if args.whiten_rewards:
             rewards = masked_whiten(rewards, mask, shift_mean=False, total=total)
-        advantages, returns = gae(rewards, values, mask, args.gamma, args.lam)
+        lam = length_adaptive_lam(mask, args.lam, args.lam_alpha) if args.lam_alpha else args.lam
+        _, returns = gae(rewards, values, mask, args.gamma, args.critic_lam)
+        unseen = values
+        if args.calibrate_values:
+            unseen, values = self._calibrate(features, values, returns, mask)
+        advantages, _ = gae(rewards, unseen, mask, args.gamma, lam)
         self._record(
             kl=kl.sum(1).mean(),  # per completion
             rlhf_reward=(scores - args.kl_coef * kl.sum(1)).mean(),
@@ -209,6 +184,20 @@ class PPOTrainer(GRPOTrainer):
             parts["advantages"] = masked_whiten(advantages, mask, total=total)
         return parts
 
+    @torch.no_grad()
+    def _calibrate(
+        self, features: torch.Tensor, values: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values (B, T) for the advantages, each by a fit that has not seen its completion; and those of the head."""
+        first = self.accelerator.process_index * len(mask)
+        folds = torch.arange(first, first + len(mask), device=mask.device) % FOLDS
+        step, fold_steps = fit(self._total(fold_products(features, returns - values, mask, folds)))
+        if self.model.training:
+            self.value_head.move(step)
+        change = fold_steps[folds].float()  # (B, H + 1)
+        unseen = values + torch.einsum("bth,bh->bt", features.float(), change[:, :-1]) + change[:, -1:]
+        return unseen, self.value_head(features) if self.model.training else values
+
     def _total(self, x: torch.Tensor) -> torch.Tensor:
         """The sum of a scalar over all processes."""
         return self.accelerator.reduce(x, reduction="sum")
@@ -223,7 +212,7 @@ class PPOTrainer(GRPOTrainer):
         A mixture of experts adds its load-balancing loss.
         """
         args, mask, count = self.args, inputs["completion_mask"].float(), self._tokens_a_call(inputs)
-        logps, entropies, values, aux_loss = self._score_tokens(model, inputs)
+        logps, entropies, values, _, aux_loss = self._score_tokens(model, inputs)
         policy, clip_fraction = policy_loss(
             logps, inputs["old_logps"], inputs["advantages"], mask, self.epsilon_low, self.epsilon_high, count
         )

@@ -60,6 +60,16 @@ class PPOConfig(GRPOConfig):
             "typical": "0.9 to 1",
         },
     )
+    critic_lam: float = field(
+        default=1.0,
+        metadata={"help": "x", "at_least": 0, "at_most": 1, "typical": "1"},
+    )
+    lam_alpha: float = field(
+        default=1.0,
+        metadata={"help": "x", "at_least": 0, "typical": "1"},
+    )
+    normalize_scores: bool = field(default=True, metadata={"help": "x"})
+    calibrate_values: bool = field(default=True, metadata={"help": "x"})
     kl_coef: float = field(
         default=0.05,
         metadata={

@@ -81,14 +81,14 @@ def per_token_rewards(
 
 
 def gae(
-    rewards: torch.Tensor, values: torch.Tensor, mask: torch.Tensor, gamma: float, lam: float
+    rewards: torch.Tensor, values: torch.Tensor, mask: torch.Tensor, gamma: float, lam: float | torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Generalised advantage estimates and returns, both (B, T) and 0 where masked (GAE, equation 16).
 
         delta_t = r_t + gamma * V_{t+1} - V_t      A_t = delta_t + gamma * lam * A_{t+1}      R_t = A_t + V_t
 
-    An episode ends with the last token of its completion: the value after it is 0. The returns are the
-    targets of the value head, so they come from these advantages, never from whitened ones.
+    An episode ends with the last token of its completion: the value after it is 0. `lam` is one number, or (B,) a
+    number for each completion. The returns come from these advantages, never from whitened ones.
     """
     values, rewards = values * mask, rewards * mask
     advantages = torch.zeros_like(rewards)
@@ -99,6 +99,14 @@ def gae(
         next_value = values[:, t]
         advantages[:, t] = advantage
     return advantages, advantages + values
+
+
+def length_adaptive_lam(mask: torch.Tensor, lam: float, alpha: float) -> torch.Tensor:
+    """Lambda of each completion (B,): 1 - 1 / (alpha * its tokens), at least `lam` (VAPO, equation 7).
+
+    GAE then looks `alpha` times the length ahead, so that the score reaches the first tokens of a long completion.
+    """
+    return (1 - 1 / (alpha * mask.sum(1)).clamp(min=1e-8)).clamp(min=lam)
 
 
 def policy_loss(

@@ -119,7 +119,7 @@ class Task:
     prompts: Callable[[int], Iterator[str]] = word_prompts  # by seed
     length: int = 12  # tokens per completion, at most
     completions: int = 640
-    rollout: int = 32  # completions per rollout
+    rollout: int = 16  # completions per rollout
     group: int = 8  # completions per prompt, for methods that compare them
     model: str = "tiny"
     learning_rate: float = 1e-3

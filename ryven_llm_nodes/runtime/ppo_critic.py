@@ -1,0 +1,118 @@
+"""The critic of PPO: a linear value head inside the policy, and its calibration on every rollout.
+
+A value head that starts at 0 and follows its loss by small steps is wrong for long: about the mean return first,
+then about every change of it. All advantages are wrong with it, and what they teach is to end early or late. The
+head is linear, so its best weights on a rollout have a closed form; `fit` finds them before the policy moves.
+
+Papers: Value-Calibrated PPO, arXiv 2503.01491. Least squares in place of the gradient: LSTD, Bradtke and Barto 1996.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+FOLDS = 4
+RIDGES = (1e6, 10.0, 1.0, 0.1)
+"""Penalties on the change of the weights, relative to the mean variance of a feature; the first moves the bias only."""
+
+
+class ValueHead(nn.Module):
+    """V(s_t): one linear unit on the policy's last hidden state, 0 everywhere before training.
+
+    It sits inside the policy, so that both share a forward pass, an optimizer and a distributed wrapper:
+    called with `fused_lm_head=True`, the policy returns `values` next to `log_probs` and `entropy`, each
+    (B, T - 1) for T tokens, and the `aux_loss` of a mixture of experts. Where no gradient is wanted it also returns
+    the `features` (B, T - 1, H) that the values are made of. It is in no state dict, so that
+    the saved policy is a plain language model. It reads what the LM head reads, which may be narrower than the layers.
+    """
+
+    def __init__(self, policy: PreTrainedModel) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, policy.get_output_embeddings().in_features))
+        self.bias = nn.Parameter(torch.zeros(1))
+        self.hidden = None
+        policy.base_model.register_forward_hook(self._keep_hidden)
+        policy.register_forward_hook(self._add_values, with_kwargs=True)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Values (B, T) of hidden states (B, T, H), in float32 for any dtype of the policy."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            return nn.functional.linear(hidden.float(), self.weight, self.bias).squeeze(-1)
+
+    @torch.no_grad()
+    def move(self, step: torch.Tensor) -> None:
+        """Add a step (H + 1,) to the weights and, its last entry, to the bias."""
+        self.weight += step[:-1].to(self.weight.dtype)
+        self.bias += step[-1:].to(self.bias.dtype)
+
+    def _keep_hidden(self, backbone: nn.Module, args: tuple, output: Any) -> None:
+        self.hidden = output.last_hidden_state
+
+    def _add_values(self, policy: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
+        hidden, self.hidden = self.hidden, None
+        if not kwargs.get("fused_lm_head"):
+            return output  # generation
+        hidden = hidden[:, :-1]
+        features = {} if torch.is_grad_enabled() else {"features": hidden}
+        return {**output, "values": self(hidden), **features}
+
+    def _save_to_state_dict(self, *args: Any) -> None:
+        pass
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        pass
+
+
+# Calibration ----------------------------------------------------------------------------------------------
+
+
+def fold_products(
+    features: torch.Tensor, residuals: torch.Tensor, mask: torch.Tensor, folds: torch.Tensor
+) -> torch.Tensor:
+    """Sums of z z^T over the unmasked tokens of every fold, (FOLDS, H + 2, H + 2), with z = (features, 1, residual).
+
+    `features` is (B, T, H), `residuals` and `mask` (B, T), `folds` (B,) the fold of each completion. These sums are
+    all that a least squares fit needs of a rollout, so that processes add them up.
+    """
+    dtype = torch.float32 if features.device.type == "mps" else torch.float64
+    z = torch.cat([features.to(dtype), torch.ones_like(residuals, dtype=dtype)[..., None], residuals[..., None]], -1)
+    z = z * mask[..., None]
+    return torch.stack([rows.T @ rows for rows in (z[folds == k].flatten(0, 1) for k in range(FOLDS))])
+
+
+def ridge_step(products: torch.Tensor, ridge: float) -> torch.Tensor:
+    """The change (H + 1,) of weights and bias that predicts the residuals best, the weights' change being penalised."""
+    size = products.size(0) - 2
+    tokens = products[size, size].clamp(min=1)
+    x, r = products[:size, size] / tokens, products[size, size + 1] / tokens
+    covariance = products[:size, :size] / tokens - torch.outer(x, x)
+    penalty = ridge * covariance.diagonal().mean().clamp(min=1e-12)
+    penalised = covariance + penalty * torch.eye(size, dtype=x.dtype, device=x.device)
+    weights = torch.linalg.solve(penalised, products[:size, size + 1] / tokens - x * r)
+    return torch.cat([weights, (r - x @ weights).unsqueeze(0)])
+
+
+def squared_error(products: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+    """The sum over tokens of (residual - prediction)^2 after a step (H + 1,), a scalar."""
+    weights = torch.cat([step, -torch.ones_like(step[:1])])
+    return weights @ products @ weights
+
+
+def fit(products: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The step of the head (H + 1,), and for each fold the step (FOLDS, H + 1) that the other folds ask for.
+
+    How far the head moves, if at all, is what predicts best the completions that a fit has not seen.
+    """
+    everything = products.sum(0)
+    others = everything - products
+    stay = torch.zeros_like(everything[0, :-1])
+    best = stay, stay.expand(FOLDS, -1)
+    least = sum(map(squared_error, products, best[1]))
+    for ridge in RIDGES:
+        steps = torch.stack([ridge_step(other, ridge) for other in others])
+        error = sum(map(squared_error, products, steps))
+        if error < least:
+            least, best = error, (ridge_step(everything, ridge), steps)
+    return best
