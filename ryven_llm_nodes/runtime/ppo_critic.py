@@ -7,6 +7,8 @@ head is linear, so its best weights on a rollout have a closed form; `fit` finds
 Papers: Value-Calibrated PPO, arXiv 2503.01491. Least squares in place of the gradient: LSTD, Bradtke and Barto 1996.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,20 +21,28 @@ RIDGES = (1e6, 10.0, 1.0, 0.1)
 
 
 class ValueHead(nn.Module):
-    """V(s_t): one linear unit on the policy's last hidden state, 0 everywhere before training.
+    """V(s_t): one linear unit on a last hidden state, 0 everywhere before training.
 
     It sits inside the policy, so that both share a forward pass, an optimizer and a distributed wrapper:
     called with `fused_lm_head=True`, the policy returns `values` next to `log_probs` and `entropy`, each
     (B, T - 1) for T tokens, and the `aux_loss` of a mixture of experts. Where no gradient is wanted it also returns
-    the `features` (B, T - 1, H) that the values are made of. It is in no state dict, so that
-    the saved policy is a plain language model. It reads what the LM head reads, which may be narrower than the layers.
+    the `features` (B, T, H) that the values are made of. It is in no state dict, so that the saved policy is a plain
+    language model.
+
+    The hidden state is the policy's own, what the LM head reads, which may be narrower than the layers; or that of a
+    `trunk`, a backbone whose weights are the critic's alone.
     """
 
-    def __init__(self, policy: PreTrainedModel) -> None:
+    def __init__(self, policy: PreTrainedModel, trunk: PreTrainedModel | None = None) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1, policy.get_output_embeddings().in_features))
+        size = policy.get_output_embeddings().in_features if trunk is None else trunk.config.hidden_size
+        self.weight = nn.Parameter(torch.zeros(1, size))
         self.bias = nn.Parameter(torch.zeros(1))
+        self.trunk = trunk
         self.hidden = None
+        self.is_on = True
+        for module in self.modules():
+            module._save_to_state_dict = module._load_from_state_dict = _nothing
         policy.base_model.register_forward_hook(self._keep_hidden)
         policy.register_forward_hook(self._add_values, with_kwargs=True)
 
@@ -47,22 +57,35 @@ class ValueHead(nn.Module):
         self.weight += step[:-1].to(self.weight.dtype)
         self.bias += step[-1:].to(self.bias.dtype)
 
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """The policy without values: for the reference that is the policy without its adapter."""
+        self.is_on = False
+        try:
+            yield
+        finally:
+            self.is_on = True
+
+    def trained(self) -> list[nn.Parameter]:
+        """The parameters that learn: all but the frozen ones of a trunk with an adapter."""
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
     def _keep_hidden(self, backbone: nn.Module, args: tuple, output: Any) -> None:
         self.hidden = output.last_hidden_state
 
     def _add_values(self, policy: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
         hidden, self.hidden = self.hidden, None
-        if not kwargs.get("fused_lm_head"):
-            return output  # generation
-        hidden = hidden[:, :-1]
+        if not (kwargs.get("fused_lm_head") and self.is_on):
+            return output  # generation, or a reference
+        if self.trunk is not None:
+            inputs = {key: kwargs[key] for key in ("input_ids", "attention_mask", "position_ids") if key in kwargs}
+            hidden = self.trunk(**inputs, use_cache=False).last_hidden_state
         features = {} if torch.is_grad_enabled() else {"features": hidden}
-        return {**output, "values": self(hidden), **features}
+        return {**output, "values": self(hidden[:, :-1]), **features}
 
-    def _save_to_state_dict(self, *args: Any) -> None:
-        pass
 
-    def _load_from_state_dict(self, *args: Any) -> None:
-        pass
+def _nothing(*args: Any) -> None:
+    """What a critic adds to a state dict, and takes from one."""
 
 
 # Calibration ----------------------------------------------------------------------------------------------

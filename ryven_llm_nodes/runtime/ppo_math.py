@@ -58,6 +58,14 @@ def masked_whiten(
     return (whitened if shift_mean else whitened + mean) * mask
 
 
+def k3(log_ratio: torch.Tensor) -> torch.Tensor:
+    """Schulman's estimate of KL(p || q) from log(q / p) of samples of p, never negative.
+
+    See joschu.net/blog/kl-approx.html.
+    """
+    return log_ratio.exp() - 1 - log_ratio
+
+
 def per_token_rewards(
     scores: torch.Tensor,
     logps: torch.Tensor,
@@ -69,12 +77,11 @@ def per_token_rewards(
     """Reward of every token (B, T) and the KL estimate it contains (B, T), as in InstructGPT, equation 2.
 
     Every token pays `kl_coef` times its estimate of KL(policy || reference); the last token of a completion
-    also earns the completion's score. `scores` is (B,). The estimators are Schulman's
-    (joschu.net/blog/kl-approx.html): "k1" is log(p / q), unbiased; "k3" is q / p - 1 - log(q / p), never
-    negative and of lower variance.
+    also earns the completion's score. `scores` is (B,). The estimators are Schulman's: "k1" is log(p / q), unbiased;
+    "k3" is q / p - 1 - log(q / p), never negative and of lower variance.
     """
     log_ratio = (ref_logps - logps) * mask  # log(q / p): q the reference, p the policy
-    kl = -log_ratio if kl_estimator == "k1" else log_ratio.exp() - 1 - log_ratio
+    kl = -log_ratio if kl_estimator == "k1" else k3(log_ratio)
     positions = torch.arange(mask.size(1), device=mask.device)
     is_last = (positions == mask.sum(1, keepdim=True) - 1).to(kl.dtype)
     return scores.unsqueeze(1) * is_last - kl_coef * kl, kl
@@ -107,6 +114,15 @@ def length_adaptive_lam(mask: torch.Tensor, lam: float, alpha: float) -> torch.T
     GAE then looks `alpha` times the length ahead, so that the score reaches the first tokens of a long completion.
     """
     return (1 - 1 / (alpha * mask.sum(1)).clamp(min=1e-8)).clamp(min=lam)
+
+
+def means_by_third(
+    x: torch.Tensor, mask: torch.Tensor, total: Callable[[torch.Tensor], torch.Tensor] = of_one_process
+) -> list[torch.Tensor]:
+    """Means of `x` (B, T) over the first, the second and the last third of each completion, three scalars."""
+    positions = torch.arange(mask.size(1), device=mask.device)
+    thirds = (3 * positions / mask.sum(1, keepdim=True).clamp(min=1.0)).floor()  # (B, T)
+    return [masked_mean(x, mask * (thirds == third), total) for third in range(3)]
 
 
 def policy_loss(

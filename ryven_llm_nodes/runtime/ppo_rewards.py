@@ -39,3 +39,29 @@ class RunningScores:
     def state(self) -> dict[str, float]:
         """What a checkpoint keeps."""
         return asdict(self)
+
+
+def scores_of_truncated(
+    scores: torch.Tensor,
+    has_ended: torch.Tensor,
+    next_values: torch.Tensor,
+    treatment: str,
+    penalty: float,
+    gamma: float,
+) -> torch.Tensor:
+    """What completions earn, (B,), from their scores (B,) and the values (B,) after their last tokens.
+
+    One that did not end keeps its score ("score"), loses `penalty` ("penalty"), or earns what the value head expects
+    of its continuation ("bootstrap": a limit of length is no end of the episode, arXiv 1712.00378).
+    """
+    if treatment == "penalty":
+        return torch.where(has_ended, scores, scores - penalty)
+    if treatment == "bootstrap":
+        return torch.where(has_ended, scores, gamma * next_values)
+    return scores
+
+
+def adapted_kl_coef(kl_coef: float, kl: float, target: float, completions: int, horizon: int) -> float:
+    """The KL coefficient after a rollout whose completions had a mean KL of `kl` (Ziegler et al., arXiv 1909.08593)."""
+    error = min(max(kl / target - 1, -0.2), 0.2)
+    return kl_coef * (1 + error * completions / horizon)

@@ -35,9 +35,12 @@ from ryven_llm_nodes.runtime import ppo
 from ryven_llm_nodes.runtime.ppo import PPOTrainer
 from ryven_llm_nodes.runtime.ppo_config import PPOConfig
 from ryven_llm_nodes.runtime.ppo_math import gae, per_token_rewards
+from ryven_llm_nodes.runtime.ppo_rollout import Tokens
 
 PROMPTS = ["a b c", "d", "x y z w v", "q r"]
 Train = Callable[..., PPOTrainer]
+PLAIN = {"normalize_scores": False, "calibrate_values": False, "lam_alpha": 0.0}
+"""PPO without what changes rewards, values and lambda; the returns of the value head are those of `critic_lam`."""
 
 
 def share_of_vowels(completions: list[str], **kwargs: Any) -> list[float]:
@@ -110,7 +113,7 @@ def train(build: Train) -> Train:
 @pytest.fixture
 def rollout(build: Train) -> tuple[PPOTrainer, dict[str, torch.Tensor]]:
     """A rollout of a policy that has left its reference, with a value head that has an opinion."""
-    trainer = build(kl_coef=0.3, gamma=0.9, lam=0.8)
+    trainer = build(**PLAIN, kl_coef=0.3, gamma=0.9, lam=0.8, critic_lam=0.8)
     torch.manual_seed(1)
     with torch.no_grad():
         for parameter in trainer.model.parameters():
@@ -157,14 +160,14 @@ def test_trl_still_has_the_helpers_and_attributes_that_are_used(build: Train) ->
 
 
 def test_the_modules_can_be_copied_into_a_script() -> None:
-    for module in ("ppo.py", "ppo_config.py", "ppo_math.py"):
-        tree = ast.parse((Path(ppo.__file__).parent / module).read_text())
+    for path in Path(ppo.__file__).parent.glob("ppo*.py"):
+        tree = ast.parse(path.read_text())
         imports = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
         assert imports
         assert not [name for node in imports for name in node.names if name.asname]
         froms = [node for node in imports if isinstance(node, ast.ImportFrom)]
         assert "__future__" not in {node.module for node in froms}
-        assert {node.module for node in froms if node.level} <= {"ppo_config", "ppo_math"}
+        assert all(node.module.startswith("ppo_") for node in froms if node.level)
 
 
 # What a rollout is
@@ -235,8 +238,9 @@ def test_padding_changes_nothing(
         "completion_mask": pad(batch["completion_mask"], (0, 7)),
     }
     mask = batch["completion_mask"].bool()
-    results = (trainer._score_tokens(trainer.model, inputs) for inputs in (batch, wider))
-    for narrow, wide in list(zip(*results, strict=True))[:3]:
+    narrow, wide = (trainer._score_tokens(trainer.model, Tokens.of(inputs)) for inputs in (batch, wider))
+    pairs = ((narrow.logps, wide.logps), (narrow.entropies, wide.entropies), (narrow.values, wide.values))
+    for narrow, wide in pairs:
         assert wide.size(1) == narrow.size(1) + 7
         torch.testing.assert_close(wide[:, :8][mask], narrow[mask], atol=2e-6, rtol=1e-5)
 
@@ -247,7 +251,7 @@ def test_entropies_are_those_of_the_softmax(rollout: tuple[PPOTrainer, dict[str,
     ids = torch.cat([batch["prompt_ids"][row], batch["completion_ids"][row]]).unsqueeze(0)
     with torch.no_grad():
         logits = trainer.model(input_ids=ids).logits[0, batch["prompt_ids"].size(1) - 1 : -1]
-        entropies = trainer._score_tokens(trainer.model, batch)[1][row]
+        entropies = trainer._score_tokens(trainer.model, Tokens.of(batch)).entropies[row]
     expected = torch.distributions.Categorical(logits=logits).entropy()
     length = int(batch["completion_mask"][row].sum())
     torch.testing.assert_close(entropies[:length], expected[:length], atol=1e-5, rtol=1e-5)
@@ -255,7 +259,7 @@ def test_entropies_are_those_of_the_softmax(rollout: tuple[PPOTrainer, dict[str,
 
 def test_lambda_decides_how_far_the_score_reaches(build: Train) -> None:
     """With values of 0 and no penalty, lambda 0 credits the last token alone and lambda 1 all of them."""
-    options = {"kl_coef": 0.0, "gamma": 1.0, "whiten_advantages": False}
+    options = {**PLAIN, "kl_coef": 0.0, "gamma": 1.0, "whiten_advantages": False}
     inputs = [{"prompt": prompt} for prompt in PROMPTS * 4]
     for lam in (0.0, 1.0):
         trainer = build(**options, lam=lam)
@@ -280,6 +284,7 @@ def test_functions_and_reward_models_are_weighted(build: Train, tiny_config: Any
         reward_funcs=[share_of_vowels, reward_model],
         reward_processing_classes=[None, tokenizer],
         reward_weights=[2.0, 10.0],
+        **PLAIN,
     )
     batch = trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS * 2])
     for row in range(8):
@@ -343,12 +348,12 @@ def test_the_reference_is_the_policy_as_it_entered(train: Train, make_model: Cal
     assert len(moved) == len(entered)
     for name, weight in trainer.ref_model.state_dict().items():
         assert torch.equal(weight, entered[name])
-    batch = trainer._buffered_inputs[0]
+    batch = Tokens.of(trainer._buffered_inputs[0])
     fresh = make_model()
     fresh.load_state_dict(entered)
     add_fused_lm_head(fresh)
     with torch.no_grad():
-        torch.testing.assert_close(trainer._reference_logps(batch), trainer._score_tokens(fresh, batch)[0])
+        torch.testing.assert_close(trainer._reference_logps(batch), trainer._score_tokens(fresh, batch).logps)
 
 
 def test_with_lora_the_reference_is_the_base_model(build: Train, make_model: Callable) -> None:
@@ -358,13 +363,13 @@ def test_with_lora_the_reference_is_the_base_model(build: Train, make_model: Cal
         for name, parameter in trainer.model.named_parameters():
             if "lora_B" in name:
                 parameter += 0.1
-    batch = trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS])
+    batch = Tokens.of(trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS]))
     base = make_model()
     add_fused_lm_head(base)
     with torch.no_grad():
-        expected = trainer._score_tokens(base, batch)[0]
+        expected = trainer._score_tokens(base, batch).logps
         torch.testing.assert_close(trainer._reference_logps(batch), expected, atol=2e-6, rtol=1e-5)
-        assert not torch.allclose(trainer._score_tokens(trainer.model, batch)[0], expected, atol=1e-3)
+        assert not torch.allclose(trainer._score_tokens(trainer.model, batch).logps, expected, atol=1e-3)
 
 
 def test_model_and_reference_from_folders(train: Train, model_folder: Path, make_model: Callable) -> None:
@@ -409,7 +414,7 @@ def test_the_value_head_learns_to_predict(train: Train) -> None:
     def always_one(completions: list[str], **kwargs: Any) -> list[float]:
         return [1.0] * len(completions)
 
-    options = {"gamma": 1.0, "lam": 1.0, "kl_coef": 0.0, "vf_coef": 1.0, "cliprange_value": 10.0}
+    options = {**PLAIN, "gamma": 1.0, "lam": 1.0, "kl_coef": 0.0, "vf_coef": 1.0, "cliprange_value": 10.0}
     trainer = train(reward_funcs=always_one, **options, max_steps=60, logging_steps=4)
     assert logged(trainer, "ppo/value_mean")[0] == 0
     assert abs(logged(trainer, "ppo/value_mean")[-1] - 1) < 0.1
@@ -426,7 +431,7 @@ def test_coefficients_pull_in_their_direction(train: Train) -> None:
     tight = train(**base, entropy_coef=0.0, kl_coef=0.0, epsilon=0.01)
     assert logged(tight, "ppo/clip_fraction")[0] > logged(plain, "ppo/clip_fraction")[0] + 0.1
     assert logged(tight, "ppo/kl")[-1] < logged(plain, "ppo/kl")[-1]
-    blind = train(**base, entropy_coef=0.0, kl_coef=0.0, vf_coef=0.0)
+    blind = train(**base, entropy_coef=0.0, kl_coef=0.0, vf_coef=0.0, calibrate_values=False)
     assert blind.value_head.weight.abs().sum() == 0
     assert plain.value_head.weight.abs().sum() > 0
 
@@ -437,11 +442,11 @@ def test_the_scale_of_the_rewards_does_not_weigh_the_value_loss(build: Train, wh
     inputs, gradients = [{"prompt": prompt} for prompt in PROMPTS * 4], []
     for scale in (1, 100):
         options = {"reward_weights": [scale], "kl_coef": 0.0, "cliprange_value": 1e9, "whiten_advantages": whiten}
-        trainer = build(**options, vf_coef=1.0)
+        trainer = build(**PLAIN, **options, vf_coef=1.0)
         set_seed(0)
         trainer.value_head.weight.data.normal_().mul_(scale / 30)
         batch = trainer._generate_and_score_completions(inputs)
-        assert ("value_scale" in batch) == whiten
+        assert (batch["value_scale"] == 1) == (not whiten)
         trainer.model.eval()
         trainer.compute_loss(trainer.model, batch).backward()
         gradients.append(trainer.model.model.embed_tokens.weight.grad)
