@@ -66,7 +66,7 @@ class PPOConfig(GRPOConfig):
         metadata={"help": "Lambda of the returns that the value head learns; 1 for the observed rewards."},
     )
     kl_coef: Annotated[float, {"at_least": 0, "typical": "0 to 0.01"}] = field(
-        default=0.005,
+        default=0.001,
         metadata={
             "help": "KL coefficient: per-token penalty for moving away from the reference model, in the unit of the "
             "normalized score."

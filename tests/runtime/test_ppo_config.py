@@ -57,7 +57,7 @@ def test_defaults_can_be_read_from_the_source() -> None:
         read[node.target.id] = keywords["default"]
         assert getattr(config, node.target.id) == keywords["default"]
         assert keywords["metadata"]["help"]
-    assert {"gamma": 0.99, "lam": 0.95, "kl_coef": 0.005, "vf_coef": 0.1}.items() <= read.items()
+    assert {"gamma": 0.99, "lam": 0.95, "kl_coef": 0.001, "vf_coef": 0.1}.items() <= read.items()
 
 
 @pytest.mark.parametrize(
