@@ -92,9 +92,13 @@ class PPOTrainer(GRPOTrainer):
         if self.args.value_model == "shared":
             return None
         if self.args.value_model == "separate":
-            trunk = copy.deepcopy(policy.base_model)
-        else:
-            trunk = AutoModel.from_pretrained(self.args.value_model, **{"dtype": policy.dtype, **self._load_kwargs()})
+            return copy.deepcopy(policy.base_model)
+        kwargs = {"dtype": policy.dtype, **self._load_kwargs()}
+        trunk = AutoModel.from_pretrained(self.args.value_model, **kwargs)
+        if policy is not self.model:
+            from peft import inject_adapter_in_model
+
+            trunk = inject_adapter_in_model(self.model.active_peft_config, trunk.requires_grad_(False))
         return trunk
 
     def _prepare_reference(self, ref_model: Any, policy: PreTrainedModel) -> nn.Module:

@@ -35,7 +35,7 @@ class ValueHead(nn.Module):
 
     def __init__(self, policy: PreTrainedModel, trunk: PreTrainedModel | None = None) -> None:
         super().__init__()
-        size = policy.get_output_embeddings().in_features if trunk is None else trunk.config.hidden_size
+        size = policy.get_output_embeddings().in_features if trunk is None else _width(trunk)
         self.weight = nn.Parameter(torch.zeros(1, size))
         self.bias = nn.Parameter(torch.zeros(1))
         self.trunk = trunk
@@ -82,6 +82,13 @@ class ValueHead(nn.Module):
             hidden = self.trunk(**inputs, use_cache=False).last_hidden_state
         features = {} if torch.is_grad_enabled() else {"features": hidden}
         return {**output, "values": self(hidden[:, :-1]), **features}
+
+
+@torch.no_grad()
+def _width(trunk: PreTrainedModel) -> int:
+    """The size of a backbone's last hidden states, which no configuration names in the same way."""
+    token = torch.zeros(1, 1, dtype=torch.long, device=trunk.device)
+    return trunk(token, use_cache=False).last_hidden_state.size(-1)
 
 
 def _nothing(*args: Any) -> None:

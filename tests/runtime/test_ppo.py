@@ -466,7 +466,10 @@ def test_lambda_changes_the_run(train: Train) -> None:
 
 def test_metrics_are_there_and_finite(train: Train) -> None:
     trainer = train(eval_dataset=Dataset.from_dict({"prompt": PROMPTS}), per_device_eval_batch_size=2)
-    names = "kl rlhf_reward value_mean explained_variance policy_loss value_loss entropy clip_fraction"
+    names = (
+        "kl kl_old kl_coef rlhf_reward ended value_mean value_bias explained_variance policy_loss value_loss entropy "
+    )
+    names += "clip_fraction value_clip_fraction advantage_first advantage_middle advantage_last"
     for name in [f"ppo/{name}" for name in names.split()] + ["reward", "rewards/share_of_vowels/mean"]:
         assert logged(trainer, name)
         assert all(math.isfinite(value) for value in logged(trainer, name))
@@ -504,6 +507,104 @@ def test_accumulation_changes_nothing_but_memory(train: Train, make_model: Calla
     for name in ("loss", "ppo/policy_loss", "ppo/value_loss", "ppo/entropy", "ppo/clip_fraction"):
         for run in runs[1:]:
             torch.testing.assert_close(logged(run, name), logged(runs[0], name), atol=1e-4, rtol=1e-3)
+
+
+# The critic
+
+
+def test_calibrated_values_have_not_seen_their_completion(build: Train) -> None:
+    """A baseline that knew the score would take away what there is to learn; the head itself is fitted to all."""
+    trainer = build(kl_coef=0.0, gamma=1.0, lam=1.0, whiten_advantages=False)
+    batch = trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS * 4])
+    mask = batch["completion_mask"].bool()
+    baselines = (batch["returns"] - batch["advantages"])[mask]
+    assert torch.corrcoef(torch.stack([baselines, batch["returns"][mask]]))[0, 1] < 0.5
+    torch.testing.assert_close(batch["old_values"][mask].mean(), batch["returns"][mask].mean(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("peft", [False, True], ids=["full", "lora"])
+def test_a_critic_with_a_trunk_of_its_own(train: Train, make_model: Callable, peft: bool) -> None:
+    """It learns, also from a checkpoint, and the value loss does not touch the policy."""
+    options = {"value_model": "separate", "save_strategy": "steps", "save_steps": 4, "max_steps": 8}
+    whole = train(**options, peft_config=lora() if peft else None)
+    moved = {
+        name: weight
+        for name, weight in whole.value_head.trunk.named_parameters()
+        if weight.requires_grad and weight.abs().sum() > 0
+    }
+    assert all(("lora" in name) == peft for name in moved)
+    assert moved
+    if not peft:
+        untouched = make_model().base_model.state_dict()
+        assert all(not torch.equal(weight, untouched[name]) for name, weight in moved.items())
+    checkpoint = f"{whole.args.output_dir}/checkpoint-4"
+    resumed = train(**options, peft_config=lora() if peft else None, resume=checkpoint)
+    assert digest(resumed) == digest(whole)
+    assert not any("value_head" in name for name in whole.model.state_dict())
+    for name, weight in whole.model.named_parameters():
+        weight.grad = None
+    batch = whole._buffered_inputs[0]
+    whole.args.vf_coef = 1e9
+    whole.compute_loss(whole.model, batch).backward()
+    of_policy = [
+        p.grad.abs().max() for n, p in whole.model.named_parameters() if p.grad is not None and "head" not in n
+    ]
+    of_critic = [p.grad.abs().max() for p in whole.value_head.trained() if p.grad is not None]
+    assert max(of_policy) < 1e-3 * max(of_critic)
+
+
+def test_a_critic_from_a_reward_model(train: Train, tiny_config: Any, tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    reward_model = LlamaForSequenceClassification(type(tiny_config)(**{**tiny_config.to_dict(), "num_labels": 1}))
+    reward_model.save_pretrained(tmp_path / "reward-model")
+    trainer = train(value_model=str(tmp_path / "reward-model"), max_steps=1, learning_rate=1e-9)
+    for name, weight in trainer.value_head.trunk.state_dict(keep_vars=True).items():
+        torch.testing.assert_close(weight, reward_model.model.state_dict()[name], atol=1e-6, rtol=0)
+    own = dict(trainer.value_head.trunk.named_parameters())
+    theirs = dict(reward_model.model.named_parameters())
+    assert own.keys() == theirs.keys()
+    for name, weight in own.items():
+        torch.testing.assert_close(weight, theirs[name], atol=1e-6, rtol=0)
+
+
+# Scores
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1.0, -10.0), (1.0, 5.0), (0.1, 0.0), (100.0, 0.0)])
+def test_offset_and_scale_of_the_reward_teach_the_same(train: Train, scale: float, offset: float) -> None:
+    def other(completions: list[str], **kwargs: Any) -> list[float]:
+        return [scale * score + offset for score in share_of_vowels(completions)]
+
+    plain, changed = train(max_steps=8), train(reward_funcs=other, max_steps=8)
+    assert (weights(plain) - weights(changed)).abs().max() < 1e-3 * 3e-3 * 8  # a thousandth of what Adam moves
+    assert logged(plain, "ppo/explained_variance") == pytest.approx(logged(changed, "ppo/explained_variance"), abs=1e-3)
+
+
+@pytest.mark.parametrize("treatment", ["score", "penalty", "bootstrap"])
+def test_completions_that_did_not_end(build: Train, treatment: str) -> None:
+    trainer = build(
+        truncated_completions=treatment, truncation_penalty=7.0, gamma=0.5, kl_coef=0.0, max_completion_length=4
+    )
+    trainer.value_head.bias.data.fill_(3.0)
+    batch = trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS * 8])
+    ended = trainer._has_ended(Tokens.of(batch))
+    assert 0 < ended.sum() < len(ended)
+    last = batch["completion_mask"].sum(1, keepdim=True) - 1
+    earned = batch["returns"].gather(1, last)[:, 0]
+    expected = {"score": trainer._scores, "penalty": trainer._scores - 7, "bootstrap": torch.full_like(earned, 1.5)}
+    torch.testing.assert_close(earned, torch.where(ended, trainer._scores, expected[treatment]))
+
+
+def test_the_kl_coefficient_adapts_and_is_restored(train: Train) -> None:
+    options = {"kl_coef": 0.1, "kl_target": 1e-6, "kl_horizon": 160, "kl_estimator": "k3", "max_steps": 12}
+    options.update(save_strategy="steps", save_steps=8)
+    whole = train(**options)
+    assert whole.kl_coef > 0.1
+    coefficients = logged(whole, "ppo/kl_coef")
+    assert coefficients == sorted(coefficients)
+    resumed = train(**options, resume=f"{whole.args.output_dir}/checkpoint-8")
+    assert resumed.kl_coef == whole.kl_coef
+    assert digest(resumed) == digest(whole)
 
 
 # Architectures
