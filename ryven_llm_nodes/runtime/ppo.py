@@ -21,12 +21,13 @@ from typing import Any, ClassVar
 
 import torch
 from torch import nn
+from torch.nn.functional import pad
 from transformers import AutoModel, PreTrainedModel
 from trl import GRPOTrainer
 from trl.trainer.utils import add_fused_lm_head, create_model_from_path
 
 from .ppo_config import PPOConfig
-from .ppo_critic import FOLDS, ValueHead, fit, fold_products
+from .ppo_critic import ValueHead, calibration
 from .ppo_math import (
     explained_variance,
     gae,
@@ -80,6 +81,8 @@ class PPOTrainer(GRPOTrainer):
         if not hasattr(policy, "value_head"):
             policy.value_head = ValueHead(policy, self._trunk(policy)).to(self.accelerator.device)
         self.value_head = policy.value_head
+        # Calibrated, the bias has no gradient but rounding errors, which Adam would make steps of.
+        self.value_head.bias.requires_grad_(not self.args.calibrate_values)
         self.running_scores, self.kl_coef = RunningScores(), self.args.kl_coef
         self.takes_position_ids = "position_ids" in inspect.signature(policy.forward).parameters
 
@@ -105,6 +108,8 @@ class PPOTrainer(GRPOTrainer):
         if ref_model is None:
             ref_model = copy.deepcopy(policy)
             ref_model.__dict__.pop("forward", None)  # TRL's patched forward would still use the policy's weights
+            if hasattr(ref_model, "value_head"):  # of a policy that PPO trained before
+                ref_model.value_head.is_on = False
         elif not isinstance(ref_model, nn.Module):
             ref_model = create_model_from_path(os.fspath(ref_model), **self._load_kwargs())
         ref_model.eval().requires_grad_(False)
@@ -152,14 +157,14 @@ class PPOTrainer(GRPOTrainer):
             inputs["output_router_logits"] = True
         with self.accelerator.autocast():
             output = model(**inputs, fused_lm_head=True)
-        parts = (output.get(key) for key in ("log_probs", "entropy", "values"))
-        features = output.get("features")
-        scores = TokenScores(
-            *(None if part is None else part[:, -kept:] for part in parts),
-            features=None if features is None else features[:, -kept - 1 :],
-            aux_loss=output.get("aux_loss"),
-        )
-        return scores.padded(length)
+        padding = (0, length - kept)
+        scores = TokenScores(pad(output["log_probs"][:, -kept:], padding), aux_loss=output.get("aux_loss"))
+        if "values" in output:  # not of the reference
+            values = output["values"][:, -kept - 1 :]  # one more than there are tokens
+            scores.values = pad(values[:, :-1], padding)
+            scores.last_values = values.gather(1, tokens.completion_mask.sum(1, keepdim=True))[:, 0]
+            scores.entropies = pad(output["entropy"][:, -kept:], padding)
+        return scores
 
     def _reference_logps(self, tokens: Tokens) -> torch.Tensor:
         if self.ref_model is not None:
@@ -169,7 +174,7 @@ class PPOTrainer(GRPOTrainer):
 
     @torch.no_grad()
     def _evaluate_rollout(self, tokens: Tokens) -> tuple[torch.Tensor, ...]:
-        """Log-probabilities under policy and reference and values, each (B, T), and features (B, T + 1, H).
+        """Log-probabilities under policy and reference and values, each (B, T), and the values (B,) behind them.
 
         Without dropout. Each batch is seen by the policy once: what a loss compares with comes from one pass.
         """
@@ -177,7 +182,7 @@ class PPOTrainer(GRPOTrainer):
         self.model.eval()
         for batch in tokens.split(self.args.per_device_train_batch_size):
             policy = self._score_tokens(self.model, batch)
-            parts.append((policy.logps, self._reference_logps(batch), policy.values, policy.features))
+            parts.append((policy.logps, self._reference_logps(batch), policy.values, policy.last_values))
         self.model.train(was_training)
         return tuple(torch.cat(part) for part in zip(*parts, strict=True))
 
@@ -186,20 +191,21 @@ class PPOTrainer(GRPOTrainer):
     def _estimate_advantages(self, tokens: Tokens, scores: torch.Tensor) -> dict[str, torch.Tensor]:
         """What the losses compare with, from the scores (B,) of the completions."""
         args, mask, total = self.args, tokens.completion_mask.float(), self._total
-        logps, ref_logps, values, features = self._evaluate_rollout(tokens)
+        logps, ref_logps, values, last_values = self._evaluate_rollout(tokens)
         ended = self._has_ended(tokens)
-        lengths = tokens.completion_mask.sum(1)
-        next_values = self.value_head(features[torch.arange(len(mask)), lengths]).detach()
         scores = scores_of_truncated(
-            scores, ended, next_values, args.truncated_completions, args.truncation_penalty, args.gamma
+            scores, ended, last_values, args.truncated_completions, args.truncation_penalty, args.gamma
         )
         rewards, kl = per_token_rewards(scores, logps, ref_logps, mask, self.kl_coef, args.kl_estimator)
         if args.whiten_rewards:
             rewards = masked_whiten(rewards, mask, shift_mean=False, total=total)
         _, returns = gae(rewards, values, mask, args.gamma, args.critic_lam)
-        unseen = values
+        unseen = values  # that know nothing of the completion's own return
         if args.calibrate_values:
-            unseen, values = self._calibrate(features[:, :-1], values, returns, mask)
+            bias, without = calibration(returns - values, mask, total)
+            unseen, values = values + without.unsqueeze(1), values + bias
+            if self.model.training:
+                self.value_head.bias.data += bias
         lam = length_adaptive_lam(mask, args.lam, args.lam_alpha) if args.lam_alpha else args.lam
         advantages, _ = gae(rewards, unseen, mask, args.gamma, lam)
         self._record_rollout(kl, scores, unseen, returns, advantages, mask, ended)
@@ -218,21 +224,6 @@ class PPOTrainer(GRPOTrainer):
         """Whether completions (B,) have an end token; not those that are masked."""
         ends = torch.tensor(self.eos_token_ids, device=tokens.completion_ids.device)
         return (torch.isin(tokens.completion_ids, ends) & tokens.completion_mask.bool()).any(1)
-
-    @torch.no_grad()
-    def _calibrate(
-        self, features: torch.Tensor, values: torch.Tensor, returns: torch.Tensor, mask: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Values (B, T) for the advantages, each by a fit that has not seen its completion; and those of the head."""
-        first = self.accelerator.process_index * len(mask)
-        folds = torch.arange(first, first + len(mask), device=mask.device) % FOLDS
-        step, fold_steps = fit(self._total(fold_products(features, returns - values, mask, folds)))
-        change = fold_steps[folds].float()  # (B, H + 1)
-        unseen = values + torch.einsum("bth,bh->bt", features.float(), change[:, :-1]) + change[:, -1:]
-        if not self.model.training:
-            return unseen, values
-        self.value_head.move(step)
-        return unseen, self.value_head(features)
 
     def _adapt_kl_coef(self, kl: torch.Tensor) -> None:
         if self.args.kl_target is None or not self.model.training:
@@ -333,7 +324,7 @@ class PPOTrainer(GRPOTrainer):
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
         state = {
-            "value_head": [parameter.detach() for parameter in self.value_head.trained()],
+            "value_head": [parameter.detach() for parameter in self.value_head.learned()],
             "step": self._step,
             "rollout": self._buffered_inputs,
             "running_scores": self.running_scores.state(),
@@ -353,7 +344,7 @@ class PPOTrainer(GRPOTrainer):
                 "Resume from a checkpoint of PPOTrainer, with as many processes as wrote it."
             )
         state = torch.load(path, map_location=self.accelerator.device.type, weights_only=True)
-        for parameter, saved in zip(self.value_head.trained(), state["value_head"], strict=True):
+        for parameter, saved in zip(self.value_head.learned(), state["value_head"], strict=True):
             parameter.data.copy_(saved)
         self._step, self._buffered_inputs = state["step"], state["rollout"]
         self.running_scores, self.kl_coef = RunningScores(**state["running_scores"]), state["kl_coef"]

@@ -1,13 +1,13 @@
 """The critic of PPO: a linear value head inside the policy, and its calibration on every rollout.
 
 A value head that starts at 0 and follows its loss by small steps is wrong for long: about the mean return first,
-then about every change of it. All advantages are wrong with it, and what they teach is to end early or late. The
-head is linear, so its best weights on a rollout have a closed form; `fit` finds them before the policy moves.
+then about every change of it. All advantages are wrong with it, and what they teach is to end early or late. Its
+bias is known at once, from the rollout itself: `calibration` gives it before the policy learns.
 
-Papers: Value-Calibrated PPO, arXiv 2503.01491. Least squares in place of the gradient: LSTD, Bradtke and Barto 1996.
+Paper: Value-Calibrated PPO, arXiv 2503.01491.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,19 +15,14 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-FOLDS = 4
-RIDGES = (1e6, 10.0, 1.0, 0.1)
-"""Penalties on the change of the weights, relative to the mean variance of a feature; the first moves the bias only."""
-
 
 class ValueHead(nn.Module):
     """V(s_t): one linear unit on a last hidden state, 0 everywhere before training.
 
     It sits inside the policy, so that both share a forward pass, an optimizer and a distributed wrapper:
-    called with `fused_lm_head=True`, the policy returns `values` next to `log_probs` and `entropy`, each
-    (B, T - 1) for T tokens, and the `aux_loss` of a mixture of experts. Where no gradient is wanted it also returns
-    the `features` (B, T, H) that the values are made of. It is in no state dict, so that the saved policy is a plain
-    language model.
+    called with `fused_lm_head=True`, the policy returns `values` (B, T) of all T tokens next to `log_probs` and
+    `entropy` (B, T - 1) and the `aux_loss` of a mixture of experts. It is in no state dict, so that the saved policy
+    is a plain language model.
 
     The hidden state is the policy's own, what the LM head reads, which may be narrower than the layers; or that of a
     `trunk`, a backbone whose weights are the critic's alone.
@@ -51,12 +46,6 @@ class ValueHead(nn.Module):
         with torch.autocast(hidden.device.type, enabled=False):
             return nn.functional.linear(hidden.float(), self.weight, self.bias).squeeze(-1)
 
-    @torch.no_grad()
-    def move(self, step: torch.Tensor) -> None:
-        """Add a step (H + 1,) to the weights and, its last entry, to the bias."""
-        self.weight += step[:-1].to(self.weight.dtype)
-        self.bias += step[-1:].to(self.bias.dtype)
-
     @contextmanager
     def off(self) -> Iterator[None]:
         """The policy without values: for the reference that is the policy without its adapter."""
@@ -66,9 +55,10 @@ class ValueHead(nn.Module):
         finally:
             self.is_on = True
 
-    def trained(self) -> list[nn.Parameter]:
-        """The parameters that learn: all but the frozen ones of a trunk with an adapter."""
-        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+    def learned(self) -> list[nn.Parameter]:
+        """The parameters that change in training: all but the frozen ones of a trunk with an adapter."""
+        own = [] if self.trunk is None else self.trunk.parameters()
+        return [self.weight, self.bias, *(parameter for parameter in own if parameter.requires_grad)]
 
     def _keep_hidden(self, backbone: nn.Module, args: tuple, output: Any) -> None:
         self.hidden = output.last_hidden_state
@@ -80,8 +70,7 @@ class ValueHead(nn.Module):
         if self.trunk is not None:
             inputs = {key: kwargs[key] for key in ("input_ids", "attention_mask", "position_ids") if key in kwargs}
             hidden = self.trunk(**inputs, use_cache=False).last_hidden_state
-        features = {} if torch.is_grad_enabled() else {"features": hidden}
-        return {**output, "values": self(hidden[:, :-1]), **features}
+        return {**output, "values": self(hidden)}
 
 
 @torch.no_grad()
@@ -95,54 +84,15 @@ def _nothing(*args: Any) -> None:
     """What a critic adds to a state dict, and takes from one."""
 
 
-# Calibration ----------------------------------------------------------------------------------------------
+def calibration(
+    residuals: torch.Tensor, mask: torch.Tensor, total: Callable[[torch.Tensor], torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean residual (return less value) over the tokens of the rollout, a scalar, and over all but one completion.
 
-
-def fold_products(
-    features: torch.Tensor, residuals: torch.Tensor, mask: torch.Tensor, folds: torch.Tensor
-) -> torch.Tensor:
-    """Sums of z z^T over the unmasked tokens of every fold, (FOLDS, H + 2, H + 2), with z = (features, 1, residual).
-
-    `features` is (B, T, H), `residuals` and `mask` (B, T), `folds` (B,) the fold of each completion. These sums are
-    all that a least squares fit needs of a rollout, so that processes add them up.
+    The second is (B,), for each completion the mean over the tokens of the others: a baseline that knew a completion's
+    own return would take away a part of what there is to learn. 0 where there is no other. `residuals` and `mask` are
+    (B, T); `total` sums over the processes.
     """
-    dtype = torch.float32 if features.device.type == "mps" else torch.float64
-    z = torch.cat([features.to(dtype), torch.ones_like(residuals, dtype=dtype)[..., None], residuals[..., None]], -1)
-    z = z * mask[..., None]
-    return torch.stack([rows.T @ rows for rows in (z[folds == k].flatten(0, 1) for k in range(FOLDS))])
-
-
-def ridge_step(products: torch.Tensor, ridge: float) -> torch.Tensor:
-    """The change (H + 1,) of weights and bias that predicts the residuals best, the weights' change being penalised."""
-    size = products.size(0) - 2
-    tokens = products[size, size].clamp(min=1)
-    x, r = products[:size, size] / tokens, products[size, size + 1] / tokens
-    covariance = products[:size, :size] / tokens - torch.outer(x, x)
-    penalty = ridge * covariance.diagonal().mean().clamp(min=1e-12)
-    penalised = covariance + penalty * torch.eye(size, dtype=x.dtype, device=x.device)
-    weights = torch.linalg.solve(penalised, products[:size, size + 1] / tokens - x * r)
-    return torch.cat([weights, (r - x @ weights).unsqueeze(0)])
-
-
-def squared_error(products: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
-    """The sum over tokens of (residual - prediction)^2 after a step (H + 1,), a scalar."""
-    weights = torch.cat([step, -torch.ones_like(step[:1])])
-    return weights @ products @ weights
-
-
-def fit(products: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The step of the head (H + 1,), and for each fold the step (FOLDS, H + 1) that the other folds ask for.
-
-    How far the head moves, if at all, is what predicts best the completions that a fit has not seen.
-    """
-    everything = products.sum(0)
-    others = everything - products
-    stay = torch.zeros_like(everything[0, :-1])
-    best = stay, stay.expand(FOLDS, -1)
-    least = sum(map(squared_error, products, best[1]))
-    for ridge in RIDGES:
-        steps = torch.stack([ridge_step(other, ridge) for other in others])
-        error = sum(map(squared_error, products, steps))
-        if error < least:
-            least, best = error, (ridge_step(everything, ridge), steps)
-    return best
+    sums, tokens = (residuals * mask).sum(1), mask.sum(1)
+    every, number = total(sums.sum()), total(tokens.sum())
+    return every / number.clamp(min=1), (every - sums) / (number - tokens).clamp(min=1)

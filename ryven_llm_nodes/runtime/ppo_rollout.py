@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import torch
-from torch.nn.functional import pad
 
 
 @dataclass
@@ -54,17 +53,7 @@ class TokenScores:
     """What a forward pass says of every token of the completions, each (B, T)."""
 
     logps: torch.Tensor
-    entropies: torch.Tensor
-    values: torch.Tensor | None = None  # V of the state before the token; None of a model without value head
-    features: torch.Tensor | None = None  # (B, T + 1, H), the last one after the last token; None with gradients
+    entropies: torch.Tensor | None = None  # None of a reference, like the values
+    values: torch.Tensor | None = None  # V of the state before the token
+    last_values: torch.Tensor | None = None  # (B,), V of the state after the last token
     aux_loss: torch.Tensor | None = None  # a scalar: the load-balancing loss of a mixture of experts
-
-    def padded(self, length: int) -> "TokenScores":
-        """With columns of zeros on the right, up to `length`."""
-        more = length - self.logps.size(1)
-        logps, entropies, values = (None if x is None else pad(x, (0, more)) for x in self._by_token())
-        features = None if self.features is None else pad(self.features, (0, 0, 0, more))
-        return TokenScores(logps, entropies, values, features, self.aux_loss)
-
-    def _by_token(self) -> tuple[torch.Tensor | None, ...]:
-        return self.logps, self.entropies, self.values

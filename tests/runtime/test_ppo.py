@@ -35,6 +35,7 @@ from ryven_llm_nodes.runtime import ppo
 from ryven_llm_nodes.runtime.ppo import PPOTrainer
 from ryven_llm_nodes.runtime.ppo_config import PPOConfig
 from ryven_llm_nodes.runtime.ppo_math import gae, per_token_rewards
+from ryven_llm_nodes.runtime.ppo_rewards import adapted_kl_coef
 from ryven_llm_nodes.runtime.ppo_rollout import Tokens
 
 PROMPTS = ["a b c", "d", "x y z w v", "q r"]
@@ -403,9 +404,9 @@ def test_with_lora_only_the_adapter_and_the_value_head_move(train: Train, make_m
         "lora_A",
         "lora_B",
         "base_model.model.value_head.weight",
-        "base_model.model.value_head.bias",
     }
     assert all(weight.abs().sum() > 0 for weight in trained.values())
+    assert trainer.value_head.bias != 0  # by calibration
 
 
 def test_the_value_head_learns_to_predict(train: Train) -> None:
@@ -513,13 +514,18 @@ def test_accumulation_changes_nothing_but_memory(train: Train, make_model: Calla
 
 
 def test_calibrated_values_have_not_seen_their_completion(build: Train) -> None:
-    """A baseline that knew the score would take away what there is to learn; the head itself is fitted to all."""
+    """The head's own values have the mean of the returns; the advantages' baseline is the mean of the others."""
     trainer = build(kl_coef=0.0, gamma=1.0, lam=1.0, whiten_advantages=False)
     batch = trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS * 4])
+    lengths, scores = batch["completion_mask"].sum(1), trainer._scores
+    mean = (lengths * scores).sum() / lengths.sum()
+    torch.testing.assert_close(trainer.value_head.bias[0], mean)
     mask = batch["completion_mask"].bool()
-    baselines = (batch["returns"] - batch["advantages"])[mask]
-    assert torch.corrcoef(torch.stack([baselines, batch["returns"][mask]]))[0, 1] < 0.5
-    torch.testing.assert_close(batch["old_values"][mask].mean(), batch["returns"][mask].mean(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(batch["old_values"][mask], mean.expand(int(lengths.sum())))
+    for row in range(16):
+        rest = lengths.index_fill(0, torch.tensor([row]), 0)
+        baseline = (rest * scores).sum() / rest.sum()
+        torch.testing.assert_close(batch["advantages"][row, 0], scores[row] - baseline)
 
 
 @pytest.mark.parametrize("peft", [False, True], ids=["full", "lora"])
@@ -541,15 +547,14 @@ def test_a_critic_with_a_trunk_of_its_own(train: Train, make_model: Callable, pe
     resumed = train(**options, peft_config=lora() if peft else None, resume=checkpoint)
     assert digest(resumed) == digest(whole)
     assert not any("value_head" in name for name in whole.model.state_dict())
-    for name, weight in whole.model.named_parameters():
-        weight.grad = None
+    whole.model.zero_grad()
     batch = whole._buffered_inputs[0]
     whole.args.vf_coef = 1e9
     whole.compute_loss(whole.model, batch).backward()
     of_policy = [
         p.grad.abs().max() for n, p in whole.model.named_parameters() if p.grad is not None and "head" not in n
     ]
-    of_critic = [p.grad.abs().max() for p in whole.value_head.trained() if p.grad is not None]
+    of_critic = [p.grad.abs().max() for p in whole.value_head.learned() if p.grad is not None]
     assert max(of_policy) < 1e-3 * max(of_critic)
 
 
@@ -576,7 +581,7 @@ def test_offset_and_scale_of_the_reward_teach_the_same(train: Train, scale: floa
         return [scale * score + offset for score in share_of_vowels(completions)]
 
     plain, changed = train(max_steps=8), train(reward_funcs=other, max_steps=8)
-    assert (weights(plain) - weights(changed)).abs().max() < 1e-3 * 3e-3 * 8  # a thousandth of what Adam moves
+    assert (weights(plain) - weights(changed)).abs().max() < 1e-2 * 3e-3 * 8  # a hundredth of what Adam moves
     assert logged(plain, "ppo/explained_variance") == pytest.approx(logged(changed, "ppo/explained_variance"), abs=1e-3)
 
 
@@ -596,12 +601,13 @@ def test_completions_that_did_not_end(build: Train, treatment: str) -> None:
 
 
 def test_the_kl_coefficient_adapts_and_is_restored(train: Train) -> None:
-    options = {"kl_coef": 0.1, "kl_target": 1e-6, "kl_horizon": 160, "kl_estimator": "k3", "max_steps": 12}
+    options = {"kl_coef": 0.1, "kl_target": 1e-6, "kl_horizon": 160, "max_steps": 16}
     options.update(save_strategy="steps", save_steps=8)
     whole = train(**options)
-    assert whole.kl_coef > 0.1
-    coefficients = logged(whole, "ppo/kl_coef")
-    assert coefficients == sorted(coefficients)
+    coefficients, kls = logged(whole, "ppo/kl_coef"), logged(whole, "ppo/kl")
+    assert len(set(coefficients)) == 4
+    for before, kl, after in zip(coefficients, kls, [*coefficients[1:], whole.kl_coef], strict=True):
+        assert after == pytest.approx(adapted_kl_coef(before, kl, 1e-6, 16, 160))
     resumed = train(**options, resume=f"{whole.args.output_dir}/checkpoint-8")
     assert resumed.kl_coef == whole.kl_coef
     assert digest(resumed) == digest(whole)
@@ -739,9 +745,9 @@ torch.set_num_threads(1)
 folder, out = sys.argv[1:]
 def reward(completion_ids, **kwargs):
     return [float(ids[0]) for ids in completion_ids]
-config = PPOConfig(output_dir=out, kl_coef=0.0, per_device_train_batch_size=4, num_iterations=2, max_steps=4,
-    max_completion_length=4, learning_rate=1e-2, gradient_checkpointing=False, save_strategy="no",
-    report_to="none", logging_steps=1, use_cpu=True, bf16=False, ddp_backend="gloo", disable_tqdm=True)
+config = PPOConfig(output_dir=out, kl_coef=0.0, normalize_scores=False, per_device_train_batch_size=4,
+    num_iterations=2, max_steps=4, max_completion_length=4, learning_rate=1e-2, gradient_checkpointing=False,
+    save_strategy="no", report_to="none", logging_steps=1, use_cpu=True, bf16=False, ddp_backend="gloo", disable_tqdm=True)
 trainer = PPOTrainer(folder, reward, config, processing_class=AutoTokenizer.from_pretrained(folder),
     train_dataset=Dataset.from_dict({"prompt": ["a b", "c", "d e f", "g"] * 4}))
 trainer.train()

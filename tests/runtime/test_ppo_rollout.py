@@ -2,7 +2,7 @@
 
 import torch
 
-from ryven_llm_nodes.runtime.ppo_rollout import Rollout, Tokens, TokenScores
+from ryven_llm_nodes.runtime.ppo_rollout import Rollout, Tokens
 
 PROMPTS = torch.tensor([[0, 0, 5], [0, 6, 7]]), torch.tensor([[0, 0, 1], [0, 1, 1]])
 COMPLETIONS = torch.tensor([[1, 2, 0, 0], [3, 0, 0, 0]]), torch.tensor([[1, 1, 0, 0], [1, 0, 0, 0]])
@@ -35,12 +35,3 @@ def test_batches_are_rows() -> None:
     first, second = TOKENS.split(1)
     assert first.completion_ids.tolist() == [[1, 2, 0, 0]]
     assert second.prompt_mask.tolist() == [[0, 1, 1]]
-
-
-def test_padding_adds_columns_of_zeros() -> None:
-    scores = TokenScores(torch.ones(2, 3), torch.ones(2, 3), None, torch.ones(2, 4, 5))
-    padded = scores.padded(6)
-    assert padded.logps.tolist() == [[1, 1, 1, 0, 0, 0]] * 2
-    assert padded.features.shape == (2, 7, 5)
-    assert padded.features[:, 4:].abs().sum() == 0
-    assert padded.values is None

@@ -14,6 +14,7 @@ import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,14 @@ STARTS = 512
 """Completions of the untrained model that give the start of a task; fewer for a model that is not tiny."""
 
 
+@cache
+def code_digest() -> str:
+    """A digest of the PPO that is measured: a run of another state of it is another run."""
+    folder = Path(__file__).parents[3] / "ryven_llm_nodes" / "runtime"
+    text = b"".join(file.read_bytes() for file in sorted(folder.glob("ppo*.py")))
+    return hashlib.sha1(text).hexdigest()[:8]
+
+
 @dataclass(frozen=True)
 class Cell:
     """One run: a task, a method and a seed."""
@@ -42,10 +51,11 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """What tells a cell from others: its names, and a digest of every setting that makes its result."""
+        """What tells a cell from others: its names, and a digest of its settings and, where it is measured, our PPO."""
         task = self.task
         facts = [task.completions, task.rollout, task.group, task.length, task.learning_rate, task.model, task.weights]
         facts += [task.lora, PASSES, self.method.kind, self.method.settings_for(task)]
+        facts += [code_digest()] if self.method.kind == "ppo" else []
         digest = hashlib.sha1(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
         return f"{task.name}/{self.method.name}/{self.seed}/{digest}"
 
@@ -106,13 +116,6 @@ def train(cell: Cell, place: Place) -> dict[str, Any]:
         return train_old(task, method, cell.seed, cache, str(place.old_python), place.smollm)
     watch = train_here(task, method, cell.seed, cache)
     return {"curve": watch.curve, "seconds": watch.seconds()}
-
-
-def code_digest() -> str:
-    """A digest of the PPO that is measured: the table warns where a file has results of several."""
-    folder = Path(__file__).parents[3] / "ryven_llm_nodes" / "runtime"
-    text = b"".join(file.read_bytes() for file in sorted(folder.glob("ppo*.py")))
-    return hashlib.sha1(text).hexdigest()[:8]
 
 
 # A child: all cells of a task -----------------------------------------------------------------------------
