@@ -99,10 +99,16 @@ class PPOTrainer(GRPOTrainer):
         kwargs = {"dtype": policy.dtype, **self._load_kwargs()}
         trunk = AutoModel.from_pretrained(self.args.value_model, **kwargs)
         if policy is not self.model:
-            from peft import inject_adapter_in_model
-
-            trunk = inject_adapter_in_model(self.model.active_peft_config, trunk.requires_grad_(False))
+            self._add_adapter(trunk, f"{policy.base_model_prefix}.")
         return trunk
+
+    def _add_adapter(self, trunk: PreTrainedModel, prefix: str) -> None:
+        """The policy's adapter, untrained, for a backbone: its names of layers lack the `prefix` of the policy's."""
+        name = self.model.active_adapter
+        config = copy.deepcopy(self.model.peft_config[name])
+        if isinstance(config.target_modules, set):
+            config.target_modules = {layer.removeprefix(prefix) for layer in config.target_modules}
+        type(self.model.base_model)(trunk, {name: config}, name)  # such as LoraModel: it acts in place
 
     def _prepare_reference(self, ref_model: Any, policy: PreTrainedModel) -> nn.Module:
         if ref_model is None:

@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 from trl import GRPOConfig
 
 # The rules that the annotation of a field may contain, and their words in messages. They are not in its metadata,
-# which transformers' parser of command lines hands to argparse as a whole.
+# which transformers' parser of command lines hands to argparse.
 BOUNDS = {
     "at_least": (ge, "at least"),
     "above": (gt, "greater than"),

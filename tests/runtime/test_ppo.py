@@ -558,18 +558,17 @@ def test_a_critic_with_a_trunk_of_its_own(train: Train, make_model: Callable, pe
     assert max(of_policy) < 1e-3 * max(of_critic)
 
 
-def test_a_critic_from_a_reward_model(train: Train, tiny_config: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("peft", [False, True], ids=["full", "lora"])
+def test_a_critic_from_a_reward_model(train: Train, tiny_config: Any, tmp_path: Path, peft: bool) -> None:
     torch.manual_seed(7)
     reward_model = LlamaForSequenceClassification(type(tiny_config)(**{**tiny_config.to_dict(), "num_labels": 1}))
     reward_model.save_pretrained(tmp_path / "reward-model")
-    trainer = train(value_model=str(tmp_path / "reward-model"), max_steps=1, learning_rate=1e-9)
-    for name, weight in trainer.value_head.trunk.state_dict(keep_vars=True).items():
-        torch.testing.assert_close(weight, reward_model.model.state_dict()[name], atol=1e-6, rtol=0)
-    own = dict(trainer.value_head.trunk.named_parameters())
-    theirs = dict(reward_model.model.named_parameters())
-    assert own.keys() == theirs.keys()
-    for name, weight in own.items():
-        torch.testing.assert_close(weight, theirs[name], atol=1e-6, rtol=0)
+    trainer = train(value_model=str(tmp_path / "reward-model"), max_steps=4, peft_config=lora() if peft else None)
+    now = {name.replace(".base_layer", ""): weight for name, weight in trainer.value_head.trunk.named_parameters()}
+    for name, weight in reward_model.model.named_parameters():
+        assert torch.equal(now[name], weight) == peft
+    assert all(("lora" in name) == weight.requires_grad for name, weight in now.items() if peft)
+    assert not peft or all(weight.abs().sum() > 0 for name, weight in now.items() if "lora_B" in name)
 
 
 # Scores
@@ -747,7 +746,8 @@ def reward(completion_ids, **kwargs):
     return [float(ids[0]) for ids in completion_ids]
 config = PPOConfig(output_dir=out, kl_coef=0.0, normalize_scores=False, per_device_train_batch_size=4,
     num_iterations=2, max_steps=4, max_completion_length=4, learning_rate=1e-2, gradient_checkpointing=False,
-    save_strategy="no", report_to="none", logging_steps=1, use_cpu=True, bf16=False, ddp_backend="gloo", disable_tqdm=True)
+    save_strategy="no", report_to="none", logging_steps=1, use_cpu=True, bf16=False, ddp_backend="gloo",
+    disable_tqdm=True)
 trainer = PPOTrainer(folder, reward, config, processing_class=AutoTokenizer.from_pretrained(folder),
     train_dataset=Dataset.from_dict({"prompt": ["a b", "c", "d e f", "g"] * 4}))
 trainer.train()
