@@ -10,10 +10,12 @@ class RunningScores:
     """Mean and variance of the scores so far: a rollout counts `decay` times as much as the next one.
 
     Normalised scores do not depend on the offset and the scale of the reward (arXiv 2403.17031, section 3; the scale
-    alone as in OpenAI Baselines' VecNormalize). Recent rollouts weigh more, since the policy improves.
+    alone as in OpenAI Baselines' VecNormalize). The statistics forget fast, since the policy improves: where the mean
+    lags behind, nearly every score is positive, and discounted, which makes short completions look better than they
+    are.
     """
 
-    decay: float = 0.9
+    decay: float = 0.5
     count: float = 0.0
     mean: float = 0.0
     variance: float = 0.0

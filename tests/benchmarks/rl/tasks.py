@@ -144,7 +144,7 @@ def tasks(cache: Path, smollm: str | None = None) -> dict[str, Task]:
         Task("dense", share),
         Task("sparse", in_a_row, success=in_a_row, completions=1280),
         *(Task(f"offset{c:+}", Affine(share, offset=c)) for c in (-10, -5, -1, 1, 5, 10)),
-        *(Task(f"scale-{k:g}", Affine(share, factor=k)) for k in (0.1, 100)),
+        *(Task(f"scale-{k:g}", Affine(share, factor=k)) for k in (0.1, 10, 100)),
         Task("length-penalty", length_penalty, success=unused),
         Task("long-96", share, length=96, model="tiny-long"),
         Task("long-256", share, length=256, model="tiny-long"),
