@@ -166,3 +166,9 @@ def test_a_second_call_does_only_what_the_first_did_not_finish(tmp_path: Path, m
     assert runs.run_all(script, [cells], runs.Place(tmp_path), out, jobs=1) == 0
     keys = [json.loads(text)["key"] for text in out.read_text().splitlines()]
     assert keys == [cell.key for cell in cells]
+
+
+def test_documentation_is_no_part_of_what_is_measured() -> None:
+    source = 'def f(x):\n    """{}"""\n    return x + {}  # {}\n\na = field(metadata={{"help": "{}"}})\n'
+    assert runs.bare(source.format("a", 1, "b", "c")) == runs.bare(source.format("d", 1, "e", "f"))
+    assert runs.bare(source.format("a", 1, "b", "c")) != runs.bare(source.format("a", 2, "b", "c"))

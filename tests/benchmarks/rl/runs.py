@@ -4,6 +4,7 @@ A process per task trains its cells one after the other; this process alone writ
 and only when its cell is finished, so that after a kill -9 the next call does exactly the cells that are missing.
 """
 
+import ast
 import fcntl
 import hashlib
 import json
@@ -35,10 +36,34 @@ STARTS = 512
 
 @cache
 def code_digest() -> str:
-    """A digest of the PPO that is measured: a run of another state of it is another run."""
+    """A digest of the PPO that is measured, comments and documentation left out: another state makes another run."""
     folder = Path(__file__).parents[3] / "ryven_llm_nodes" / "runtime"
-    text = b"".join(file.read_bytes() for file in sorted(folder.glob("ppo*.py")))
-    return hashlib.sha1(text).hexdigest()[:8]
+    text = "".join(bare(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("ppo*.py")))
+    return hashlib.sha1(text.encode()).hexdigest()[:8]
+
+
+def bare(source: str) -> str:
+    """A source without comments, documentation and the help of fields, in one style."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            body[0] = ast.Pass()
+        if isinstance(node, ast.Dict):
+            node.values = [
+                ast.Constant("") if is_help(key) else value for key, value in zip(node.keys, node.values, strict=True)
+            ]
+    return ast.unparse(tree)
+
+
+def is_help(key: ast.expr | None) -> bool:
+    """Whether a key of a dictionary is that of a field's help."""
+    return isinstance(key, ast.Constant) and key.value in ("help", "typical")
 
 
 @dataclass(frozen=True)
