@@ -704,8 +704,8 @@ class PPOConfig(GRPOConfig):
         default="shared",
         metadata={
             "help": "What values are made of: the policy's hidden states (shared), a copy of its layers that the "
-            "critic trains alone (separate), or the layers of the model in this folder or with this Hub id, for "
-            "instance a reward model. With LoRA such a critic has an adapter of its own."
+            "critic trains alone (separate), or the layers of the model in this folder, for instance a reward model. "
+            "With LoRA such a critic has an adapter of its own."
         },
     )
     truncated_completions: str = field(
@@ -788,6 +788,11 @@ class PPOConfig(GRPOConfig):
             choices = known.metadata.get("choices")
             if choices and value not in choices:
                 raise ValueError(f"{name}: must be {' or '.join(map(repr, choices))}, got {value!r}.")
+        if self.value_model not in ("shared", "separate") and not Path(self.value_model, "config.json").is_file():
+            raise ValueError(
+                f"PPOConfig > value_model: must be 'shared', 'separate' or the folder of a model, got "
+                f"{self.value_model!r}, which has no config.json. Download a model of the Hub first."
+            )
         if self.num_generations != 1 or self.num_generations_eval not in (None, 1):
             raise ValueError("PPOConfig > num_generations: not used by PPO, leave it at 1: one completion per prompt.")
 

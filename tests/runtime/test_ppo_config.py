@@ -74,6 +74,11 @@ def test_defaults_can_be_read_from_the_source() -> None:
             "PPOConfig > num_generations: not used by PPO, leave it at 1: one completion per prompt.",
         ),
         ("kl_target", 0, "PPOConfig > kl_target: must be greater than 0, got 0. Typical: 1 to 10."),
+        (
+            "value_model",
+            "owner/model",
+            "PPOConfig > value_model: must be 'shared', 'separate' or the folder of a model",
+        ),
         ("truncated_completions", "mask", "must be 'score' or 'penalty' or 'bootstrap', got 'mask'"),
         ("beta", 0.1, "PPOConfig > beta: not used by PPO, leave it at 0.0, got 0.1"),
         ("per_device_train_batch_size", 1, "a rollout needs 2 completions or more, got 1"),
