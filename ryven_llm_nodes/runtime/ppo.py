@@ -3,7 +3,7 @@
 `PPOTrainer` is TRL's `GRPOTrainer` with PPO's rollout and PPO's loss; generation, reward functions and
 models, LoRA, logging, callbacks and checkpoints are GRPO's. One round of training:
 
-    1. generate     a completion per prompt, scored by the reward functions and models; scores are normalised
+    1. generate     a completion per prompt, scored by the reward functions and models; scores are normalized
     2. evaluate     log-probabilities under policy and reference, values of the value head
     3. reward       the score on the last token, a KL penalty on every token
     4. calibrate    the value head is fitted to the returns of the rollout
@@ -131,7 +131,7 @@ class PPOTrainer(GRPOTrainer):
         if self.args.normalize_scores:
             if self.model.training:
                 self.running_scores.update(self._scores[self._is_scored])
-            self._scores = self.running_scores.normalise(self._scores) * self._is_scored
+            self._scores = self.running_scores.normalize(self._scores) * self._is_scored
         return rewards
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> tuple[None, None, None]:

@@ -9,7 +9,7 @@ import torch
 class RunningScores:
     """Mean and variance of the scores so far: a rollout counts `decay` times as much as the next one.
 
-    Normalised scores do not depend on the offset and the scale of the reward (arXiv 2403.17031, section 3; the scale
+    Normalized scores do not depend on the offset and the scale of the reward (arXiv 2403.17031, section 3; the scale
     alone as in OpenAI Baselines' VecNormalize). The statistics forget fast, since the policy improves: where the mean
     lags behind, nearly every score is positive, and discounted, which makes short completions look better than they
     are.
@@ -32,7 +32,7 @@ class RunningScores:
         self.mean += new_share * difference
         self.count = count
 
-    def normalise(self, scores: torch.Tensor) -> torch.Tensor:
+    def normalize(self, scores: torch.Tensor) -> torch.Tensor:
         """Scores (B,) in standard deviations from the mean; 0 as long as all were equal."""
         deviation = self.variance**0.5
         tiny = 1e-6 * abs(self.mean)  # what rounding alone makes of equal scores

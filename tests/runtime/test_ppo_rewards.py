@@ -6,11 +6,11 @@ import torch
 from ryven_llm_nodes.runtime.ppo_rewards import RunningScores, adapted_kl_coef, scores_of_truncated
 
 
-def test_one_rollout_is_normalised_by_itself() -> None:
+def test_one_rollout_is_normalized_by_itself() -> None:
     running = RunningScores()
     running.update(torch.tensor([1.0, 3.0, 1.0, 3.0]))
     assert (running.mean, running.variance, running.count) == (2, 1, 4)
-    torch.testing.assert_close(running.normalise(torch.tensor([1.0, 2.0, 5.0])), torch.tensor([-1.0, 0.0, 3.0]))
+    torch.testing.assert_close(running.normalize(torch.tensor([1.0, 2.0, 5.0])), torch.tensor([-1.0, 0.0, 3.0]))
 
 
 def test_rollouts_are_merged_and_earlier_ones_fade() -> None:
@@ -33,7 +33,7 @@ def test_offset_and_scale_have_no_effect(offset: float, scale: float) -> None:
         scores = torch.rand(8, generator=generator).double()
         plain.update(scores)
         other.update(scale * scores + offset)
-        torch.testing.assert_close(other.normalise(scale * scores + offset), plain.normalise(scores))
+        torch.testing.assert_close(other.normalize(scale * scores + offset), plain.normalize(scores))
 
 
 @pytest.mark.parametrize("score", [0.0, 0.1, -1e6])
@@ -41,7 +41,7 @@ def test_scores_that_are_all_equal_say_nothing(score: float) -> None:
     running = RunningScores()
     for _ in range(3):
         running.update(torch.full((7,), score))
-    assert running.normalise(torch.full((2,), score)).tolist() == [0, 0]
+    assert running.normalize(torch.full((2,), score)).tolist() == [0, 0]
 
 
 def test_a_rollout_without_scores_changes_nothing() -> None:
