@@ -1045,7 +1045,7 @@ def explained_variance(
 class RunningScores:
     """Mean and variance of the scores so far: a rollout counts `decay` times as much as the next one.
 
-    Normalised scores do not depend on the offset and the scale of the reward (arXiv 2403.17031, section 3; the scale
+    Normalized scores do not depend on the offset and the scale of the reward (arXiv 2403.17031, section 3; the scale
     alone as in OpenAI Baselines' VecNormalize). The statistics forget fast, since the policy improves: where the mean
     lags behind, nearly every score is positive, and discounted, which makes short completions look better than they
     are.
@@ -1068,7 +1068,7 @@ class RunningScores:
         self.mean += new_share * difference
         self.count = count
 
-    def normalise(self, scores: torch.Tensor) -> torch.Tensor:
+    def normalize(self, scores: torch.Tensor) -> torch.Tensor:
         """Scores (B,) in standard deviations from the mean; 0 as long as all were equal."""
         deviation = self.variance**0.5
         tiny = 1e-6 * abs(self.mean)  # what rounding alone makes of equal scores
@@ -1242,7 +1242,7 @@ class PPOTrainer(GRPOTrainer):
         if self.args.normalize_scores:
             if self.model.training:
                 self.running_scores.update(self._scores[self._is_scored])
-            self._scores = self.running_scores.normalise(self._scores) * self._is_scored
+            self._scores = self.running_scores.normalize(self._scores) * self._is_scored
         return rewards
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> tuple[None, None, None]:
