@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from ryven_llm_nodes.catalogue.foreign_formats import source_of
 from ryven_llm_nodes.catalogue.places import resolve
 from ryven_llm_nodes.catalogue.reading import Look, ending_of, look
 
@@ -131,7 +132,22 @@ def missing_columns(method: str, needs: tuple[tuple[str, ...], ...], columns: tu
     if not any(set(group) <= set(columns) for group in needs):
         wanted = " or ".join(" + ".join(map(repr, group)) for group in needs)
         there = ", ".join(map(repr, columns)) or "none"
-        yield f"{method} needs the columns {wanted}; the dataset has {there}. Rename its columns or use other data."
+        yield f"{method} needs the columns {wanted}; the dataset has {there}. {_remedy(columns)}"
+
+
+def _remedy(columns: tuple[str, ...]) -> str:
+    """What to do with a dataset of ``columns``, which may be in a format that is converted."""
+    try:
+        source = source_of(columns)
+    except ValueError:
+        source = ""
+    if source in CONVERTED:
+        return f"This is the format {CONVERTED[source]}: insert Convert Format between them."
+    return "Rename its columns or use other data."
+
+
+CONVERTED: Final = {"alpaca": "of Alpaca", "sharegpt": "of ShareGPT", "ultrafeedback": "of UltraFeedback"}
+"""Formats that are recognized by their columns alone."""
 
 
 KEYWORDS: Final = ("prompts", "completions", "trainer_state", "log_extra", "log_metric")

@@ -26,12 +26,12 @@ SHAREGPT = [{"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt",
 GROUPS = {"num_generations": 4}
 
 CASES = [
-    Case("01 Alpaca", "error", "SFT needs the columns", rows=ALPACA),
-    Case("02 ShareGPT", "error", "SFT needs the columns", rows=SHAREGPT),
+    Case("01 Alpaca", "error", "This is the format of Alpaca: insert Convert Format", rows=ALPACA),
+    Case("02 ShareGPT", "error", "This is the format of ShareGPT: insert Convert Format", rows=SHAREGPT),
     Case(
         "70 conversations with roles",
         "error",
-        "the dataset has 'conversations'",
+        "insert Convert Format",
         rows=[{"conversations": said("a", "b")}] * 8,
     ),
     Case(
@@ -39,7 +39,6 @@ CASES = [
         "error",
         "has a column 'prompt' and no 'completion'",
         rows=chats(12, prompt="Hi", prompt_id="0"),
-        also=("left to chance",),
     ),
     Case(
         "04 UltraFeedback: text next to conversations",
@@ -196,7 +195,12 @@ CASES = [
         settings=GROUPS,
     ),
     Case(
-        "all labels are true", "warning", "column 'label' is True in all rows", rows=pairs(12, label=True), method="kto"
+        "all labels are true",
+        "warning",
+        "column 'label' is True in all rows",
+        rows=pairs(12, label=True),
+        method="kto",
+        also=("different amounts of desirable",),
     ),
     Case(
         "labels of text",
@@ -204,7 +208,6 @@ CASES = [
         "column 'label' contains text in 12 of 12 rows",
         rows=put(pairs(12, label="good"), 2, label="bad"),
         method="kto",
-        also=("different amounts of desirable",),
     ),
     Case(
         "a missing label",

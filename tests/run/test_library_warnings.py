@@ -35,7 +35,7 @@ def test_an_ordinary_run_has_none(run: Run, method: str, lora: bool) -> None:
 
 
 def _with_reward(body: str) -> flows.Project:
-    scores = "return [1.0 for _ in completions]"
+    scores = "return [float(len(str(completion))) for completion in completions]"
     code = f"import logging, warnings\n\n\ndef noisy(completions, **kwargs):\n    {body}\n    {scores}\n"
     return flows.draw(
         "base -> ppo, rows -> ppo, noisy -> ppo",

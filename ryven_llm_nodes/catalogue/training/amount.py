@@ -129,9 +129,9 @@ class Amount:
         """Intervals that were set, and that are longer than the training."""
         given, config, total = self.context.given, self.config, self.total
         for name, (switch, effect, weight) in INTERVALS.items():
-            interval = getattr(config, name)
+            interval = given.get(name)
             is_used = str(getattr(getattr(config, switch), "value", getattr(config, switch))) == "steps"
-            if total and name in given and is_used and interval and interval > total:
+            if total and is_used and interval and interval > total:
                 text = f"is {interval:g}, but there are only {total} steps in total, so it is never reached: {effect}. "
                 value = max(total // 2, 1)
                 yield Finding(name, f"{text}Set {value}, or train longer.", weight, remedy=Remedy(name, value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -181,14 +182,16 @@ class _Preflight:
         return ""
 
 
-def _generation(place: str, where: Mapping[str, Any]) -> Any:
-    """The generation settings of a model; None where it has none."""
-    from transformers import GenerationConfig
+def _generation(place: str, where: Mapping[str, Any]) -> dict[str, Any]:
+    """The generation settings of a model, as they are written; none where there is no file of them."""
+    from transformers.utils import GENERATION_CONFIG_NAME, cached_file
 
     try:
-        return GenerationConfig.from_pretrained(place, **{n: v for n, v in where.items() if n != "trust_remote_code"})
+        file = cached_file(place, GENERATION_CONFIG_NAME, revision=where.get("revision"))
+        found = json.loads(Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _after(base: Base, stage: Step) -> Base:

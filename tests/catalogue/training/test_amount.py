@@ -12,6 +12,7 @@ import flows
 import pytest
 
 from ryven_llm_nodes.catalogue.training.amount import Amount
+from ryven_llm_nodes.errors import Remedy
 from ryven_llm_nodes.run import Event, Outcome, run_program
 from ryven_llm_nodes.run.events import Progress, Warned
 from ryven_llm_nodes.run.records.history import past_runs
@@ -119,6 +120,7 @@ class TestWarmup:
             "warmup_steps",
             "SFT 'sft' > warmup_steps: 500 warmup steps, but only 5 steps in total: the learning rate reaches 1 % of "
             "0.001. Set 0.1 (a fraction), or train longer.",
+            remedy=Remedy("warmup_steps", 0.1, "sft"),
         )
         assert past_runs(tmp_path)[0].warnings == [warned.text]
         total = max(event.total for event in events if isinstance(event, Progress))

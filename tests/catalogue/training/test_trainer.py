@@ -120,7 +120,11 @@ class TestColumns:
     @pytest.mark.parametrize(
         ("method", "rows", "message"),
         [
-            ("sft", "pairs", "SFT needs the columns 'messages' or 'prompt' + 'completion' or 'text'; the dataset has"),
+            (
+                "sft",
+                "pairs",
+                "SFT needs the columns 'messages' or 'prompt' + 'completion' or 'text' or 'input_ids'; the dataset has",
+            ),
             ("sft", "prompts", "the dataset has 'prompt'."),
             ("ppo", "text", "PPO needs the columns 'prompt'; the dataset has 'text'."),
             ("dpo", "sft", "DPO needs the columns 'prompt' + 'chosen' + 'rejected' or 'chosen' + 'rejected'; the data"),

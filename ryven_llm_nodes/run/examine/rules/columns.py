@@ -39,6 +39,8 @@ def contradicting(look: Look) -> Iterator[Finding]:
     for port, rows in look.rows.items():
         taken, survey = look.taken(port), look.surveys[port]
         both = [name for name in taken if "conversation" in FORMATS.get(name, ())]
+        if any(name in look.context.node.companions for name in look.others(port)):
+            continue  # reported above
         own = both[0] if len({survey.is_chat(name) for name in both}) == 1 else None
         for column in look.others(port) if own else ():
             is_chat = kind_of(rows[0][column]) == "conversation"

@@ -217,7 +217,7 @@ def _first_special(tokenizer: Any, tail: str) -> str | None:
 
 def _stops(generation: Any) -> tuple[int, ...]:
     """The tokens at which generation stops by the model's own settings."""
-    ends = getattr(generation, "eos_token_id", None)
+    ends = (generation or {}).get("eos_token_id")
     return tuple(ends) if isinstance(ends, list) else (ends,) if ends is not None else ()
 
 

@@ -168,7 +168,7 @@ def values_for_rewards(look: Look) -> Iterator[Finding]:
             kinds = {kind: tally for kind, tally in survey.kinds[column].items() if kind != "empty text"}
             if len(kinds) > 1:
                 rare, tally = min(kinds.items(), key=lambda item: item[1].count)
-                usual = max(kinds, key=lambda kind: kinds[kind].count)
+                usual = max(kinds.keys() - {rare}, key=lambda kind: kinds[kind].count)
                 yield Finding(
                     port,
                     f"column {column!r}, which the reward gets, contains {_named(usual)}, but {_named(rare)} "
