@@ -42,6 +42,18 @@ class PPOConfig(GRPOConfig):
     steps, one per minibatch. By default `steps_per_generation` is `gradient_accumulation_steps`: one step
     per pass. `max_steps`, `save_steps` and `logging_steps` count optimizer steps.
 
+    What makes PPO learn whatever the reward looks like, and what `tests/benchmarks/rl/README.md` reports of it. Final
+    success on a dense task is 0.99, and 0.99 with every reward lowered by 5; without all of it 0.83 and 0.06. One part
+    changed at a time, two seeds with the lowered reward, one seed where completions have 96 tokens (default: 0.99):
+
+    * `normalize_scores` (arXiv 2403.17031) and `calibrate_values` (Value-Calibrated PPO, arXiv 2503.01491, reduced to
+      the bias, which is known exactly) both remove an offset: 0.98 without the first, 0.99 without the second, 0.54
+      without both. 96 tokens without `calibrate_values`: 0.90.
+    * `kl_coef` is in the unit of the normalized score, and lower than what is usual with scores as they are: 0.05
+      gives 0.92, and with 96 tokens 0.93.
+    * `critic_lam` 1 (Value-Calibrated PPO): 0.95 gives 0.98 with 96 tokens.
+    * `lam_alpha` 1 (VAPO, arXiv 2504.05118, which has 0.05 for thousands of tokens): 0 gives 0.97 with 96 tokens.
+
     Raises ValueError for a value out of range and for a setting of GRPO that PPO would ignore.
     """
 
