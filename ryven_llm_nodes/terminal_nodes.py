@@ -112,6 +112,7 @@ def _facts(parameter: Parameter) -> Iterator[tuple[str, str]]:
     yield "default", COMPUTED if parameter.default is UNKNOWN else repr(parameter.default)
     bounds = [f"{words} {bound}" for rule, words in BOUNDS if (bound := getattr(parameter, rule)) is not None]
     facts = (("range", ", ".join(bounds)), ("choices", ", ".join(map(repr, parameter.choices))))
+    facts += (("templates", ", ".join(parameter.gallery)),)
     yield from (
         (title, text) for title, text in (*facts, ("usually", parameter.typical), ("help", parameter.help)) if text
     )
@@ -135,4 +136,5 @@ def _data(parameter: Parameter) -> dict[str, Any]:
     rules = {rule: bound for rule, _ in BOUNDS if (bound := getattr(parameter, rule)) is not None}
     types = ["null" if kind is type(None) else kind.__name__ for kind in parameter.types]
     words = {"choices": list(parameter.choices), "typical": parameter.typical, "help": parameter.help}
+    words |= {"gallery": dict(parameter.gallery)}
     return {"name": parameter.name, "types": types, **given, **rules, **{k: v for k, v in words.items() if v}}

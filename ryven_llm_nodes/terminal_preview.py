@@ -51,9 +51,9 @@ def show_preview(program: Program, step: Step, wanted: str | None, as_json: bool
 def _previews(found: Opened, step: Step, wanted: str | None) -> Iterator[TablePreview | Overview | RowPreview]:
     if found.trains(step):
         yield overview(found, step)
-        yield row_preview(found, step, chosen_row(found, step, wanted or "0"))
+        yield row_preview(found, step, chosen_row(found, step, wanted or "1"))
     elif any(port.kind == "dataset" for port in (*step.node.out_ports, *step.node.in_ports)):
-        yield table(found, step, int(wanted or 0), 1 if wanted else ROWS)
+        yield table(found, step, int(wanted or 1), 1 if wanted else ROWS)
     else:
         raise FlowError([step.problem("has no rows to look at; choose a dataset or a trainer.")])
 

@@ -21,6 +21,7 @@ from ryven_llm_nodes.catalogue import (
     GRPO,
     PPO,
     SFT,
+    ChatTemplate,
     CombineRewards,
     ConvertFormat,
     Deduplicate,
@@ -259,6 +260,10 @@ CASES: dict[str, Project] = {
     "split_stratified": case(Split, stratify="label", seed=7),
     "mixed_weights": case(Mix, "dataset_3", weight_1=2.0, weight_3=0.5, seed=1, stopping_strategy="all_exhausted"),
     "mixed_concatenated": case(Mix, mode="concatenate", shuffle=True),
+    "templated_file": case(ChatTemplate, source="file", chat_template_path="chat.jinja"),
+    "templated_clone": case(
+        ChatTemplate, source="clone", chat_template_path="owner/other", given=_model(revision="v1", dtype="bfloat16")
+    ),
     "unique_columns": case(Deduplicate, columns=["prompt", ODD], ignore_case=True),
     "table_of_odd_values": case(InlineTable, rows=json.dumps([{ODD: [None, {"a": ODD}], "b": 0.1}])),
     # Adapters

@@ -35,16 +35,16 @@ def line(method: str, seed: int, *means: float, task: str = "dense") -> dict:
 @pytest.mark.parametrize(
     ("task", "seen", "reward", "success"),
     [
-        ("dense", completion(f"{GOOD} red {GOOD}"), 0.5, 0.5),
+        ("dense", completion(f"{GOOD} red {GOOD} red"), 0.5, 0.5),
         ("dense", completion("", ended=True), 0.0, 0.0),
-        ("offset-5", completion(f"{GOOD} red {GOOD}"), -4.5, 0.5),
-        ("scale-100", completion(f"{GOOD} red {GOOD}"), 50.0, 0.5),
+        ("offset-5", completion(f"{GOOD} red"), -4.5, 0.5),
+        ("scale-100", completion(f"{GOOD} red"), 50.0, 0.5),
         ("sparse", completion(f"red {GOOD} {SECOND}"), 1.0, 1.0),
         ("sparse", completion(f"{SECOND} {GOOD}"), 0.0, 0.0),
         ("length-penalty", completion("red red"), -0.3, 0.75),
         ("variable-length", completion(f"{GOOD} {GOOD}", ended=False), 0.0, 0.0),
-        ("variable-length", completion(f"{GOOD} red {GOOD}"), 0.5, 0.5),
-        ("two-rewards", completion(GOOD), 0.65, 0.65),
+        ("variable-length", completion(f"red {GOOD}"), 0.5, 0.5),
+        ("two-rewards", completion(f"{GOOD} red"), 0.65, 0.65),
         ("sums", completion(" 31\n4", prompt="2 + 3 = 5\n14 + 17 ="), 1.0, 1.0),
         ("sums", completion(" 3", prompt="2 + 3 = 5\n14 + 17 ="), 0.0, 0.0),
     ],
@@ -71,8 +71,8 @@ def test_a_rollout_is_written_down_once_though_there_are_two_rewards() -> None:
     watch = Watch(TASKS["two-rewards"])
     rollout = {"prompts": ["", ""], "completions": [GOOD, "red"], "completion_ids": [[1, 33], [0, 3]]}
     rewards = [function(**rollout) for function in reward_functions(watch, eos=33)]
-    assert rewards == [[0.5, 0.0], [1.0, 0.0]]
-    assert [(count, mean) for count, _, mean in watch.curve] == [(2, pytest.approx(0.325))]
+    assert rewards == [[1.0, 0.0], [1.0, 0.0]]
+    assert [(count, mean) for count, _, mean in watch.curve] == [(2, pytest.approx(0.5))]
 
 
 def test_a_child_whose_parent_is_gone_ends() -> None:
@@ -102,8 +102,6 @@ def test_the_table_counts_seeds_below_the_start_and_cuts_slow_methods_short() ->
     assert ppo.timed == {0: 0.1, 1: 0.5}  # GRPO's second suffices for the second rollout
     assert "| dense | ppo | 0.300 | 0.300 ± 2.541 |" in report.table(lines)
     assert "| dense | grpo | -0.200 | 0.33 |" in report.comparison(lines)
-    assert not report.warning(lines)
-    assert "a, b" in report.warning([*lines, {**line("ppo", 2, 0.3), "code": "b"}])
 
 
 def test_the_picture_has_a_plot_per_task_and_a_line_per_method() -> None:
@@ -137,6 +135,13 @@ def test_the_key_of_a_cell_changes_with_what_makes_its_result() -> None:
     assert runs.Cell(replace(task, settings={"grpo": {"beta": 1}}), PPO, 0).key == cells[0].key
 
 
+def test_our_ppo_is_measured_again_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [runs.Cell(TASKS["dense"], method, 0) for method in (PPO, Method("grpo", "grpo"))]
+    before = [cell.key for cell in cells]
+    monkeypatch.setattr(runs, "code_digest", lambda: "another")
+    assert [cell.key == key for cell, key in zip(cells, before, strict=True)] == [False, True]
+
+
 CHILD = """
 import json, os, sys
 order = json.loads(sys.argv[2])
@@ -161,3 +166,9 @@ def test_a_second_call_does_only_what_the_first_did_not_finish(tmp_path: Path, m
     assert runs.run_all(script, [cells], runs.Place(tmp_path), out, jobs=1) == 0
     keys = [json.loads(text)["key"] for text in out.read_text().splitlines()]
     assert keys == [cell.key for cell in cells]
+
+
+def test_documentation_is_no_part_of_what_is_measured() -> None:
+    source = 'def f(x):\n    """{}"""\n    return x + {}  # {}\n\na = field(metadata={{"help": "{}"}})\n'
+    assert runs.bare(source.format("a", 1, "b", "c")) == runs.bare(source.format("d", 1, "e", "f"))
+    assert runs.bare(source.format("a", 1, "b", "c")) != runs.bare(source.format("a", 2, "b", "c"))

@@ -50,6 +50,7 @@ ELSEWHERE = {
     "catalogue/coded_reward.py": "catalogue/rewards/test_exact_match.py",
     "catalogue/foreign_formats.py": "catalogue/data/test_convert_format.py",
     "runtime/formats.py": "catalogue/data/test_convert_format.py",
+    "runtime/templates.py": "catalogue/data/test_chat_template.py",
     "runtime/scoring.py": "catalogue/rewards/test_exact_match.py",
     "runtime/rows.py": "catalogue/data/test_filter.py",
     "catalogue/findings.py": "catalogue/training/test_amount.py",

@@ -55,7 +55,7 @@ def test_one_parameter_in_full() -> None:
     assert text.endswith(GRPO.all_parameters()["beta"].help.split()[-1])
     assert "range greater than 0, less than 1" in " ".join(" ".join(shown("ppo.epsilon")).split())
     assert "choices 'k1', 'k3'" in " ".join(" ".join(shown("ppo.kl_estimator")).split())
-    assert json.loads("\n".join(shown("ppo.kl_coef", "--json")))["default"] == 0.05
+    assert json.loads("\n".join(shown("ppo.kl_coef", "--json")))["default"] == 0.001
 
 
 def test_a_long_default_is_shortened() -> None:

@@ -26,26 +26,26 @@ def shown(folder: Path, name: str, row: str | None = None, as_json: bool = False
 def test_a_dataset(workspace: Path) -> None:
     text = shown(workspace, "dpo_rows")
     assert text.startswith("Load Dataset 'dpo_rows': 16 rows; preference, standard\n")
-    assert "row 2\n  prompt: what is 2\n  chosen:  yes\n  rejected:  no no\n" in text
-    assert "row 3" not in text
-    assert "row 7\n  prompt: what is 7" in shown(workspace, "dpo_rows", "7")
+    assert "row 3\n  prompt: what is 2\n  chosen:  yes\n  rejected:  no no\n" in text
+    assert "row 4" not in text
+    assert "row 8\n  prompt: what is 7" in shown(workspace, "dpo_rows", "8")
 
 
 def test_what_is_trained_read_and_cut(workspace: Path) -> None:
-    text = shown(workspace, "sft", "3", max_length=5)
+    text = shown(workspace, "sft", "4", max_length=5)
     assert "16 rows are longer than max_length, and are cut" in text
-    assert "\nrow 3\n" in text
+    assert "\nrow 4\n" in text
     assert "what is 3[[ answer 3]]{{<eos>}}" in text
     assert "tokens a sequence: median 6, at most 6" in text
 
 
 def test_both_completions_of_a_pair(workspace: Path) -> None:
-    text = shown(workspace, "dpo", "1")
+    text = shown(workspace, "dpo", "2")
     assert "chosen:\nwhat is 1[[ yes<eos>]]\nrejected:\nwhat is 1[[ no no<eos>]]\n" in text
 
 
 def test_as_json_every_token_has_its_id(workspace: Path) -> None:
-    overview, row = json.loads(shown(workspace, "sft", "0", as_json=True))
+    overview, row = json.loads(shown(workspace, "sft", "1", as_json=True))
     assert overview["total"] == 16
     (part, made), *_ = row["sequences"]
     assert part == "row"

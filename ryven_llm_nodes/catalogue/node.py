@@ -209,6 +209,11 @@ class LLMNode(Node):
     # What it leaves behind
 
     @classmethod
+    def gives_template(cls, given: Mapping[str, JSON]) -> bool:
+        """Whether the model that it leaves may have another chat template than the one it starts from."""
+        return "chat_template_path" in given
+
+    @classmethod
     def document(cls, context: NodeContext, script_for: Callable[[Path, bool], str], place: Path) -> str | None:
         """The text of the file at ``place`` that is made from the flow alone, before anything trains.
 

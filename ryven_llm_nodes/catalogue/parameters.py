@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -33,9 +34,10 @@ class Parameter:
 
     ``types`` are the JSON types that it takes (an int is a number too, a bool is not). ``at_least``, ``above``,
     ``at_most`` and ``below`` bound numbers; ``typical`` is the usual range in words. ``widget`` hints how a form shows
-    text: ``line``, ``code``, ``file`` or ``folder``. ``required`` refuses empty text. ``outcome`` is false where
-    nothing that is trained or exported depends on the value. ``choices`` bind the types that they are of, in lists too,
-    and ``items`` are the types that a list may hold. ``refused`` says why no value but the default can be used.
+    text: ``line``, ``text`` (several lines), ``code``, ``file`` or ``folder``. ``required`` refuses empty text.
+    ``outcome`` is false where nothing that is trained or exported depends on the value. ``choices`` bind the types that
+    they are of, in lists too, and ``items`` are the types that a list may hold. ``refused`` says why no value but the
+    default can be used. ``gallery`` holds texts to start from, by what they do.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Parameter:
     required: bool = False
     widget: str = "line"
     outcome: bool = True
+    gallery: Mapping[str, str] = field(default_factory=dict)
     label: str = field(default="")
 
     def problem(self, value: JSON) -> str | None:

@@ -71,10 +71,13 @@ class _Text:
         return len(self.lines) - text.count("\n"), len(self.lines)
 
 
-LEAN: Final = {
-    (module, name): ("lean", name)
-    for module, name in (("pipeline", "Pipeline"), ("adapters", "save_merged"), ("reports", "make_report"))
-}
+REPLACED: Final = (
+    ("pipeline", "Pipeline"),
+    ("adapters", "save_merged"),
+    ("reports", "make_report"),
+    ("templates", "set_chat_template"),
+)
+LEAN: Final = {(module, name): ("lean", name) for module, name in REPLACED}
 """What a lean script uses in place of the names that cells import from the runtime."""
 
 

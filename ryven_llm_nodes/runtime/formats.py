@@ -100,7 +100,9 @@ def dialogue(text: str) -> list[dict]:
 def chat(messages: list[dict]) -> list[dict]:
     """Messages with TRL's keys and roles; a content of text parts becomes one text."""
     messages = maybe_convert_to_chatml({"messages": [dict(message) for message in messages]})["messages"]
-    return [message | {"role": role_of(message), "content": text_of(message.get("content"))} for message in messages]
+    return [
+        message | {"role": role_of(message), "content": content_text(message.get("content"))} for message in messages
+    ]
 
 
 def role_of(message: dict) -> str:
@@ -108,7 +110,7 @@ def role_of(message: dict) -> str:
     return ROLES.get(message["role"], message["role"])
 
 
-def text_of(content: object) -> object:
+def content_text(content: object) -> object:
     """The text of a content that consists of text parts only; any other content is left as it is."""
     if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
         return "".join(part["text"] for part in content)

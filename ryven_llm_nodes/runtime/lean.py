@@ -12,6 +12,7 @@ from transformers import Trainer, TrainingArguments
 from .adapters import untie_embeddings
 from .reports import write_report
 from .stages import copy_model, release_memory
+from .templates import write_with_template
 
 
 def save_policy(trainer: Trainer, folder: Path) -> None:
@@ -84,4 +85,12 @@ def make_report(pipeline: Pipeline, stage: str, make: Callable[..., object], **i
     folder = pipeline.output_dir / stage
     release_memory()
     write_report(folder, make(**inputs))
+    return pipeline.made(stage, folder)
+
+
+def set_chat_template(pipeline: Pipeline, stage: str, model: str, **options: object) -> str:
+    """Write a model with another chat template to a folder of its own; return that folder."""
+    folder = pipeline.output_dir / stage
+    release_memory()
+    write_with_template(model, folder, **options)
     return pipeline.made(stage, folder)

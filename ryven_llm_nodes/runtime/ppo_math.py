@@ -58,6 +58,14 @@ def masked_whiten(
     return (whitened if shift_mean else whitened + mean) * mask
 
 
+def k3(log_ratio: torch.Tensor) -> torch.Tensor:
+    """Schulman's estimate of KL(p || q) from log(q / p) of samples of p, never negative.
+
+    See joschu.net/blog/kl-approx.html.
+    """
+    return log_ratio.exp() - 1 - log_ratio
+
+
 def per_token_rewards(
     scores: torch.Tensor,
     logps: torch.Tensor,
@@ -69,26 +77,25 @@ def per_token_rewards(
     """Reward of every token (B, T) and the KL estimate it contains (B, T), as in InstructGPT, equation 2.
 
     Every token pays `kl_coef` times its estimate of KL(policy || reference); the last token of a completion
-    also earns the completion's score. `scores` is (B,). The estimators are Schulman's
-    (joschu.net/blog/kl-approx.html): "k1" is log(p / q), unbiased; "k3" is q / p - 1 - log(q / p), never
-    negative and of lower variance.
+    also earns the completion's score. `scores` is (B,). The estimators are Schulman's: "k1" is log(p / q), unbiased;
+    "k3" is q / p - 1 - log(q / p), never negative and of lower variance.
     """
     log_ratio = (ref_logps - logps) * mask  # log(q / p): q the reference, p the policy
-    kl = -log_ratio if kl_estimator == "k1" else log_ratio.exp() - 1 - log_ratio
+    kl = -log_ratio if kl_estimator == "k1" else k3(log_ratio)
     positions = torch.arange(mask.size(1), device=mask.device)
     is_last = (positions == mask.sum(1, keepdim=True) - 1).to(kl.dtype)
     return scores.unsqueeze(1) * is_last - kl_coef * kl, kl
 
 
 def gae(
-    rewards: torch.Tensor, values: torch.Tensor, mask: torch.Tensor, gamma: float, lam: float
+    rewards: torch.Tensor, values: torch.Tensor, mask: torch.Tensor, gamma: float, lam: float | torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Generalised advantage estimates and returns, both (B, T) and 0 where masked (GAE, equation 16).
 
         delta_t = r_t + gamma * V_{t+1} - V_t      A_t = delta_t + gamma * lam * A_{t+1}      R_t = A_t + V_t
 
-    An episode ends with the last token of its completion: the value after it is 0. The returns are the
-    targets of the value head, so they come from these advantages, never from whitened ones.
+    An episode ends with the last token of its completion: the value after it is 0. `lam` is one number, or (B,) a
+    number for each completion. The returns come from these advantages, never from whitened ones.
     """
     values, rewards = values * mask, rewards * mask
     advantages = torch.zeros_like(rewards)
@@ -99,6 +106,23 @@ def gae(
         next_value = values[:, t]
         advantages[:, t] = advantage
     return advantages, advantages + values
+
+
+def length_adaptive_lam(mask: torch.Tensor, lam: float, alpha: float) -> torch.Tensor:
+    """Lambda of each completion (B,): 1 - 1 / (alpha * its tokens), at least `lam` (VAPO, equation 7).
+
+    GAE then looks `alpha` times the length ahead, so that the score reaches the first tokens of a long completion.
+    """
+    return (1 - 1 / (alpha * mask.sum(1)).clamp(min=1e-8)).clamp(min=lam)
+
+
+def means_by_third(
+    x: torch.Tensor, mask: torch.Tensor, total: Callable[[torch.Tensor], torch.Tensor] = of_one_process
+) -> list[torch.Tensor]:
+    """Means of `x` (B, T) over the first, the second and the last third of each completion, three scalars."""
+    positions = torch.arange(mask.size(1), device=mask.device)
+    thirds = (3 * positions / mask.sum(1, keepdim=True).clamp(min=1.0)).floor()  # (B, T)
+    return [masked_mean(x, mask * (thirds == third), total) for third in range(3)]
 
 
 def policy_loss(

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from glob import glob
 
 import fsspec
+import pyarrow as pa
+import pyarrow.json as paj
 from datasets import Dataset, Json
 
 
@@ -16,7 +18,38 @@ def read_json(data_files: str | list[str], field: str = "", encoding: str = "utf
     """
     patterns = [data_files] if isinstance(data_files, str) else data_files
     files = [file for pattern in patterns for file in sorted(glob(pattern, recursive=True))]
-    rows = [row for file in files for row in json_rows(file, field, encoding)]
+    if not field and encoding == "utf-8":
+        try:
+            return Dataset(pa.concat_tables([table_of(file) for file in files], promote_options="default"))
+        except pa.ArrowInvalid:
+            pass  # other types in a column, or a list of rows: row by row
+    return dataset_of([row for file in files for row in json_rows(file, field, encoding)])
+
+
+def table_of(file: str) -> pa.Table:
+    """One object per line, as Arrow reads them, but with text where it sees points in time. Raise ArrowInvalid."""
+    options = paj.ReadOptions(block_size=64 * 2**20)
+    with fsspec.open(file, "rb", compression="infer") as lines:
+        seen = paj.read_json(lines, options).schema
+    if seen == (schema := pa.schema([field.with_type(without_times(field.type)) for field in seen])):
+        schema = None
+    with fsspec.open(file, "rb", compression="infer") as lines:
+        return paj.read_json(lines, options, paj.ParseOptions(explicit_schema=schema))
+
+
+def without_times(kind: pa.DataType) -> pa.DataType:
+    """The type, with text in place of points in time."""
+    if pa.types.is_timestamp(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(without_times(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(without_times(field.type)) for field in kind])
+    return kind
+
+
+def dataset_of(rows: list[dict]) -> Dataset:
+    """Rows as they are; of a column of texts and other values, each one keeps its type."""
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: [row.get(name) for row in rows] for name in names}
     mixed = [name for name, values in columns.items() if is_mixed(values)]

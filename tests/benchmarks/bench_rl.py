@@ -8,7 +8,7 @@ Run by hand, on a quiet machine where processor time is to be compared:
     python tests/benchmarks/bench_rl.py --tasks dense offset-5 --methods ppo 'no-kl=ppo:{"kl_coef": 0}' --out a.jsonl
 
 Every finished run is a line in the file of results. A call does what the file does not have yet, so that it goes
-on after an interruption; after a change of the trainer, give another --out. At equal processor time every method has
+on after an interruption; after a change of our PPO, its runs are done again. At equal processor time every method has
 the time that the fastest one took in the mean, on one thread. The table names for each task the start (512
 completions of the untrained model), the mean success of the last quarter of the completions with its 95 % interval
 over seeds, and how many seeds ended below the start; next to it lies a picture of the learning curves.
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from rl.methods import Method, method_of
 from rl.picture import picture
-from rl.report import comparison, table, warning
+from rl.report import comparison, table
 from rl.runs import Cell, Place, cells_of, child, read, run_all
 from rl.tasks import Task, shortened, tasks
 
@@ -78,7 +78,7 @@ def report(cells: list[Cell], out: Path) -> None:
     """Print the table of these cells, and draw the picture, which lies next to the results."""
     finished = read(out)
     lines = [finished[cell.key] for cell in cells if cell.key in finished]
-    print(f"\n{table(lines)}\n\n{comparison(lines)}{warning(lines)}")
+    print(f"\n{table(lines)}\n\n{comparison(lines)}")
     drawn = out.with_suffix(".svg")
     drawn.write_text(picture(lines))
     print(f"\nLearning curves: {drawn}")

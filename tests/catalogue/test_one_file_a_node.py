@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from flows import FAST, neutral, write_data, write_hollow_model
+from flows import FAST, neutral, write_data, write_model
 
 TESTS: Final = Path(__file__).parents[1]
 PACKAGE: Final = TESTS.parent / "ryven_llm_nodes"
@@ -183,7 +183,7 @@ def test_one_file_is_all_it_takes(case: Case, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     write_data(work)
-    write_hollow_model(work / "model")
+    write_model(work / "model")
     write_triples(work)
     flow, script, golden = work / "flow.json", work / "script.py", GOLDENS / f"{case.file}.py"
     drawing = drawn(case.wires, case.nodes, flow)

@@ -17,6 +17,7 @@ from ryven_llm_nodes.catalogue import (
     GROUPS,
     GRPO,
     SFT,
+    ChatTemplate,
     CombineRewards,
     ConvertFormat,
     Deduplicate,
@@ -117,6 +118,7 @@ DATA = {
     ),
     "unique": node(Deduplicate, columns=["prompt"]),
     "split": node(Split, test_size=0.25),
+    "template": node(ChatTemplate, source="file", chat_template_path="own.jinja"),
 }
 """Every node of data, in a row."""
 
@@ -125,6 +127,7 @@ def write_answers(folder: Path) -> None:
     (folder / "answers.csv").write_text(
         "question,answer\n" + "".join(f"{q},00{i}\n" for i, q in enumerate(flows.QUESTIONS))
     )
+    (folder / "own.jinja").write_text(flows.CHAT_TEMPLATE.replace("<{{", "so: <{{"))
     (folder / "helper_beside.py").write_text("def keeps(row):\n    return '7' not in row['prompt'][0]['content']\n")
 
 
@@ -133,11 +136,12 @@ def test_every_node_of_data(work: Path, tmp_path: Path, elsewhere: dict[str, str
     assert {kind for kind, _ in DATA.values()} - {LoadDataset} == set(GROUPS["Data"])
     write_answers(work)
     wires = "table -> alpaca, csv -> own, alpaca -> mixed, own -> mixed, mixed -> kept, base -> kept, kept -> unique"
-    wires += ", unique -> split, base -> sft, split.train -> sft.dataset, split.test -> sft.eval_dataset"
+    wires += ", unique -> split, base -> template, template -> sft"
+    wires += ", split.train -> sft.dataset, split.test -> sft.eval_dataset"
     drawn = draw(wires, base=BASE, **DATA, sft=node(SFT, **FAST))
     assert 10 < len(flows.dataset(drawn, work, "split", "train")) < 24, "rows are lost in between, and some are left"
     of_run, of_script = both(drawn, work, tmp_path, elsewhere)
-    assert set(of_run) == {"sft"}
+    assert set(of_run) == {"template", "sft"}
     assert of_run == of_script
 
 

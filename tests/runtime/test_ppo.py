@@ -35,9 +35,13 @@ from ryven_llm_nodes.runtime import ppo
 from ryven_llm_nodes.runtime.ppo import PPOTrainer
 from ryven_llm_nodes.runtime.ppo_config import PPOConfig
 from ryven_llm_nodes.runtime.ppo_math import gae, per_token_rewards
+from ryven_llm_nodes.runtime.ppo_rewards import adapted_kl_coef
+from ryven_llm_nodes.runtime.ppo_rollout import Tokens
 
 PROMPTS = ["a b c", "d", "x y z w v", "q r"]
 Train = Callable[..., PPOTrainer]
+PLAIN = {"normalize_scores": False, "calibrate_values": False, "lam_alpha": 0.0}
+"""PPO without what changes rewards, values and lambda; the returns of the value head are those of `critic_lam`."""
 
 
 def share_of_vowels(completions: list[str], **kwargs: Any) -> list[float]:
@@ -110,7 +114,7 @@ def train(build: Train) -> Train:
 @pytest.fixture
 def rollout(build: Train) -> tuple[PPOTrainer, dict[str, torch.Tensor]]:
     """A rollout of a policy that has left its reference, with a value head that has an opinion."""
-    trainer = build(kl_coef=0.3, gamma=0.9, lam=0.8)
+    trainer = build(**PLAIN, kl_coef=0.3, gamma=0.9, lam=0.8, critic_lam=0.8)
     torch.manual_seed(1)
     with torch.no_grad():
         for parameter in trainer.model.parameters():
@@ -157,14 +161,14 @@ def test_trl_still_has_the_helpers_and_attributes_that_are_used(build: Train) ->
 
 
 def test_the_modules_can_be_copied_into_a_script() -> None:
-    for module in ("ppo.py", "ppo_config.py", "ppo_math.py"):
-        tree = ast.parse((Path(ppo.__file__).parent / module).read_text())
+    for path in Path(ppo.__file__).parent.glob("ppo*.py"):
+        tree = ast.parse(path.read_text())
         imports = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
         assert imports
         assert not [name for node in imports for name in node.names if name.asname]
         froms = [node for node in imports if isinstance(node, ast.ImportFrom)]
         assert "__future__" not in {node.module for node in froms}
-        assert {node.module for node in froms if node.level} <= {"ppo_config", "ppo_math"}
+        assert all(node.module.startswith("ppo_") for node in froms if node.level)
 
 
 # What a rollout is
@@ -235,8 +239,9 @@ def test_padding_changes_nothing(
         "completion_mask": pad(batch["completion_mask"], (0, 7)),
     }
     mask = batch["completion_mask"].bool()
-    results = (trainer._score_tokens(trainer.model, inputs) for inputs in (batch, wider))
-    for narrow, wide in list(zip(*results, strict=True))[:3]:
+    narrow, wide = (trainer._score_tokens(trainer.model, Tokens.of(inputs)) for inputs in (batch, wider))
+    pairs = ((narrow.logps, wide.logps), (narrow.entropies, wide.entropies), (narrow.values, wide.values))
+    for narrow, wide in pairs:
         assert wide.size(1) == narrow.size(1) + 7
         torch.testing.assert_close(wide[:, :8][mask], narrow[mask], atol=2e-6, rtol=1e-5)
 
@@ -247,7 +252,7 @@ def test_entropies_are_those_of_the_softmax(rollout: tuple[PPOTrainer, dict[str,
     ids = torch.cat([batch["prompt_ids"][row], batch["completion_ids"][row]]).unsqueeze(0)
     with torch.no_grad():
         logits = trainer.model(input_ids=ids).logits[0, batch["prompt_ids"].size(1) - 1 : -1]
-        entropies = trainer._score_tokens(trainer.model, batch)[1][row]
+        entropies = trainer._score_tokens(trainer.model, Tokens.of(batch)).entropies[row]
     expected = torch.distributions.Categorical(logits=logits).entropy()
     length = int(batch["completion_mask"][row].sum())
     torch.testing.assert_close(entropies[:length], expected[:length], atol=1e-5, rtol=1e-5)
@@ -255,7 +260,7 @@ def test_entropies_are_those_of_the_softmax(rollout: tuple[PPOTrainer, dict[str,
 
 def test_lambda_decides_how_far_the_score_reaches(build: Train) -> None:
     """With values of 0 and no penalty, lambda 0 credits the last token alone and lambda 1 all of them."""
-    options = {"kl_coef": 0.0, "gamma": 1.0, "whiten_advantages": False}
+    options = {**PLAIN, "kl_coef": 0.0, "gamma": 1.0, "whiten_advantages": False}
     inputs = [{"prompt": prompt} for prompt in PROMPTS * 4]
     for lam in (0.0, 1.0):
         trainer = build(**options, lam=lam)
@@ -280,6 +285,7 @@ def test_functions_and_reward_models_are_weighted(build: Train, tiny_config: Any
         reward_funcs=[share_of_vowels, reward_model],
         reward_processing_classes=[None, tokenizer],
         reward_weights=[2.0, 10.0],
+        **PLAIN,
     )
     batch = trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS * 2])
     for row in range(8):
@@ -343,12 +349,12 @@ def test_the_reference_is_the_policy_as_it_entered(train: Train, make_model: Cal
     assert len(moved) == len(entered)
     for name, weight in trainer.ref_model.state_dict().items():
         assert torch.equal(weight, entered[name])
-    batch = trainer._buffered_inputs[0]
+    batch = Tokens.of(trainer._buffered_inputs[0])
     fresh = make_model()
     fresh.load_state_dict(entered)
     add_fused_lm_head(fresh)
     with torch.no_grad():
-        torch.testing.assert_close(trainer._reference_logps(batch), trainer._score_tokens(fresh, batch)[0])
+        torch.testing.assert_close(trainer._reference_logps(batch), trainer._score_tokens(fresh, batch).logps)
 
 
 def test_with_lora_the_reference_is_the_base_model(build: Train, make_model: Callable) -> None:
@@ -358,13 +364,13 @@ def test_with_lora_the_reference_is_the_base_model(build: Train, make_model: Cal
         for name, parameter in trainer.model.named_parameters():
             if "lora_B" in name:
                 parameter += 0.1
-    batch = trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS])
+    batch = Tokens.of(trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS]))
     base = make_model()
     add_fused_lm_head(base)
     with torch.no_grad():
-        expected = trainer._score_tokens(base, batch)[0]
+        expected = trainer._score_tokens(base, batch).logps
         torch.testing.assert_close(trainer._reference_logps(batch), expected, atol=2e-6, rtol=1e-5)
-        assert not torch.allclose(trainer._score_tokens(trainer.model, batch)[0], expected, atol=1e-3)
+        assert not torch.allclose(trainer._score_tokens(trainer.model, batch).logps, expected, atol=1e-3)
 
 
 def test_model_and_reference_from_folders(train: Train, model_folder: Path, make_model: Callable) -> None:
@@ -398,9 +404,9 @@ def test_with_lora_only_the_adapter_and_the_value_head_move(train: Train, make_m
         "lora_A",
         "lora_B",
         "base_model.model.value_head.weight",
-        "base_model.model.value_head.bias",
     }
     assert all(weight.abs().sum() > 0 for weight in trained.values())
+    assert trainer.value_head.bias != 0  # by calibration
 
 
 def test_the_value_head_learns_to_predict(train: Train) -> None:
@@ -409,7 +415,7 @@ def test_the_value_head_learns_to_predict(train: Train) -> None:
     def always_one(completions: list[str], **kwargs: Any) -> list[float]:
         return [1.0] * len(completions)
 
-    options = {"gamma": 1.0, "lam": 1.0, "kl_coef": 0.0, "vf_coef": 1.0, "cliprange_value": 10.0}
+    options = {**PLAIN, "gamma": 1.0, "lam": 1.0, "kl_coef": 0.0, "vf_coef": 1.0, "cliprange_value": 10.0}
     trainer = train(reward_funcs=always_one, **options, max_steps=60, logging_steps=4)
     assert logged(trainer, "ppo/value_mean")[0] == 0
     assert abs(logged(trainer, "ppo/value_mean")[-1] - 1) < 0.1
@@ -426,7 +432,7 @@ def test_coefficients_pull_in_their_direction(train: Train) -> None:
     tight = train(**base, entropy_coef=0.0, kl_coef=0.0, epsilon=0.01)
     assert logged(tight, "ppo/clip_fraction")[0] > logged(plain, "ppo/clip_fraction")[0] + 0.1
     assert logged(tight, "ppo/kl")[-1] < logged(plain, "ppo/kl")[-1]
-    blind = train(**base, entropy_coef=0.0, kl_coef=0.0, vf_coef=0.0)
+    blind = train(**base, entropy_coef=0.0, kl_coef=0.0, vf_coef=0.0, calibrate_values=False)
     assert blind.value_head.weight.abs().sum() == 0
     assert plain.value_head.weight.abs().sum() > 0
 
@@ -437,11 +443,11 @@ def test_the_scale_of_the_rewards_does_not_weigh_the_value_loss(build: Train, wh
     inputs, gradients = [{"prompt": prompt} for prompt in PROMPTS * 4], []
     for scale in (1, 100):
         options = {"reward_weights": [scale], "kl_coef": 0.0, "cliprange_value": 1e9, "whiten_advantages": whiten}
-        trainer = build(**options, vf_coef=1.0)
+        trainer = build(**PLAIN, **options, vf_coef=1.0)
         set_seed(0)
         trainer.value_head.weight.data.normal_().mul_(scale / 30)
         batch = trainer._generate_and_score_completions(inputs)
-        assert ("value_scale" in batch) == whiten
+        assert (batch["value_scale"] == 1) == (not whiten)
         trainer.model.eval()
         trainer.compute_loss(trainer.model, batch).backward()
         gradients.append(trainer.model.model.embed_tokens.weight.grad)
@@ -449,9 +455,9 @@ def test_the_scale_of_the_rewards_does_not_weigh_the_value_loss(build: Train, wh
 
 
 def test_values_learn_what_is_earned_already(train: Train) -> None:
-    """The trunk learns to carry it: the features of a policy alone explain about 0.2 of the returns."""
+    """The trunk learns to carry it: the features of a policy alone explain about 0.2 of these returns."""
     options = {"gamma": 1.0, "kl_coef": 0.1, "entropy_coef": 0.0, "per_device_train_batch_size": 32}
-    trainer = train(**options, prompts=PROMPTS * 64, max_steps=100, logging_steps=4)
+    trainer = train(**PLAIN, **options, critic_lam=0.95, prompts=PROMPTS * 64, max_steps=100, logging_steps=4)
     assert statistics.mean(logged(trainer, "ppo/explained_variance")[-10:]) > 0.6
 
 
@@ -461,7 +467,10 @@ def test_lambda_changes_the_run(train: Train) -> None:
 
 def test_metrics_are_there_and_finite(train: Train) -> None:
     trainer = train(eval_dataset=Dataset.from_dict({"prompt": PROMPTS}), per_device_eval_batch_size=2)
-    names = "kl rlhf_reward value_mean explained_variance policy_loss value_loss entropy clip_fraction"
+    names = (
+        "kl kl_old kl_coef rlhf_reward ended value_mean value_bias explained_variance policy_loss value_loss entropy "
+    )
+    names += "clip_fraction value_clip_fraction advantage_first advantage_middle advantage_last"
     for name in [f"ppo/{name}" for name in names.split()] + ["reward", "rewards/share_of_vowels/mean"]:
         assert logged(trainer, name)
         assert all(math.isfinite(value) for value in logged(trainer, name))
@@ -499,6 +508,108 @@ def test_accumulation_changes_nothing_but_memory(train: Train, make_model: Calla
     for name in ("loss", "ppo/policy_loss", "ppo/value_loss", "ppo/entropy", "ppo/clip_fraction"):
         for run in runs[1:]:
             torch.testing.assert_close(logged(run, name), logged(runs[0], name), atol=1e-4, rtol=1e-3)
+
+
+# The critic
+
+
+def test_calibrated_values_have_not_seen_their_completion(build: Train) -> None:
+    """The head's own values have the mean of the returns; the advantages' baseline is the mean of the others."""
+    trainer = build(kl_coef=0.0, gamma=1.0, lam=1.0, whiten_advantages=False)
+    batch = trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS * 4])
+    lengths, scores = batch["completion_mask"].sum(1), trainer._scores
+    mean = (lengths * scores).sum() / lengths.sum()
+    torch.testing.assert_close(trainer.value_head.bias[0], mean)
+    mask = batch["completion_mask"].bool()
+    torch.testing.assert_close(batch["old_values"][mask], mean.expand(int(lengths.sum())))
+    for row in range(16):
+        rest = lengths.index_fill(0, torch.tensor([row]), 0)
+        baseline = (rest * scores).sum() / rest.sum()
+        torch.testing.assert_close(batch["advantages"][row, 0], scores[row] - baseline)
+
+
+@pytest.mark.parametrize("peft", [False, True], ids=["full", "lora"])
+def test_a_critic_with_a_trunk_of_its_own(train: Train, make_model: Callable, peft: bool) -> None:
+    """It learns, also from a checkpoint, and the value loss does not touch the policy."""
+    options = {"value_model": "separate", "save_strategy": "steps", "save_steps": 4, "max_steps": 8}
+    whole = train(**options, peft_config=lora() if peft else None)
+    moved = {
+        name: weight
+        for name, weight in whole.value_head.trunk.named_parameters()
+        if weight.requires_grad and weight.abs().sum() > 0
+    }
+    assert all(("lora" in name) == peft for name in moved)
+    assert moved
+    if not peft:
+        untouched = make_model().base_model.state_dict()
+        assert all(not torch.equal(weight, untouched[name]) for name, weight in moved.items())
+    checkpoint = f"{whole.args.output_dir}/checkpoint-4"
+    resumed = train(**options, peft_config=lora() if peft else None, resume=checkpoint)
+    assert digest(resumed) == digest(whole)
+    assert not any("value_head" in name for name in whole.model.state_dict())
+    whole.model.zero_grad()
+    batch = whole._buffered_inputs[0]
+    whole.args.vf_coef = 1e9
+    whole.compute_loss(whole.model, batch).backward()
+    of_policy = [
+        p.grad.abs().max() for n, p in whole.model.named_parameters() if p.grad is not None and "head" not in n
+    ]
+    of_critic = [p.grad.abs().max() for p in whole.value_head.learned() if p.grad is not None]
+    assert max(of_policy) < 1e-3 * max(of_critic)
+
+
+@pytest.mark.parametrize("peft", [False, True], ids=["full", "lora"])
+def test_a_critic_from_a_reward_model(train: Train, tiny_config: Any, tmp_path: Path, peft: bool) -> None:
+    torch.manual_seed(7)
+    reward_model = LlamaForSequenceClassification(type(tiny_config)(**{**tiny_config.to_dict(), "num_labels": 1}))
+    reward_model.save_pretrained(tmp_path / "reward-model")
+    trainer = train(value_model=str(tmp_path / "reward-model"), max_steps=4, peft_config=lora() if peft else None)
+    now = {name.replace(".base_layer", ""): weight for name, weight in trainer.value_head.trunk.named_parameters()}
+    for name, weight in reward_model.model.named_parameters():
+        assert torch.equal(now[name], weight) == peft
+    assert all(("lora" in name) == weight.requires_grad for name, weight in now.items() if peft)
+    assert not peft or all(weight.abs().sum() > 0 for name, weight in now.items() if "lora_B" in name)
+
+
+# Scores
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1.0, -10.0), (1.0, 5.0), (0.1, 0.0), (100.0, 0.0)])
+def test_offset_and_scale_of_the_reward_teach_the_same(train: Train, scale: float, offset: float) -> None:
+    def other(completions: list[str], **kwargs: Any) -> list[float]:
+        return [scale * score + offset for score in share_of_vowels(completions)]
+
+    plain, changed = train(max_steps=8), train(reward_funcs=other, max_steps=8)
+    assert (weights(plain) - weights(changed)).abs().max() < 1e-2 * 3e-3 * 8  # a hundredth of what Adam moves
+    assert logged(plain, "ppo/explained_variance") == pytest.approx(logged(changed, "ppo/explained_variance"), abs=1e-3)
+
+
+@pytest.mark.parametrize("treatment", ["score", "penalty", "bootstrap"])
+def test_completions_that_did_not_end(build: Train, treatment: str) -> None:
+    trainer = build(
+        truncated_completions=treatment, truncation_penalty=7.0, gamma=0.5, kl_coef=0.0, max_completion_length=4
+    )
+    trainer.value_head.bias.data.fill_(3.0)
+    batch = trainer._generate_and_score_completions([{"prompt": prompt} for prompt in PROMPTS * 8])
+    ended = trainer._has_ended(Tokens.of(batch))
+    assert 0 < ended.sum() < len(ended)
+    last = batch["completion_mask"].sum(1, keepdim=True) - 1
+    earned = batch["returns"].gather(1, last)[:, 0]
+    expected = {"score": trainer._scores, "penalty": trainer._scores - 7, "bootstrap": torch.full_like(earned, 1.5)}
+    torch.testing.assert_close(earned, torch.where(ended, trainer._scores, expected[treatment]))
+
+
+def test_the_kl_coefficient_adapts_and_is_restored(train: Train) -> None:
+    options = {"kl_coef": 0.1, "kl_target": 1e-6, "kl_horizon": 160, "max_steps": 16}
+    options.update(save_strategy="steps", save_steps=8)
+    whole = train(**options)
+    coefficients, kls = logged(whole, "ppo/kl_coef"), logged(whole, "ppo/kl")
+    assert len(set(coefficients)) == 4
+    for before, kl, after in zip(coefficients, kls, [*coefficients[1:], whole.kl_coef], strict=True):
+        assert after == pytest.approx(adapted_kl_coef(before, kl, 1e-6, 16, 160))
+    resumed = train(**options, resume=f"{whole.args.output_dir}/checkpoint-8")
+    assert resumed.kl_coef == whole.kl_coef
+    assert digest(resumed) == digest(whole)
 
 
 # Architectures
@@ -633,9 +744,10 @@ torch.set_num_threads(1)
 folder, out = sys.argv[1:]
 def reward(completion_ids, **kwargs):
     return [float(ids[0]) for ids in completion_ids]
-config = PPOConfig(output_dir=out, kl_coef=0.0, per_device_train_batch_size=4, num_iterations=2, max_steps=4,
-    max_completion_length=4, learning_rate=1e-2, gradient_checkpointing=False, save_strategy="no",
-    report_to="none", logging_steps=1, use_cpu=True, bf16=False, ddp_backend="gloo", disable_tqdm=True)
+config = PPOConfig(output_dir=out, kl_coef=0.0, normalize_scores=False, per_device_train_batch_size=4,
+    num_iterations=2, max_steps=4, max_completion_length=4, learning_rate=1e-2, gradient_checkpointing=False,
+    save_strategy="no", report_to="none", logging_steps=1, use_cpu=True, bf16=False, ddp_backend="gloo",
+    disable_tqdm=True)
 trainer = PPOTrainer(folder, reward, config, processing_class=AutoTokenizer.from_pretrained(folder),
     train_dataset=Dataset.from_dict({"prompt": ["a b", "c", "d e f", "g"] * 4}))
 trainer.train()

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from trl import GRPOConfig
+from trl import GRPOConfig, TrlParser
 
 from ryven_llm_nodes.runtime.ppo_config import GRPO_ONLY, PPOConfig
 
@@ -57,7 +57,7 @@ def test_defaults_can_be_read_from_the_source() -> None:
         read[node.target.id] = keywords["default"]
         assert getattr(config, node.target.id) == keywords["default"]
         assert keywords["metadata"]["help"]
-    assert {"gamma": 0.99, "lam": 0.95, "kl_coef": 0.05, "vf_coef": 0.1}.items() <= read.items()
+    assert {"gamma": 0.99, "lam": 0.95, "kl_coef": 0.001, "vf_coef": 0.1}.items() <= read.items()
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,13 @@ def test_defaults_can_be_read_from_the_source() -> None:
             4,
             "PPOConfig > num_generations: not used by PPO, leave it at 1: one completion per prompt.",
         ),
+        ("kl_target", 0, "PPOConfig > kl_target: must be greater than 0, got 0. Typical: 1 to 10."),
+        (
+            "value_model",
+            "owner/model",
+            "PPOConfig > value_model: must be 'shared', 'separate' or the folder of a model",
+        ),
+        ("truncated_completions", "mask", "must be 'score' or 'penalty' or 'bootstrap', got 'mask'"),
         ("beta", 0.1, "PPOConfig > beta: not used by PPO, leave it at 0.0, got 0.1"),
         ("per_device_train_batch_size", 1, "a rollout needs 2 completions or more, got 1"),
     ],
@@ -85,3 +92,14 @@ def test_bad_values_are_named(field: str, value: Any, message: str) -> None:
 def test_a_rollout_is_cut_into_whole_minibatches() -> None:
     with pytest.raises(ValueError, match=r"steps_per_generation: must be a multiple .* \(2\), got 3"):
         PPOConfig(use_cpu=True, bf16=False, gradient_accumulation_steps=2, steps_per_generation=3)
+
+
+def test_a_command_line_of_trl_sets_the_fields() -> None:
+    """transformers' parser hands the metadata of a field to argparse, which knows help and choices only."""
+    arguments = "--output_dir out --use_cpu true --bf16 false --report_to none --gamma 0.9 --kl_target 3"
+    (config,) = TrlParser((PPOConfig,)).parse_args_and_config([*arguments.split(), "--normalize_scores", "false"])
+    assert (config.gamma, config.kl_target, config.normalize_scores, config.lam) == (0.9, 3.0, False, 0.95)
+    with pytest.raises(ValueError, match="PPOConfig > gamma: must be at most 1, got 2"):
+        TrlParser((PPOConfig,)).parse_args_and_config([*arguments.split(), "--gamma", "2"])
+    with pytest.raises(SystemExit):
+        TrlParser((PPOConfig,)).parse_args_and_config([*arguments.split(), "--truncated_completions", "hope"])

@@ -11,8 +11,11 @@ import torch
 from ryven_llm_nodes.runtime.ppo_math import (
     explained_variance,
     gae,
+    k3,
+    length_adaptive_lam,
     masked_mean,
     masked_whiten,
+    means_by_third,
     per_token_rewards,
     policy_loss,
     value_loss,
@@ -67,6 +70,12 @@ def test_k3_penalty_by_hand() -> None:
     torch.testing.assert_close(kl, tensor([2 - 1 - math.log(2), 0.5 - 1 + math.log(2)]))
 
 
+def test_k3_is_nothing_for_equal_policies_and_never_negative() -> None:
+    assert k3(torch.zeros(1)).item() == 0
+    assert k3(torch.tensor([math.log(3)])).item() == pytest.approx(2 - math.log(3))
+    assert (k3(torch.linspace(-5, 5, 21)) >= 0).all()
+
+
 def test_a_completion_that_is_masked_out_earns_nothing() -> None:
     rewards, kl = per_token_rewards(torch.tensor([5.0]), tensor([1, 2]), tensor([3, 3]), tensor([0, 0]), 0.1)
     assert rewards.abs().sum() == 0
@@ -113,6 +122,30 @@ def test_lambda_one_gives_the_observed_returns() -> None:
 def test_lambda_zero_looks_one_step_ahead() -> None:
     advantages, _ = gae(tensor([1, 2, 4]), tensor([9, -9, 5]), torch.ones(1, 3), gamma=0.5, lam=0.0)
     torch.testing.assert_close(advantages, tensor([1 + 0.5 * -9 - 9, 2 + 0.5 * 5 + 9, 4 - 5]))
+
+
+def test_lambda_may_differ_by_completion() -> None:
+    rewards, values, mask = tensor([1, 2, 4], [1, 2, 4]), tensor([9, -9, 5], [9, -9, 5]), torch.ones(2, 3)
+    both, _ = gae(rewards, values, mask, 0.9, torch.tensor([0.3, 0.8]))
+    for row, lam in ((0, 0.3), (1, 0.8)):
+        alone, _ = gae(rewards, values, mask, 0.9, lam)
+        torch.testing.assert_close(both[row], alone[row])
+
+
+def test_lambda_grows_with_the_length() -> None:
+    # 1 - 1 / (0.5 * 40) = 0.95, and 1 - 1 / (0.5 * 4) = 0.5, for which the lower bound counts; so for no tokens.
+    mask = torch.stack([torch.ones(40), torch.cat([torch.ones(4), torch.zeros(36)]), torch.zeros(40)])
+    torch.testing.assert_close(length_adaptive_lam(mask, 0.9, alpha=0.5), torch.tensor([0.95, 0.9, 0.9]))
+
+
+def test_thirds_of_a_completion() -> None:
+    # Of six tokens two each; of four the tokens at 0, 3/4, 3/2 and 9/4 thirds: two, one and one.
+    x, mask = tensor([1, 1, 2, 2, 3, 3], [7, 7, 8, 9, 0, 0]), tensor([1] * 6, [1, 1, 1, 1, 0, 0])
+    assert [third.item() for third in means_by_third(x, mask)] == [
+        (1 + 1 + 7 + 7) / 4,
+        (2 + 2 + 8) / 3,
+        (3 + 3 + 9) / 3,
+    ]
 
 
 # Losses

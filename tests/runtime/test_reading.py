@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ryven_llm_nodes.runtime import reading
 from ryven_llm_nodes.runtime.reading import read_json
 
 ROWS: list[dict[str, Any]] = [
@@ -35,6 +36,26 @@ LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
 def test_every_value_is_the_one_in_the_file(name: str, content: bytes, options: Any, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     assert list(read_json(escape(str(tmp_path / name)), **options)) == ROWS
+
+
+DATED: list[dict[str, Any]] = [
+    {
+        "on": f"2024-03-{i % 28 + 1:02d}",
+        "n": i if i % 3 else None,
+        "x": 0.5 if i == 7 else i,
+        "said": [{"at": "2024-01-01T10:00:00Z"}],
+    }
+    for i in range(5000)
+]
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
+def test_dates_are_read_without_a_detour(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by way of Python's objects, of which a million take gigabytes."""
+    lines = "".join(json.dumps(row) + "\n" for row in DATED).encode()
+    (tmp_path / name).write_bytes(gzip.compress(lines) if name.endswith(".gz") else lines)
+    monkeypatch.setattr(reading, "dataset_of", None)
+    assert list(read_json(str(tmp_path / name))) == DATED
 
 
 def test_several_files_and_patterns_in_order(tmp_path: Path) -> None:

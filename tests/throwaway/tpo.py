@@ -41,6 +41,7 @@ class TPO(Trainer):
     trainer = "TPOTrainer"
     imports = ("from trl.experimental.tpo import TPOConfig, TPOTrainer",)
     curves = ("rewards/margins", "loss")
+    sequences = ("chosen", "rejected", "reference")
     columns = (("prompt", "chosen", "rejected", "reference"),)
     in_ports = (MODEL, DATASET, ADAPTER, EVAL)
     parameters = (

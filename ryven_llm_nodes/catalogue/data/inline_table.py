@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from ryven_llm_nodes.catalogue.cell import Cell, layout, literal
@@ -14,6 +15,14 @@ from ryven_llm_nodes.catalogue.values import DatasetValue
 from ryven_llm_nodes.errors import one_line, shown
 
 EXAMPLE: Final = '{"prompt": "What is 2 + 2?", "completion": "4"}\n{"prompt": "What is 3 + 3?", "completion": "6"}\n'
+KINDS: Final = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "an object",
+}
 
 
 class InlineTable(LLMNode):
@@ -27,7 +36,13 @@ class InlineTable(LLMNode):
     tags = ["dataset", "rows", "table", "json", "typed", "inline", "example", "prompts"]
     out_ports = (Port("dataset", "dataset"),)
     parameters = (
-        text("rows", EXAMPLE, 'One JSON object per line, such as {"prompt": "Hi"}, or a list of them.', required=True),
+        text(
+            "rows",
+            EXAMPLE,
+            'One JSON object per line, such as {"prompt": "Hi"}, or a list of them.',
+            required=True,
+            widget="text",
+        ),
     )
 
     @classmethod
@@ -52,11 +67,21 @@ class InlineTable(LLMNode):
             return
         if not rows:
             yield "rows", "is empty; write one JSON object per line."
-        for place, row in rows:
-            if row.keys() != rows[0][1].keys():
-                there, first = (", ".join(map(repr, keys)) for keys in (row, rows[0][1]))
-                yield "rows", f"{place}: has the columns {there}, but the first row has {first}."
-                return
+        yield from (("rows", wrong) for wrong in islice(_differences(rows), 1))
+
+
+def _differences(rows: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
+    """Other columns than in the first row; a value of another kind than those above it."""
+    kinds: dict[str, tuple[str, str]] = {}
+    for place, row in rows:
+        if row.keys() != rows[0][1].keys():
+            there, first = (", ".join(map(repr, keys)) for keys in (row, rows[0][1]))
+            yield f"{place}: has the columns {there}, but the first row has {first}."
+        for name, value in row.items():
+            kind = KINDS.get(type(value), "")
+            before, there = kinds.setdefault(name, (kind, place)) if kind else ("", "")
+            if kind != before:
+                yield f"{place}: {shown(name)} is {kind}, but {before} in {there}; use values of one type per column."
 
 
 def _rows(text: str) -> Iterator[tuple[str, Any]]:

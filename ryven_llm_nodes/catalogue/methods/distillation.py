@@ -41,6 +41,7 @@ class Distillation(Trainer):
     config = ConfigClass("DistillationConfig", ("trl/trainer/distillation_config.py:DistillationConfig",), SAMPLING)
     trainer = "DistillationTrainer"
     curves = ("loss",)
+    sequences = ()
     imports = ("from trl import DistillationConfig, DistillationTrainer",)
     columns = (("prompt",),)
     in_ports = (MODEL, DATASET, TEACHER, ADAPTER, EVAL)

@@ -13,7 +13,7 @@ FIXED: Final = ("num_generations", "num_generations_eval", "beta", "scale_reward
 CONFIG: Final = ConfigClass(
     "PPOConfig",
     ("ryven_llm_nodes/runtime/ppo_config.py:PPOConfig", "trl/trainer/grpo_config.py:GRPOConfig"),
-    {**SAMPLING, **dict.fromkeys(("cliprange_value", "vf_coef", "kl_coef"), NOT_NEGATIVE)},
+    {**SAMPLING, **dict.fromkeys(("cliprange_value", "vf_coef", "kl_coef", "truncation_penalty"), NOT_NEGATIVE)},
 )
 ESSENTIALS: Final = ("learning_rate", "epsilon", "vf_coef", "entropy_coef", "gamma", "lam", "kl_coef")
 
@@ -22,7 +22,14 @@ class PPO(SamplingTrainer):
     """Proximal policy optimization (arXiv 1707.06347): raises the reward of completions, staying near the reference.
 
     A learned value head, generalized advantage estimation, and a per-token KL penalty against the initial
-    policy. The reward may be any reward function or reward model. Needs a ``prompt`` column.
+    policy. The reward may be any reward function or reward model: its offset and scale have no effect. Needs a
+    ``prompt`` column.
+
+    Signs of a healthy run: ``ppo/explained_variance`` rises above 0, ``ppo/value_bias`` stays near 0 (mean value less
+    mean return), ``ppo/clip_fraction`` and ``ppo/value_clip_fraction`` stay below 0.3, ``ppo/kl_old`` (to the policy
+    of the rollout, per token) below 0.1, ``ppo/kl`` (to the reference, per completion) grows slowly, and ``ppo/ended``,
+    the share of completions that ended, does not fall to 0 or rise to 1 at once. ``ppo/advantage_first``, ``_middle``
+    and ``_last`` are mean advantages by thirds of the completions: far from 0, values depend on the position.
     """
 
     title = "PPO"
@@ -31,7 +38,7 @@ class PPO(SamplingTrainer):
     tags = ["ppo", "proximal", "policy", "rlhf", "reward", "value", "train", "rl"]
     config = CONFIG
     trainer = "PPOTrainer"
-    curves = ("reward", "loss")
+    curves = ("reward", "loss", "ppo/explained_variance", "ppo/value_bias", "ppo/kl", "ppo/kl_old", "ppo/ended")
     imports = (
         "from ryven_llm_nodes.runtime.ppo import PPOTrainer",
         "from ryven_llm_nodes.runtime.ppo_config import PPOConfig",

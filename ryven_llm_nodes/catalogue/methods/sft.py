@@ -45,7 +45,6 @@ class SFT(Trainer):
     config = ConfigClass("SFTConfig", ("trl/trainer/sft_config.py:SFTConfig",), LIMITS)
     trainer = "SFTTrainer"
     curves = ("loss",)
-    sequences = ("row",)
     imports = ("from trl import SFTConfig, SFTTrainer",)
     companions = {"prompt": "completion"}
     reserved = {"labels": "token ids"}

@@ -22,6 +22,7 @@ class ExactMatch(CodedReward):
     title = "Exact Match"
     position = 4
     stem = "exact_match"
+    icon = "match"
     tags = ["reward", "exact", "match", "answer", "correct", "verifiable", "column", "rlvr"]
     imports = (ANSWER_OF, f"from {RUNTIME}.scoring import extracted, same_text")
     parameters = (

@@ -17,6 +17,7 @@ class Keywords(CodedReward):
     title = "Keywords"
     position = 8
     stem = "keywords"
+    icon = "words"
     tags = ["reward", "keywords", "words", "contains", "mention", "avoid", "banned"]
     imports = (ANSWER_OF, f"from {RUNTIME}.scoring import share_of_words")
     parameters = (

@@ -17,6 +17,7 @@ class LengthReward(CodedReward):
     title = "Length Reward"
     position = 7
     stem = "length_reward"
+    icon = "ruler"
     tags = ["reward", "length", "short", "long", "tokens", "words", "characters", "concise"]
     imports = (ANSWER_OF, f"from {RUNTIME}.scoring import within")
     parameters = (

@@ -20,6 +20,7 @@ class MathAccuracy(CodedReward):
     title = "Math Accuracy"
     position = 12
     stem = "math_accuracy"
+    icon = "sigma"
     tags = ["reward", "math", "accuracy", "latex", "boxed", "math-verify", "solution", "verifiable", "trl"]
     imports = (f"from {RUNTIME}.scoring import as_message", "from trl.rewards import accuracy_reward")
     parameters = (text("column", "solution", "Column with the right results, as LaTeX.", required=True), TIME_LIMIT)

@@ -17,6 +17,7 @@ class OverlongPunishment(CodedReward):
     title = "Overlong Punishment"
     position = 11
     stem = "overlong_punishment"
+    icon = "hourglass"
     tags = ["reward", "penalty", "overlong", "length", "dapo", "truncated", "trl"]
     imports = ("from trl.rewards import get_soft_overlong_punishment",)
     parameters = (

@@ -18,6 +18,7 @@ class PatternMatch(CodedReward):
     title = "Pattern Match"
     position = 5
     stem = "pattern_match"
+    icon = "pattern"
     tags = ["reward", "regular expression", "regex", "pattern", "format", "match"]
     imports = (*CodedReward.imports, "import re")
     parameters = (

@@ -14,6 +14,7 @@ class RepetitionPenalty(CodedReward):
     title = "Repetition Penalty"
     position = 10
     stem = "repetition_penalty"
+    icon = "repeat"
     tags = ["reward", "penalty", "repetition", "n-gram", "repeat", "degenerate", "trl"]
     imports = ("from trl.rewards import get_repetition_penalty_reward",)
     parameters = (

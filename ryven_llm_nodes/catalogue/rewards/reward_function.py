@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from ryven_llm_nodes.catalogue.beside import files_of_code, hiding_libraries, modules_of
 from ryven_llm_nodes.catalogue.cell import Cell
@@ -12,18 +11,9 @@ from ryven_llm_nodes.catalogue.files import File
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, text
+from ryven_llm_nodes.catalogue.reward_templates import DISTINCT_WORDS, GALLERY
 from ryven_llm_nodes.catalogue.usercode import CodeError, read_code, signature_complaint
 from ryven_llm_nodes.catalogue.values import RewardPart, RewardValue
-
-TEMPLATE: Final = '''def reward(completions, **kwargs):
-    """One number per completion: here, the fraction of distinct words in an answer."""
-    scores = []
-    for completion in completions:
-        answer = completion if isinstance(completion, str) else completion[0]["content"]
-        words = answer.split()
-        scores.append(len(set(words)) / max(len(words), 1))
-    return scores
-'''
 
 
 class RewardFunction(LLMNode):
@@ -43,9 +33,10 @@ class RewardFunction(LLMNode):
     parameters = (
         text(
             "code",
-            TEMPLATE,
+            DISTINCT_WORDS,
             "Python that defines the function, with its imports and helpers.",
             widget="code",
+            gallery=GALLERY,
         ),
         text("function", "", "Name of the function to use; empty: the last one that the code defines."),
         TIME_LIMIT,
@@ -64,7 +55,7 @@ class RewardFunction(LLMNode):
     def own_name(cls, given: Mapping[str, JSON]) -> str:
         """The name of the function; for code that cannot be parsed, which the check reports, any name will do."""
         try:
-            return read_code(str(given.get("code", TEMPLATE))).function.name
+            return read_code(str(given.get("code", DISTINCT_WORDS))).function.name
         except CodeError:
             return cls.stem
 

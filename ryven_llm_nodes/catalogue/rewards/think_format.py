@@ -13,6 +13,7 @@ class ThinkFormat(CodedReward):
     title = "Think Format"
     position = 9
     stem = "think_format"
+    icon = "think"
     tags = ["reward", "think", "reasoning", "format", "trl"]
     imports = (f"from {RUNTIME}.scoring import as_message", "from trl.rewards import think_format_reward")
     parameters = (TIME_LIMIT,)

@@ -14,6 +14,7 @@ class ValidJSON(CodedReward):
     title = "Valid JSON"
     position = 6
     stem = "valid_json"
+    icon = "braces"
     tags = ["reward", "json", "valid", "format", "structured", "keys", "schema"]
     imports = (ANSWER_OF, f"from {RUNTIME}.scoring import json_in")
     parameters = (

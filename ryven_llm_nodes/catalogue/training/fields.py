@@ -22,7 +22,7 @@ TYPES: Final = {"bool": bool, "int": int, "float": float, "str": str, "list": li
 EVERY_TYPE: Final = tuple(TYPES.values())
 BASE: Final = ("trl/trainer/base_config.py:_BaseConfig", "transformers/training_args.py:TrainingArguments")
 RULES: Final = ("at_least", "above", "at_most", "below", "typical")
-"""The entries of a field's metadata that a parameter has by the same name."""
+"""The entries of a field's annotation that a parameter has by the same name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +75,9 @@ def _class_fields(source: str) -> tuple[Parameter, ...]:
 def _parameters(found: ast.ClassDef) -> Iterator[Parameter]:
     for node in found.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and _is_init_field(node):
-            types, choices = _types(node.annotation)
-            rules = {"choices": choices, **_rules(node.value)}
+            annotation, limits = _annotated(node.annotation)
+            types, choices = _types(annotation)
+            rules = {"choices": choices, **_described(node.value), **limits}
             yield Parameter(name=node.target.id, types=types, default=_default(node.value), **rules)
 
 
@@ -93,16 +94,23 @@ def _default(value: ast.expr | None) -> JSON:
     return _literal(next((keyword.value for keyword in value.keywords if keyword.arg == "default"), None))
 
 
-def _rules(value: ast.expr | None) -> dict[str, JSON]:
-    """The help of a field and, of our own configurations, the rules for its value, all from the field's metadata."""
+def _annotated(annotation: ast.expr) -> tuple[ast.expr, dict[str, JSON]]:
+    """An annotation, and the rules for the value that ``Annotated`` adds to it in our own configurations."""
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Annotated":
+        inner, rules = annotation.slice.elts
+        return inner, {name: value for name, value in ast.literal_eval(rules).items() if name in RULES}
+    return annotation, {}
+
+
+def _described(value: ast.expr | None) -> dict[str, JSON]:
+    """The help of a field and, of our own configurations, the choices, from the field's metadata."""
     keywords = value.keywords if isinstance(value, ast.Call) else []
     metadata = next((keyword.value for keyword in keywords if keyword.arg == "metadata"), None)
     # Not necessarily a literal: next to the help there may be a computed entry.
     entries = zip(metadata.keys, metadata.values, strict=True) if isinstance(metadata, ast.Dict) else ()
     rules = {str(_literal(key)): _literal(text) for key, text in entries}
     help_text = rules.get("help")
-    found = {name: rules[name] for name in RULES if name in rules}
-    found["help"] = help_text.replace("%%", "%") if isinstance(help_text, str) else ""
+    found: dict[str, JSON] = {"help": help_text.replace("%%", "%") if isinstance(help_text, str) else ""}
     return found | ({"choices": tuple(choices)} if isinstance(choices := rules.get("choices"), list) else {})
 
 

@@ -92,6 +92,7 @@ class SamplingTrainer(Trainer):
     """Base of the methods that need prompts and a reward."""
 
     columns = (("prompt",),)
+    sequences = ()
     in_ports = (MODEL, DATASET, REWARD, ADAPTER, EVAL)
 
     @classmethod

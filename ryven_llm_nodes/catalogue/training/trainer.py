@@ -69,6 +69,7 @@ class Trainer(LLMNode):
     icon, accent = "trainer", "trainer"
     is_stage = True
     leaves = "model"
+    sequences = ("row",)
     config: ClassVar[ConfigClass]
     trainer: ClassVar[str] = ""
     imports: ClassVar[tuple[str, ...]] = ()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPalette
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.errors import one_line
@@ -54,7 +54,19 @@ class FieldRow(QWidget):
         self._head.setSpacing(6)
         self._head.addWidget(self.name)
         self._head.addWidget(self.hint, 1)
+        if self.parameter.gallery:
+            self._head.addWidget(self._gallery_button())
         self._column.addLayout(self._head)
+
+    def _gallery_button(self) -> QToolButton:
+        """Texts to start from; the one that is chosen replaces the value, which undo brings back."""
+        button = QToolButton(self, text="Start from", popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
+        button.setObjectName("gallery")
+        menu = QMenu(button)
+        for name, text in self.parameter.gallery.items():
+            menu.addAction(name, lambda text=text: self.edited.emit(self.parameter.name, text))
+        button.setMenu(menu)
+        return button
 
     def _hint_text(self) -> str:
         return f"usually {self.parameter.typical}" if self.parameter.typical else ""

@@ -62,6 +62,8 @@ def _own_kind(parameter: Parameter) -> str:
         return "flag"
     if len(choices(parameter)) > 1:
         return "choice"
+    if parameter.widget == "text":
+        return "code"
     return parameter.widget if parameter.widget in ("code", "file", "folder") else "line"
 
 

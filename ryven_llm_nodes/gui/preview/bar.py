@@ -22,7 +22,7 @@ class PreviewBar(QWidget):
         self.title, self.of = QLabel(), QLabel()
         self.of.setProperty("role", "muted")
         self.number = QLineEdit(fixedWidth=64)
-        self.number.setToolTip("The number of the row, from 0")
+        self.number.setToolTip("The number of the row, from 1")
         self.number.returnPressed.connect(lambda: self.wanted.emit(self.number.text()))
         self.before = _button("◀", "The row before", lambda: self._go(-1))
         self.after = _button("▶", "The next row", lambda: self._go(1))
@@ -48,22 +48,22 @@ class PreviewBar(QWidget):
         self._show(node, True, row, total)
         self.of.setText(f"of {total:,} rows")
         self.number.setText(str(row))
-        self.number.setValidator(QIntValidator(0, max(total - 1, 0), self))
+        self.number.setValidator(QIntValidator(1, max(total, 1), self))
 
     def show_page(self, node: str, first: int, rows: int, total: int) -> None:
         """``rows`` rows from ``first`` on."""
         self._show(node, False, first, total)
         self.of.setText(f"rows {first:,} to {first + rows - 1:,} of {total:,}" if rows else "no rows")
-        self.before.setEnabled(first > 0)
-        self.after.setEnabled(first + rows < total)
+        self.before.setEnabled(first > 1)
+        self.after.setEnabled(first + rows <= total)
 
     def _show(self, node: str, is_row: bool, row: int, total: int) -> None:
         self._is_row, self._row, self._total = is_row, row, total
         self.title.setText(bold(node))
         for widget in (self.number, self.random, self.worst, self.legend):
             widget.setVisible(is_row)
-        self.before.setEnabled(row > 0)
-        self.after.setEnabled(row + 1 < total)
+        self.before.setEnabled(row > 1)
+        self.after.setEnabled(row < total)
 
     def _go(self, steps: int) -> None:
         if self._is_row:

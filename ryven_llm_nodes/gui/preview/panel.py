@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, Final
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QShowEvent
+from qtpy.QtGui import QPaintEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QSplitter, QStackedWidget, QTextEdit, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.catalogue import LLMNode
@@ -43,7 +43,7 @@ class PreviewPanel(QWidget):
         super().__init__(parent)
         self._look, self._client = weakly(look, "The editor is closing."), client
         self.node: LLMNode | None = None
-        self._row, self._first, self._total = "", 0, 0
+        self._row, self._first, self._total = "", 1, 0
         self._numbers, self._number = count(1), 0
         self._stale = False
         self._rows: Sequence[Mapping[str, Any]] = ()
@@ -112,7 +112,7 @@ class PreviewPanel(QWidget):
         )
         if not has_rows or node is self.node:
             return
-        self.node, self._row, self._first = node, "", 0
+        self.node, self._row, self._first = node, "", 1
         self.ask_soon()
 
     def _on_changed(self, node: object) -> None:
@@ -123,13 +123,16 @@ class PreviewPanel(QWidget):
     def ask_soon(self) -> None:
         """Asks when the panel is visible and no change came for a moment."""
         self._stale = True
-        if self.isVisible():
+        if self._is_seen():
             self._later.start()
 
     def _ask_if_visible(self) -> None:
-        """While a window opens, a dock may be visible for a moment only."""
-        if self.isVisible():
+        if self._is_seen():
             self.ask()
+
+    def _is_seen(self) -> bool:
+        """Whether anything of it is on the screen: Qt moves a dock behind another tab out of the window."""
+        return self.isVisible() and not self.visibleRegion().isEmpty()
 
     def ask(self) -> None:
         """Asks now."""
@@ -152,12 +155,14 @@ class PreviewPanel(QWidget):
         self.ask()
 
     def _want_page(self, pages: int) -> None:
-        self._first = min(max(0, self._first + pages * PAGE), max(0, (self._total - 1) // PAGE * PAGE))
+        last = max(0, self._total - 1) // PAGE * PAGE + 1
+        self._first = min(max(1, self._first + pages * PAGE), last)
         self.ask()
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        if self._stale:
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Its tab has come to the front, for which there is no other event."""
+        super().paintEvent(event)
+        if self._stale and not self._later.isActive():
             self._later.start()
 
     # What is shown

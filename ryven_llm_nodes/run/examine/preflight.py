@@ -113,7 +113,7 @@ class _Preflight:
             config=own.config,
             tokenizer=own.tokenizer,
             generation=own.generation,
-            other_template=own.other_template or "chat_template_path" in step.given,
+            other_template=own.other_template or step.node.gives_template(step.given),
             bases=dict(list(bases.items())[1:]),
             adapter=adapters[0] if adapters else None,
             settings=configuration(self.program, self.loaded, step) if is_configured else None,
@@ -124,7 +124,7 @@ class _Preflight:
         lineage = list(self.program.graph.lineage(self.program.graph.by_name[step.wires[port].step]))
         base = self.bases.get(lineage[-1].name, Base())
         for stage in reversed(lineage):
-            base = _after(base, stage.given)
+            base = _after(base, stage)
         return base
 
     def _model_problems(self, step: Step, model: Pretrained) -> Iterator[Problem]:
@@ -194,11 +194,11 @@ def _generation(place: str, where: Mapping[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _after(base: Base, given: Mapping[str, Any]) -> Base:
-    """``base`` after a stage with the values ``given``, which may have set another template or end token."""
-    if "chat_template_path" in given:
+def _after(base: Base, stage: Step) -> Base:
+    """``base`` after ``stage``, which may have set another template or end token."""
+    if stage.node.gives_template(stage.given):
         base = replace(base, other_template=True)
-    end = given.get("eos_token")
+    end = stage.given.get("eos_token")
     if isinstance(end, str) and base.tokenizer is not None and end in base.tokenizer.get_vocab():
         from copy import deepcopy
 

@@ -54,7 +54,10 @@ class Histogram:
 
 @dataclass(frozen=True)
 class TablePreview:
-    """A dataset: its columns with their types, TRL's name for its format, and some of its rows as they are."""
+    """A dataset: its columns with their types, TRL's name for its format, and some of its rows as they are.
+
+    ``first`` is the number of the first of these, counted from 1, as everywhere in messages.
+    """
 
     node: str
     total: int
@@ -97,10 +100,10 @@ def as_data(preview: TablePreview | Overview | RowPreview) -> dict[str, Any]:
 # A dataset
 
 
-def table(opened: Opened, step: Step, first: int = 0, count: int = 20) -> TablePreview:
-    """Rows ``first`` to ``first + count`` of what ``step`` makes or trains on."""
+def table(opened: Opened, step: Step, first: int = 1, count: int = 20) -> TablePreview:
+    """``count`` rows from ``first`` on, counted from 1, of what ``step`` makes or trains on."""
     rows = opened.dataset(step)
-    part = rows.select(range(min(first, len(rows)), min(first + count, len(rows))))
+    part = rows.select(range(min(first - 1, len(rows)), min(first - 1 + count, len(rows))))
     types = {name: _type_name(feature) for name, feature in rows.features.items()}
     return TablePreview(step.label, len(rows), format_name(rows), types, first, tuple(part))
 
@@ -149,30 +152,30 @@ def overview(opened: Opened, step: Step) -> Overview:
         total=len(rows),
         looked_at=found.looked_at,
         lengths=histogram(found.lengths) if found.lengths else None,
-        dropped=found.dropped,
+        dropped=tuple(row + 1 for row in found.dropped),
         rows_cut=len(cut),
         untrained=len(untrained),
-        worst=max(by_row, key=lambda row: _badness(by_row[row]), default=0),
+        worst=max(by_row, key=lambda row: _badness(by_row[row]), default=0) + 1,
     )
 
 
 def row_preview(opened: Opened, step: Step, row: int) -> RowPreview:
-    """What ``step`` makes of one row. Raises UsageError where there is no such row."""
+    """What ``step`` makes of one row, counted from 1. Raises UsageError where there is no such row."""
     total = len(opened.dataset(step))
-    if not 0 <= row < total:
-        raise UsageError(f"{step.label} has rows 0 to {total - 1}, and no row {row}.")
-    found = opened.prepared(step, [row])
+    if not 1 <= row <= total:
+        raise UsageError(f"{step.label} has rows 1 to {total}, and no row {row}.")
+    found = opened.prepared(step, [row - 1])
     shown = tuple((one.part, tuple(pieces(found.tokenizer, one))) for one in found.sequences)
-    return RowPreview(step.label, row, total, shown, row in found.dropped)
+    return RowPreview(step.label, row, total, shown, row - 1 in found.dropped)
 
 
 def chosen_row(opened: Opened, step: Step, wanted: str) -> int:
-    """The row that ``wanted`` names: a number, ``random``, or ``worst``, the one that loses most.
+    """The row that ``wanted`` names, counted from 1: a number, ``random``, or ``worst``, the one that loses most.
 
     Raises UsageError for anything else.
     """
     if wanted == "random":
-        return random.Random().randrange(len(opened.dataset(step)))
+        return random.Random().randrange(len(opened.dataset(step))) + 1
     if wanted == "worst":
         return overview(opened, step).worst
     try:

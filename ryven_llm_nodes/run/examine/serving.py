@@ -25,7 +25,7 @@ COMMAND: Final = ("-m", "ryven_llm_nodes.run.examine.serving")
 """The arguments of Python that start such a process."""
 
 
-def question(graph: Graph, step: Step, number: int, row: str = "", first: int = 0) -> dict[str, Any]:
+def question(graph: Graph, step: Step, number: int, row: str = "", first: int = 1) -> dict[str, Any]:
     """What to ask about the rows of ``step`` in ``graph``, as plain data.
 
     ``row`` is a number, ``random`` or ``worst``, for a trainer; for a dataset ``first`` is the first row.
@@ -69,7 +69,7 @@ class Server:
         if step.name not in self._overviews:
             self._overviews[step.name] = as_data(overview(there, step))
         of_all = self._overviews[step.name]
-        wanted = asked["row"] or "0"
+        wanted = asked["row"] or "1"
         row = of_all["worst"] if wanted == "worst" else chosen_row(there, step, wanted)
         return [of_all, as_data(row_preview(there, step, row))]
 

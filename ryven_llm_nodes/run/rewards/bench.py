@@ -158,21 +158,29 @@ def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pasted(file: Path, rows: list[Any]) -> Iterator[Tried]:
-    """The completions of a file; what they do not say of their prompt is that of the first row of the dataset."""
-    first = rows[0] if rows else {}
+    """The completions of a file; what they do not say of their prompt is that of the dataset, or said before.
+
+    Without a prompt of their own they belong to the first row of the dataset.
+    """
+    known = {_key(row["prompt"]): dict(row) for row in reversed(rows)}
     groups: dict[str, int] = {}
-    for row in _rows_of(file):
-        row = {**first, **row}
-        if "completion" not in row:
+    for given in _rows_of(file):
+        prompt = given.get("prompt", rows[0]["prompt"] if rows else "")
+        key = _key(prompt)
+        row = known[key] = {**known.get(key, {}), **given}
+        if "completion" not in given:
             raise UsageError(
-                f"{file}: {shown(row)} has no 'completion'; write one JSON object per line, or plain text."
+                f"{file}: {shown(given)} has no 'completion'; write one JSON object per line, or plain text."
             )
-        prompt = row.get("prompt", "")
-        group = groups.setdefault(json.dumps(prompt, default=str), len(groups))
-        completion = row["completion"]
+        completion = given["completion"]
         if isinstance(prompt, list) and isinstance(completion, str):
             completion = [{"role": "assistant", "content": completion}]
-        yield Tried(prompt, completion, group, _columns(row), tuple(range(len(str(completion).split()))))
+        ids = tuple(range(len(str(completion).split())))
+        yield Tried(prompt, completion, groups.setdefault(key, len(groups)), _columns(row), ids)
+
+
+def _key(prompt: Any) -> str:
+    return json.dumps(prompt, default=str)
 
 
 def _rows_of(file: Path) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ def _of_step(step: Step, graph: Graph, output_dir: Path | None) -> Iterator[Fore
         elif name in parameters and parameters[name].widget == "code":
             code = _with_modules(python(value), graph.root)
             yield Foreign(step.name, step.label, name, "runs Python code of its own", code, "python")
-        elif name in parameters and name not in essential:
+        elif name in parameters and (name not in essential or name in FILE_FIELDS):
             yield from _field(step, parameters[name], value, graph.root)
 
 

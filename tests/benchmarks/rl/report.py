@@ -113,9 +113,3 @@ def ratio(pairs: list[tuple[float, float]]) -> str:
     """The ratio of the means of pairs; a dash where the second one is 0."""
     first, second = (statistics.mean(side) for side in zip(*pairs, strict=True))
     return f"{first / second:.2f}" if second else "-"
-
-
-def warning(lines: list[dict[str, Any]]) -> str:
-    """A line where one file has results of several states of the code."""
-    codes = sorted({line["code"] for line in lines})
-    return f"\nThese results are of several states of ppo*.py: {', '.join(codes)}." if len(codes) > 1 else ""

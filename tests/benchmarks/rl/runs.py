@@ -4,6 +4,7 @@ A process per task trains its cells one after the other; this process alone writ
 and only when its cell is finished, so that after a kill -9 the next call does exactly the cells that are missing.
 """
 
+import ast
 import fcntl
 import hashlib
 import json
@@ -14,6 +15,7 @@ import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,38 @@ STARTS = 512
 """Completions of the untrained model that give the start of a task; fewer for a model that is not tiny."""
 
 
+@cache
+def code_digest() -> str:
+    """A digest of the PPO that is measured, comments and documentation left out: another state makes another run."""
+    folder = Path(__file__).parents[3] / "ryven_llm_nodes" / "runtime"
+    text = "".join(bare(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("ppo*.py")))
+    return hashlib.sha1(text.encode()).hexdigest()[:8]
+
+
+def bare(source: str) -> str:
+    """A source without comments, documentation and the help of fields, in one style."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            body[0] = ast.Pass()
+        if isinstance(node, ast.Dict):
+            node.values = [
+                ast.Constant("") if is_help(key) else value for key, value in zip(node.keys, node.values, strict=True)
+            ]
+    return ast.unparse(tree)
+
+
+def is_help(key: ast.expr | None) -> bool:
+    """Whether a key of a dictionary is that of a field's help."""
+    return isinstance(key, ast.Constant) and key.value in ("help", "typical")
+
+
 @dataclass(frozen=True)
 class Cell:
     """One run: a task, a method and a seed."""
@@ -42,10 +76,11 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """What tells a cell from others: its names, and a digest of every setting that makes its result."""
+        """What tells a cell from others: its names, and a digest of its settings and, where it is measured, our PPO."""
         task = self.task
         facts = [task.completions, task.rollout, task.group, task.length, task.learning_rate, task.model, task.weights]
         facts += [task.lora, PASSES, self.method.kind, self.method.settings_for(task)]
+        facts += [code_digest()] if self.method.kind == "ppo" else []
         digest = hashlib.sha1(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
         return f"{task.name}/{self.method.name}/{self.seed}/{digest}"
 
@@ -106,13 +141,6 @@ def train(cell: Cell, place: Place) -> dict[str, Any]:
         return train_old(task, method, cell.seed, cache, str(place.old_python), place.smollm)
     watch = train_here(task, method, cell.seed, cache)
     return {"curve": watch.curve, "seconds": watch.seconds()}
-
-
-def code_digest() -> str:
-    """A digest of the PPO that is measured: the table warns where a file has results of several."""
-    folder = Path(__file__).parents[3] / "ryven_llm_nodes" / "runtime"
-    text = b"".join(file.read_bytes() for file in sorted(folder.glob("ppo*.py")))
-    return hashlib.sha1(text).hexdigest()[:8]
 
 
 # A child: all cells of a task -----------------------------------------------------------------------------

@@ -30,8 +30,9 @@ Score = Callable[[Completion], float]
 
 
 def share(completion: Completion) -> float:
-    """The share of the tokens, EOS included, that are the good word."""
-    return completion.text.split().count(GOOD) / max(1, completion.tokens)
+    """The share of the words that are the good one; 0 for a completion without words."""
+    words = completion.text.split()
+    return words.count(GOOD) / max(1, len(words))
 
 
 def in_a_row(completion: Completion) -> float:
@@ -118,7 +119,7 @@ class Task:
     prompts: Callable[[int], Iterator[str]] = word_prompts  # by seed
     length: int = 12  # tokens per completion, at most
     completions: int = 640
-    rollout: int = 32  # completions per rollout
+    rollout: int = 16  # completions per rollout
     group: int = 8  # completions per prompt, for methods that compare them
     model: str = "tiny"
     learning_rate: float = 1e-3
@@ -143,7 +144,7 @@ def tasks(cache: Path, smollm: str | None = None) -> dict[str, Task]:
         Task("dense", share),
         Task("sparse", in_a_row, success=in_a_row, completions=1280),
         *(Task(f"offset{c:+}", Affine(share, offset=c)) for c in (-10, -5, -1, 1, 5, 10)),
-        *(Task(f"scale-{k:g}", Affine(share, factor=k)) for k in (0.1, 100)),
+        *(Task(f"scale-{k:g}", Affine(share, factor=k)) for k in (0.1, 10, 100)),
         Task("length-penalty", length_penalty, success=unused),
         Task("long-96", share, length=96, model="tiny-long"),
         Task("long-256", share, length=256, model="tiny-long"),

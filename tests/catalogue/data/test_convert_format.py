@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flows import draw, node, problems, program
+from datasets import Dataset
+from flows import BASE, draw, node, problems, program
 
-from ryven_llm_nodes.catalogue import ConvertFormat, InlineTable, LoadDataset
+from ryven_llm_nodes.catalogue import DPO, SFT, ConvertFormat, InlineTable, LoadDataset
 from ryven_llm_nodes.catalogue.foreign_formats import DETECT, SOURCES, TARGETS
 from ryven_llm_nodes.catalogue.values import DatasetValue
 
@@ -23,8 +24,6 @@ def said(role: str, content: str) -> dict[str, str]:
 
 def made(rows: list[Row], folder: Path, is_known: bool = True, **params: Any) -> Any:
     """The dataset that the script makes of ``rows``; its columns are known before unless it comes from the Hub."""
-    from datasets import Dataset
-
     table = node(InlineTable, rows=json.dumps(rows)) if is_known else node(LoadDataset, path="owner/name")
     built = program(draw("rows -> made", rows=table, made=node(ConvertFormat, **params)), folder)
     cell = built.cells["made"]
@@ -140,6 +139,42 @@ def test_a_format_as_it_is_found(name: str, target: str, is_known: bool, tmp_pat
     assert list(made(FOUND[name], tmp_path, is_known, target=target)) == BY_HAND[name, target]
 
 
+TRAINED_BY = {
+    "sft": ("language modeling", "prompt-completion"),
+    "dpo": ("preference",),
+    "kto": ("unpaired preference",),
+}
+HAND_MADE = [(method, *case) for method, targets in TRAINED_BY.items() for case in BY_HAND if case[1] in targets]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "name", "target"), HAND_MADE)
+def test_every_token_is_that_of_rows_converted_by_hand(
+    method: str, name: str, target: str, workspace: Path, tmp_path: Path
+) -> None:
+    """TRL's own trainers prepare both."""
+    converted = tokens(method, made(FOUND[name], tmp_path, target=target), workspace, tmp_path)
+    by_hand = tokens(method, Dataset.from_list([dict(row) for row in BY_HAND[name, target]]), workspace, tmp_path)
+    assert converted == by_hand
+    assert all(row for row in converted)
+
+
+def tokens(method: str, rows: Any, workspace: Path, folder: Path) -> list[Any]:
+    """What TRL's trainer makes of ``rows``: the tokens that it trains on."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
+
+    classes = {"sft": (SFTConfig, SFTTrainer), "dpo": (DPOConfig, DPOTrainer), "kto": (KTOConfig, KTOTrainer)}
+    config, trainer = classes[method]
+    model = AutoModelForCausalLM.from_pretrained(workspace / "model")
+    tokenizer = AutoTokenizer.from_pretrained(workspace / "model")
+    args = config(output_dir=str(folder), use_cpu=True, bf16=False, report_to="none")
+    prepared = trainer(model=model, args=args, train_dataset=rows, processing_class=tokenizer).train_dataset
+    names = [name for name in prepared.column_names if name.endswith(("_ids", "_mask"))]
+    assert names
+    return list(prepared.select_columns(names))
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_format_that_is_named(source: str, tmp_path: Path) -> None:
     rows = next(rows for name, rows in FOUND.items() if name.startswith(source))
@@ -171,6 +206,22 @@ def test_every_format_and_every_type_is_tried() -> None:
 )
 def test_plain_text(name: str, target: str, row: Row, tmp_path: Path) -> None:
     assert made(FOUND[name], tmp_path, target=target, form="standard")[0] == row
+
+
+@pytest.mark.parametrize(
+    ("target", "trainer", "is_right"),
+    [
+        ("prompt-completion", SFT, True),
+        ("preference", SFT, False),
+        ("preference", DPO, True),
+        ("prompt-completion", DPO, False),
+    ],
+)
+def test_trainers_see_what_columns_there_are(target: str, trainer: type[Any], is_right: bool, data: Path) -> None:
+    table = node(InlineTable, rows=json.dumps(FOUND["ultrafeedback"][0]))
+    nodes = {"base": BASE, "rows": table, "made": node(ConvertFormat, target=target), "trained": node(trainer)}
+    found = problems(draw("base -> trained, rows -> made, made -> trained", **nodes), data)
+    assert [wrong.startswith(f"{trainer.title} 'trained' > dataset: ") for wrong in found] == [True] * (not is_right)
 
 
 def test_a_system_message_of_its_own_stays(tmp_path: Path) -> None:

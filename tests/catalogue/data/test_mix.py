@@ -85,6 +85,7 @@ class TestInlineTable:
             ('{"a": 1}\n{"a":', "row 2: Expecting value"),
             ('{"a": 1}\n3', "row 2: must be an object with columns, got 3."),
             ('{"a": 1}\n{"b": 1}', "row 2: has the columns 'b', but the first row has 'a'."),
+            ('{"a": null}\n{"a": 1}\n{"a": "1"}', "row 3: 'a' is text, but a number in row 2; use values of one type"),
             ("{}", "row 1: must be an object with columns, got {}."),
             ("[]", "is empty; write one JSON object per line."),
             ('{"a": NaN}', "row 1: must be an object with columns, got {'a': nan}."),

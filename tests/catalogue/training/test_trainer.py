@@ -29,7 +29,7 @@ DEFAULTS = {
         "entropy_coef": 0.01,
         "gamma": 0.99,
         "lam": 0.95,
-        "kl_coef": 0.05,
+        "kl_coef": 0.001,
     },
     DPO: {"learning_rate": 5e-6, "beta": 0.1},
     GRPO: {"learning_rate": 2e-6, "epsilon": 0.1, "reward_threshold": 0.7},

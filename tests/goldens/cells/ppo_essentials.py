@@ -7,7 +7,7 @@ def ppo_config(output_dir: Path, **changes) -> "PPOConfig":
         entropy_coef=0.005,
         gamma=0.495,
         lam=0.475,
-        kl_coef=0.025,
+        kl_coef=0.0005,
         per_device_train_batch_size=16,
     )
     return PPOConfig(output_dir=str(output_dir), **DEVICE | settings | changes)

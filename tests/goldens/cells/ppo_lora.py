@@ -7,7 +7,7 @@ def ppo_config(output_dir: Path, **changes) -> "PPOConfig":
         entropy_coef=0.01,
         gamma=0.99,
         lam=0.95,
-        kl_coef=0.05,
+        kl_coef=0.001,
         per_device_train_batch_size=8,
     )
     return PPOConfig(output_dir=str(output_dir), **DEVICE | settings | changes)

@@ -127,9 +127,11 @@ def copy_model(
 
 # %% Support: Stages that make a report: each in a folder of its own, cached like a model
 def write_report(folder: Path, report: object) -> None:
-    """Write `report.json` into `folder`, from the main process."""
+    """Write `report.json` into `folder`, from the main process, and its text, if it has one, as `report.md`."""
     if PartialState().is_main_process:
         folder.mkdir(parents=True, exist_ok=True)
+        if isinstance(report, dict) and "markdown" in report:
+            (folder / "report.md").write_text(report["markdown"], encoding="utf-8")
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     PartialState().wait_for_everyone()
 

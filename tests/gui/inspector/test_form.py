@@ -13,9 +13,10 @@ import pytest
 import shiboken6
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog
+from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QToolButton
 
 from ryven_llm_nodes.catalogue import GRPO, LoadDataset, LoadModel, LoRA, RewardFunction, SaveModel
+from ryven_llm_nodes.catalogue.reward_templates import GALLERY
 from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.gui.inspector.field_row import first_sentences, plain_help
 from ryven_llm_nodes.gui.inspector.field_values import as_text, from_text
@@ -64,6 +65,18 @@ def type_into(form: ParameterForm, name: str, text: str, qtbot: Any) -> None:
     line.selectAll()
     qtbot.keyClicks(line, text) if text else qtbot.keyClick(line, Qt.Key.Key_Delete)
     qtbot.keyClick(line, Qt.Key.Key_Return)
+
+
+def test_code_may_start_from_a_template(make: Callable[..., ParameterForm], undone: list[Any]) -> None:
+    form = make(RewardFunction, code="def mine(completions, **kwargs): ...")
+    (button,) = form.row("code").findChildren(QToolButton, "gallery")
+    actions = {action.text(): action for action in button.menu().actions()}
+    assert list(actions) == list(GALLERY)
+    actions["Right number"].trigger()
+    assert form.node.params["code"] == GALLERY["Right number"]
+    undone.pop()()
+    assert form.node.params["code"] == "def mine(completions, **kwargs): ..."
+    assert not form.row("function").findChildren(QToolButton, "gallery")
 
 
 # Values

@@ -58,7 +58,7 @@ def test_what_is_trained_read_and_cut_follows_the_selection(opened: Any) -> None
     assert panel.bar.of.text() == "of 16 rows"
     panel.bar.after.click()
     opened.qtbot.waitUntil(lambda: panel.tokens.toPlainText() == "what is 1 answer 1<eos>", timeout=WAIT)
-    panel.bar.number.setText("7")
+    panel.bar.number.setText("8")
     panel.bar.number.returnPressed.emit()
     opened.qtbot.waitUntil(lambda: panel.tokens.toPlainText() == "what is 7 answer 7<eos>", timeout=WAIT)
     set_value(opened.node("sft"), "max_length", 50)
@@ -67,7 +67,7 @@ def test_what_is_trained_read_and_cut_follows_the_selection(opened: Any) -> None
 
     opened.select(opened.node("dpo_rows"))
     wait_for(opened, "dpo_rows")
-    assert panel.bar.of.text() == "rows 0 to 15 of 16"
+    assert panel.bar.of.text() == "rows 1 to 16 of 16"
     assert [panel.table.horizontalHeaderItem(i).text() for i in range(4)] == ["row", "prompt", "chosen", "rejected"]
     panel.table.choose("2")
     assert panel.detail.toPlainText().split("\n") == ["prompt", "what is 2", "chosen", " yes", "rejected", " no no"]

@@ -26,8 +26,8 @@ from ryven_llm_nodes.run.examine.preview import (
 
 def test_a_dataset_as_a_table(workspace: Path) -> None:
     with opened(flows.program(flows.chain(), workspace)) as found:
-        shown = table(found, found.program.graph.by_name["dpo_rows"], first=14)
-    assert (shown.total, shown.first, len(shown.rows)) == (16, 14, 2)
+        shown = table(found, found.program.graph.by_name["dpo_rows"], first=15)
+    assert (shown.total, shown.first, len(shown.rows)) == (16, 15, 2)
     assert shown.rows[0] == {"prompt": "what is 14", "chosen": " yes", "rejected": " no no"}
     assert shown.columns == {"prompt": "text", "chosen": "text", "rejected": "text"}
     assert shown.format == "preference, standard"
@@ -78,18 +78,18 @@ def test_an_overview_counts_what_is_lost(work: Path) -> None:
     with opened(flows.program(flows.alone("sft", max_length=12), work)) as found:
         step = found.program.graph.by_name["sft"]
         shown = overview(found, step)
-        assert (shown.total, shown.looked_at, shown.rows_cut, shown.dropped, shown.untrained) == (4, 4, 2, (2,), 1)
-        assert shown.worst == 2
+        assert (shown.total, shown.looked_at, shown.rows_cut, shown.dropped, shown.untrained) == (4, 4, 2, (3,), 1)
+        assert shown.worst == 3
         assert shown.lengths is not None
         assert sum(shown.lengths.counts) == 4
-        assert chosen_row(found, step, "worst") == 2
+        assert chosen_row(found, step, "worst") == 3
         assert chosen_row(found, step, "3") == 3
-        assert chosen_row(found, step, "random") in range(4)
-        assert row_preview(found, step, 2).dropped
+        assert chosen_row(found, step, "random") in range(1, 5)
+        assert row_preview(found, step, 3).dropped
         with pytest.raises(UsageError, match="give a number, random, or worst"):
             chosen_row(found, step, "last")
-        with pytest.raises(UsageError, match="has rows 0 to 3, and no row 4"):
-            row_preview(found, step, 4)
+        with pytest.raises(UsageError, match="has rows 1 to 4, and no row 5"):
+            row_preview(found, step, 5)
 
 
 def test_prompts_to_sample_from_are_no_loss(workspace: Path) -> None:

@@ -45,7 +45,7 @@ def test_the_next_row_opens_nothing_anew(workspace: Path, monkeypatch: pytest.Mo
     original = serving.opened
     monkeypatch.setattr(serving, "opened", lambda program: times.append(program) or original(program))
     server = Server()
-    for row in ("0", "5", "worst"):
+    for row in ("1", "5", "worst"):
         server.answer(asked(workspace, flows.alone("sft"), "sft", row))
     assert len(times) == 1
     server.answer(asked(workspace, flows.alone("sft", max_length=5), "sft"))
@@ -65,7 +65,7 @@ def test_a_file_that_has_changed_is_read_again(work: Path) -> None:
 def test_problems_are_answers(work: Path) -> None:
     server = Server()
     answer = server.answer(asked(work, flows.alone("sft"), "sft", "99", number=7))
-    assert answer == {"number": 7, "problems": ["SFT 'sft' has rows 0 to 15, and no row 99."]}
+    assert answer == {"number": 7, "problems": ["SFT 'sft' has rows 1 to 16, and no row 99."]}
     (work / "sft.jsonl").unlink()
     assert "does not exist" in server.answer(asked(work, flows.alone("sft"), "sft"))["problems"][0]
     server.close()

@@ -68,7 +68,7 @@ def test_rows_have_prompts_and_columns_of_their_own(data: Path, tmp_path: Path) 
     pasted = written(tmp_path, "\n".join(map(json.dumps, rows)), "rows.jsonl")
     found = benched(data, tmp_path, {"exact": node(ExactMatch)}, "exact", pasted=pasted)
     assert found.groups == [0, 1, 1]
-    assert found.scores[0].values == (1.0, 1.0, 1.0)
+    assert found.scores[0].values == (1.0, 1.0, 0.0), "the answer to x is 9, as was said before"
 
 
 def test_a_sum_shows_each_reward_and_the_total(data: Path, tmp_path: Path) -> None:

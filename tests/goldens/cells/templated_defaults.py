@@ -1,0 +1,1 @@
+set_chat_template(pipeline, "templated", model=its_model)
