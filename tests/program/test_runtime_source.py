@@ -45,7 +45,7 @@ def undefined(tree: ast.Module) -> set[str]:
     """Global names that a module reads but nowhere defines; coarse, since any binding anywhere counts."""
     bound = set(dir(builtins))
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             bound.add(node.name)
         elif isinstance(node, ast.alias):
             bound.add((node.asname or node.name).split(".")[0])

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem, Weight
 from ryven_llm_nodes.gui.concurrency.garbage_collection import main_collector
 from ryven_llm_nodes.gui.concurrency.threads import background
+from ryven_llm_nodes.gui.preview.client import PreviewClient
 from ryven_llm_nodes.gui.running.trust_dialog import ask_to_run, typed_here
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.earlier_curves import WithKeptCurves
@@ -25,8 +26,7 @@ from ryven_llm_nodes.host.session import default_output_dir, up_to
 from ryven_llm_nodes.program import Graph, Program, build, read_live_flow
 from ryven_llm_nodes.run import CancelToken, Outcome, run_program
 from ryven_llm_nodes.run.events import Event, RunFinished, StageStarted
-from ryven_llm_nodes.run.examine.check import checked
-from ryven_llm_nodes.run.examine.here import here_problems
+from ryven_llm_nodes.run.examine.serving import check_question, problem_of
 from ryven_llm_nodes.run.states import RunState
 from ryven_llm_nodes.run.trust.seen import Foreign, remember, unseen
 
@@ -55,6 +55,8 @@ class RunController(QObject):
         """The flow that is running."""
         self.ask: Callable[[Sequence[Foreign]], bool] = ask_to_run
         """Shows the user the untrusted code of a flow, and returns whether it may run."""
+        self.examiner = PreviewClient(self)
+        """The process that checks flows and prepares rows for the preview."""
         self.collector = main_collector()
         self._cancel: CancelToken | None = None
         self._begun = self._asked_to_end = ""
@@ -107,25 +109,31 @@ class RunController(QObject):
         self._start(lambda: self._deliver(show, _built(graph)))
 
     def check(self, flow: Any, then: Callable[[Program | None], None]) -> None:
-        """Like :meth:`prepare`, and also reads rows and tokenizers, unless a run is active; marks all findings.
+        """Like :meth:`prepare`, and also reads rows and tokenizers, in a process of its own; marks all findings.
 
         Code that the user has not allowed is not run.
         """
-        state, graph = flow_state(flow), None
-        state.clear_problems()
-        graph = self.snapshot(flow)
+        state, graph = flow_state(flow), self.snapshot(flow)
         if graph is None:
             then(None)
             return
         untrusted = [(item.step, item.parameter) for item in self.untrusted(flow, graph)]
-        is_deep = not self.running
 
-        def show(result: tuple[Program | None, tuple[Problem, ...]]) -> None:
-            program, problems = result
+        def show(program: Program, answer: Mapping[str, Any]) -> None:
+            lost = [Problem(text) for text in answer.get("problems", ())]
+            problems = (*lost, *map(problem_of, answer.get("found", ())))
+            state.clear_problems()
             self._show(state, problems, graph)
             then(None if any(one.weight == "error" for one in problems) else program)
 
-        self._start(lambda: self._deliver(show, _examined(graph, untrusted, is_deep)))
+        def ask(program: Program | None) -> None:
+            if program is None:
+                then(None)
+            else:
+                question = check_question(graph, _output_dir(graph), untrusted)
+                self.examiner.ask(question, self, lambda answer: show(program, answer))
+
+        self.prepare(flow, ask)
 
     # Running
 
@@ -186,6 +194,7 @@ class RunController(QObject):
     def shut_down(self, patience: float = 5.0) -> None:
         """Stops, and waits a moment for the worker, which is a daemon and does not block the exit."""
         self.stop()
+        self.examiner.stop()
         if self._thread is not None and self._thread.is_alive():
             self._thread.join(patience)
         background().wait(patience)
@@ -266,22 +275,6 @@ def _built(graph: Graph) -> Program | LLMNodesError:
         return build(graph)
     except LLMNodesError as error:
         return error
-
-
-def _examined(
-    graph: Graph, untrusted: Sequence[tuple[str, str]], is_deep: bool
-) -> tuple[Program | None, tuple[Problem, ...]]:
-    """What is found in ``graph``, in a worker; the program where it could be made."""
-    program = _built(graph)
-    if isinstance(program, LLMNodesError):
-        return None, _problems(program)
-    if not is_deep:
-        return program, tuple(here_problems(program))
-    _stand_back()
-    try:
-        return program, tuple(checked(program, _output_dir(graph), untrusted))
-    except LLMNodesError as error:
-        return None, _problems(error)
 
 
 def _problems(error: LLMNodesError) -> tuple[Problem, ...]:

@@ -14,7 +14,6 @@ from ryven_llm_nodes.gui.document.autosave import Autosave
 from ryven_llm_nodes.gui.document.opening import Opening
 from ryven_llm_nodes.gui.document.saving import Saving
 from ryven_llm_nodes.gui.history.windows import HistoryWindows
-from ryven_llm_nodes.gui.preview.client import PreviewClient
 from ryven_llm_nodes.gui.running.run_controller import RunController
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
@@ -51,9 +50,8 @@ class Shell(QObject):
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
         self.palette = Palette(window.core_session.nodes, window)
-        self.previews = PreviewClient(self)
         looking = Looking(self.document, self.runs)
-        self.docks = Docks(window, self.palette, lambda model: preview_panel(model, looking, self.previews))
+        self.docks = Docks(window, self.palette, lambda model: preview_panel(model, looking, self.runs.examiner))
         self.autosave = Autosave(self.document, self)
         self._connect()
         fill_menus(window, self.actions, self.flows.current_view)
@@ -143,7 +141,7 @@ class Shell(QObject):
             self.autosave.forget()
         self.autosave.timer.stop()
         self._closed = self.commands.silent = True
-        self.previews.stop()
+        self.runs.examiner.stop()
         self.runs.stop()  # the end of the process waits for the worker, after the window is hidden
 
     def quit(self) -> None:

@@ -1,4 +1,6 @@
-"""Answers questions about rows from a process of its own: ``python -m ryven_llm_nodes.run.examine.serving``.
+"""Answers questions about rows, and checks flows, in a process of its own.
+
+It is ``python -m ryven_llm_nodes.run.examine.serving``.
 
 A line of JSON is a question, and so is each answer: the editor stays responsive, the random generators of a training
 stay untouched, and the memory is free when the process ends. The program that was asked about last stays open.
@@ -8,15 +10,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from ryven_llm_nodes.errors import FlowError, LLMNodesError, UsageError
+from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem, Remedy, UsageError
 from ryven_llm_nodes.program import Graph, Step, build
 from ryven_llm_nodes.program.environment import prepare_environment
 from ryven_llm_nodes.program.project import graph_of_project, project_of
+from ryven_llm_nodes.run.examine.check import checked
 from ryven_llm_nodes.run.examine.opened import Opened, opened
 from ryven_llm_nodes.run.examine.preview import as_data, chosen_row, overview, row_preview, table
 from ryven_llm_nodes.system.causes import describe
@@ -41,6 +45,18 @@ def question(graph: Graph, step: Step, number: int, row: str = "", first: int = 
     }
 
 
+def check_question(graph: Graph, output_dir: Path, untrusted: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """To check ``graph`` as :func:`checked` does; the answer holds what was ``found``."""
+    project = project_of(graph, graph.root)
+    return {"check": project, "root": str(graph.root), "output": str(output_dir), "untrusted": [*untrusted]}
+
+
+def problem_of(data: Mapping[str, Any]) -> Problem:
+    """A problem from an answer."""
+    remedy = Remedy(**data["remedy"]) if data["remedy"] else None
+    return Problem(**{**data, "remedy": remedy})
+
+
 class Server:
     """Answers questions; keeps the program of the last one open."""
 
@@ -50,8 +66,10 @@ class Server:
 
     def answer(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to :func:`question`: ``shown`` holds previews, or ``problems`` what is wrong."""
-        found: dict[str, Any] = {"number": asked["number"]}
+        found: dict[str, Any] = {"number": asked.get("number")}
         try:
+            if "check" in asked:
+                return found | {"found": [asdict(problem) for problem in self._checked(asked)]}
             return found | {"shown": self._shown(asked)}
         except FlowError as error:
             return found | {"problems": [str(problem) for problem in error.problems]}
@@ -59,6 +77,10 @@ class Server:
             return found | {"problems": [str(error)]}
         except Exception as error:  # whatever a library raises for rows that it cannot take
             return found | {"problems": [describe(error)]}
+
+    def _checked(self, asked: Mapping[str, Any]) -> list[Problem]:
+        graph = graph_of_project(asked["check"], Path(asked["root"]))
+        return checked(build(graph), Path(asked["output"]), [(step, name) for step, name in asked["untrusted"]])
 
     def _shown(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
         graph = graph_of_project(asked["project"], Path(asked["root"]))

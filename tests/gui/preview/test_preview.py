@@ -94,7 +94,7 @@ def test_code_that_was_not_allowed_is_not_executed(open_editor: Callable[..., An
     editor.select(editor.node("ppo"))
     panel = panel_of(editor)
     editor.qtbot.waitUntil(lambda: panel.words.text() == UNKNOWN_CODE, timeout=WAIT)
-    assert editor.shell.previews._process is None
+    assert editor.shell.runs.examiner._process is None
 
 
 def test_nothing_is_loaded_while_the_dock_is_hidden(open_editor: Callable[..., Any], work: Path) -> None:
@@ -102,9 +102,9 @@ def test_nothing_is_loaded_while_the_dock_is_hidden(open_editor: Callable[..., A
     editor.window.show()
     editor.select(editor.node("sft_rows"))
     editor.settle(900)
-    assert editor.shell.previews._process is None
+    assert editor.shell.runs.examiner._process is None
     editor.shell.docks.preview.raise_()
-    editor.qtbot.waitUntil(lambda: editor.shell.previews._process is not None, timeout=WAIT)
+    editor.qtbot.waitUntil(lambda: editor.shell.runs.examiner._process is not None, timeout=WAIT)
 
 
 # Parts
