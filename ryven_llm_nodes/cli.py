@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from ryven_llm_nodes import __version__
 from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, Problem, UsageError, suggestion
@@ -105,11 +104,13 @@ def check(
 
     Exit status 2 if there are errors; with --strict, also if there are warnings.
     """
+    from ryven_llm_nodes.terminal_check import found_in, show_checked
+
     with _plain_errors():
         program: Program | None = None
         try:
             program = _program(flow, title, settings, None, processes)
-            problems = _found(program, quick, all_rows, trust)
+            problems = found_in(program, quick, all_rows, trust)
         except FlowError as error:
             if not as_json:
                 raise
@@ -117,38 +118,10 @@ def check(
         if as_json:
             typer.echo(json.dumps([problem.to_dict() for problem in problems], indent=2))
         elif program is not None:
-            _show_checked(flow, program, problems)
+            show_checked(flow, program, problems)
         weights = {problem.weight for problem in problems}
         if "error" in weights or (strict and "warning" in weights):
             raise typer.Exit(2)
-
-
-def _found(program: Program, quick: bool, all_rows: bool, trust: bool) -> list[Problem]:
-    """What is found in a flow; code that its user has not allowed is not run."""
-    from ryven_llm_nodes.run.examine.here import here_problems
-
-    if quick:
-        return list(here_problems(program))
-    from ryven_llm_nodes.host.session import default_output_dir
-    from ryven_llm_nodes.run.examine.check import checked
-    from ryven_llm_nodes.run.trust.seen import unseen
-    from ryven_llm_nodes.terminal import quiet_libraries
-
-    quiet_libraries()
-    folder = default_output_dir(program.graph.title)
-    untrusted = [] if trust else [(item.step, item.parameter) for item in unseen(program.graph, folder)]
-    return checked(program, folder, untrusted, all_rows=all_rows)
-
-
-def _show_checked(flow: Path, program: Program, problems: list[Problem]) -> None:
-    from ryven_llm_nodes.terminal import show_findings
-
-    show_findings(problems)
-    if all(problem.weight != "error" for problem in problems):
-        stages = [step.label for step in program.steps if step.node.is_stage]
-        counts = ((sum(p.weight == weight for p in problems), weight) for weight in ("warning", "note"))
-        found = ", ".join(f"{count} {weight}{'s' * (count > 1)}" for count, weight in counts if count) or "no problems"
-        typer.echo(f"{flow}: {found}; {len(program.steps)} nodes, stages: {', '.join(stages) or 'none'}")
 
 
 @app.command()
@@ -368,19 +341,10 @@ def kept(
     clear: Annotated[bool, typer.Option("--clear", help="Delete all listed stages.")] = False,
 ) -> None:
     """List the cached stages with their sizes, or delete them."""
-    from ryven_llm_nodes.quantities import size
-    from ryven_llm_nodes.run.store.kept import kept_below
+    from ryven_llm_nodes.terminal_runs import show_kept
 
     with _plain_errors():
-        found = list(kept_below(folder))
-        table = Table("stage", "state", "since", "size")
-        for stage in found:
-            table.add_row(str(stage.output_dir / stage.title), stage.state, stage.since, size(stage.size))
-            if clear:
-                stage.delete()
-        Console(soft_wrap=True).print(table if found else f"nothing is cached in {folder}")
-        if clear and found:
-            typer.echo(f"deleted {len(found)} stages")
+        show_kept(folder, clear, Console(soft_wrap=True))
 
 
 @app.command()
@@ -396,14 +360,13 @@ def runs(
     delete: Annotated[bool, typer.Option("--delete", help="Delete the record of RUN; its models stay.")] = False,
 ) -> None:
     """Show the run history, one run, or two compared: their differences, and their curves side by side."""
-    from ryven_llm_nodes.run.records.history import find_run, past_runs
-    from ryven_llm_nodes.terminal_runs import show_comparison, show_list, show_run
+    from ryven_llm_nodes.run.records.history import find_run
+    from ryven_llm_nodes.terminal_runs import show_runs
 
     with _plain_errors():
         found = [find_run(folder, name) for name in which or []]
         if len(found) > 2 or ((open_flow or delete) and len(found) != 1):
             raise UsageError("give one RUN to show, to open with --edit or to --delete, or two to compare.")
-        console = Console(soft_wrap=True)
         if open_flow:
             from ryven_llm_nodes.gui.editor import edit as open_editor
 
@@ -411,14 +374,8 @@ def runs(
         if delete:
             found[0].delete()
             typer.echo(f"deleted {found[0].folder}")
-        elif len(found) == 2:
-            show_comparison(found[0], found[1], console)
-        elif found:
-            show_run(found[0], console)
-        elif known := past_runs(folder):
-            show_list(known, console)
         else:
-            typer.echo(f"no runs are recorded in {folder}")
+            show_runs(found, folder, Console(soft_wrap=True))
 
 
 @app.command()

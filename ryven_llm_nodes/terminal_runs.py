@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -11,14 +12,40 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ryven_llm_nodes.quantities import duration
+from ryven_llm_nodes.quantities import duration, size
 from ryven_llm_nodes.run.records.compare import Curves, curves, differences
-from ryven_llm_nodes.run.records.history import PastRun, Points
+from ryven_llm_nodes.run.records.history import PastRun, Points, past_runs
 from ryven_llm_nodes.run.states import in_words, tone_of
+from ryven_llm_nodes.run.store.kept import kept_below
 from ryven_llm_nodes.terminal import SHOWN_METRICS, TONES, metrics_line
 
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 WIDTH: Final = 24
+
+
+def show_runs(found: Sequence[PastRun], folder: Path, console: Console) -> None:
+    """Two runs compared, one in full, or, if none was found by name, all that are recorded in ``folder``."""
+    if len(found) == 2:
+        show_comparison(found[0], found[1], console)
+    elif found:
+        show_run(found[0], console)
+    elif known := past_runs(folder):
+        show_list(known, console)
+    else:
+        console.print(f"no runs are recorded in {folder}", highlight=False, markup=False)
+
+
+def show_kept(folder: Path, clear: bool, console: Console) -> None:
+    """The cached stages below ``folder``, with their sizes; ``clear`` deletes them."""
+    found = list(kept_below(folder))
+    table = Table("stage", "state", "since", "size")
+    for stage in found:
+        table.add_row(str(stage.output_dir / stage.title), stage.state, stage.since, size(stage.size))
+        if clear:
+            stage.delete()
+    console.print(table if found else f"nothing is cached in {folder}")
+    if clear and found:
+        console.print(f"deleted {len(found)} stages", highlight=False)
 
 
 def show_list(runs: Sequence[PastRun], console: Console) -> None:

@@ -105,6 +105,7 @@ ELSEWHERE = {
     "runtime/stages.py": "program/test_goldens.py",
     "system/causes.py": "run/execute/test_failures.py",
     "terminal_runs.py": "test_terminal.py",
+    "terminal_check.py": "test_cli.py",
 }
 """Modules that another file of tests covers."""
 

@@ -35,6 +35,7 @@ ENDINGS: Final = ", ".join(BUILDERS) + f" (also {', '.join((*PACKED, ZSTD))})"
 
 SAMPLE_BYTES: Final = 10 * 2**20
 """What is read of a file of JSON lines, or of a CSV file."""
+LONGEST_NAME: Final = 10_000
 SAMPLE_ROWS: Final = 1000
 LARGEST_JSON: Final = 64 * 2**20  # a .json file has to be parsed in full; a larger one is left to the run
 MARKS: Final = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"} | {
@@ -162,7 +163,10 @@ def _csv(file: Path, encoding: str, separator: str) -> Look:
     lines = [line for line in _text(file, encoding).splitlines(keepends=True) if line.strip()]
     separator = separator or _separator_of(lines[0], ending_of(file.name))
     rows = csv.reader(lines, delimiter=separator)
-    header = tuple(name or f"Unnamed: {i}" for i, name in enumerate(next(rows)))  # as pandas names them
+    names = next(rows)
+    if max(map(len, names)) > LONGEST_NAME:
+        raise ValueError("the first line is no line of names")
+    header = tuple(name or f"Unnamed: {i}" for i, name in enumerate(names))  # as pandas names them
     first = dict(zip(header, next(rows, ()), strict=False))
     return Look(header, encoding, separator, first=first)
 

@@ -134,10 +134,8 @@ def _placed(data: Any, index: int, problems: list[Problem]) -> _Placed | None:
     node = NODES.get(kind) if isinstance(kind, str) else None
     if node is None:
         near = suggestion(str(kind), list(NODES))
-        known = ", ".join(cls.__name__ for cls in ALL_NODES)
-        problems.append(
-            Problem(f"unknown node {shown(kind)}.{near} Remove it; known nodes: {known}.", f"node {index + 1}")
-        )
+        remedy = "Remove it, or install the version that has it; `ryven-llm nodes` lists the nodes that there are."
+        problems.append(Problem(f"unknown node {shown(kind)}.{near} {remedy}", f"node {index + 1}"))
         return None
     name, given = stored(data.get("additional data"))
     return _Placed(node, name, given, index, (pixels(data.get("pos x")), pixels(data.get("pos y"))))

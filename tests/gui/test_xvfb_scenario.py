@@ -79,6 +79,7 @@ def palette(title):
     while iterator.value():
         item = iterator.value()
         if item.text(0) == title:
+            tree.scrollToItem(item)
             return spot(tree.viewport(), tree.visualItemRect(item).center())
         iterator += 1
 
@@ -299,7 +300,7 @@ def test_from_an_empty_canvas_to_the_script(desk: Desk, work: Path) -> None:
     desk.open("mine.json")
     assert desk.ask("meaning()") == meaning
     desk.click("button('Check')")
-    desk.wait("shell.toolbar.status.text() == 'no problems'", 10)
+    desk.wait("shell.toolbar.status.text() == 'no problems'", 60)
     shot(desk, "reopened")
     desk.close()
 

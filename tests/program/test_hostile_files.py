@@ -242,7 +242,7 @@ def test_through_the_command_line(place: Path, quiet: None, monkeypatch: pytest.
     CliRunner().invoke(app, ["check", "good.json"])
     for what, path in files(2000, 40, place, ("exchanged", "pickled", "led_astray", "coded", "carried")):
         for command in ("check", "export", "run"):
-            with guarded() as guard:
+            with guarded(executed=("<string>",) if command == "check" else ()) as guard:  # dataclasses of libraries
                 done = CliRunner().invoke(app, [command, str(path)])
             assert guard.seen == [], what
             assert done.exit_code in (0, 2), (what, done.output, done.exception)

@@ -31,7 +31,7 @@ DECLARED: dict[type, tuple[str, ...]] = {
         *("__post_init__", "learning_rate", "num_iterations", "epsilon", "entropy_coef", "num_generations"),
         *("num_generations_eval", "disable_dropout"),
     ),
-    ValueHead: ("__init__", "forward", "_save_to_state_dict", "_load_from_state_dict"),
+    ValueHead: ("__init__", "forward"),
     AtomicCheckpoints: ("on_train_begin", "on_step_end", "on_save"),
     Watch: ("on_train_begin", "on_train_end", "on_step_begin", "on_step_end", "on_log"),
     FiniteGradients: ("on_train_begin", "on_pre_optimizer_step", "on_step_end", "on_train_end"),

@@ -39,7 +39,7 @@ def reward_problems(
     data = {port: rows for port, rows in loaded.rows(step).items() if len(rows) and "prompt" in rows.column_names}
     for part in program.rewards(step):
         owner = program.graph.by_name[part.owner]
-        is_function = owner.name in loaded.script.definitions
+        is_function = f"def {part.symbol}(" in program.cells[owner.name].definition
         if is_function and owner.name not in loaded.without:
             with closing(Caller(cancelled)) as caller:
                 for port, rows in data.items():
