@@ -71,7 +71,7 @@ for name in {QT!r}:
     sys.modules[name] = None  # importing it is an error
 from ryven_llm_nodes.cli import app
 flow, script = sys.argv[1:]
-for command in (["new", "full", flow], ["check", flow], ["export", flow, "-o", script], ["nodes", "ppo"]):
+for command in (["new", "full", flow], ["check", "--quick", flow], ["export", flow, "-o", script], ["nodes", "ppo"]):
     app(command, standalone_mode=False)
 try:
     import qtpy

@@ -23,10 +23,10 @@ BESIDE_A_MODEL: Final = frozenset({RECORD, FINISHED, CARRIED, "metrics.jsonl"})
 """What a run leaves next to a model, and no stage reads."""
 CHECKPOINTS: Final = "checkpoints"
 WEIGHTS: Final = frozenset({".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx"})
-FILE_FIELDS: Final = ("chat_template_path", "deepspeed", "accelerator_config", "fsdp_config")
+FILE_FIELDS: Final = ("chat_template_path", "deepspeed", "accelerator_config", "fsdp_config", "value_model")
 """Fields of a trainer's configuration that may name a file or folder of the user, looked up next to the flow file."""
-HUB_FIELDS: Final = ("chat_template_path",)
-"""Those of them that may also name a model of the Hub."""
+HUB_FIELDS: Final = ("chat_template_path", "value_model")
+"""Those of them that may also be something else: a model of the Hub, or a choice."""
 
 File = tuple[str, Path]
 """A name, unique among the files of a node and independent of where the flow lies, and the file."""

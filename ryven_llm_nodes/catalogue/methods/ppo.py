@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
+from ryven_llm_nodes.catalogue.files import File, model_files
+from ryven_llm_nodes.catalogue.node import NodeContext
+from ryven_llm_nodes.catalogue.places import is_local, resolve
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
 from ryven_llm_nodes.catalogue.training.limits import NOT_NEGATIVE
 from ryven_llm_nodes.catalogue.training.sampling import SAMPLING, SamplingTrainer
@@ -16,6 +20,8 @@ CONFIG: Final = ConfigClass(
     {**SAMPLING, **dict.fromkeys(("cliprange_value", "vf_coef", "kl_coef", "truncation_penalty"), NOT_NEGATIVE)},
 )
 ESSENTIALS: Final = ("learning_rate", "epsilon", "vf_coef", "entropy_coef", "gamma", "lam", "kl_coef")
+OWN: Final = ("shared", "separate")
+"""The values of ``value_model`` that name no folder."""
 
 
 class PPO(SamplingTrainer):
@@ -45,3 +51,11 @@ class PPO(SamplingTrainer):
     )
     withheld = WITHHELD | dict.fromkeys(FIXED, "is fixed by PPO: one completion per prompt, its own KL (kl_coef).")
     parameters = (*CONFIG.own(*ESSENTIALS), batch_size(8))
+
+    @classmethod
+    def fingerprint(cls, context: NodeContext) -> Iterator[File]:
+        """Also the weights that the critic starts from."""
+        yield from super().fingerprint(context)
+        critic = context["value_model"]
+        if critic not in OWN and is_local(critic, context.root):
+            yield from ((f"value_model: {name}", file) for name, file in model_files(resolve(critic, context.root)))

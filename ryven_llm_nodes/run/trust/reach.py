@@ -80,6 +80,7 @@ HARMLESS: Final = frozenset(
         "torch_compile_mode",
         "train_sampling_strategy",
         "truncation_mode",
+        "value_model",
         "vllm_importance_sampling_mode",
         "vllm_structured_outputs_regex",
     ]
@@ -87,7 +88,7 @@ HARMLESS: Final = frozenset(
 """Fields with text that names a column, a module of the model, or one of the library's own choices, or options of it.
 
 A file that one of them names (``accelerator_config``, ``fsdp_config``) is read as JSON. ``torch_compile_backend`` is
-looked up among the installed ones.
+looked up among the installed ones. ``value_model`` is the folder of a model, which is loaded without its code.
 """
 
 LOCAL_REPORTS: Final[tuple[JSON, ...]] = (None, "none", "tensorboard", [], ["none"], ["tensorboard"])

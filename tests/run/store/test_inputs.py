@@ -222,3 +222,15 @@ def test_a_file_is_not_read_again_while_nothing_changed(tmp_path: Path, monkeypa
 
 def test_a_file_that_cannot_be_read_is_no_error(tmp_path: Path) -> None:
     assert digest_of(tmp_path / "none") == "cannot be read: No such file or directory"
+
+
+def test_the_folder_that_a_critic_starts_from(work: Path) -> None:
+    """PPO reads its weights, which no wire tells."""
+    shutil.copytree(work / "model", work / "critic")
+    drawn = flows.alone("ppo", value_model="critic")
+    before = keys_of(flows.program(drawn, work))["ppo"]
+    assert keys_of(flows.program(drawn, work))["ppo"] == before
+    weights = work / "critic" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    assert keys_of(flows.program(drawn, work))["ppo"] != before
+    assert 'value_model=str(ROOT / "critic")' in flows.script(drawn, work)
