@@ -48,8 +48,12 @@ def as_script(program: Any, folder: Path) -> Path:
     return folder / "script"
 
 
+SCRIPTS = [(method, False) for method in further.KINDS] + [("judge", True)]
+"""With an adapter all are written alike, but for the reward model, whose head is trained next to it."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "lora"), CASES, ids=IDS)
+@pytest.mark.parametrize(("method", "lora"), SCRIPTS, ids=[f"{m}-{'lora' if lora else 'full'}" for m, lora in SCRIPTS])
 def test_the_script_ends_with_the_weights_of_the_run(method: str, lora: bool, place: Path, tmp_path: Path) -> None:
     program = flows.program(further.alone(method, lora), place)
     assert run_program(program, tmp_path / "run").error is None
