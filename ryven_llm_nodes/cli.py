@@ -201,9 +201,7 @@ def preview(
     ] = None,
     title: FlowTitle = None,
     settings: Settings = None,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Run the flow's own code without asking, now and later.")
-    ] = False,
+    trust: Trust = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with the ids of all tokens.")] = False,
 ) -> None:
     """Show rows as they are, or as a trainer will see them: the text, and which tokens are trained, read or cut."""

@@ -49,8 +49,13 @@ def report_cell(name: str, make: Callable[..., object], **inputs: str) -> Cell:
     ``make`` is defined in the file of the node, and its source goes into the script with all that it uses there;
     it imports torch and other libraries inside. ``inputs`` are its arguments, as Python text.
     """
-    made = call("make_report", "pipeline", literal(name), make.__name__, **inputs)
-    imports = (PIPELINE, f"from {RUNTIME}.reports import make_report", f"from {make.__module__} import {make.__name__}")
+    return report_cell_of(name, make.__module__, make.__name__, **inputs)
+
+
+def report_cell_of(name: str, module: str, make: str, **inputs: str) -> Cell:
+    """The same for the function ``make`` of ``module``, which cannot be imported here: one of the runtime."""
+    made = call("make_report", "pipeline", literal(name), make, **inputs)
+    imports = (PIPELINE, f"from {RUNTIME}.reports import make_report", f"from {module} import {make}")
     return Cell(imports, statement=f"{name} = {made}")
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from ryven_llm_nodes.catalogue.places import is_local, resolve
 from ryven_llm_nodes.errors import Remedy, Weight
 
 Complaint = tuple[str, str]
@@ -40,6 +42,16 @@ class Pretrained:
     revision: str = ""
     trust_remote_code: bool = False
     scores: bool = False
+
+    def place(self, root: Path) -> str:
+        """What ``from_pretrained`` is to load; a relative path lies in ``root``."""
+        return str(resolve(self.location, root)) if is_local(self.location, root) else self.location
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of ``from_pretrained`` that say which version it is, and whether its code may run."""
+        revision = {"revision": self.revision} if self.revision else {}
+        return {**revision, "trust_remote_code": self.trust_remote_code}
 
 
 @dataclass(frozen=True)

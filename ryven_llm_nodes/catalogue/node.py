@@ -57,6 +57,11 @@ class NodeContext:
             return self.given[parameter]
         return self.node.all_parameters()[parameter].default
 
+    def changed(self, *parameters: str) -> dict[str, JSON]:
+        """Those of ``parameters`` whose values are not their defaults."""
+        known = self.node.all_parameters()
+        return {name: self[name] for name in parameters if self[name] != known[name].default}
+
     def has(self, parameter: str) -> bool:
         """Whether the node has such a parameter."""
         return parameter in self.node.all_parameters()

@@ -75,6 +75,13 @@ class LoadedProgram:
             del sys.modules[name]
         importlib.invalidate_caches()
 
+    @property
+    def value_steps(self) -> Iterator[Step]:
+        """The steps that only make a value, such as a dataset, in the order in which they run."""
+        for step in self.program.steps:
+            if step.name in self.script.statements and step.name not in self.program.later:
+                yield step
+
     def run(self, step: str) -> Any:
         """Runs the statement of ``step`` in ``main``; returns the value that it assigned to the step's name."""
         first, last = self.script.statements[step]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
-from ryven_llm_nodes.catalogue.cell import PIPELINE, RUNTIME, Cell, call, literal
+from ryven_llm_nodes.catalogue.cell import RUNTIME, Cell, literal, report_cell_of
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import number
@@ -40,10 +41,9 @@ class Compare(LLMNode):
     def cell(cls, context: NodeContext) -> Cell:
         reports = [context.inputs[port.name].expression for port in cls.in_ports if port.name in context.inputs]
         inputs = {report: report for report in reports}
-        given = {"alpha": literal(context["alpha"])} if context["alpha"] != 0.05 else {}
-        made = call("make_report", "pipeline", literal(context.name), "compare", **given, **inputs)
-        imports = (PIPELINE, f"from {RUNTIME}.reports import make_report", f"from {RUNTIME}.comparison import compare")
-        return Cell(imports, statement=f"{context.name} = {made}", values={"report": Value(expression=context.name)})
+        given = {name: literal(value) for name, value in context.changed("alpha").items()}
+        cell = report_cell_of(context.name, f"{RUNTIME}.comparison", "compare", **given, **inputs)
+        return replace(cell, values={"report": Value(expression=context.name)})
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:

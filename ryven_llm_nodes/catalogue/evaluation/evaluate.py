@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
-from ryven_llm_nodes.catalogue.cell import PIPELINE, RUNTIME, Cell, call, literal
+from ryven_llm_nodes.catalogue.cell import RUNTIME, Cell, literal, report_cell_of
 from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import number, whole
@@ -59,13 +60,10 @@ class Evaluate(LLMNode):
             inputs |= {"baseline": baseline.expression, **_loaded("baseline_load", baseline)}
         if isinstance(reward, RewardValue):
             inputs["rewards"] = reward_list(reward)
-        defaults = {name: parameter.default for name, parameter in cls.all_parameters().items()}
-        inputs |= {name: literal(context[name]) for name in SETTINGS if context[name] != defaults[name]}
-        made = call("make_report", "pipeline", literal(context.name), "evaluate", **inputs)
-        imports = (PIPELINE, f"from {RUNTIME}.reports import make_report", f"from {RUNTIME}.evaluation import evaluate")
-        imports += reward.imports if isinstance(reward, RewardValue) else ()
-        values: dict[str, Value] = {"report": Value(expression=context.name)}
-        return Cell(imports, statement=f"{context.name} = {made}", values=values)
+        inputs |= {name: literal(value) for name, value in context.changed(*SETTINGS).items()}
+        cell = report_cell_of(context.name, f"{RUNTIME}.evaluation", "evaluate", **inputs)
+        imports = cell.imports + (reward.imports if isinstance(reward, RewardValue) else ())
+        return replace(cell, imports=imports, values={"report": Value(expression=context.name)})
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:

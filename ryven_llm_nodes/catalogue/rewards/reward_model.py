@@ -56,12 +56,8 @@ class RewardModel(LLMNode):
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:
         place = location_expression(context["path"], context.root)
-        defaults = {name: parameter.default for name, parameter in cls.all_parameters().items()}
-        given = {
-            name: literal(context[name])
-            for name in ("revision", "dtype", "batch_size", "max_length", "add_eos", "trust_remote_code")
-            if context[name] != defaults[name]
-        }
+        changed = context.changed("revision", "dtype", "batch_size", "max_length", "add_eos", "trust_remote_code")
+        given = {name: literal(value) for name, value in changed.items()}
         expression = call("RewardModel", place, name=literal(context.name), **given)
         imports = ("from ryven_llm_nodes.runtime.rewards import RewardModel",)
         part = RewardPart(expression=expression, symbol="RewardModel", owner=context.name, imports=imports)

@@ -47,6 +47,7 @@ class PreviewPanel(QWidget):
         self._numbers, self._number = count(1), 0
         self._stale = False
         self._rows: Sequence[Mapping[str, Any]] = ()
+        self._titles: list[str] = []
         self._later = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._later.timeout.connect(self._ask_if_visible)
         self.setObjectName("panel")
@@ -206,7 +207,11 @@ class PreviewPanel(QWidget):
         self.lengths.hide()
 
     def _replace_table(self, columns: list[str]) -> None:
+        """A table has its columns for life; the next page of the same rows keeps it."""
         titles = ["row", *columns]
+        if titles == self._titles:
+            return
+        self._titles = titles
         self.table.setParent(None)
         self.table.deleteLater()
         self.table = Table(titles, len(titles) - 1, right=[0])

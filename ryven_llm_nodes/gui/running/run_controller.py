@@ -159,7 +159,7 @@ class RunController(QObject):
     def _may_run(self, flow: Any, graph: Graph) -> bool:
         """Asks about code that came with the flow and is new to this machine; code typed here needs no question."""
         items, state = unseen(graph, _output_dir(graph)), flow_state(flow)
-        theirs = self.untrusted(flow, graph)
+        theirs = _not_typed_here(items, flow, graph)
         if theirs and not self.ask(theirs):
             self.said.emit(state, NOT_ALLOWED)
             return False
@@ -169,8 +169,7 @@ class RunController(QObject):
 
     def untrusted(self, flow: Any, graph: Graph) -> list[Foreign]:
         """The code of ``graph``, just read from ``flow``, that came with it, and that the user has not allowed."""
-        items = unseen(graph, _output_dir(graph))
-        return [item for item in items if not typed_here(item, flow.nodes[graph.by_name[item.step].index])]
+        return _not_typed_here(unseen(graph, _output_dir(graph)), flow, graph)
 
     def stop(self) -> bool:
         """Asks the run to stop; it ends within one step. False if nothing runs."""
@@ -264,6 +263,10 @@ def _stand_back() -> None:
         with suppress(OSError):
             own = threading.get_native_id()
             os.setpriority(os.PRIO_PROCESS, own, os.getpriority(os.PRIO_PROCESS, own) + NICER)
+
+
+def _not_typed_here(items: Sequence[Foreign], flow: Any, graph: Graph) -> list[Foreign]:
+    return [item for item in items if not typed_here(item, flow.nodes[graph.by_name[item.step].index])]
 
 
 def _output_dir(graph: Graph) -> Path:

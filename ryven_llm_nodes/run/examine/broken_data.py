@@ -42,11 +42,17 @@ def wrong_bytes(files: Iterable[Path]) -> str | None:
     return next((wrong for file in small for wrong in _wrong_bytes(file)), None)
 
 
+def _is_blank(file: Path) -> bool:
+    """Whether there is nothing but space in it; a file with rows is read up to the first."""
+    with file.open("rb") as lines:
+        return not any(line.strip() for line in lines)
+
+
 def _wrong(files: list[Path]) -> Iterator[str]:
     texts = [file for file in files if file.suffix.lower() in (".csv", ".jsonl", ".json")]
     for file in texts:
         yield from _wrong_bytes(file)
-        if not file.read_bytes().strip():
+        if _is_blank(file):
             yield f"{file.name} is empty. Give a file with rows."
     for file in texts:
         yield from _wrong_cells(file) if file.suffix.lower() == ".csv" else _wrong_json(file)

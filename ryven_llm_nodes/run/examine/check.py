@@ -54,9 +54,7 @@ def checked(
 def _values(program: Program, loaded: LoadedProgram) -> Iterator[Problem]:
     """Makes the values that stages need, such as datasets; what cannot be made is reported."""
     missing = set(loaded.without)
-    for step in program.steps:
-        if step.name in program.later or step.name not in loaded.script.statements:
-            continue
+    for step in loaded.value_steps:
         if step.name in missing or any(wire.step in missing for wire in step.wires.values()):
             missing.add(step.name)
             continue

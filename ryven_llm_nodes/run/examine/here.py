@@ -90,12 +90,12 @@ def here_problems(program: Program) -> Iterator[Problem]:
     """What the nodes of ``program`` need and this machine does not have."""
     for step in program.steps:
         for module, requirement in step.node.packages(program.context(step)):
-            if not _is_installed(module):
+            if not is_installed(module):
                 what = f"needs the package {module}, which is not installed here; pip install {requirement}."
                 yield step.problem(what)
         if program.cells[step.name].config:
             for name, value, (module, requirement) in _packages(step):
-                if not _is_installed(module):
+                if not is_installed(module):
                     what = f"{shown(value)} needs the package {module}, which is not installed here"
                     yield step.problem(f"{what}; pip install {requirement}, or clear this.", name)
             yield from _hub_problems(step)
@@ -112,7 +112,8 @@ def _packages(step: Step) -> Iterator[tuple[str, Any, Package]]:
                 yield name, value, table[value]
 
 
-def _is_installed(module: str) -> bool:
+def is_installed(module: str) -> bool:
+    """Whether a module, of a package or below one, can be imported here."""
     package = module.split(".")[0]
     try:
         return find_spec(package) is not None and (package == module or find_spec(module) is not None)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any, Final
 
 from ryven_llm_nodes.catalogue.findings import Finding, Pretrained
 from ryven_llm_nodes.errors import shown
+from ryven_llm_nodes.run.examine.here import is_installed
 
 LANGUAGE_MODELS: Final = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "DoubleHeadsModel")
 """How architectures with a language-model head end."""
@@ -69,16 +69,9 @@ def _packages(model: Pretrained, config: Any) -> Iterator[Finding]:
     settings = settings if isinstance(settings, dict) or settings is None else settings.to_dict()
     method = str((settings or {}).get("quant_method", ""))
     module, requirement = QUANTIZERS.get(method, ("", ""))
-    if module and not _is_installed(module):
+    if module and not is_installed(module):
         what = f"{shown(model.location)} is quantized by {method}, which needs the package {module}"
         yield Finding(
             model.parameter,
             f"{what}, which is not installed here; pip install {requirement}, or give the model as it was before.",
         )
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ImportError:
-        return False

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ryven_llm_nodes.catalogue.places import is_local, resolve
 from ryven_llm_nodes.errors import FlowError, Problem, shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.environment import prepared_environment
@@ -61,9 +60,8 @@ def opened(program: Program) -> Iterator[Opened]:
         tempfile.TemporaryDirectory() as folder,
         LoadedProgram(program, Path(folder)) as loaded,
     ):
-        for step in program.steps:
-            if step.name in loaded.script.statements and step.name not in program.later:
-                _load(program, loaded, step)
+        for step in loaded.value_steps:
+            _load(program, loaded, step)
         yield Opened(program, loaded, Preparation(program, loaded, dict(_tokenizers(program))))
 
 
@@ -81,11 +79,9 @@ def _tokenizers(program: Program) -> Iterator[tuple[str, Any]]:
         model = step.node.pretrained(program.context(step))
         if model is None or model.scores:
             continue
-        root = program.graph.root
-        place = str(resolve(model.location, root)) if is_local(model.location, root) else model.location
+        place = model.place(program.graph.root)
         try:
-            options = {"revision": model.revision or None, "trust_remote_code": model.trust_remote_code}
-            yield step.name, AutoTokenizer.from_pretrained(place, **options)
+            yield step.name, AutoTokenizer.from_pretrained(place, **model.options)
         except Exception as error:  # the stage would fail with the same error
             message = f"the tokenizer of {shown(place)} cannot be loaded: {describe(error)}"
             raise FlowError([step.problem(message, model.parameter)]) from error

@@ -48,6 +48,7 @@ class _Preflight:
         self.program, self.loaded, self.cancelled = program, loaded, cancelled
         self.all_rows, self.weights = all_rows, weights
         self.bases: dict[str, Base] = {}
+        self.preparation = Preparation(program, loaded, {})
         self.unreadable: set[str] = set()
         self.lacking: set[tuple[str, str]] = set()
 
@@ -98,8 +99,7 @@ class _Preflight:
 
     def _prepared(self, step: Step, rows: Any, indices: Sequence[int]) -> PreparedRows:
         """What the trainer of ``step`` makes of ``rows``."""
-        tokenizers = {name: base.tokenizer for name, base in self.bases.items() if base.tokenizer is not None}
-        return Preparation(self.program, self.loaded, tokenizers).rows(step, rows, indices)
+        return self.preparation.rows(step, rows, indices)
 
     def _seen(self, step: Step, is_configurable: bool) -> Seen:
         """What has been read for ``step``: its rows, and what is known of the models that its chains start from."""
@@ -131,10 +131,7 @@ class _Preflight:
         """A wrong name should be found at once, not after an hour."""
         from transformers import AutoConfig, AutoTokenizer
 
-        root = self.program.graph.root
-        place = str(resolve(model.location, root)) if is_local(model.location, root) else model.location
-        where = {"revision": model.revision or None, "trust_remote_code": model.trust_remote_code}
-        where = {name: value for name, value in where.items() if value is not None}
+        place, where = model.place(self.program.graph.root), model.options
         self.bases[step.name] = Base(model.location)
         try:
             config = AutoConfig.from_pretrained(place, **where)
@@ -150,6 +147,7 @@ class _Preflight:
         yield from map(step.found, found)
         if not any(finding.weight == "error" for finding in found):
             self.bases[step.name] = Base(model.location, config, tokenizer, _generation(place, where))
+            self.preparation.know(step.name, tokenizer)
 
     def _place_problems(self, step: Step) -> Iterator[Problem]:
         """So should a folder that cannot be written to."""

@@ -72,6 +72,10 @@ class Preparation:
         self.program, self.loaded = program, loaded
         self._tokenizers = dict(tokenizers)
 
+    def know(self, step: str, tokenizer: Any) -> None:
+        """The tokenizer of a model that has been loaded meanwhile."""
+        self._tokenizers[step] = tokenizer
+
     def tokenizer(self, step: Step) -> Any:
         """The tokenizer that the model has which enters ``step``: that of the base, or one that a stage changed.
 

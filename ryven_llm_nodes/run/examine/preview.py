@@ -13,11 +13,10 @@ from typing import Any, Final
 
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.program import Step
+from ryven_llm_nodes.run.examine.look import SAMPLE
 from ryven_llm_nodes.run.examine.opened import Opened
 from ryven_llm_nodes.run.examine.prepared import Kind, PreparedRows, TokenSequence
 
-SAMPLE: Final = 512
-"""Rows that are tokenized for lengths and shares: evenly spread, the first and the last among them."""
 BINS: Final = 20
 FORMATS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("tokenized", ("input_ids",)),

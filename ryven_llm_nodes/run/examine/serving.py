@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem, Remedy, UsageError
-from ryven_llm_nodes.program import Graph, Step, build
+from ryven_llm_nodes.program import Graph, Program, Step, build
 from ryven_llm_nodes.program.environment import prepare_environment
 from ryven_llm_nodes.program.project import graph_of_project, project_of
 from ryven_llm_nodes.run.examine.check import checked
@@ -98,7 +98,7 @@ class Server:
     def _open(self, graph: Graph) -> Opened:
         """The program of ``graph``: that of the last question, unless flow or files have changed since."""
         program = build(graph)
-        key = f"{graph.digest} {graph.root} {sorted(_stamps(graph))}"
+        key = f"{graph.digest} {graph.root} {sorted(_stamps(program))}"
         if self._opened is None or key != self._key:
             self.close()
             self._opened, self._key = self._stack.enter_context(opened(program)), key
@@ -110,10 +110,9 @@ class Server:
         self._opened, self._key, self._overviews = None, "", {}
 
 
-def _stamps(graph: Graph) -> Iterator[tuple[str, int, int]]:
-    """The files that hold the rows of ``graph``, with what changes when they are written."""
-    program = build(graph)
-    for step in graph.steps:
+def _stamps(program: Program) -> Iterator[tuple[str, int, int]]:
+    """The files that hold the rows of ``program``, with what changes when they are written."""
+    for step in program.steps:
         for file in step.node.data_files(program.context(step)):
             if not file.exists():
                 raise UsageError(f"{step.label}: {file} does not exist any more.")

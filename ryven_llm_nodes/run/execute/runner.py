@@ -147,7 +147,7 @@ class _Run:
         with prepared, LoadedProgram(self.program, self.output_dir) as loaded, hear:
             self.record.add_machine()
             steps = [step for step in self.program.steps if step.name in loaded.script.statements]
-            values = [step for step in steps if step.name not in self.program.later]
+            values = list(loaded.value_steps)
             for step in values:
                 self._step(step, loaded)
             self.tell(Log("", "checking data, settings and rewards"))

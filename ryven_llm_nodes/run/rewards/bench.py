@@ -18,14 +18,13 @@ from typing import Any, Final
 from ryven_llm_nodes.errors import Cancelled, UsageError, shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.loaded import LoadedProgram
-from ryven_llm_nodes.run.rewards.calls import Caller, TookTooLong
+from ryven_llm_nodes.run.rewards.calls import OWN_COLUMNS, Caller, TookTooLong, helpers
 from ryven_llm_nodes.run.rewards.sampling import sampled
 from ryven_llm_nodes.system.causes import describe
 
 NO_LIMIT: Final = 3600
 SEPARATOR: Final = "---"
 """The line between two completions of a text file."""
-TAKEN: Final = ("prompt", "completion", "completion_ids")
 
 
 @dataclass(frozen=True)
@@ -111,9 +110,8 @@ def bench(
     """Tries the rewards that ``reward`` gives. Raises UsageError if there are no completions to try them on."""
     cancelled = threading.Event()
     with LoadedProgram(program, output_dir) as loaded:
-        for step in program.steps:
-            if step.name in loaded.script.statements and step.name not in program.later:
-                loaded.run(step.name)
+        for step in loaded.value_steps:
+            loaded.run(step.name)
         trainer = trainer_of(program, reward)
         rows = _rows(loaded, trainer)
         if pasted is not None:
@@ -151,7 +149,7 @@ def _rows(loaded: LoadedProgram, trainer: Step | None) -> list[Any]:
 
 
 def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in TAKEN}
+    return {name: value for name, value in row.items() if name not in OWN_COLUMNS}
 
 
 # Pasted completions
@@ -269,11 +267,8 @@ class _Judge:
 
 def _arguments(tried: Sequence[Tried]) -> dict[str, Any]:
     """What TRL passes to a reward for such completions."""
-    from transformers import TrainerState
-
     names = dict.fromkeys(name for one in tried for name in one.columns)
     columns = {name: [one.columns.get(name) for one in tried] for name in names}
-    helpers = {"trainer_state": TrainerState(), "log_extra": lambda *_: None, "log_metric": lambda *_: None}
     prompts, completions = [one.prompt for one in tried], [one.completion for one in tried]
     ids = [list(one.ids) for one in tried]
-    return columns | {"prompts": prompts, "completions": completions, "completion_ids": ids} | helpers
+    return columns | {"prompts": prompts, "completions": completions, "completion_ids": ids} | helpers()

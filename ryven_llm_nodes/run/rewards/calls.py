@@ -25,6 +25,8 @@ from ryven_llm_nodes.errors import Cancelled, Problem
 from ryven_llm_nodes.program import Step
 from ryven_llm_nodes.run.loaded import LoadedProgram
 
+OWN_COLUMNS: Final = ("prompt", "completion", "completion_ids")
+"""The columns of a dataset that TRL does not pass to a reward as they are."""
 POLL: Final = 0.05
 REPEAT: Final = 0.5
 """Seconds until code that has swallowed its interruption is interrupted again."""
@@ -232,3 +234,10 @@ def too_long(owner: Step, error: TookTooLong, loaded: LoadedProgram, when: str) 
     where = "" if line is None else f", and was at line {line}"
     remedy = "Look for a request without a timeout, or raise time_limit."
     return owner.problem(f"{error}{where} {when}. {remedy}", "time_limit")
+
+
+def helpers() -> dict[str, Any]:
+    """What TRL passes to a reward besides prompts, completions and columns, where nothing trains."""
+    from transformers import TrainerState
+
+    return {"trainer_state": TrainerState(), "log_extra": lambda *_: None, "log_metric": lambda *_: None}

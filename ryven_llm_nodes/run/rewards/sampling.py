@@ -31,7 +31,7 @@ def sampled(
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    base = _base(program, trainer)
+    *_, base = program.graph.lineage(trainer)
     value: Any = program.cells[base.name].values["model"]
     place, where = loaded.evaluated(value.expression), {"trust_remote_code": value.trust_remote_code}
     revision = {"revision": value.revision} if value.revision else {}
@@ -53,13 +53,6 @@ def sampled(
             )
             answers.append(tuple(_answer(tokenizer, row["prompt"], one[ids.shape[1] :]) for one in made))
     return Sampled(tuple(answers), f"{base.label}, {samples} samples per prompt")
-
-
-def _base(program: Program, step: Step) -> Step:
-    """The step that loads the model of the chain of ``step``."""
-    while ports := step.wired("model"):
-        step = program.graph.by_name[step.wires[ports[0]].step]
-    return step
 
 
 def _prompt_ids(tokenizer: Any, prompt: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from ryven_llm_nodes.errors import Cancelled, Explained, Problem, shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.loaded import LoadedProgram
-from ryven_llm_nodes.run.rewards.calls import Caller, TookTooLong, too_long
+from ryven_llm_nodes.run.rewards.calls import OWN_COLUMNS, Caller, TookTooLong, helpers, too_long
 from ryven_llm_nodes.system.causes import describe
 
 SAMPLE_ROWS = 2
@@ -108,7 +108,7 @@ def _answers(row: Mapping[str, Any]) -> Iterator[str]:
 
 def _passed(rows: Sequence[Mapping[str, Any]], answers: Sequence[str]) -> dict[str, list[Any]]:
     """The keyword arguments that TRL would pass for ``rows``, with one completion for each."""
-    kept = [name for name in rows[0] if name not in ("prompt", "completion", "completion_ids")]
+    kept = [name for name in rows[0] if name not in OWN_COLUMNS]
     columns = {name: [row[name] for row in rows] for name in kept}
     as_chat = isinstance(rows[0]["prompt"], list)
     completions = [[{"role": "assistant", "content": answer}] if as_chat else answer for answer in answers]
@@ -144,15 +144,13 @@ def _place(owner: Step) -> str:
 
 def _rewards(loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]]) -> tuple[Any] | None:
     """What the function returns, in a tuple of one; None if it is not called."""
-    from transformers import TrainerState
-
-    helpers = {"trainer_state": TrainerState(), "log_extra": lambda *_: None, "log_metric": lambda *_: None}
+    others = helpers()
     namespace = dict(loaded.module.__dict__)
     exec(loaded.definition(owner.name), namespace)
-    _refuse_missing(namespace[name], {**sample, **helpers})
+    _refuse_missing(namespace[name], {**sample, **others})
     if iscoroutinefunction(namespace[name]):
         return None  # it waits for something, such as a server, which a test should not call
-    return (namespace[name](**sample, **helpers),)
+    return (namespace[name](**sample, **others),)
 
 
 def _refuse_missing(function: Any, passed: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ CASES = {
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without any of the packages, and without network."""
-    monkeypatch.setattr(here, "_is_installed", lambda module: False)
+    monkeypatch.setattr(here, "is_installed", lambda module: False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
@@ -43,13 +43,13 @@ def test_each_of_several_reports_is_named(data: Path) -> None:
 
 
 def test_what_is_installed_is_not(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(here, "_is_installed", lambda module: True)
+    monkeypatch.setattr(here, "is_installed", lambda module: True)
     program = flows.program(flows.alone("sft", report_to="wandb", optim="lion_8bit", use_liger_kernel=True), data)
     assert list(here.here_problems(program)) == []
 
 
 def test_a_check_refuses_what_an_export_writes(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(here, "_is_installed", lambda module: False)
+    monkeypatch.setattr(here, "is_installed", lambda module: False)
     flow = flows.save(flows.alone("sft", report_to="wandb"), data / "with-wandb.json")
     checked = CliRunner().invoke(app, ["check", str(flow)])
     exported = CliRunner().invoke(app, ["export", str(flow), "-o", str(tmp_path / "script.py")])
@@ -72,6 +72,6 @@ def test_what_needs_no_package_is_not_in_the_table() -> None:
 def test_a_run_names_what_lacks_once(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The library would refuse it too, when the optimizer is tried."""
     program = flows.program(flows.alone("sft", optim="lion_8bit"), workspace)
-    monkeypatch.setattr(here, "_is_installed", lambda module: False)
+    monkeypatch.setattr(here, "is_installed", lambda module: False)
     (problem,) = run_program(program, tmp_path).error.problems
     assert str(problem).startswith("SFT 'sft' > optim: 'lion_8bit' needs the package bitsandbytes")
