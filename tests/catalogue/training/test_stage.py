@@ -120,8 +120,11 @@ class TestFilesBesideTheFlow:
 
     @pytest.mark.parametrize("name", FILE_FIELDS)
     def test_one_that_is_missing(self, name: str, data: Path) -> None:
-        found = problems(alone("sft", **{name: "./none.json"}), data)
-        assert found == [f"SFT 'sft' > {name}: './none.json' does not exist (looked in {data}); correct the path."]
+        method = "ppo" if name == "value_model" else "sft"
+        found = problems(alone(method, **{name: "./none.json"}), data)
+        assert found == [
+            f"{method.upper()} '{method}' > {name}: './none.json' does not exist (looked in {data}); correct the path."
+        ]
 
 
 def beside(data: Path, folder: Path) -> Path:
