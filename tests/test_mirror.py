@@ -88,6 +88,7 @@ ELSEWHERE = {
     "run/examine/rules/values.py": "cases/test_cases.py",
     "catalogue/loading.py": "catalogue/sources/test_load_dataset.py",
     "run/execute/refusals.py": "run/execute/test_failures.py",
+    "run/execute/cancelling.py": "run/execute/test_stopping.py",
     "run/loaded.py": "run/execute/test_runner.py",
     "run/records/compare.py": "run/records/test_history.py",
     "run/rewards/sampling.py": "run/rewards/test_bench.py",

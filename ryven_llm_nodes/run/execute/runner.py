@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from ryven_llm_nodes.run.events import (
     Warned,
 )
 from ryven_llm_nodes.run.examine.preflight import preflight
+from ryven_llm_nodes.run.execute.cancelling import CancelToken
 from ryven_llm_nodes.run.execute.failures import stage_error
 from ryven_llm_nodes.run.library_warnings import about, hearing
 from ryven_llm_nodes.run.loaded import LoadedProgram
@@ -38,22 +38,6 @@ from ryven_llm_nodes.run.store.keys import Key, keys_of
 from ryven_llm_nodes.run.store.output import Output
 from ryven_llm_nodes.system.causes import forget
 from ryven_llm_nodes.system.files import write_whole
-
-
-class CancelToken:
-    """Asks a run, from any thread, to stop: within one optimizer step, inside generation within one token."""
-
-    def __init__(self) -> None:
-        self.event = threading.Event()
-        self.keep_event = threading.Event()
-
-    def cancel(self) -> None:
-        """Ask to stop. This cannot be undone: a new run takes a new token."""
-        self.event.set()
-
-    def keep(self) -> None:
-        """Ask the running stage to end after this step, and to pass its model on as is."""
-        self.keep_event.set()
 
 
 @dataclass
@@ -202,26 +186,28 @@ class _Run:
 
     def _watched(self, step: Step, loaded: LoadedProgram) -> Any:
         """The value of a step's statement; its trainer is reported, and a failure names its node."""
-        from ryven_llm_nodes.run.execute.callback import Watch, stopping_models, watching
+        from ryven_llm_nodes.run.execute.callback import Watch, watching
         from ryven_llm_nodes.run.execute.early_end import EarlyEnd, OwnCheckpoints
+        from ryven_llm_nodes.run.execute.stopping import Stop, stopping_models
 
         folder = self.output_dir / step.name
         self.cancel.keep_event.clear()  # a request to end one stage does not apply to the next
-        stop = self.cancel.event
-        watch = Watch(step.name, folder, self.tell, stop)
+        watch, stop = Watch(step.name, folder, self.tell), Stop(self.cancel)
         early_end = EarlyEnd(folder, self.cancel.keep_event)
         try:
             with (
                 about(step),
-                nullcontext() if self.program.cells[step.name].config else stopping_models(stop),
-                watching(watch, early_end, OwnCheckpoints(folder)),
-                recording(self.program, loaded, step, self.tell, self.cancel.event),
+                nullcontext() if self.program.cells[step.name].config else stopping_models(stop.raise_if_set),
+                watching(watch, stop, early_end, OwnCheckpoints(folder)),
+                recording(self.program, loaded, step, self.tell, stop),
             ):
                 value = loaded.run(step.name)
             if step.node.is_stage:
                 self.store.finish(step.name)
         except Cancelled as cancelled:
             forget(cancelled)
+            if stop.total:
+                self.tell(Log(step.name, stop.sentence(step.name, self.store.newest(step.name, self._key(step)))))
             raise
         except Exception as error:
             failure = stage_error(error, step, self.program, loaded)
