@@ -73,6 +73,7 @@ ELSEWHERE = {
     "host/undo.py": "gui/test_shell_canvas.py",
     "host/versions.py": "host/test_launch.py",
     "host/window_style.py": "host/test_launch.py",
+    "host/wires.py": "gui/canvas/test_wires.py",
     "nodes.py": "test_imports.py",
     "program/requirements.py": "program/test_script.py",
     "run/events.py": "run/execute/test_runner.py",
