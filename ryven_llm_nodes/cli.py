@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from ryven_llm_nodes import __version__
+from ryven_llm_nodes.cli_chat import chat
 from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, Problem, UsageError, suggestion
 
 if TYPE_CHECKING:
@@ -393,6 +394,9 @@ def demo(
 
     with _plain_errors():
         run_demo(folder)
+
+
+app.command()(chat)
 
 
 def _program(flow: Path, title: str | None, settings: list[str] | None, to: str | None, processes: int = 1) -> Program:

@@ -26,6 +26,9 @@ PLAIN: str = "has no chat template: it continues each message as it is, without 
 def load(models: Sequence[str], console: Console) -> list[Speaker]:
     """The models, loaded. Raises UsageError for one that cannot be."""
     quiet_libraries()
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
     speakers = []
     for model in models:
         try:
