@@ -19,6 +19,7 @@ from ryven_llm_nodes.gui.running.run_controller import RunController
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.window.actions import Actions
+from ryven_llm_nodes.gui.window.chatting import Chatting
 from ryven_llm_nodes.gui.window.commands import Commands
 from ryven_llm_nodes.gui.window.flows import Flows
 from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
@@ -49,6 +50,7 @@ class Shell(QObject):
         self.leaving = Leaving(window, self.runs, self)
         self.commands = Commands(window, self.flows, self.runs, self)
         self.history = HistoryWindows(window, self.opening.open_path)
+        self.chatting = Chatting(window, self.document, self.flows)
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
         self.palette = Palette(window.core_session.nodes, window)
@@ -144,6 +146,7 @@ class Shell(QObject):
         self.autosave.timer.stop()
         self._closed = self.commands.silent = True
         self.runs.examiner.stop()
+        self.chatting.end()
         self.runs.stop()  # the end of the process waits for the worker, after the window is hidden
 
     def quit(self) -> None:
