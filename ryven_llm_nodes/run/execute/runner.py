@@ -14,6 +14,9 @@ from typing import Any
 from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, Problem
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.environment import prepared_environment
+from ryven_llm_nodes.run.comparing.comparison import made
+from ryven_llm_nodes.run.comparing.origins import read_report
+from ryven_llm_nodes.run.comparing.page import PAGE, write_page
 from ryven_llm_nodes.run.events import (
     Event,
     Listener,
@@ -218,6 +221,8 @@ class _Run:
                 recording(self.program, loaded, step, self.tell, self.cancel.event),
             ):
                 value = loaded.run(step.name)
+            if step.node.compares:
+                self._write_page(step, Path(value), loaded)
             if step.node.is_stage:
                 self.store.finish(step.name)
         except Cancelled as cancelled:
@@ -233,6 +238,11 @@ class _Run:
             text = f"{step.name}: ended at step {done} of {total}, model kept; the exported script trains all {total}"
             self.tell(Log(step.name, text))
         return value
+
+    def _write_page(self, step: Step, folder: Path, loaded: LoadedProgram) -> None:
+        """Makes a page of the comparison that ``step`` has left in ``folder``."""
+        folders = {step.wires[port].step: Path(loaded.input(step, port)) for port in step.wired("report")}
+        write_page(made(folders, read_report(folder)), folder / PAGE)
 
     def _key(self, step: Step) -> Key:
         """What ``step`` depends on, given how the steps before it ended."""
