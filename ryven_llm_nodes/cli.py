@@ -377,6 +377,33 @@ def runs(
 
 
 @app.command()
+def compare(
+    places: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="REPORT_OR_MODEL...",
+            help="Folders of evaluations, of models that were evaluated, of comparisons, of runs, or of outputs.",
+        ),
+    ],
+    alpha: Annotated[float, typer.Option(min=0.0, max=1.0, help="Accepted chance of any false difference.")] = 0.05,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_csv: Annotated[Optional[Path], typer.Option("--csv", metavar="FILE", help="Write the table as CSV.")] = None,
+    html: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Write a page that needs no network.")] = None,
+    markdown: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Write the table as Markdown.")] = None,
+) -> None:
+    """Put evaluations of any runs side by side: which model is better, by how much, and by more than chance."""
+    from ryven_llm_nodes.run.comparing.comparison import comparison_of
+    from ryven_llm_nodes.run.comparing.found import evaluations_at
+    from ryven_llm_nodes.terminal_compare import show_compared, write_compared
+
+    with _plain_errors():
+        comparison = comparison_of(evaluations_at(places), alpha)
+        show_compared(comparison, Console(soft_wrap=True), as_json)
+        for file in write_compared(comparison, as_csv, html, markdown):
+            Console(stderr=True, soft_wrap=True).print(f"wrote {file}", highlight=False, markup=False)
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder for flow, data, models and script.")] = Path("ryven-llm-demo"),
 ) -> None:
