@@ -71,7 +71,7 @@ def interval_chart(bars: Sequence[Bar]) -> Markup:
     across = _Scale(*_padded(low, high), left, right)
     bottom = height - 24
     marks = [_line(across(x), 4, across(x), bottom, "grid") for x in across.ticks(4)]
-    marks += [_text(across(x), height - 8, number(x), "tick middle") for x in across.ticks(4)]
+    marks += [_text(across(x), height - 8, _tick(x), "tick middle") for x in across.ticks(4)]
     marks.append(_line(across(0), 4, across(0), bottom, "zero"))
     for i, bar in enumerate(bars):
         marks += _bar(bar, across, 18 + 26 * i, left, right)
@@ -150,7 +150,7 @@ def _padded(low: float, high: float) -> tuple[float, float]:
 def _grid(up: _Scale, across: _Scale, unit: str) -> Iterator[str]:
     for value in up.ticks(4):
         yield _line(LEFT, up(value), WIDTH - RIGHT, up(value), "grid")
-        yield _text(LEFT - 8, up(value) + 4, number(value).rstrip("0").rstrip(".") or "0", "tick end")
+        yield _text(LEFT - 8, up(value) + 4, _tick(value), "tick end")
     for value in (x for x in across.ticks(5) if x == int(x)):
         yield _text(across(value), HEIGHT - 12, f"{value:.0f}", "tick middle")
     yield _text(WIDTH - RIGHT, HEIGHT - 1, unit, "unit end")
@@ -163,6 +163,11 @@ def _curve(line: Line, points: Points, across: _Scale, up: _Scale) -> str:
         return f'<circle class="dot {colour}" cx="{across(x):.1f}" cy="{up(y):.1f}" r="4">{title}</circle>'
     path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in points)
     return f'<polyline class="curve {colour}" points="{path}">{title}</polyline>'
+
+
+def _tick(value: float) -> str:
+    text = number(value)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
 def _line(x: float, y: float, a: float, b: float, kind: str) -> str:

@@ -22,7 +22,7 @@ class Trained:
     """A stage on the way to a model. Stages of equal ``digest`` are the same one; ``seconds`` are 0 where unknown."""
 
     name: str
-    label: str
+    method: str
     digest: str
     seconds: float
     curves: Mapping[str, Points]
@@ -41,8 +41,8 @@ class Origin:
     @cached_property
     def stages(self) -> list[Trained]:
         """The stages that led to the model, in their order."""
-        names = (step.name for step in self.graph.order if step.node.is_stage)
-        return [_trained(self.run, name) for name in names if name in self.run.stages]
+        steps = (step for step in self.graph.order if step.node.is_stage)
+        return [_trained(self.run, step) for step in steps if step.name in self.run.stages]
 
     @property
     def data(self) -> Mapping[str, Mapping[str, Any]]:
@@ -74,10 +74,9 @@ def _step_of(kept: Kept, run: PastRun, flow: Graph) -> Step | None:
     return next((flow.by_name[name] for name in names if name in flow.by_name), None)
 
 
-def _trained(run: PastRun, name: str) -> Trained:
-    about = run.stages[name]
-    label, digest = str(about.get("label", name)), str(about.get("digest", name))
-    return Trained(name, label, digest, _seconds(run, name), run.metrics(name))
+def _trained(run: PastRun, step: Step) -> Trained:
+    digest = str(run.stages[step.name].get("digest", step.name))
+    return Trained(step.name, step.node.title, digest, _seconds(run, step.name), run.metrics(step.name))
 
 
 def _seconds(run: PastRun, name: str) -> float:

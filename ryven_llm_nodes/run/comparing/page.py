@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress, cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,6 @@ from ryven_llm_nodes.run.comparing.comparison import Comparison, outcome, verdic
 from ryven_llm_nodes.run.comparing.origins import Origin, Trained, settings_of
 
 PLOTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Training loss": ("loss",),
     "Loss on the evaluation set": ("eval_loss",),
     "Reward": ("raw_reward", "reward"),
     "Preference accuracy": ("rewards/accuracies", "accuracy"),
@@ -50,9 +50,11 @@ def page(comparison: Comparison) -> str:
 def _head(comparison: Comparison, origins: Mapping[str, Origin]) -> dict[str, Any]:
     titles = list(dict.fromkeys(origin.flow.title for origin in origins.values()))
     began = list(dict.fromkeys(origin.run.began for origin in origins.values()))
+    evaluated = {name: i % SERIES for i, name in enumerate(comparison.folders, 1)}
+    colours = {name: evaluated.get(name, 0) for name in comparison.models}
     models = [
-        {"name": name, "colour": i % SERIES, "path": _path(origins.get(name)), "verdict": _verdict(comparison, name)}
-        for i, name in enumerate(comparison.models)
+        {"name": name, "colour": colours[name], "path": _path(origins.get(name)), "verdict": _verdict(comparison, name)}
+        for name in comparison.models
     ]
     first = comparison.table["compared_with"]
     return {
@@ -126,7 +128,7 @@ def _cell(value: Mapping[str, Any] | None, of: Mapping[str, Any] | None) -> dict
 
 
 def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else MINUS if value < 0 else '±'}{number(abs(value))}"
+    return f"{'+' if value > 0 else MINUS if value < 0 else '±'}{abs(value):.3g}"
 
 
 def _bars(comparison: Comparison, measure: str) -> list[Bar]:
@@ -173,12 +175,14 @@ def prompt_text(prompt: Any) -> str:
 
 def _background(origins: Mapping[str, Origin]) -> dict[str, Any]:
     settings = list(_settings(origins))
+    common = [row for row in settings if all(row["node"] in origin.graph.by_name for origin in origins.values())]
     flows = {origin.flow.digest: origin.flow for origin in origins.values()}
     return {
         "curves": list(_curves(origins)),
         "flows": [_picture(flow) for flow in flows.values()],
-        "settings": [row for row in settings if len(set(map(repr, row["cells"]))) > 1],
-        "shared": [row for row in settings if len(set(map(repr, row["cells"]))) == 1],
+        "settings": [row for row in common if len(set(map(repr, row["cells"]))) > 1],
+        "shared": [row for row in common if len(set(map(repr, row["cells"]))) == 1],
+        "own": list(_own(origins, [row for row in settings if row not in common])),
         "data": list(_data(origins)),
         "times": list(_times(origins)),
         **_versions(origins),
@@ -204,12 +208,23 @@ def _stages(origins: Mapping[str, Origin]) -> dict[str, tuple[Trained, str, list
 
 
 def _curves(origins: Mapping[str, Origin]) -> Iterator[dict[str, Any]]:
-    stages = [(stage, name) for stage, name, _ in _stages(origins).values()]
-    for title, metrics in PLOTS.items():
-        logged = ((i, name, next((m for m in metrics if m in s.curves), None), s) for i, (s, name) in enumerate(stages))
-        lines = [Line(name, stage.curves[metric], i) for i, name, metric, stage in logged if metric]
+    """The plots. Losses of different methods measure different things: each has a plot, but where rewards tell more."""
+    stages, colours = _stages(origins), _colours(origins)
+    methods = dict.fromkeys(stage.method for stage, _, _ in stages.values() if not {*PLOTS["Reward"]} & {*stage.curves})
+    plots = [(f"Training loss of {method}", ("loss",), method) for method in methods]
+    for title, metrics, method in [*plots, *((title, metrics, "") for title, metrics in PLOTS.items())]:
+        found = [(stage, name) for stage, name, _ in stages.values() if method in ("", stage.method)]
+        logged = ((stage, name, next((m for m in metrics if m in stage.curves), None)) for stage, name in found)
+        lines = [Line(name, stage.curves[metric], colours[stage.digest]) for stage, name, metric in logged if metric]
         if lines:
             yield {"title": title, "lines": lines, "svg": line_chart(lines)}
+
+
+def _colours(origins: Mapping[str, Origin]) -> dict[str, int]:
+    """The colour of each stage, by its key: that of the model that it leaves, and others for those before."""
+    last = {origin.stages[-1].digest: i % SERIES for i, origin in enumerate(origins.values(), 1) if origin.stages}
+    free = cycle([i for i in reversed(range(SERIES)) if i not in last.values()] or [0])
+    return {digest: last[digest] if digest in last else next(free) for digest in _stages(origins)}
 
 
 def _settings(origins: Mapping[str, Origin]) -> Iterator[dict[str, Any]]:
@@ -217,6 +232,19 @@ def _settings(origins: Mapping[str, Origin]) -> Iterator[dict[str, Any]]:
     rows = dict.fromkeys((node, name) for origin in origins.values() for node, name, _ in settings_of(origin))
     for node, name in rows:
         yield {"node": node, "parameter": name, "cells": [_setting(origin, node, name) for origin in origins.values()]}
+
+
+def _own(origins: Mapping[str, Origin], rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The nodes that not all models have, with those that have them, and their settings."""
+    for node in dict.fromkeys(row["node"] for row in rows):
+        having = [name for name, origin in origins.items() if node in origin.graph.by_name]
+        step = origins[having[0]].graph.by_name[node]
+        settings = [
+            (row["parameter"], list(dict.fromkeys(map(_code, compress(row["cells"], [n in having for n in origins])))))
+            for row in rows
+            if row["node"] == node
+        ]
+        yield {"node": node, "title": step.node.title, "models": having, "settings": settings}
 
 
 def _setting(origin: Origin, node: str, parameter: str) -> Any:

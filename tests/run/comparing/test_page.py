@@ -61,11 +61,11 @@ def test_what_the_page_tells(text: str) -> None:
     assert "base → sft → low" in told["head"]
     assert "Holm 1979" in told["results"]
     assert "loss: difference from baseline" in told["results"]
-    assert "Training loss" in told["curves"]
+    assert "Training loss of DPO" in told["curves"]
     assert {"sft", "low", "high"} <= set(re.findall(r"\w+", told["curves"]))
     assert "what is 0" in told["completions"]
     assert told["completions"].count("of_high") == 16
-    assert re.search(r"low\s*beta\s*0\.05", told["settings"])
+    assert re.search(r"low +DPO, for of_low.*beta\s+0\.05", told["settings"], re.DOTALL)
     assert "sft.jsonl" in told["provenance"]
     assert re.search(r"\b[0-9a-f]{64}\b", told["provenance"])
     assert "transformers" in told["provenance"]
