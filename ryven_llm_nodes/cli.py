@@ -403,6 +403,55 @@ def compare(
             Console(stderr=True, soft_wrap=True).print(f"wrote {file}", highlight=False, markup=False)
 
 
+@app.command("sweep")
+def sweep_(
+    flow: FlowFile,
+    metric: Annotated[
+        str, typer.Option(metavar="NODE.METRIC", help="A measure of an evaluation, or the last value a stage logged.")
+    ],
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", metavar="NODE.PARAM=VALUES", help="A,B,C or LOW..HIGH[:log]; one value is set in all."),
+    ],
+    trials: Annotated[
+        Optional[int], typer.Option(min=1, help="How many; default: all combinations, where there are only lists.")
+    ] = None,
+    direction: Annotated[str, typer.Option(help="maximize or minimize the metric.")] = "maximize",
+    seed: Annotated[int, typer.Option(help="Seed of what is tried.")] = 0,
+    apply_best: Annotated[bool, typer.Option("--apply", help="Write the best values into the flow.")] = False,
+    title: FlowTitle = None,
+    output_dir: Annotated[Optional[Path], typer.Option(help="Output folder; default: outputs/<flow>.")] = None,
+    trust: Trust = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The trials as JSON.")] = False,
+) -> None:
+    """Run the flow with other values until the best are found (Optuna: TPE; a grid where there are only lists).
+
+    Stages that trials share run once. Give the same command again to continue a sweep that was stopped or killed.
+    """
+    from ryven_llm_nodes.host.session import default_output_dir
+    from ryven_llm_nodes.program import read_flow
+    from ryven_llm_nodes.program.project import set_values
+    from ryven_llm_nodes.run.sweeping.space import space_of
+    from ryven_llm_nodes.run.sweeping.sweep import plan as planned
+    from ryven_llm_nodes.terminal_sweep import run_sweep, show_sweep
+
+    with _plain_errors():
+        if direction not in ("maximize", "minimize"):
+            raise UsageError(f"--direction {direction}: give maximize or minimize.")
+        if apply_best and (flow.suffix == ".py" or flow.is_dir()):
+            raise UsageError(f"--apply writes into a flow file, and {flow} is none.")
+        graph = read_flow(flow, title)
+        folder = output_dir or default_output_dir(graph.title)
+        plan = planned(space_of(graph, settings), metric, folder, trials, direction == "maximize", seed)
+        result = run_sweep(plan, lambda graph: _allow(graph, folder, trust))
+        show_sweep(plan, result, Console(soft_wrap=True), as_json)
+        if result.best is None:
+            raise LLMNodesError("no trial was done, so there is no best one.")
+        if apply_best:
+            set_values(flow, graph, result.best.values)
+            Console(stderr=True, soft_wrap=True).print(f"wrote {flow}", highlight=False, markup=False)
+
+
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder for flow, data, models and script.")] = Path("ryven-llm-demo"),

@@ -76,6 +76,7 @@ ELSEWHERE = {
     "nodes.py": "test_imports.py",
     "program/requirements.py": "program/test_script.py",
     "run/comparing/found.py": "run/comparing/test_comparison.py",
+    "run/sweeping/metric.py": "run/sweeping/test_sweep.py",
     "run/events.py": "run/execute/test_runner.py",
     "run/examine/check.py": "cases/test_cases.py",
     "run/examine/look.py": "cases/test_cases.py",

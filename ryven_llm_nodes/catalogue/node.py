@@ -216,6 +216,11 @@ class LLMNode(Node):
     # What it leaves behind
 
     @classmethod
+    def measures(cls, context: NodeContext) -> tuple[str, ...] | None:
+        """The measures that its report may hold, where that is known before it is made."""
+        return None
+
+    @classmethod
     def gives_template(cls, given: Mapping[str, JSON]) -> bool:
         """Whether the model that it leaves may have another chat template than the one it starts from."""
         return "chat_template_path" in given
