@@ -118,7 +118,8 @@ def set_values(path: Path, graph: Graph, values: Mapping[str, JSON]) -> None:
     The previous version stays as ``<name>.bak``. Raises FlowError and UsageError.
     """
     flow_file = json.loads(json.dumps(read_project(path)))
-    (nodes,) = (flow["nodes"] for title, flow in flow_file["flows"].items() if title == graph.title)
+    called = graph.title
+    nodes = flow_file["flows"][called]["nodes"]
     for name, value in values.items():
         step, _, parameter = name.partition(".")
         about = nodes[graph.by_name[step].index]["additional data"]
