@@ -161,20 +161,28 @@ def run(
     trust: Trust = False,
     strict: Strict = False,
     all_rows: AllRows = False,
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="Each stage in a process of its own, whose memory is free at its end.")
+    ] = False,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, help="Processes that share each stage; above 1, stages are isolated.")
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Every event as one line of JSON.")] = False,
 ) -> None:
-    """Run the flow in this process: the very text that `export` writes, with a progress bar and live metrics.
+    """Run the flow: the very text that `export` writes, with a progress bar and live metrics.
 
     Rows, tokenizers, models and settings are examined first. Errors end the run; with --strict, warnings do too.
     """
     from ryven_llm_nodes.host.session import default_output_dir
+    from ryven_llm_nodes.run import here, in_processes
     from ryven_llm_nodes.terminal import show_run
 
     with _plain_errors():
-        program = _program(flow, title, settings, to)
+        program = _program(flow, title, settings, to, processes)
         folder = output_dir or default_output_dir(program.graph.title)
         _allow(program.graph, folder, trust)
-        show_run(program, folder, as_json, fresh=fresh, strict=strict, all_rows=all_rows)
+        place = in_processes if isolated or processes > 1 else here
+        show_run(program, folder, as_json, fresh=fresh, strict=strict, all_rows=all_rows, place=place)
 
 
 def _allow(graph: Graph, folder: Path, trust: bool) -> None:

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -169,7 +169,7 @@ def show_findings(problems: Iterable[Problem]) -> None:
         console.print(problem.line, style=FINDINGS[problem.weight], highlight=False, markup=False)
 
 
-def show_run(program: Program, output_dir: Path, as_json: bool = False, **options: bool) -> Outcome:
+def show_run(program: Program, output_dir: Path, as_json: bool = False, **options: Any) -> Outcome:
     """Runs a program with the display, and ends with the folder of each model. Ctrl-C stops it within a step, and
     Ctrl-\\ ends the stage that is training and keeps its model.
 

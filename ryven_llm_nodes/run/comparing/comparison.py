@@ -78,7 +78,7 @@ def comparison_of(folders: Mapping[str, Path], alpha: float = 0.05) -> Compariso
     return Comparison(folders, compare(alpha=alpha, **{name: str(place) for name, place in folders.items()}), reports)
 
 
-def made(folders: Mapping[str, Path], table: Mapping[str, Any]) -> Comparison:
+def comparison_from(folders: Mapping[str, Path], table: Mapping[str, Any]) -> Comparison:
     """The same where the table is there already."""
     return Comparison(folders, table, {name: read_report(folder) for name, folder in folders.items()})
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 from ryven_llm_nodes.errors import Cancelled, LLMNodesError, UsageError, one_line
 from ryven_llm_nodes.program import Graph, Program, build
 from ryven_llm_nodes.run import events
-from ryven_llm_nodes.run.execute.runner import CancelToken, Outcome, run_program
+from ryven_llm_nodes.run.execute.cancelling import CancelToken
+from ryven_llm_nodes.run.execute.runner import Outcome, run_program
 from ryven_llm_nodes.run.store.alone import alone_in
 from ryven_llm_nodes.run.store.keys import keys_of
 from ryven_llm_nodes.run.sweeping.metric import Metric, metric_of
