@@ -43,6 +43,9 @@ Processes = Annotated[
 Trust = Annotated[bool, typer.Option("--trust", help="Run the flow's own code without asking, now and later.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Treat warnings like errors.")]
 AllRows = Annotated[bool, typer.Option("--all-rows", help="Count the tokens of all rows, not of a sample of 512.")]
+Isolated = Annotated[
+    bool, typer.Option("--isolated", help="Each stage in a process of its own, whose memory is free at its end.")
+]
 Target = Annotated[Optional[str], typer.Option("--to", metavar="NODE", help="Only this node and what it needs.")]
 
 
@@ -161,9 +164,7 @@ def run(
     trust: Trust = False,
     strict: Strict = False,
     all_rows: AllRows = False,
-    isolated: Annotated[
-        bool, typer.Option("--isolated", help="Each stage in a process of its own, whose memory is free at its end.")
-    ] = False,
+    isolated: Isolated = False,
     processes: Annotated[
         int, typer.Option("--processes", min=1, help="Processes that share each stage; above 1, stages are isolated.")
     ] = 1,
@@ -430,6 +431,7 @@ def sweep_(
     title: FlowTitle = None,
     output_dir: Annotated[Optional[Path], typer.Option(help="Output folder; default: outputs/<flow>.")] = None,
     trust: Trust = False,
+    isolated: Isolated = False,
     as_json: Annotated[bool, typer.Option("--json", help="The trials as JSON.")] = False,
 ) -> None:
     """Run the flow with other values until the best are found (Optuna: TPE; a grid where there are only lists).
@@ -439,6 +441,7 @@ def sweep_(
     from ryven_llm_nodes.host.session import default_output_dir
     from ryven_llm_nodes.program import read_flow
     from ryven_llm_nodes.program.project import set_values
+    from ryven_llm_nodes.run import here, in_processes
     from ryven_llm_nodes.run.sweeping.space import space_of
     from ryven_llm_nodes.run.sweeping.sweep import plan as planned
     from ryven_llm_nodes.terminal_sweep import run_sweep, show_sweep
@@ -451,7 +454,7 @@ def sweep_(
         graph = read_flow(flow, title)
         folder = output_dir or default_output_dir(graph.title)
         plan = planned(space_of(graph, settings), metric, folder, trials, direction == "maximize", seed)
-        result = run_sweep(plan, lambda graph: _allow(graph, folder, trust))
+        result = run_sweep(plan, lambda graph: _allow(graph, folder, trust), in_processes if isolated else here)
         show_sweep(plan, result, Console(soft_wrap=True), as_json)
         if result.best is None:
             raise LLMNodesError("no trial was done, so there is no best one.")

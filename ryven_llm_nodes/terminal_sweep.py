@@ -18,6 +18,7 @@ from ryven_llm_nodes.program import Graph
 from ryven_llm_nodes.quantities import duration, number
 from ryven_llm_nodes.run import CancelToken
 from ryven_llm_nodes.run.events import Event
+from ryven_llm_nodes.run.execute.stage import Place
 from ryven_llm_nodes.run.states import in_words, tone_of
 from ryven_llm_nodes.run.sweeping.space import Values
 from ryven_llm_nodes.run.sweeping.study import Trial
@@ -25,7 +26,7 @@ from ryven_llm_nodes.run.sweeping.sweep import Plan, Result, sweep
 from ryven_llm_nodes.terminal import TONES, Display, keys, quiet_libraries
 
 
-def run_sweep(plan: Plan, allow: Callable[[Graph], Any]) -> Result:
+def run_sweep(plan: Plan, allow: Callable[[Graph], Any], place: Place) -> Result:
     """Runs a sweep with a display of each trial. Ctrl-C stops it within a step; the same command continues it.
 
     Raises Cancelled where it was stopped.
@@ -39,7 +40,7 @@ def run_sweep(plan: Plan, allow: Callable[[Graph], Any]) -> Result:
             title = f"trial {trial.number + 1} of {plan.trials}: {settings(trial.values)}"
             console.print(title, style="bold", highlight=False, markup=False)
 
-        return sweep(plan, listen, began, allow, token)
+        return sweep(plan, listen, began, allow, token, place)
 
 
 @contextmanager

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from ryven_llm_nodes.errors import Cancelled, LLMNodesError, UsageError, one_line
 from ryven_llm_nodes.program import Graph, Program, build
 from ryven_llm_nodes.run import events
+from ryven_llm_nodes.run.events import Listener
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
 from ryven_llm_nodes.run.execute.runner import Outcome, run_program
+from ryven_llm_nodes.run.execute.stage import Place, here
 from ryven_llm_nodes.run.store.alone import alone_in
 from ryven_llm_nodes.run.store.keys import keys_of
 from ryven_llm_nodes.run.sweeping.metric import Metric, metric_of
@@ -76,16 +79,17 @@ def plan(
 
 def sweep(
     plan: Plan,
-    listen: events.Listener = lambda event: None,
+    listen: Listener = lambda event: None,
     begins: Callable[[Trial], Any] = lambda trial: None,
     allow: Callable[[Graph], Any] = lambda graph: None,
     cancel: CancelToken | None = None,
+    place: Place = here,
 ) -> Result:
     """Runs the trials of ``plan`` that have not been run yet; one that was interrupted is continued first.
 
-    ``begins`` is told of each trial, ``allow`` asked about its flow, by FlowError where it may not run. A trial whose
-    run fails is noted with its error. Raises Cancelled where the sweep is stopped, and UsageError where the metric is
-    not there, or another process runs the same sweep.
+    ``begins`` is told of each trial, ``allow`` asked about its flow, by FlowError where it may not run; ``place`` is
+    where stages run. A trial whose run fails is noted with its error. Raises Cancelled where the sweep is stopped, and
+    UsageError where the metric is not there, or another process runs the same sweep.
     """
     cancel = cancel or CancelToken()
     with alone_in(plan.folder):
@@ -94,19 +98,12 @@ def sweep(
         while trial or len(study.trials()) < plan.trials:
             trial = trial or study.next()
             begins(trial)
-            _run(plan, study, trial, listen, allow, cancel)
+            _run(plan, study, trial, partial(_program_run, plan, trial, allow, cancel, place), listen)
             trial = None
         return Result(study.trials(), study.best())
 
 
-def _run(
-    plan: Plan,
-    study: Study,
-    trial: Trial,
-    listen: events.Listener,
-    allow: Callable[[Graph], Any],
-    cancel: CancelToken,
-) -> None:
+def _run(plan: Plan, study: Study, trial: Trial, run: Callable[[Listener], Outcome], listen: Listener) -> None:
     """Runs a trial, and notes its outcome."""
     started = time.monotonic()
     record: list[Path] = []
@@ -116,11 +113,7 @@ def _run(
             record.append(Path(event.record))
         listen(event)
 
-    try:
-        allow(plan.graph(trial.values))
-        outcome = run_program(plan.program(trial.values), plan.output_dir, heard, cancel)
-    except LLMNodesError as error:
-        outcome = Outcome("failed", error=error)
+    outcome = run(heard)
     if outcome.status == "cancelled":
         raise Cancelled
     seconds = round(time.monotonic() - started, 1)
@@ -135,3 +128,14 @@ def _run(
             raise  # a metric that no trial has would fail them all
         return
     study.done(trial, value, seconds)
+
+
+def _program_run(
+    plan: Plan, trial: Trial, allow: Callable[[Graph], Any], cancel: CancelToken, place: Place, listen: Listener
+) -> Outcome:
+    """The run of a trial; what its values make wrong is an error of it too."""
+    try:
+        allow(plan.graph(trial.values))
+        return run_program(plan.program(trial.values), plan.output_dir, listen, cancel, place=place)
+    except LLMNodesError as error:
+        return Outcome("failed", error=error)
