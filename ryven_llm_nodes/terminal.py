@@ -170,7 +170,7 @@ def show_findings(problems: Iterable[Problem]) -> None:
 
 
 def show_run(program: Program, output_dir: Path, as_json: bool = False, **options: Any) -> Outcome:
-    """Runs a program with the display, and ends with the folder of each model. Ctrl-C stops it within a step, and
+    """Runs a program with the display, and ends with the folder of each model. Ctrl-C stops it after a step, and
     Ctrl-\\ ends the stage that is training and keeps its model.
 
     ``options`` go to the run. With ``as_json`` the display is one line of JSON per event.
@@ -205,14 +205,14 @@ def _show_outcome(outcome: Outcome) -> None:
 
 @contextmanager
 def keys(token: CancelToken, console: Console) -> Iterator[None]:
-    """Ctrl-C asks the run to stop at the next step, and a second one ends the process as usual.
+    """Ctrl-C asks the run to stop after this step, with a checkpoint; a second one ends the process as usual.
 
     Ctrl-\\ (on POSIX) ends the stage that is training, and passes its model on as is.
     """
 
     def stop(*_: object) -> None:
         token.cancel()
-        console.print("stopping at the next step (Ctrl-C again to end at once)")
+        console.print("stopping after this step (Ctrl-C again to end at once)")
         signal.signal(signal.SIGINT, before[signal.SIGINT])
 
     def keep(*_: object) -> None:

@@ -174,6 +174,8 @@ def late_view(flow: Flow, view: FlowView) -> None:
     """Makes a view created before the workarounds use them: Qt signals keep the method they were connected to."""
     view.check_connection_validity_request.disconnect()
     view.check_connection_validity_request.connect(flow.check_connection_validity)
+    view._node_list_widget.node_chosen.disconnect()
+    view._node_list_widget.node_chosen.connect(view.create_node__cmd)
 
 
 def centre(view: FlowView) -> QPointF:

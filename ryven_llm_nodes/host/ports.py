@@ -108,12 +108,17 @@ def say_same_side() -> None:
 
 
 def colour_ports(colour: Callable[[str], QColor], paint_pin: Callable[..., None]) -> None:
-    """Draws wires in the colour of their kind and pins by ``paint_pin(painter, kind, connected, hovered)``.
+    """Draws wires in the colour of their kind, and pins by ``paint_pin(painter, kind, connected, hovered, fits)``.
+
+    ``fits`` is None unless a wire is being dragged.
 
     The flow themes of ryvencore_qt 0.5.0 get a port's type, which is always 'data', but not the port
     (flows/nodes/PortItem.py:212, flows/connections/ConnectionItem.py:76).
     """
+    from ryven_llm_nodes.host.wires import colour_dragged, is_fitting
+
     _colour_wires(colour)
+    colour_dragged(colour)
     paint, enter = PortItemPin.paint, PortItemPin.hoverEnterEvent
 
     def paint_port(self: Any, painter: Any, option: Any, widget: Any = None) -> None:
@@ -121,7 +126,7 @@ def colour_ports(colour: Callable[[str], QColor], paint_pin: Callable[..., None]
         if kind is None:
             paint(self, painter, option, widget)
         else:
-            paint_pin(painter, kind, is_connected(self.port), self.hovered)
+            paint_pin(painter, kind, is_connected(self.port), self.hovered, is_fitting(self))
 
     def hover(self: Any, event: Any) -> None:
         enter(self, event)
@@ -151,6 +156,8 @@ def _colour_wires(colour: Callable[[str], QColor]) -> None:
         if kind is not None:
             drawn = self.pen()
             drawn.setBrush(colour(kind))
+            if self.isSelected():
+                drawn.setWidthF(2 * WIRE_WIDTH)
             self.setPen(drawn)
 
     DataConnectionItem.get_pen, DataConnectionItem.pen_width = get_pen, pen_width

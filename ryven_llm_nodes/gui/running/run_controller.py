@@ -79,6 +79,11 @@ class RunController(QObject):
         """The stage that was asked to end early, until it has ended."""
         return self._asked_to_end if self._asked_to_end == self.training else ""
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the run was asked to stop, and has not ended yet."""
+        return self._cancel is not None and self._cancel.event.is_set()
+
     # Reading a flow
 
     def snapshot(self, flow: Any, to: LLMNode | None = None) -> Graph | None:
@@ -171,11 +176,11 @@ class RunController(QObject):
         """The code of ``graph``, just read from ``flow``, that came with it, and that the user has not allowed."""
         return _not_typed_here(unseen(graph, _output_dir(graph)), flow, graph)
 
-    def stop(self) -> bool:
-        """Asks the run to stop; it ends within one step. False if nothing runs."""
+    def stop(self, now: bool = False) -> bool:
+        """Asks the run to stop: after this step, with a checkpoint, or ``now``, without. False if nothing runs."""
         if self._cancel is None:
             return False
-        self._cancel.cancel()
+        self._cancel.cancel(now)
         return True
 
     def keep(self) -> str:

@@ -97,16 +97,21 @@ def kind_colour(kind: str) -> QColor:
     return QColor(KIND_COLOURS.get(kind, NEUTRAL))
 
 
-def paint_pin(painter: QPainter, kind: str, connected: bool, hovered: bool) -> None:
-    """A pin: a ring, filled if connected, with a halo under the pointer."""
+def paint_pin(painter: QPainter, kind: str, connected: bool, hovered: bool, fits: bool | None = None) -> None:
+    """A pin: a ring, filled if connected, with a halo under the pointer.
+
+    While a wire is dragged, those that it ``fits`` glow, and the others fade.
+    """
     colour = kind_colour(kind)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    if hovered:
+    if fits is False:
+        painter.setOpacity(painter.opacity() * 0.3)
+    if hovered or fits:
         halo = QColor(colour)
-        halo.setAlpha(70)
+        halo.setAlpha(120 if fits else 70)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(halo)
         painter.drawEllipse(QRectF(0.5, 0.5, 16, 16))
-    painter.setPen(QPen(colour, 1.8))
-    painter.setBrush(colour if connected else QColor(CANVAS))
+    painter.setPen(QPen(QColor("#ffffff") if fits else colour, 1.8))
+    painter.setBrush(colour if connected or fits else QColor(CANVAS))
     painter.drawEllipse(QRectF(4, 4, 9, 9))

@@ -69,8 +69,8 @@ ACTIONS: Final = (
         lambda shell: shell.commands.run(fresh=True), when=_idle, glyph="play", colour=WARN,
     ),
     Action(
-        "stop", "Stop", "Stop the run within one step", lambda shell: shell.commands.stop(),
-        key="Shift+F5", when=_running, bar=True, glyph="stop", colour="#ff7a90",
+        "stop", "Stop", "Stop after this step, and save a checkpoint; again: at once",
+        lambda shell: shell.commands.stop(), key="Shift+F5", when=_running, bar=True, glyph="stop", colour="#ff7a90",
     ),
     Action(
         "keep", "Stop and Keep", "End the running stage at this step, and pass its model on as is",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from qtpy.QtCore import QObject, Signal
 
@@ -16,6 +16,8 @@ from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run import Outcome
 from ryven_llm_nodes.run.states import RunState, in_words
+
+STOPPING: Final = "stopping after this step ... (Shift+F5 again: at once)"
 
 
 class Commands(QObject):
@@ -57,9 +59,10 @@ class Commands(QObject):
         return flow is not None and self._runs.run(flow, to, fresh)
 
     def stop(self) -> None:
-        """Stops the run."""
-        if self._runs.stop():
-            self.status.emit("stopping ...")
+        """Stops the run after this step, with a checkpoint; asked again, at once."""
+        again = self._runs.stopping
+        if self._runs.stop(now=again):
+            self.status.emit("stopping ..." if again else STOPPING)
 
     def keep(self) -> None:
         """Ends the running stage, and lets the next one start from its model as is."""
@@ -72,7 +75,8 @@ class Commands(QObject):
         stage = state.model.stages[step]
         self.progressed.emit()
         if stage.is_running:
-            self.status.emit(status_line(stage, self._runs.ending == step))
+            stopping = STOPPING if self._runs.stopping else ""
+            self.status.emit(stopping or status_line(stage, self._runs.ending == step))
 
     def _finished(self, state: FlowState, result: Outcome | LLMNodesError) -> None:
         ran = isinstance(result, Outcome)

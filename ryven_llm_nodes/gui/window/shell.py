@@ -14,6 +14,7 @@ from ryven_llm_nodes.gui.document.autosave import Autosave
 from ryven_llm_nodes.gui.document.opening import Opening
 from ryven_llm_nodes.gui.document.saving import Saving
 from ryven_llm_nodes.gui.history.windows import HistoryWindows
+from ryven_llm_nodes.gui.running.leaving import Leaving
 from ryven_llm_nodes.gui.running.run_controller import RunController
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
@@ -45,6 +46,7 @@ class Shell(QObject):
         self.saving = Saving(self.document, self.flows.flush, self)
         self.opening = Opening(self.document, lambda: self.pristine)
         self.runs = RunController(self.document, self)
+        self.leaving = Leaving(window, self.runs, self)
         self.commands = Commands(window, self.flows, self.runs, self)
         self.history = HistoryWindows(window, self.opening.open_path)
         self.actions = Actions(self)
@@ -150,5 +152,8 @@ class Shell(QObject):
             self.window.close()
 
     def may_close(self) -> bool:
-        """Asks what to do with unsaved changes, if there are any."""
-        return self._closed or self.saving.may_close()
+        """Asks what to do with a run and with unsaved changes, before either is touched.
+
+        False if the window stays: for good, or until the run has ended.
+        """
+        return self._closed or (self.leaving.ask() and self.saving.may_close() and self.leaving.go())

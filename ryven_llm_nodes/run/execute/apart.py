@@ -27,6 +27,7 @@ from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.events import (
     Event,
     Listener,
+    Log,
     RunFinished,
     StageFailed,
     StageFinished,
@@ -34,7 +35,7 @@ from ryven_llm_nodes.run.events import (
     event_of,
 )
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
-from ryven_llm_nodes.run.execute.failures import death
+from ryven_llm_nodes.run.execute.failures import death, the_next_run
 from ryven_llm_nodes.run.execute.requests import MODULE, error_of, run_request, stage_request
 from ryven_llm_nodes.run.execute.runner import Outcome
 from ryven_llm_nodes.run.execute.stage import Made
@@ -69,6 +70,9 @@ def in_processes(program: Program, loaded: LoadedProgram, step: Step, tell: List
             end = worker.follow(tell, cancel)
     except (ProcessDied, MemoryError) as error:
         raise death(error, step, loaded.output_dir) from error
+    except Cancelled:
+        tell(Log(step.name, f"{step.name}: its process was ended; {the_next_run(loaded.output_dir / step.name)}"))
+        raise
     if "error" in end:
         raise error_of(end["error"]) from _Elsewhere(end["details"])
     if "cancelled" in end:
@@ -144,7 +148,7 @@ class Worker:
         self._request, self._processes = request, processes
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._last: deque[str] = deque(maxlen=LAST_LINES)
-        self._is_heard, self._asked_at = False, 0.0
+        self._is_heard, self._is_urgent, self._asked_at = False, False, 0.0
 
     def __enter__(self) -> Worker:
         self._folder = TemporaryDirectory(prefix="ryven-llm-")
@@ -197,6 +201,9 @@ class Worker:
         if cancel.event.is_set() and not self._asked_at:
             self._asked_at = time.monotonic()
             self._ask("stop")
+        if cancel.now_event.is_set() and not self._is_urgent:
+            self._is_urgent = True
+            self._ask("now")
         if cancel.keep_event.is_set():
             cancel.keep_event.clear()
             self._ask("keep")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
@@ -13,39 +12,26 @@ from typing import Any
 
 import transformers.trainer as hf
 from accelerate import Accelerator
-from torch.nn.modules.module import register_module_forward_pre_hook
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ryven_llm_nodes.errors import Cancelled, Explained
+from ryven_llm_nodes.errors import Explained
 from ryven_llm_nodes.run.events import Listener, Metrics, Progress
 from ryven_llm_nodes.run.store.kept import newest_step
 from ryven_llm_nodes.system.files import write_whole
 
 
 class Watch(TrainerCallback):
-    """Reports steps and metrics of one stage, writes ``metrics.jsonl``, and stops the stage when asked to.
+    """Reports steps and metrics of one stage, and writes ``metrics.jsonl``."""
 
-    A stage is stopped by an exception, at the next step or, during generation, at the next forward pass, so that
-    nothing half-trained is saved as if it were finished.
-    """
-
-    def __init__(self, step: str, folder: Path, listen: Listener, cancelled: threading.Event) -> None:
-        self.step, self.listen, self.cancelled = step, listen, cancelled
+    def __init__(self, step: str, folder: Path, listen: Listener) -> None:
+        self.step, self.listen = step, listen
         self.metrics_file = folder / "metrics.jsonl"
         self.gradients = FiniteGradients(folder)
-        self._hook: Any = None
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         if state.is_world_process_zero:
             self._keep_metrics_until(state.global_step)
-        self._hook = kw["model"].register_forward_pre_hook(lambda *_: self._stop_if_cancelled())
         self._progress(state)
-
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
-        self._hook.remove()
-
-    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
-        self._stop_if_cancelled()  # not at the end of the previous step: a checkpoint that is due is written first
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         self._progress(state)
@@ -75,25 +61,6 @@ class Watch(TrainerCallback):
 
     def _progress(self, state: TrainerState) -> None:
         self.listen(Progress(self.step, state.global_step, state.max_steps))
-
-    def _stop_if_cancelled(self) -> None:
-        if self.cancelled.is_set():
-            raise Cancelled
-
-
-@contextmanager
-def stopping_models(cancelled: threading.Event) -> Iterator[None]:
-    """Inside, the next forward pass of any model ends the stage when asked to: one that has no trainer to listen to."""
-
-    def stop(*_: Any) -> None:
-        if cancelled.is_set():
-            raise Cancelled
-
-    hook = register_module_forward_pre_hook(stop)
-    try:
-        yield
-    finally:
-        hook.remove()
 
 
 class FiniteGradients(TrainerCallback):
@@ -190,14 +157,16 @@ def _finite(value: float) -> float | None:
 
 
 @contextmanager
-def watching(watch: Watch, *others: TrainerCallback) -> Iterator[None]:
+def watching(watch: Watch, stop: TrainerCallback, *others: TrainerCallback) -> Iterator[None]:
     """Every Trainer created inside reports to ``watch`` and ``others``, and shows no progress bar of its own.
+
+    ``stop`` may ask for a checkpoint: whether the weights are fit to be saved is judged after it.
 
     The text of a program does not reference this package, so the callback is injected where the Trainer takes its
     defaults from (DEFAULT_CALLBACKS, DEFAULT_PROGRESS_CALLBACK and PrinterCallback of transformers 5's trainer.py).
     """
     before = hf.DEFAULT_CALLBACKS, hf.DEFAULT_PROGRESS_CALLBACK, hf.PrinterCallback
-    callbacks = [*before[0], watch, watch.gradients, *others]
+    callbacks = [*before[0], watch, stop, watch.gradients, *others]
     hf.DEFAULT_CALLBACKS, hf.DEFAULT_PROGRESS_CALLBACK, hf.PrinterCallback = callbacks, Quiet, Quiet
     try:
         with watch.gradients.looking():

@@ -1,4 +1,4 @@
-"""How a run is asked to stop, or to end the stage that is training."""
+"""How a run is asked, from any thread, to stop, or to end a stage early."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ import threading
 
 
 class CancelToken:
-    """Asks a run, from any thread, to stop: within one optimizer step, inside generation within one token."""
+    """Asks one run to stop, or its stage to end. A new run takes a new token."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
+        self.now_event = threading.Event()
         self.keep_event = threading.Event()
 
-    def cancel(self) -> None:
-        """Ask to stop. This cannot be undone: a new run takes a new token."""
+    def cancel(self, now: bool = False) -> None:
+        """Ask to stop, which cannot be undone: after the current optimizer step, with a checkpoint of it.
+
+        ``now``: within one token of a generation, without a checkpoint.
+        """
+        if now:
+            self.now_event.set()
         self.event.set()
 
     def keep(self) -> None:

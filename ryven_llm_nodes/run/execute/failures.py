@@ -73,6 +73,10 @@ def _gone(step: Step, program: Program, output_dir: Path) -> str | None:
 
 def _again(folder: Path) -> str:
     """What the next run would do."""
+    return f"Then run again: {the_next_run(folder)}."
+
+
+def the_next_run(folder: Path) -> str:
+    """What the next run does about the stage in ``folder``, which has not finished."""
     step = newest_step(folder)
-    kept = f"training resumes from step {step}" if step else "finished stages are reused"
-    return f"Then run again: {kept}."
+    return f"training resumes from step {step}" if step else "finished stages are reused"

@@ -3,7 +3,7 @@
 It is ``python -m ryven_llm_nodes.run.execute.worker REQUEST [PROCESSES]``. REQUEST is a file with what
 ``stage_request`` or ``run_request`` return (requests.py). The output is lines of JSON: events, and at the end
 ``{"end": ...}``; what libraries and the user's code print goes to the error output. The input is lines, too: ``stop``,
-which is answered with ``{"heard": "stop"}``, or ``keep``.
+which is answered with ``{"heard": "stop"}``, ``now``, or ``keep``.
 
 With PROCESSES it is torchrun that starts as many of these; the first reports. The process ends with the one that
 started it.
@@ -109,6 +109,8 @@ def _obey(orders: TextIO, say: Say, cancel: CancelToken) -> None:
         if line.strip() == "stop":
             cancel.cancel()
             say({"heard": "stop"})
+        elif line.strip() == "now":
+            cancel.cancel(now=True)
         elif line.strip() == "keep":
             cancel.keep()
     os._exit(1)

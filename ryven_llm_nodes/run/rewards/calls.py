@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, nullcontext, suppress
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ryven_llm_nodes.errors import Cancelled, Problem
 from ryven_llm_nodes.program import Step
@@ -32,6 +32,13 @@ REPEAT: Final = 0.5
 """Seconds until code that has swallowed its interruption is interrupted again."""
 WAKE: Final = getattr(signal, "SIGURG", None)
 """The signal that wakes the main thread: ignored unless a handler is set. Windows has none."""
+
+
+class Flag(Protocol):
+    """Tells whether the user has asked to stop; a threading.Event is one."""
+
+    def is_set(self) -> bool:
+        """Whether calls end now."""
 
 
 class TookTooLong(Exception):
@@ -47,7 +54,7 @@ class _Interrupted(BaseException):
 
 
 class _Deadline:
-    def __init__(self, seconds: float, cancelled: threading.Event) -> None:
+    def __init__(self, seconds: float, cancelled: Flag) -> None:
         self.seconds, self.cancelled = seconds, cancelled
         self.until = time.monotonic() + seconds
 
@@ -61,7 +68,7 @@ class _Deadline:
 class Caller:
     """Calls the user's functions. ``cancelled`` interrupts the current call; close it after the last call."""
 
-    def __init__(self, cancelled: threading.Event) -> None:
+    def __init__(self, cancelled: Flag) -> None:
         self.cancelled = cancelled
         self._helper: _Helper | None = None
 

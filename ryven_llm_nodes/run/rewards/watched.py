@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import wraps
@@ -14,13 +13,11 @@ from ryven_llm_nodes.errors import Cancelled, StageError
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.events import Completions, Listener
 from ryven_llm_nodes.run.loaded import LoadedProgram
-from ryven_llm_nodes.run.rewards.calls import Caller, TookTooLong, too_long
+from ryven_llm_nodes.run.rewards.calls import Caller, Flag, TookTooLong, too_long
 
 
 @contextmanager
-def recording(
-    program: Program, loaded: LoadedProgram, step: Step, listen: Listener, cancelled: threading.Event
-) -> Iterator[None]:
+def recording(program: Program, loaded: LoadedProgram, step: Step, listen: Listener, cancelled: Flag) -> Iterator[None]:
     """Inside, every reward that ``step`` calls reports what it scored, and is interrupted by its time limit or a stop.
 
     The reward functions are wrapped in the loaded module, where the statement of ``step`` looks them up; their values

@@ -59,9 +59,9 @@ def decide(folder: Path, key: Key, fresh: bool, before: Kept | None = None, firs
     same = kept is not None and kept.digest == key.digest
     if kept is not None and same and kept.finished:
         return Decision("reuse", _why(kept))
-    if kept is not None and same and newest_of(folder, key):
+    if kept is not None and same and (newest := newest_of(folder, key)):
         damaged = f"{kept.damage}, so training resumes from its newest checkpoint"
-        return Decision("resume", damaged if kept.damage else "resumes where it was stopped")
+        return Decision("resume", damaged if kept.damage else f"resumes from its checkpoint of step {newest}")
     source = first_part or folder
     if key.first_part is not None and newest_of(source, key.first_part):
         other = source if source != folder else None
