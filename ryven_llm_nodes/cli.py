@@ -244,7 +244,9 @@ def nodes(
 
 @app.command()
 def new(
-    template: Annotated[str, typer.Argument(help="sft, dpo, grpo or full (Llama-2-7b: SFT, PPO, DPO, GRPO).")],
+    template: Annotated[
+        str, typer.Argument(help="sft, dpo, grpo, methods (compares three) or full (Llama-2-7b: all four).")
+    ],
     output: Annotated[Path, typer.Argument(metavar="FLOW.json", help="File to write.")],
 ) -> None:
     """Write a template flow to start from."""
@@ -271,7 +273,7 @@ def edit(
     ] = None,
     template: Annotated[Optional[str], typer.Option("--new", metavar="NAME", help="Start from a template.")] = None,
 ) -> None:
-    """Open the editor: with a flow, with a template (sft, dpo, grpo, full), or with the demo's pipeline."""
+    """Open the editor: with a flow, with a template (sft, dpo, grpo, methods, full), or with the demo's pipeline."""
     from ryven_llm_nodes.demo.story import editor_flow
     from ryven_llm_nodes.gui.editor import edit as open_editor
 
