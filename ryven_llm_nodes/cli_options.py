@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, Problem, UsageError
+
+if TYPE_CHECKING:
+    from ryven_llm_nodes.program import Graph
 
 FlowFile = Annotated[
     Path,
@@ -26,6 +29,9 @@ Processes = Annotated[
 Trust = Annotated[bool, typer.Option("--trust", help="Run the flow's own code without asking, now and later.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Treat warnings like errors.")]
 AllRows = Annotated[bool, typer.Option("--all-rows", help="Count the tokens of all rows, not of a sample of 512.")]
+Isolated = Annotated[
+    bool, typer.Option("--isolated", help="Each stage in a process of its own, whose memory is free at its end.")
+]
 Target = Annotated[str | None, typer.Option("--to", metavar="NODE", help="Only this node and what it needs.")]
 
 
@@ -46,3 +52,18 @@ def _fail(error: LLMNodesError) -> NoReturn:
     problems = error.problems if isinstance(error, FlowError) else map(Problem, str(error).split("\n"))
     show_findings(problems)
     raise typer.Exit(2 if isinstance(error, FlowError | UsageError) else 1)
+
+
+def allow(graph: Graph, folder: Path, trust: bool) -> None:
+    """Asks the user about code in the flow that is new to this machine. Raises FlowError if it may not run."""
+    from ryven_llm_nodes.run.trust.seen import refusal, remember, unseen
+    from ryven_llm_nodes.terminal import is_terminal, show_foreign
+
+    items = unseen(graph, folder)
+    if items and not trust and is_terminal():
+        show_foreign(items)
+        trust = typer.confirm("Run this code?", default=False, err=True)
+    if items and not trust:
+        raise refusal(items, "review it, then run again with --trust.")
+    if note := remember(items):
+        typer.echo(f"note: {note}", err=True)

@@ -179,7 +179,7 @@ def show_run(program: Program, output_dir: Path, as_json: bool = False, **option
     """
     quiet_libraries()
     console, token = Console(stderr=True, soft_wrap=True), CancelToken()
-    with Display(console) as display, _keys(token, console):
+    with Display(console) as display, keys(token, console):
         listen = _print_json if as_json else display
         outcome = run_program(program, output_dir, listen, token, **options)
     if outcome.error:
@@ -204,7 +204,7 @@ def _show_outcome(outcome: Outcome) -> None:
 
 
 @contextmanager
-def _keys(token: CancelToken, console: Console) -> Iterator[None]:
+def keys(token: CancelToken, console: Console) -> Iterator[None]:
     """Ctrl-C asks the run to stop after this step, with a checkpoint; a second one ends the process as usual.
 
     Ctrl-\\ (on POSIX) ends the stage that is training, and passes its model on as is.

@@ -101,6 +101,8 @@ class LLMNode(Node):
 
     What makes a value runs before anything is examined, so that what it makes can be looked at.
     """
+    compares: ClassVar[bool] = False
+    """Whether its report puts the evaluations that are wired to it side by side; a run then makes a page of it."""
     writes: ClassVar[str] = ""
     """The parameter that says where to, where its user chooses the place; a stage writes to a folder of its name."""
     curves: ClassVar[tuple[str, ...]] = ()
@@ -212,6 +214,11 @@ class LLMNode(Node):
         return None
 
     # What it leaves behind
+
+    @classmethod
+    def measures(cls, context: NodeContext) -> tuple[str, ...] | None:
+        """The measures that its report may hold, where that is known before it is made."""
+        return None
 
     @classmethod
     def gives_template(cls, given: Mapping[str, JSON]) -> bool:

@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import hashlib
 import inspect
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -50,8 +52,13 @@ def evaluate(
         del measured
         gc.collect()
     prompts = [row["prompt"] for row in rows] if rewards else []
-    report = {"rows": len(rows), "prompts": prompts, **found}
+    report = {"rows": len(rows), "rows_sha256": fingerprint(rows), "prompts": prompts, **found}
     return {**report, "difference": differences_of(found["baseline"], found["model"])} if baseline else report
+
+
+def fingerprint(rows: Sequence[Row]) -> str:
+    """The sha256 of the rows, by which reports of the same ones are told."""
+    return hashlib.sha256(json.dumps(rows, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 class Measured:

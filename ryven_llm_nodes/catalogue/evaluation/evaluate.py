@@ -14,6 +14,7 @@ from ryven_llm_nodes.catalogue.training.sampling import reward_list
 from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue, RewardValue, Value
 
 FITTING: Final = (("chosen", "rejected"), ("prompt", "completion"), ("messages",), ("text",))
+MEASURES: Final = ("loss", "perplexity", "preference_accuracy", "preference_margin")
 SETTINGS: Final = ("limit", "samples", "temperature", "max_completion_length", "max_length", "batch_size", "seed")
 
 
@@ -64,6 +65,13 @@ class Evaluate(LLMNode):
         cell = report_cell_of(context.name, f"{RUNTIME}.evaluation", "evaluate", **inputs)
         imports = cell.imports + (reward.imports if isinstance(reward, RewardValue) else ())
         return replace(cell, imports=imports, values={"report": Value(expression=context.name)})
+
+    @classmethod
+    def measures(cls, context: NodeContext) -> tuple[str, ...]:
+        """A reward is called after its function, or after the node that gives the model."""
+        reward = context.inputs.get("reward")
+        parts = reward.parts if isinstance(reward, RewardValue) else ()
+        return (*MEASURES, *(f"reward/{name}" for part in parts for name in (part.owner, part.symbol)))
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:

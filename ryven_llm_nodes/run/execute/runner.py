@@ -13,6 +13,9 @@ from typing import Any
 from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, Problem
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.environment import prepared_environment
+from ryven_llm_nodes.run.comparing.comparison import comparison_from
+from ryven_llm_nodes.run.comparing.origins import read_report
+from ryven_llm_nodes.run.comparing.page import PAGE, write_page
 from ryven_llm_nodes.run.events import (
     Event,
     Listener,
@@ -192,6 +195,8 @@ class _Run:
         place = self.place if step.node.is_stage else here
         try:
             made = place(self.program, loaded, step, self.tell, self.cancel)
+            if step.node.compares:
+                self._write_page(step, Path(made.value), loaded)
             if step.node.is_stage:
                 self.store.finish(step.name)
         except Cancelled as cancelled:
@@ -207,6 +212,11 @@ class _Run:
             text = f"{step.name}: ended at step {done} of {total}, model kept; the exported script trains all {total}"
             self.tell(Log(step.name, text))
         return made.value
+
+    def _write_page(self, step: Step, folder: Path, loaded: LoadedProgram) -> None:
+        """Makes a page of the comparison that ``step`` has left in ``folder``."""
+        folders = {step.wires[port].step: Path(loaded.input(step, port)) for port in step.wired("report")}
+        write_page(comparison_from(folders, read_report(folder)), folder / PAGE)
 
     def _key(self, step: Step) -> Key:
         """What ``step`` depends on, given how the steps before it ended."""
