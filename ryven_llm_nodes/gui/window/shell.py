@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from ryven_llm_nodes.gui.window.looking import Looking
 from ryven_llm_nodes.gui.window.menus import fill_menus
 from ryven_llm_nodes.gui.window.node_palette import Palette
 from ryven_llm_nodes.gui.window.panels import preview_panel
+from ryven_llm_nodes.gui.window.remembered import remember
 from ryven_llm_nodes.gui.window.toolbar import Toolbar
 from ryven_llm_nodes.host.ports import refused_signal
 from ryven_llm_nodes.host.saving import take_over_saving
@@ -144,6 +146,8 @@ class Shell(QObject):
         else:
             self.autosave.forget()
         self.autosave.timer.stop()
+        if not self._closed and (why := remember(self.window, self.window.flow_UIs.values())):
+            print(why, file=sys.stderr)
         self._closed = self.commands.silent = True
         self.runs.examiner.stop()
         self.chatting.end()
