@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 from rich.console import Console
 
 from ryven_llm_nodes import __version__
-from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, Problem, UsageError, suggestion
+from ryven_llm_nodes.cli_options import (
+    AllRows,
+    FlowFile,
+    FlowTitle,
+    Processes,
+    Settings,
+    Strict,
+    Target,
+    Trust,
+    plain_errors,
+)
+from ryven_llm_nodes.errors import FlowError, UsageError, suggestion
 
 if TYPE_CHECKING:
     from ryven_llm_nodes.program import Graph, Program
@@ -28,22 +37,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-FlowFile = Annotated[
-    Path,
-    typer.Argument(metavar="FLOW.json", help="A Ryven project, an exported script, or the folder of a model or run."),
-]
-FlowTitle = Annotated[Optional[str], typer.Option("--flow", help="Which flow, if the project contains several.")]
-Settings = Annotated[
-    Optional[list[str]],
-    typer.Option("--set", metavar="NODE.PARAM=VALUE", help="Override a parameter; may be repeated."),
-]
-Processes = Annotated[
-    int, typer.Option("--processes", min=1, help="Number of processes that the script will be launched with.")
-]
-Trust = Annotated[bool, typer.Option("--trust", help="Run the flow's own code without asking, now and later.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Treat warnings like errors.")]
-AllRows = Annotated[bool, typer.Option("--all-rows", help="Count the tokens of all rows, not of a sample of 512.")]
-Target = Annotated[Optional[str], typer.Option("--to", metavar="NODE", help="Only this node and what it needs.")]
 
 
 def main() -> None:
@@ -52,25 +45,6 @@ def main() -> None:
 
     prepare_environment()  # before a command imports libraries
     app()
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Shows users' errors as plain lines: exit status 2 for a bad flow or command, 1 for a failed stage."""
-    try:
-        yield
-    except Cancelled as stop:
-        raise typer.Exit(130) from stop
-    except LLMNodesError as error:
-        _fail(error)
-
-
-def _fail(error: LLMNodesError) -> NoReturn:
-    from ryven_llm_nodes.terminal import show_findings
-
-    problems = error.problems if isinstance(error, FlowError) else map(Problem, str(error).split("\n"))
-    show_findings(problems)
-    raise typer.Exit(2 if isinstance(error, FlowError | UsageError) else 1)
 
 
 def _version(wanted: bool) -> None:
@@ -106,7 +80,7 @@ def check(
     """
     from ryven_llm_nodes.terminal_check import found_in, show_checked
 
-    with _plain_errors():
+    with plain_errors():
         program: Program | None = None
         try:
             program = _program(flow, title, settings, None, processes)
@@ -139,7 +113,7 @@ def export(
     """Write the flow as one plain Python script that does not need this package."""
     from ryven_llm_nodes.system.files import write_whole
 
-    with _plain_errors():
+    with plain_errors():
         program = _program(flow, title, settings, to, processes)
         if output is None:
             sys.stdout.write(program.script_for(program.graph.root, lean).text)
@@ -170,7 +144,7 @@ def run(
     from ryven_llm_nodes.host.session import default_output_dir
     from ryven_llm_nodes.terminal import show_run
 
-    with _plain_errors():
+    with plain_errors():
         program = _program(flow, title, settings, to)
         folder = output_dir or default_output_dir(program.graph.title)
         _allow(program.graph, folder, trust)
@@ -211,7 +185,7 @@ def preview(
     from ryven_llm_nodes.terminal_preview import show_preview
 
     quiet_libraries()
-    with _plain_errors():
+    with plain_errors():
         program = _program(flow, title, settings, node)
         _allow(program.graph, default_output_dir(program.graph.title), trust)
         console = Console(soft_wrap=True)
@@ -245,7 +219,7 @@ def bench(
     from ryven_llm_nodes.run.rewards.bench import trainer_of
     from ryven_llm_nodes.terminal_bench import show_bench
 
-    with _plain_errors():
+    with plain_errors():
         program = _program(flow, title, settings, None)
         step = find_step(program.graph, reward)
         if "reward" not in program.cells[step.name].values:
@@ -259,6 +233,28 @@ def bench(
 
 
 @app.command()
+def fit(
+    flow: FlowFile,
+    title: FlowTitle = None,
+    to: Target = None,
+    settings: Settings = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Also train two steps of each stage, and measure.")
+    ] = False,
+    trust: Trust = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, in bytes.")] = False,
+) -> None:
+    """Estimate the memory that each stage takes at its peak, part by part, and compare it with that of this machine."""
+    from ryven_llm_nodes.host.session import default_output_dir
+    from ryven_llm_nodes.terminal_fit import show_fit
+
+    with plain_errors():
+        program = _program(flow, title, settings, to)
+        _allow(program.graph, default_output_dir(program.graph.title), trust)
+        show_fit(program, measure, as_json, Console(soft_wrap=True))
+
+
+@app.command()
 def nodes(
     name: Annotated[
         Optional[str], typer.Argument(metavar="[NODE[.PARAMETER]]", help="A node, or one of its parameters in full.")
@@ -269,7 +265,7 @@ def nodes(
     """List the nodes, the essential parameters of one, or one parameter in full, with defaults and help."""
     from ryven_llm_nodes.terminal_nodes import show_nodes
 
-    with _plain_errors():
+    with plain_errors():
         show_nodes(Console(), name, everything, as_json)
 
 
@@ -282,7 +278,7 @@ def new(
     from ryven_llm_nodes.program.project import write_project
     from ryven_llm_nodes.templates import TEMPLATES
 
-    with _plain_errors():
+    with plain_errors():
         if template not in TEMPLATES:
             known = ", ".join(TEMPLATES)
             raise UsageError(
@@ -306,7 +302,7 @@ def edit(
     from ryven_llm_nodes.demo.story import editor_flow
     from ryven_llm_nodes.gui.editor import edit as open_editor
 
-    with _plain_errors():
+    with plain_errors():
         if flow is not None and template is not None:
             raise UsageError(f"give a flow or a template, not both: {flow} and --new {template}.")
         project = None if flow or template else editor_flow()
@@ -323,7 +319,7 @@ def install(
     """Make the nodes appear in a stock Ryven."""
     from ryven_llm_nodes.host import install as ryven
 
-    with _plain_errors():
+    with plain_errors():
         place = ryven.uninstall(folder) if remove else ryven.install(folder)
         if remove:
             typer.echo(f"removed {place}")
@@ -341,7 +337,7 @@ def kept(
     """List the cached stages with their sizes, or delete them."""
     from ryven_llm_nodes.terminal_runs import show_kept
 
-    with _plain_errors():
+    with plain_errors():
         show_kept(folder, clear, Console(soft_wrap=True))
 
 
@@ -361,7 +357,7 @@ def runs(
     from ryven_llm_nodes.run.records.history import find_run
     from ryven_llm_nodes.terminal_runs import show_runs
 
-    with _plain_errors():
+    with plain_errors():
         found = [find_run(folder, name) for name in which or []]
         if len(found) > 2 or ((open_flow or delete) and len(found) != 1):
             raise UsageError("give one RUN to show, to open with --edit or to --delete, or two to compare.")
@@ -383,7 +379,7 @@ def demo(
     """Train SmolLM2-135M through SFT, PPO, DPO and GRPO on text that ships with Python, and show what it gained."""
     from ryven_llm_nodes.demo.story import run_demo
 
-    with _plain_errors():
+    with plain_errors():
         run_demo(folder)
 
 

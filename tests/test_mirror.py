@@ -54,6 +54,8 @@ ELSEWHERE = {
     "runtime/scoring.py": "catalogue/rewards/test_exact_match.py",
     "runtime/rows.py": "catalogue/data/test_filter.py",
     "catalogue/findings.py": "catalogue/training/test_amount.py",
+    "catalogue/held.py": "run/fit/test_estimate.py",
+    "cli_options.py": "test_cli.py",
     "catalogue/pretrained.py": "catalogue/sources/test_load_dataset.py",
     "catalogue/training/choices.py": "catalogue/training/test_limits.py",
     "catalogue/training/references.py": "catalogue/training/test_trainer.py",
