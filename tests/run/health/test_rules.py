@@ -54,7 +54,7 @@ CASES = {
     "cut completions": ({"completions/clipped_ratio": around(0.97)}, "97% of the completions"),
     "KL per token": ({"kl": towards(0, 3)}, "nats per token and rising"),
     "KL per completion": ({"ppo/kl": towards(0, 120)}, "nats per completion and rising"),
-    "entropy": ({"reward": around(1), "entropy": [*towards(1.5, 0), *around(0.01, 10, 0)]}, "the entropy fell from 1.5"),
+    "entropy": ({"reward": around(1), "entropy": [*towards(1.5, 0), *[0.01] * 10]}, "the entropy fell from 1.5"),
     "clipping": ({"clip_ratio/region_mean": around(0.5)}, "50% of the token ratios"),
     "PPO clipping": ({"ppo/clip_fraction": around(0.6)}, "60% of the token ratios"),
     "explained variance": ({"ppo/explained_variance": around(-2)}, "explained variance -2.00"),
