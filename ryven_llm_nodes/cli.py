@@ -228,6 +228,28 @@ def bench(
 
 
 @app.command()
+def fit(
+    flow: FlowFile,
+    title: FlowTitle = None,
+    to: Target = None,
+    settings: Settings = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Also train two steps of each stage, and measure.")
+    ] = False,
+    trust: Trust = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, in bytes.")] = False,
+) -> None:
+    """Estimate the memory that each stage takes at its peak, part by part, and compare it with that of this machine."""
+    from ryven_llm_nodes.host.session import default_output_dir
+    from ryven_llm_nodes.terminal_fit import show_fit
+
+    with plain_errors():
+        program = _program(flow, title, settings, to)
+        allow(program.graph, default_output_dir(program.graph.title), trust)
+        show_fit(program, measure, as_json, Console(soft_wrap=True))
+
+
+@app.command()
 def nodes(
     name: Annotated[
         Optional[str], typer.Argument(metavar="[NODE[.PARAMETER]]", help="A node, or one of its parameters in full.")

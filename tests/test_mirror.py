@@ -60,6 +60,7 @@ ELSEWHERE = {
     "run/execute/stage.py": "run/execute/test_runner.py",
     "run/execute/worker.py": "run/execute/test_apart.py",
     "catalogue/findings.py": "catalogue/training/test_amount.py",
+    "catalogue/held.py": "run/fit/test_estimate.py",
     "catalogue/pretrained.py": "catalogue/sources/test_load_dataset.py",
     "catalogue/training/choices.py": "catalogue/training/test_limits.py",
     "catalogue/training/references.py": "catalogue/training/test_trainer.py",

@@ -12,6 +12,7 @@ from ryvencore import Node, NodeInputType, NodeOutputType
 
 from ryven_llm_nodes.catalogue.cell import Cell
 from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Pretrained, Seen
+from ryven_llm_nodes.catalogue.held import Held
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.catalogue.secrets import secret_complaint
 from ryven_llm_nodes.catalogue.values import Value
@@ -211,6 +212,11 @@ class LLMNode(Node):
     @classmethod
     def pretrained(cls, context: NodeContext) -> Pretrained | None:
         """The model that it loads from the Hub or from a folder, if it does."""
+        return None
+
+    @classmethod
+    def held(cls, context: NodeContext) -> Held | None:
+        """What it holds in memory besides the model that it trains; None if it trains none."""
         return None
 
     # What it leaves behind

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
+from qtpy.QtCore import Qt
 from ryvencore_qt.src.flows.node_list_widget.NodeListWidget import NodeListWidget
+from ryvencore_qt.src.flows.node_list_widget.NodeWidget import NodeWidget
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.host.versions import CORE_QT, workaround
@@ -75,3 +77,36 @@ def choose() -> None:
             place(self, index)
 
     NodeListWidget._node_widget_chosen, NodeListWidget._place_node = _node_widget_chosen, _place_node
+
+
+STYLE: Final = """
+NodeListWidget { background: #1a2028; border: 1px solid #38414d; border-radius: 8px }
+NodeListWidget QScrollArea, NodeListWidget QScrollArea > QWidget > QWidget { background: #12161c; border: none }
+NodeListWidget QLineEdit { color: #f2f5f9; background: #222932; border: 1px solid #38414d; border-radius: 6px;
+    padding: 4px 8px; font-size: 13px }
+"""
+ROW: Final = """
+NodeWidget { border: none; border-radius: 4px; background: %s }
+QLineEdit { color: %s; background: transparent; border: none; padding: 3px 8px; font-size: 13px }
+"""
+
+
+@workaround(CORE_QT)
+def plain_rows() -> None:
+    """flows/node_list_widget/NodeWidget.py:97: every row is a box with a white border, in a font of 8 points."""
+
+    def update_stylesheet(self: Any) -> None:
+        self.setStyleSheet(ROW % (("#2a3a50", "#f2f5f9") if self.custom_focused else ("transparent", "#d7dde5")))
+
+    NodeWidget.update_stylesheet = update_stylesheet
+
+
+def style_list(widget: NodeListWidget) -> None:
+    """Gives the list on the canvas the look of the editor."""
+    widget.setStyleSheet(STYLE)
+    widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+    widget.search_line_edit.setPlaceholderText("Search nodes ...")
+    for layout in (widget.main_layout, widget.search_line_edit.parentWidget().layout()):
+        layout.setContentsMargins(6, 6, 6, 6)
+    widget.list_scroll_area_widget.setContentsMargins(4, 4, 4, 4)
+    widget.list_layout.setSpacing(0)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ryven_llm_nodes.errors import LLMNodesError, one_line
 from ryven_llm_nodes.program.carried import ROOT
+from ryven_llm_nodes.program.mending import LAYOUT
 from ryven_llm_nodes.program.project import relative_root
 from ryven_llm_nodes.system.files import write_whole
 
@@ -36,7 +37,7 @@ def store_project(project: Mapping[str, Any], path: Path, root: Path | None = No
 
 
 def contents(window: Any) -> dict[str, Any]:
-    """The project of ``window``, as Ryven saves it. Raises what a node raises.
+    """The project of ``window``, as Ryven saves it, without the layout of the window. Raises what a node raises.
 
     ryven 3.5.0 removes the file first and serializes afterwards (gui/main_window.py:571-580), so that an error in
     between loses the project: it only writes to a temporary file.
@@ -46,7 +47,7 @@ def contents(window: Any) -> dict[str, Any]:
         file = Path(folder, "flow.json")
         window.save_project(str(file))
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return found
+        return {key: value for key, value in found.items() if key not in LAYOUT}
 
 
 def take_over_saving(window: Any, save: Any) -> None:

@@ -14,6 +14,7 @@ from ryvencore_qt.src.flows.FlowView import FlowView
 from ryvencore_qt.src.flows.nodes.PortItem import PortItemPin
 
 from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.host.node_list import style_list
 from ryven_llm_nodes.host.ports import port_kind, refusal
 from ryven_llm_nodes.host.versions import CORE_QT, workaround
 
@@ -213,6 +214,7 @@ def list_of_constant_size() -> None:
         self._node_place_pos = self.mapToScene(pos)
         widget, proxy = self._node_list_widget, self._node_list_widget_proxy
         proxy.setFlag(proxy.GraphicsItemFlag.ItemIgnoresTransformations)
+        style_list(widget)
         widget.current_pack_label.hide()
         widget.search_line_edit.clear()
         widget.update_list(offered(self, nodes if nodes is not None else self.session_gui.core_session.nodes))

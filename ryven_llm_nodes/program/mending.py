@@ -23,6 +23,8 @@ FORMAT: Final[Mapping[str, Any]] = {
     "required packages": [],
     "addons": {},
 }
+LAYOUT: Final = ("geometry", "state", "flow_uis", "flow_ui_template")
+"""Where windows and docks were when a project was saved: a matter of the user who opens it."""
 
 
 def mended(project: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,7 +32,8 @@ def mended(project: Mapping[str, Any]) -> dict[str, Any]:
 
     In a flow with nodes of other packages, only our nodes are changed.
     """
-    known = {key: value for key, value in project.items() if isinstance(value, type(FORMAT.get(key, value)))}
+    kept = {key: value for key, value in project.items() if key not in LAYOUT}
+    known = {key: value for key, value in kept.items() if isinstance(value, type(FORMAT.get(key, value)))}
     flows = {title: _mended_flow(flow) for title, flow in project["flows"].items()}
     return {**FORMAT, **known, "general info": FORMAT["general info"], "flows": flows, "GID": 0}
 

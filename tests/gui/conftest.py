@@ -42,6 +42,19 @@ def collections_as_before() -> Iterator[None]:
     main_collector().stop()
 
 
+SIZE = (1500, 860)
+"""The size of every window: the screen of the offscreen platform is smaller than any canvas that is worth testing."""
+
+
+@pytest.fixture(autouse=True)
+def layout_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where the layout of windows is kept: each test begins without one."""
+    from ryven_llm_nodes.gui.window import remembered
+
+    monkeypatch.setattr(remembered, "file", lambda: tmp_path / "window.json")
+    return tmp_path / "window.json"
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The questions of message boxes; each is answered with yes."""
@@ -138,6 +151,7 @@ def open_editor(
     ) -> Editor:
         window = open_window(content or project("pipeline", [], []), qapp, path)
         windows.append(window)
+        window.resize(*SIZE)
         if trusted:
             window.llm_shell.runs.ask = lambda items: True
         editor = Editor(window, qtbot)

@@ -42,6 +42,7 @@ class CPO(Trainer):
     trainer = "CPOTrainer"
     curves = ("rewards/accuracies", "loss")
     sequences = ("chosen", "rejected")
+    head = "logits"
     imports = ("from trl.experimental.cpo import CPOConfig, CPOTrainer",)
     columns = (("prompt", "chosen", "rejected"),)
     in_ports = (MODEL, DATASET, ADAPTER, EVAL)

@@ -30,6 +30,7 @@ class ORPO(Trainer):
     trainer = "ORPOTrainer"
     curves = ("rewards/accuracies", "loss")
     sequences = ("chosen", "rejected")
+    head = "logits"
     imports = ("from trl.experimental.orpo import ORPOConfig, ORPOTrainer",)
     columns = (("prompt", "chosen", "rejected"),)
     in_ports = (MODEL, DATASET, ADAPTER, EVAL)

@@ -34,6 +34,12 @@ def loaded_later(keyword: str, reference: ModelValue) -> Part:
     )
 
 
+def copies_policy(context: NodeContext) -> bool:
+    """Whether the reference is a copy of the policy: not where one is connected, or where the adapter is disabled."""
+    is_other = REFERENCE.name in context.inputs or "adapter" in context.inputs
+    return not is_other and not context.given.get("precompute_ref_log_probs")
+
+
 def reference_complaints(context: NodeContext) -> Iterator[Complaint]:
     """What is wrong with a reference that follows the policy."""
     if context.given.get("sync_ref_model"):

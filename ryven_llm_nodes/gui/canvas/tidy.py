@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from qtpy.QtCore import QRectF, Qt
 
-LEFT, TOP = 60.0, 60.0
+LEFT, TOP = 1000.0, 1000.0
 GAP_X, GAP_Y = 60.0, 36.0
 SMALLEST: Final = 0.42
 

@@ -130,6 +130,12 @@ QToolBar#llm_toolbar::separator:horizontal { width: 1px; border: none; backgroun
 QLabel#llm_status { color: #98a3b0; background: transparent; padding: 0 10px; font-size: 12px }
 QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; font-size: 11px }
 QDockWidget::title { background: #171b21; padding: 5px 8px; text-align: left; text-transform: none }
+QMessageBox { background: #1a2028; border: 1px solid #38414d }
+QMessageBox QLabel { color: #d7dde5; background: transparent; font-size: 12px }
+QMessageBox QPushButton { color: #e8edf3; background: #222932; border: 1px solid #414c5a; border-radius: 6px;
+    padding: 5px 14px; margin: 0; min-height: 20px; font-size: 12px; font-weight: 600; text-transform: none }
+QMessageBox QPushButton:hover { background: #2d3642; border-color: #448aff }
+QMessageBox QPushButton:default { border-color: #448aff }
 QToolTip { background: #222932; color: #d7dde5; border: 1px solid #38414d; padding: 5px; font-size: 12px }
 QTabBar { text-transform: none; border: none; qproperty-drawBase: 0 }
 QTabWidget::tab-bar { border: none }

@@ -93,6 +93,10 @@ ACTIONS: Final = (
         lambda shell: shell.history.show_kept(),
     ),
     Action(
+        "chat", "Chat...", "Talk to a model of the flow or of an earlier run, or to two next to each other",
+        lambda shell: shell.chatting.show(), key="F8", group=True,
+    ),
+    Action(
         "open", "Open...", "Open a project, an exported script, or the folder of a model or a run",
         lambda shell: shell.opening.ask_and_open(), key="Ctrl+O", menu="File", before="actionSave_Project",
     ),

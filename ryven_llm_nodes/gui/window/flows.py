@@ -104,7 +104,7 @@ class Flows(QObject):
             return
         late_view(flow, view)
         flow_ui = self._window.flow_UIs[flow]
-        dress_flow(self._window, flow_ui, view)
+        dress_flow(flow_ui, view)
         self.inspectors[flow] = InspectorStack(view, flow_ui.inspector_widget, self._folder)
         flow_ui.ui.inspector_dock.setWidget(self.inspectors[flow])
         self.adopted.emit(flow_state(flow), view)

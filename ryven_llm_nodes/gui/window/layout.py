@@ -14,13 +14,13 @@ from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
 from ryven_llm_nodes.gui.style.theme import LLMTheme
 from ryven_llm_nodes.gui.window import panels
+from ryven_llm_nodes.gui.window.remembered import Layout, first_size
 from ryven_llm_nodes.program.project import COLUMN
 
 PALETTE_WIDTH: Final = 210
 INSPECTOR_WIDTH: Final = 350
 BOTTOM_HEIGHT: Final = 210
 PANELS_MS: Final = 30
-SIZE: Final = (1500, 860)
 UNUSED_DOCKS: Final = ("variables_dock", "logger_dock", "settings_dock", "source_dock")
 """Docks of a flow that are useless for a pipeline; its menu brings them back."""
 
@@ -102,25 +102,27 @@ def use_theme(window: Any) -> None:
         app.setStyleSheet(app.styleSheet() + WINDOW_STYLE)
 
 
-def dress_flow(window: Any, flow_ui: Any, view: Any) -> None:
-    """Leaves only the inspector and the history next to a canvas, and only nodes on it."""
+def dress_flow(flow_ui: Any, view: Any) -> None:
+    """Leaves only the inspector and the history next to a canvas, or what its user has put there; and nodes on it."""
     view._stylus_modes_proxy.hide()
     view._menu_layout_proxy.hide()
     for dock in (flow_ui.ui.inspector_dock, flow_ui.ui.undo_history_dock):
         _no_title(dock)
     Hint(view)
     flow_ui.centralWidget().layout().setContentsMargins(0, 0, 0, 0)
-    if not _was_saved(window):
-        for name in UNUSED_DOCKS:
-            getattr(flow_ui.ui, name).hide()
-        flow_ui.ui.inspector_dock.raise_()
-        QTimer.singleShot(0, flow_ui, lambda: flow_ui.resizeDocks(
-            [flow_ui.ui.inspector_dock], [INSPECTOR_WIDTH], Qt.Orientation.Horizontal
-        ))  # fmt: skip
+    for name in UNUSED_DOCKS:
+        getattr(flow_ui.ui, name).hide()
+    flow_ui.ui.inspector_dock.raise_()
+    QTimer.singleShot(0, flow_ui, lambda: _arrange_flow(flow_ui))
+
+
+def _arrange_flow(flow_ui: Any) -> None:
+    if not Layout().restore_flow(flow_ui):
+        flow_ui.resizeDocks([flow_ui.ui.inspector_dock], [INSPECTOR_WIDTH], Qt.Orientation.Horizontal)
 
 
 def lay_out(window: Any) -> None:
-    """Shows all nodes of a project without window state, and applies the layout if a program has placed the nodes."""
+    """Shows all nodes of a project, and applies the automatic layout if a program has placed them."""
     for view in window.session_gui.flow_views.values():
         for item in view.node_items.values():
             item.update_shape()
@@ -135,14 +137,9 @@ def _was_drawn(view: Any) -> bool:
 
 
 def arrange(window: Any, docks: Docks) -> None:
-    """Restores the docks of the project, else applies the default arrangement."""
+    """Arranges the docks as their user has left them, else by default."""
     bottom = Qt.DockWidgetArea.BottomDockWidgetArea
     window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
-    restored = [window.restoreDockWidget(dock) for dock in (docks.log, docks.metrics, docks.completions)]
-    if all(restored):
-        if not window.restoreDockWidget(docks.preview):  # saved by a version without it
-            window.tabifyDockWidget(docks.completions, docks.preview)
-        return
     window.ui.consoleDock.hide()
     window.addDockWidget(bottom, docks.log)
     window.addDockWidget(bottom, docks.metrics)
@@ -151,9 +148,11 @@ def arrange(window: Any, docks: Docks) -> None:
     window.tabifyDockWidget(docks.completions, docks.preview)
     docks.metrics.raise_()
     docks.palette.raise_()
-    window.resize(*SIZE)
-    QTimer.singleShot(0, window, lambda: _resize(window, docks))
-    if window._project_content and not _was_saved(window):
+    layout = Layout()
+    if not layout.restore_size(window):
+        window.resize(first_size(window.screen().availableSize()))
+    QTimer.singleShot(0, window, lambda: layout.restore_docks(window) or _resize(window, docks))  # as shown by then
+    if window._project_content:
         QTimer.singleShot(0, window, lambda: lay_out(window))
 
 
@@ -161,7 +160,3 @@ def _resize(window: Any, docks: Docks) -> None:
     window.resizeDocks([docks.palette], [PALETTE_WIDTH], Qt.Orientation.Horizontal)
     window.resizeDocks([docks.log, docks.metrics], [BOTTOM_HEIGHT, BOTTOM_HEIGHT], Qt.Orientation.Vertical)
     window.resizeDocks([docks.log, docks.metrics], [560, 900], Qt.Orientation.Horizontal)
-
-
-def _was_saved(window: Any) -> bool:
-    return bool((window._project_content or {}).get("flow_uis"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from ryven_llm_nodes.gui.running.run_controller import RunController
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.window.actions import Actions
+from ryven_llm_nodes.gui.window.chatting import Chatting
 from ryven_llm_nodes.gui.window.commands import Commands
 from ryven_llm_nodes.gui.window.flows import Flows
 from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
@@ -26,6 +28,7 @@ from ryven_llm_nodes.gui.window.looking import Looking
 from ryven_llm_nodes.gui.window.menus import fill_menus
 from ryven_llm_nodes.gui.window.node_palette import Palette
 from ryven_llm_nodes.gui.window.panels import preview_panel
+from ryven_llm_nodes.gui.window.remembered import remember
 from ryven_llm_nodes.gui.window.toolbar import Toolbar
 from ryven_llm_nodes.host.ports import refused_signal
 from ryven_llm_nodes.host.saving import take_over_saving
@@ -49,6 +52,7 @@ class Shell(QObject):
         self.leaving = Leaving(window, self.runs, self)
         self.commands = Commands(window, self.flows, self.runs, self)
         self.history = HistoryWindows(window, self.opening.open_path)
+        self.chatting = Chatting(window, self.document, self.flows)
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
         self.palette = Palette(window.core_session.nodes, window)
@@ -142,8 +146,11 @@ class Shell(QObject):
         else:
             self.autosave.forget()
         self.autosave.timer.stop()
+        if not self._closed and (why := remember(self.window, self.window.flow_UIs.values())):
+            print(why, file=sys.stderr)
         self._closed = self.commands.silent = True
         self.runs.examiner.stop()
+        self.chatting.end()
         self.runs.stop()  # the end of the process waits for the worker, after the window is hidden
 
     def quit(self) -> None:
