@@ -12,7 +12,7 @@
 """three-methods: SFT -> Train Reward Model -> DPO -> PPO -> GRPO -> Evaluate -> Evaluate -> Evaluate -> Compare.
 
 Written by ryven-llm-nodes 0.1.0 from the flow 'three-methods' of three-methods.json
-(sha256 c5840d0fe61719e59e70b3241cf04ad16fc6cd57f43dd7ba15d54ab806760ecb)
+(sha256 440bc27d20aca4023c2441f840d4d4c9c7becd71cb15474d0313342662aa2b3b)
 with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0, peft 0.21.2.
 
 Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
@@ -247,7 +247,6 @@ def main(pipeline: "Pipeline") -> None:
         rows=held_out,
         baseline=sft,
         rewards=[on_topic, RewardModel(judge, name="judge", add_eos=True)],
-        samples=2,
         temperature=0.7,
         max_completion_length=32,
         batch_size=32,
@@ -260,7 +259,6 @@ def main(pipeline: "Pipeline") -> None:
         rows=held_out,
         baseline=sft,
         rewards=[on_topic, RewardModel(judge, name="judge", add_eos=True)],
-        samples=2,
         temperature=0.7,
         max_completion_length=32,
         batch_size=32,
@@ -273,7 +271,6 @@ def main(pipeline: "Pipeline") -> None:
         rows=held_out,
         baseline=sft,
         rewards=[on_topic, RewardModel(judge, name="judge", add_eos=True)],
-        samples=2,
         temperature=0.7,
         max_completion_length=32,
         batch_size=32,
@@ -705,7 +702,8 @@ def evaluate(
 
     Rows with `completion`, `messages` or `text` give the loss per trained token, tokenized as TRL's SFTTrainer does,
     and the perplexity; rows with `chosen` and `rejected` the share of pairs whose chosen completion is more likely,
-    and the margin of log-probabilities; with `rewards`, prompts are sampled from. Both models get the same seeds.
+    and the margin of log-probabilities; with `rewards`, prompts are sampled from, and how often that gives more than
+    `baseline` is the win rate. Both models get the same seeds.
     """
     rows = [dict(row) for row in rows][:limit]
     places = {"model": (model, load or {})} | ({"baseline": (baseline, baseline_load or {})} if baseline else {})
@@ -717,6 +715,8 @@ def evaluate(
             found[name] |= measured.of_samples(rows, rewards, samples, temperature, max_completion_length, seed)
         del measured
         gc.collect()
+    if baseline:
+        add_win_rates(found["baseline"], found["model"])
     prompts = [row["prompt"] for row in rows] if rewards else []
     report = {"rows": len(rows), "rows_sha256": fingerprint(rows), "prompts": prompts, **found}
     return {**report, "difference": differences_of(found["baseline"], found["model"])} if baseline else report
@@ -888,6 +888,15 @@ def measure(values: Sequence[float], weights: Sequence[float] | None = None) -> 
     return {**interval(values, weights), "per_row": list(values), **({"weights": list(weights)} if weights else {})}
 
 
+def add_win_rates(before: dict[str, Mapping], after: dict[str, Mapping]) -> None:
+    """Add the share of prompts on which `after` has the higher mean reward; a tie counts half, and `before` is 0.5."""
+    for name in [name for name in after if name.startswith("reward/")]:
+        pairs = zip(before[name]["per_row"], after[name]["per_row"], strict=True)
+        wins = [float(new > old) if new != old else 0.5 for old, new in pairs]
+        rate = name.replace("reward/", "win_rate/", 1)
+        before[rate], after[rate] = measure([0.5] * len(wins)), measure(wins)
+
+
 def differences_of(before: Mapping[str, Mapping], after: Mapping[str, Mapping]) -> dict[str, dict[str, object]]:
     """`after` minus `before`, row by row, with interval and p-value, for the measures of the same rows."""
     found = {}
@@ -906,15 +915,18 @@ def differences_of(before: Mapping[str, Mapping], after: Mapping[str, Mapping]) 
 
 # %% Support: Puts the reports of several evaluations side by side, with what differs from the first more than by chance
 def compare(alpha: float = 0.05, **reports: str) -> dict[str, object]:
-    """The models of `reports`, folders of evaluations of the same rows, by name; all are compared with the first.
+    """The models of `reports`, folders of evaluations of the same rows, by name; all are compared with the first."""
+    folders = {name: Path(folder) / "report.json" for name, folder in reports.items()}
+    return table_of({name: json.loads(file.read_text(encoding="utf-8")) for name, file in folders.items()}, alpha)
+
+
+def table_of(found: Mapping[str, Mapping], alpha: float) -> dict[str, object]:
+    """The same of the reports themselves.
 
     Differences are paired by row. They are significant where the p-value, corrected for the number of differences in
     the table (Holm, 1979), is below `alpha`. Models that were measured on other rows than the first have none.
     `markdown` holds the tables as text.
     """
-    found = {
-        name: json.loads((Path(folder) / "report.json").read_text(encoding="utf-8")) for name, folder in reports.items()
-    }
     models, rows = {}, {}
     for name, source, measures in _models(found):
         models[name], rows[name] = measures, [found[source].get(key) for key in ("rows", "rows_sha256")]
@@ -2171,23 +2183,22 @@ if __name__ == "__main__":
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
-# eNrtWlFz2jgQ/isaP0FqHBtsAszkIW2vvZtpp720cw8HjEexhVFjy64kk6QZ/vutZBOgDY0Nprm5OfIQs5K+3f12tSs5uTciwgjHMaJslhqje0PeZcQY
-# GZd3C8JQxtMvJJBoRmNimAbXwgXhgqYMJvUsz7KNJQyQrznlJEQZDq5xRIQxGt8bDCcKSq/y4zjxWRrCkGmElD8iX05N4+0fr42RbRo4DFMGKPcAPovT
-# G6FNm3NCOgmR8zTUAhxHKadynqAEEAAyxBIDfoGnTNB4XdNY27xwYAINCZN0RskjdljvUhy+h6cYJgqJJUEadmREF5/+uvjzovy8HMav3HND20olgAOJ
-# xcQHz6+wULRlmONEG5xhOQf573kUURa9wQH5/PL0U5LG7953O07Pe9/5gwnJ80AaS/CcsiyXyhFgJs3l+kuWCnQLRFl28Xynn5dm6XCvvsOvwXJB5MEu
-# YyZuQPVjXm+Fr6PWnZazrS8iZXFtlx1v02m3rtOXFwd7G6ccb7kKmgamFvs4zuYw1+mX30OeZuBR6YLEPCLSh7zNY52rxldf7TZAu149LFYPafEwrUtQ
-# z94kyHu+rMg4mRFOWECqZsbGij2zw93Kjn495z+9+Xyw02Imt5yNOA4p6PSDOQmus5SCehYZoxmOBQFleEF82PygMgLzoYgZKnN0pQA5yQDEAQn3BQCo
-# tOF+WaxjygjmShnIQrKgAfEBiDL/Cstg7gv6jegNwvKkHCBZGsxLRFjLlBKlWnNog/QG8yTPVoqhhCb41o8Ji1TEnO6gSjh0/j1aoc7qheOzsvmSgE0N
-# VeYveRiR/2x0+naV6PTt3dtl8Jy1Ik0yWb1O6Nk1asS22/2tEjms53aRkW9yFihXDvY8Zb5MMxpsuR4UJxuaZCmXiJMJUz8hmaHV9FYAFMREYQoTaZGJ
-# Tk6uwbZItEcThuAzMdTPB0bgLMeogBRFAjxTBRalM+TBOuT00U3KQ4HkHEskMoKvhRq8UV/lnKCvORFKDVIGixFyLNtCbzG/giPfCNlWoaRQKIKUE4HO
-# 0XhaCGYpR2tLTY0Bp070jWaPeLCyW30kuZUAtJ6E6AxRQeGohMH+1iYqbNE2IrBlN6aPO850PAEmlb9yYkzX0IW/58CrBbyEOI5bfGKMcefb9MXEMLVq
-# C86fhLfa7fUyCI/csey+ay7VShgS+ZUSt8YXnb+nerCtRyYGmkwc9ag4aD/gI2BorEQryYahAtMQFIo8aWF211J2j0fuFJ2fa2P0s2JYDShWtWNtLVLj
-# SqSNbqNTBHWiVXxZ4xe1AzQklLUgrqaeVaKcIs9EUGFaauegVq+LOhvDatzpb9LzkGLnKkVUtDSPHIIDwW5bhIXiBs7trYkBOVPGy7bcNcICc6rXKzVQ
-# VTZUKTucTfM2FBdJZ+EsAxUtMLeHXgDwGTrRBLbhd+noydrIk1JbicOJzDkroSZsj5pytlVKHbteUfn48cPhNTRLf1Fzg02ldqEq+6oFrTfdQzfqQXeS
-# JIHmh4FY3cLOnuiF0H0eLMZBkCd5jDXmut/pJ1+hFBdYXYBXTZTKUrLujauV7qMd1Yaz8XUM1pOZFnSrBH2483TjOPVC/rqBkIe/LOSNn2cU+08daEzj
-# iih/bcupH5vti6JT833A28sGwhPx/7fkxpZUovUsofGrbdNVGtj102D7OuzUfEvyKk2uIPOLM584OCESggVwv3XOre/S9vHVcZ/v2D4nceir9xvVzu2r
-# 6TUO7sOfNdmaLzd+W+A4V3l18PuuGSS2/32/FVjtuSLVf9xoP9mVm1uuV6kLOd3dbaj/rKSE/xpSvqv/Z89Kyw+d4Pl4+a4gDmoXRHDicFoCjUOFvkHX
-# qoUQ1x/DDMPQARkJys4yVmWIgx9ImQ0XoZDc6r8xFIhI36vX0nIt3AuYvnm7myJt0PYKRd8j+E5D+M4O/G5D+N0d+G5VfG8/fnoN4R/Mj7cfP/2q+IP9
-# 7Pcawu8eys8T+L1D82dw5PwZHjl/hkfmZ7gfP5Xz07H3I+isKQUHZ+hTCg4OwVMK7IMpcvZT4DWlYFeQB5UV9PbzwG1Kwa4scrpNadjFkeM0pWFXog4r
-# K3CPHQX36FFwjx4Fd78oOJWPjI537DB4Rw+Dd/QweHuGoXLnV9ffvY7ublMadrLkNaWhu3y4GpXXqvHqv6j0e1L1AkagGU8TuGhZhgLL4KYkeU6W/wAl
-# crRY
+# eNrtWlFz2jgQ/isaP0FqHBtsAszkIW2vvc60017auYcDxqPYwqixZVeSSdIM//1WsgnQhsYG08zcHHmIWUnf7n67Wq2c3BsRYYTjGFE2S43RvSHvMmKM
+# jMu7BWEo4+lXEkg0ozExTINr4YJwQVMGk3qWZ9nGEgbIt5xyEqIMB9c4IsIYje8NhhMFpVf5cZz4LA1hyDRCyh+RL6em8fbda2NkmwYOw5QByj2Az+L0
+# RmjT5pyQTkLkPA21AMdRyqmcJygBBIAMscSAX+ApEzRe1zTWNi8cmEBDwiSdUfKIHdb7FIcf4CmGiUJiSZCGHRnRxee/L/66KD8vh/Er99zQtlIJ4EBi
+# MfHB8yssFG0Z5jjRBmdYzkH+Zx5FlEVvcEC+vDz9nKTx+w/djtPzPnTeMSF5HkhjCZ5TluVSOQLMpLlcf8lSgW6BKMsunu/089IsHe7Vd/g1WC6IPNhl
+# zMQNqH7M663wddS603K29VWkLK7tsuNtOu3Wdfry4mBv45TjLVdB08DUYh/H2RzmOv3ye8jTDDwqXZCYR0T6kLd5rHPV+Oar3QZo16uHxeohLR6mdQnq
+# 2ZsEec+XFRknM8IJC0jVzNhYsWd2uFvZ0a/n/Oc3Xw52WszklrMRxyEFnX4wJ8F1llJQzyJjNMOxIKAML4gPmx9URmA+FDFDZY6uFCAnGYA4IOG+AACV
+# Ntwvi3VMGcFcKQNZSBY0ID4AUeZfYRnMfUG/E71BWJ6UAyRLg3mJCGuZUqJUaw5tkN5gnuTZSjGU0ATf+jFhkYqY0x1UCYfOv0cr1Fm9cHxRNl8SsKmh
+# yvw1DyPyn41O364Snb69e7sMnrNWpEkmq9cJPbtGjdh2u79VIof13C4y8k3OAuXKwZ6nzJdpRoMt14Ois6FJlnKJOJkw9ROSGVpNbwVAQUwUpjCRFpno
+# 5OQabItEezRhCD4TQ/18ZAR6OUYFpCgS4JkqsCidIQ/WIaePblIeCiTnWCKREXwt1OCN+irnBH3LiVBqkDJYjJBj2RZ6i/kVtHwjZFuFkkKhCFJOBDpH
+# 42khmKUcrS01NQZ0neg7zR7xYGW3+khyKwFoPQnRGaKCQquEwf7WJips0TYisGU3po87znQ8ASaVv3JiTNfQhb/nwKsFvIQ4jlt8Yoxx5/v0xcQwtWoL
+# +k/CW+32ehmER+5Ydt81l2olDIn8Solb44vOP1M92NYjEwNNJo56VBy0H/ARMDRWopVkw1CBaQgKRZ60MLtrKbvHI3eKzs+1MfpZMawGFKvasbYWqXEl
+# 0ka30SmCOtEqvqzxi9oBGhLKWhBXU88qUU6RZyKoMC21c1Cr10WdjWE17vQ36XlIsXOVIipamkcOwYFgty3CQnEDfXtrYkDOlPGyLXeNsMCc6vVKDVSV
+# DVXKDmfTvA3FRdJZOMtARQvM7aEXAHyGTjSBbfhdOnqyNvKk1FbicCJzzkqoCdujppxtlVLHrldUPn36eHgNzdLfdLjBplK7UJV9dQStN93DadSD00mS
+# BA4/DMTqI+zsibMQTp8Hi3EQ5EkeY425Pu/0k69QigusLsCrQ5TKUrI+G1cr3UdPVBt64+sYrCczLehWCfpwZ3fjOPVC/rqBkIe/LeSN9zOK/acaGtO4
+# Ispf23Lqx2b7oujUfB/w9rKB8ET8/y25sSWVaD1LaPxq23SVBnb9NNi+Djs135K8SpMryPyi5xMHJ0RCsADut/rc+i5tt6+O+3xt+5zEoa/eb1Tr21fT
+# azTuw18dsjVfbvyxwHGu8urg910zSGz/x/P25831i524uc16lU4ep7v76Ok/KxHhsxLxQ50/e1Yqfqr4v5eLH4rdoHaxA8MPpyLQOFTo23GtOgex/Dm0
+# MAynGyNBeWqMVYnh4AdSZsMlJyS3+u8HBSLSd+a1tFwLPT/Tt2p3U6QN2l6h6HsE32kI39mB320Iv7sD362K7+3HT68h/IP58fbjp18Vf7Cf/V5D+N1D
+# +XkCv3do/gyOnD/DI+fP8Mj8DPfjp3J+OvZ+BJ01peDgDH1KwcEheEqBfTBFzn4KvKYU7AryoLKC3n4euE0p2JVFTrcpDbs4cpymNOxK1GFlBe6xo+Ae
+# PQru0aPg7hcFp3LL6HjHDoN39DB4Rw+Dt2cYKp/86pq7V+vuNqVhJ0teUxq6y4erUXmtGq/+Q0q/A1UvVwSa8TSBi5ZlKLAMbkqS52T5L/4FqOU=

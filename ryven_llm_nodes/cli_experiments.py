@@ -21,18 +21,24 @@ def compare(
         ),
     ],
     alpha: Annotated[float, typer.Option(min=0.0, max=1.0, help="Accepted chance of any false difference.")] = 0.05,
+    seeds: Annotated[
+        bool, typer.Option("--seeds", help="Evaluations of one name are of trainings that differ in their seeds.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     as_csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the table as CSV.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs no network.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table as Markdown.")] = None,
 ) -> None:
     """Put evaluations of any runs side by side: which model is better, by how much, and by more than chance."""
-    from ryven_llm_nodes.run.comparing.comparison import comparison_of
-    from ryven_llm_nodes.run.comparing.found import evaluations_at
+    from ryven_llm_nodes.run.comparing.comparison import comparison_of, comparison_over_seeds
+    from ryven_llm_nodes.run.comparing.found import evaluations_at, evaluations_by_seed
     from ryven_llm_nodes.terminal_compare import show_compared, write_compared
 
     with plain_errors():
-        comparison = comparison_of(evaluations_at(places), alpha)
+        if seeds:
+            comparison = comparison_over_seeds(evaluations_by_seed(places), alpha)
+        else:
+            comparison = comparison_of(evaluations_at(places), alpha)
         show_compared(comparison, Console(soft_wrap=True), as_json)
         for file in write_compared(comparison, as_csv, html, markdown):
             Console(stderr=True, soft_wrap=True).print(f"wrote {file}", highlight=False, markup=False)

@@ -27,7 +27,8 @@ def show_compared(comparison: Comparison, console: Console, as_json: bool) -> No
     """The table, or all of it as JSON."""
     if as_json:
         folders = {name: str(folder) for name, folder in comparison.folders.items()}
-        console.print_json(json.dumps({**comparison.table, "folders": folders}))
+        seeds = {"over_seeds": comparison.over_seeds} if comparison.over_seeds else {}
+        console.print_json(json.dumps({**comparison.table, **seeds, "folders": folders}))
         return
     table = Table("", box=None, pad_edge=False)
     for model in comparison.models:
@@ -36,6 +37,21 @@ def show_compared(comparison: Comparison, console: Console, as_json: bool) -> No
         table.add_row(escape(measure), *(_cell(comparison, model, measure) for model in comparison.models))
     console.print(table)
     console.print("\n".join(_notes(comparison)), style="dim", highlight=False, markup=False)
+    if comparison.over_seeds:
+        console.print(_seeds_table(comparison))
+
+
+def _seeds_table(comparison: Comparison) -> Table:
+    """The differences with each seed, and the interval of their mean."""
+    first = comparison.table["compared_with"]
+    title = f"Differences from {first} over seeds, with 95 % intervals (Student's t)"
+    table = Table("", "", "mean", "each", box=None, pad_edge=False, title=title, title_justify="left")
+    for name, measures in comparison.over_seeds.items():
+        for measure, of in measures.items():
+            mean = f"{of['value']:+.3g} [{of['low']:+.3g}, {of['high']:+.3g}]"
+            each = ", ".join(f"{value:+.3g}" for value in of["values"])
+            table.add_row(escape(name), escape(measure), Text(mean), each)
+    return table
 
 
 def _cell(comparison: Comparison, model: str, measure: str) -> Text:

@@ -22,7 +22,8 @@ class Evaluate(LLMNode):
     """Measures a model on held-out rows by what the rows allow, with 95 % intervals; next to a baseline, if given.
 
     Rows with a completion, messages or text: loss and perplexity. Preference pairs: how often the chosen completion is
-    more likely than the rejected one, and by how much. Prompts with a reward: the mean reward of sampled completions.
+    more likely than the rejected one, and by how much. Prompts with a reward: the mean reward of sampled completions,
+    and the win rate against the baseline: the share of prompts on which the model gets more (a tie counts half).
     Model and baseline get the same rows and seeds, so that their difference is taken row by row.
     """
 
@@ -71,7 +72,8 @@ class Evaluate(LLMNode):
         """A reward is called after its function, or after the node that gives the model."""
         reward = context.inputs.get("reward")
         parts = reward.parts if isinstance(reward, RewardValue) else ()
-        return (*MEASURES, *(f"reward/{name}" for part in parts for name in (part.owner, part.symbol)))
+        kinds = ("reward", "win_rate") if "baseline" in context.inputs else ("reward",)
+        return (*MEASURES, *(f"{kind}/{name}" for kind in kinds for p in parts for name in (p.owner, p.symbol)))
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +13,7 @@ from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.program.imports import Imports
 from ryven_llm_nodes.program.runtime_source import excerpts
 from ryven_llm_nodes.run.comparing.origins import Origin, origin_of, read_report
+from ryven_llm_nodes.run.comparing.seeds import over_seeds, pooled_report
 
 BASELINE: Final = "baseline"
 COLUMNS: Final = (
@@ -32,6 +33,8 @@ class Comparison:
     folders: Mapping[str, Path]
     table: Mapping[str, Any]
     reports: Mapping[str, Mapping[str, Any]]
+    over_seeds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """How the differences of each model vary with the seed, by measure, if there are several trainings of each."""
 
     @cached_property
     def origins(self) -> dict[str, Origin | None]:
@@ -73,9 +76,27 @@ class Comparison:
 
 def comparison_of(folders: Mapping[str, Path], alpha: float = 0.05) -> Comparison:
     """The evaluations in ``folders`` side by side, by the function that Compare runs. Raises UsageError."""
-    reports = {name: _evaluation_in(folder) for name, folder in folders.items()}
-    compare = runtime_function("comparison", "compare")
-    return Comparison(folders, compare(alpha=alpha, **{name: str(place) for name, place in folders.items()}), reports)
+    return _compared(folders, {name: _evaluation_in(folder) for name, folder in folders.items()}, alpha)
+
+
+def comparison_over_seeds(folders: Mapping[str, Sequence[Path]], alpha: float = 0.05) -> Comparison:
+    """The same of several trainings of each model: values of rows are means over them. Raises UsageError.
+
+    ``over_seeds`` of the result says how the differences vary from one training to the next.
+    """
+    reports = {name: [_evaluation_in(folder) for folder in of_name] for name, of_name in folders.items()}
+    measure = runtime_function("evaluation", "measure")
+    pooled = {name: pooled_report(of_name, measure) for name, of_name in reports.items()}
+    found = _compared({name: of_name[0] for name, of_name in folders.items()}, pooled, alpha)
+    single = [
+        _compared({}, {name: of_name[seed] for name, of_name in reports.items()}, alpha)
+        for seed in range(len(next(iter(reports.values()))))
+    ]
+    return replace(found, over_seeds=over_seeds([one.table["differences"] for one in single]))
+
+
+def _compared(folders: Mapping[str, Path], reports: Mapping[str, Mapping[str, Any]], alpha: float) -> Comparison:
+    return Comparison(folders, runtime_function("comparison", "table_of")(reports, alpha), reports)
 
 
 def comparison_from(folders: Mapping[str, Path], table: Mapping[str, Any]) -> Comparison:

@@ -32,6 +32,21 @@ def evaluations_at(places: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
+def evaluations_by_seed(places: Iterable[Path]) -> dict[str, list[Path]]:
+    """The evaluations that ``places`` stand for by their names, which are those of models; each as often as any other.
+
+    Raises UsageError.
+    """
+    found: dict[str, list[Path]] = {}
+    for folder in evaluations_at(places).values():
+        found.setdefault(_name(folder), []).append(folder)
+    counts = {len(folders) for folders in found.values()}
+    if len(counts) > 1 or counts == {1}:
+        listed = ", ".join(f"{name} ({len(folders)})" for name, folders in found.items())
+        raise UsageError(f"--seeds needs several evaluations of each name, and as many of each; there are {listed}.")
+    return found
+
+
 def _at(place: Path) -> list[Path]:
     """The folders of the evaluations that ``place`` stands for."""
     if not place.is_dir():

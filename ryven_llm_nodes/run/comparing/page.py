@@ -101,12 +101,24 @@ def _results(comparison: Comparison) -> dict[str, Any]:
         "alpha": f"{table.get('alpha', 0.05):g}",
         "tests": tests,
         "other_rows": table.get("other_rows", []),
+        "over_seeds": list(_seeds(comparison)),
         "intervals": [
             {"title": name, "svg": interval_chart(bars)}
             for name in comparison.measures
             if (bars := _bars(comparison, name))
         ],
     }
+
+
+def _seeds(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """The differences with each seed; of those whose interval over seeds is on one side of 0, the mean is marked."""
+    for name, measures in comparison.over_seeds.items():
+        for measure, of in measures.items():
+            of_rows = comparison.difference(name, measure)
+            better = of_rows["better"] if of_rows else ""
+            tone = outcome({"significant": of["low"] > 0 or of["high"] < 0, "value": of["value"], "better": better})
+            bounds = {key: _signed(of[key]) for key in ("value", "low", "high")}
+            yield {"model": name, "measure": measure, "tone": tone, "each": list(map(_signed, of["values"])), **bounds}
 
 
 def _measure(comparison: Comparison, name: str) -> dict[str, Any]:

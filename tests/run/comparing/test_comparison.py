@@ -51,7 +51,7 @@ def test_a_line_for_each_measure_of_each_model(outputs: Path) -> None:
         ("baseline", "loss"),
         ("baseline", "perplexity"),
         ("baseline", "reward/variety"),
-        ("of_low", "loss"),
+        ("baseline", "win_rate/variety"),
     ]
     (loss,) = (line for line in lines if (line["model"], line["measure"]) == ("of_high", "loss"))
     before, after = (found.values(model)["loss"]["value"] for model in ("baseline", "of_high"))
