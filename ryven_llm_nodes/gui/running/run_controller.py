@@ -140,6 +140,24 @@ class RunController(QObject):
 
         self.prepare(flow, ask)
 
+    def look(self, flow: Any) -> None:
+        """Finds in a thread what is wrong with ``flow`` as it is drawn; marks nothing, but removes outdated marks."""
+        state = flow_state(flow)
+        if flow not in self._document.window.core_session.flows:
+            return
+        try:
+            graph = read_live_flow(flow, self._document.folder, self._document.source)
+        except FlowError as error:
+            state.look_again(error.problems, None)
+            return
+        nodes = list(flow.nodes)
+
+        def show(result: Program | LLMNodesError) -> None:
+            if flow.nodes == nodes:  # else it is looked at again in a moment
+                state.look_again(() if isinstance(result, Program) else _problems(result), graph)
+
+        background().start(lambda: _built(graph), self, show)
+
     # Running
 
     def run(self, flow: Any, to: LLMNode | None = None, fresh: bool = False) -> bool:
