@@ -181,6 +181,11 @@ class LLMNode(Node):
         """The name of a step with the values ``given`` where the user gave it none."""
         return cls.stem
 
+    @classmethod
+    def remark(cls, given: Mapping[str, JSON]) -> str:
+        """What of the values ``given`` changes so much that it is shown on the node itself; nothing otherwise."""
+        return ""
+
     # What it depends on besides its text
 
     @classmethod

@@ -67,6 +67,18 @@ def type_into(form: ParameterForm, name: str, text: str, qtbot: Any) -> None:
     qtbot.keyClick(line, Qt.Key.Key_Return)
 
 
+def test_a_threshold_can_be_switched_off(make: Callable[..., ParameterForm], qtbot: Any) -> None:
+    form = make(GRPO)
+    line = form.row("reward_threshold").editor.input()
+    assert line.text() == "0.7"
+    type_into(form, "reward_threshold", "", qtbot)
+    assert form.node.params == {"reward_threshold": None}
+    qtbot.wait(600)
+    assert (line.text(), line.placeholderText()) == ("", "off: plain GRPO")
+    type_into(form, "reward_threshold", "0.7", qtbot)
+    assert form.node.params == {}
+
+
 def test_code_may_start_from_a_template(make: Callable[..., ParameterForm], undone: list[Any]) -> None:
     form = make(RewardFunction, code="def mine(completions, **kwargs): ...")
     (button,) = form.row("code").findChildren(QToolButton, "gallery")
