@@ -15,7 +15,7 @@ from ryven_llm_nodes.gui.style.rich_text import escape
 
 BADGE: Final = 22.0
 PADDING: Final = 8.0
-WIDTH: Final = 260.0
+WIDTH: Final = 230.0
 BUBBLE_Z: Final = 900.0
 """Above all nodes, and below the list of nodes."""
 LONGEST: Final = 260

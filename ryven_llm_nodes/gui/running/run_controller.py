@@ -60,6 +60,7 @@ class RunController(QObject):
         self.collector = main_collector()
         self._cancel: CancelToken | None = None
         self._begun = self._asked_to_end = ""
+        self._checks: dict[Any, int] = {}
         self._thread: threading.Thread | None = None
         self._came.connect(lambda call: call(), Qt.ConnectionType.QueuedConnection)
 
@@ -122,9 +123,12 @@ class RunController(QObject):
         if graph is None:
             then(None)
             return
+        self._checks[flow] = number = self._checks.get(flow, 0) + 1
         untrusted = [(item.step, item.parameter) for item in self.untrusted(flow, graph)]
 
         def show(program: Program, answer: Mapping[str, Any]) -> None:
+            if self._checks[flow] != number:
+                return  # a later check has other findings
             lost = [Problem(text) for text in answer.get("problems", ())]
             problems = (*lost, *map(problem_of, answer.get("found", ())))
             state.clear_problems()

@@ -9,6 +9,7 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ryven_llm_nodes.gui.canvas import tidy
+from ryven_llm_nodes.gui.canvas.fitting import fitting_of
 from ryven_llm_nodes.gui.inspector.stack import InspectorStack
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.window.layout import dress_flow
@@ -63,13 +64,13 @@ class Flows(QObject):
     def show_all(self) -> None:
         """Shows all nodes of the flow in front."""
         if (view := self.current_view()) is not None:
-            tidy.fit(view)
+            fitting_of(view).fit()
 
     def tidy(self) -> None:
         """Applies the automatic layout to the flow in front."""
         if (view := self.current_view()) is not None:
             tidy.tidy(view)
-            tidy.fit(view)
+            fitting_of(view).fit()
 
     def place(self, node: type) -> None:
         """Places a node of the class ``node`` on the canvas in front."""

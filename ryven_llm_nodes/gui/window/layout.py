@@ -10,7 +10,8 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QApplication, QDockWidget, QStackedWidget, QTabWidget, QWidget
 
 from ryven_llm_nodes.gui.canvas.empty_hint import Hint
-from ryven_llm_nodes.gui.canvas.tidy import fit, tidy
+from ryven_llm_nodes.gui.canvas.fitting import fitting_of
+from ryven_llm_nodes.gui.canvas.tidy import tidy
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
 from ryven_llm_nodes.gui.style.theme import LLMTheme
@@ -138,7 +139,7 @@ def lay_out(window: Any) -> None:
             item.update_shape()
         if not _was_drawn(view):
             tidy(view)
-        fit(view)
+        fitting_of(view).fit()
 
 
 def _was_drawn(view: Any) -> bool:
