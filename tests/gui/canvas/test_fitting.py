@@ -10,6 +10,7 @@ from qtpy.QtCore import QPoint, QPointF, QRectF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 
+from ryven_llm_nodes.gui.canvas.tidy import SMALLEST
 from ryven_llm_nodes.templates import TEMPLATES
 
 
@@ -52,6 +53,14 @@ def test_nodes_lie_in_the_middle_of_the_canvas(full: Any) -> None:
     middle = full.view.mapFromScene(rect.center()) - full.view.viewport().rect().center()
     assert abs(middle.x()) < 40
     assert abs(middle.y()) < 40
+
+
+def test_what_does_not_fit_is_shown_from_its_beginning(full: Any) -> None:
+    full.window.resize(1000, 700)
+    full.settle(150)
+    assert scale(full) == pytest.approx(SMALLEST)
+    left = min(item.sceneBoundingRect().left() for item in full.view.node_items.values())
+    assert 0 < full.view.mapFromScene(QPointF(left, 0)).x() < 60
 
 
 def test_what_was_zoomed_by_hand_stays(full: Any) -> None:
