@@ -115,6 +115,9 @@ class LLMNode(Node):
     in_ports: ClassVar[tuple[Port, ...]] = ()
     out_ports: ClassVar[tuple[Port, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()
+    frequent: ClassVar[tuple[str, ...]] = ()
+    """Further parameters that are often set: a form shows them right after ``parameters``. A name that an installed
+    version does not have is skipped."""
     holds_code: ClassVar[bool] = False
     """Whether it holds Python of its user's, in a parameter called ``code``, which its cell defines."""
     runner: ClassVar[Callable[..., Any] | None] = None
