@@ -47,6 +47,15 @@ WITHHELD: Final[Mapping[str, str]] = {
     "disable_tqdm": "is decided by the display of the run.",
     "resume_from_checkpoint": "is decided by the run.",
 }
+FREQUENT: Final = (
+    "num_train_epochs",
+    "max_steps",
+    "gradient_accumulation_steps",
+    "max_length",
+    "lr_scheduler_type",
+    "warmup_steps",
+    "bf16",
+)
 WITH_LORA: Final = 10
 """How much higher the learning rate is with LoRA than with full fine-tuning; the help of each rate says so."""
 
@@ -78,6 +87,7 @@ class Trainer(LLMNode):
     head: ClassVar[Head] = "log_probs"
     """What its forward pass computes of the last hidden states."""
     withheld: ClassVar[Mapping[str, str]] = WITHHELD
+    frequent = FREQUENT
     out_ports = (TRAINED,)
 
     @classmethod
