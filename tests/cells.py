@@ -352,6 +352,11 @@ CASES: dict[str, Project] = {
     "ppo_extra_steps": case(PPO, extra_steps=10),
     # DPO
     "dpo_essentials": _essentials(DPO),
+    "dpo_quantized": case(
+        DPO,
+        "adapter",
+        given={**_model(quantization="4-bit"), "reference": node(LoadModel, path="model2/x", quantization="8-bit")},
+    ),
     "dpo_reference": case(DPO, "reference"),
     "dpo_reference_as_it_is_loaded": case(
         DPO,
