@@ -375,6 +375,9 @@ CASES: dict[str, Project] = {
     "saved_model_as_it_is_loaded": case(
         SaveModel, given=_model(revision=ODD, trust_remote_code=True), dtype="bfloat16"
     ),
+    "saved_model_pushed": case(
+        SaveModel, push_to_hub=True, hub_model_id="owner/name", hub_private_repo=False, license="mit", about=ODD
+    ),
     "saved_model_odd_folder": case(SaveModel, folder="a 'b' \"c\" \\ 😀"),
     "saved_model_absolute": case(SaveModel, folder="/models/final"),
     "saved_model_at_home": case(SaveModel, folder="~/models/final"),
