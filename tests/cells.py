@@ -28,6 +28,7 @@ from ryven_llm_nodes.catalogue import (
     Evaluate,
     ExactMatch,
     Filter,
+    ImportModel,
     InlineTable,
     Keywords,
     LengthReward,
@@ -209,6 +210,10 @@ CASES: dict[str, Project] = {
     # Sources
     "base_model_local": case(LoadModel, path="model"),
     "base_model_odd_name": case(LoadModel, name=f"Basis {ODD}\n"),
+    "imported_gguf": case(
+        ImportModel, path="owner/files", gguf_file="model.Q4_K_M.gguf", revision="v1", dtype="bfloat16"
+    ),
+    "imported_adapter_of_another": case(ImportModel, path="owner/adapter", base="model"),
     "base_model_name_of_python": case(LoadModel, name="class"),
     "dataset_json": case(LoadDataset, path="rows.json"),
     "dataset_jsonl_of_several_files": case(LoadDataset, path="s*.jsonl"),

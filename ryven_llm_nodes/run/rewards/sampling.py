@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.loaded import LoadedProgram
 
@@ -32,6 +33,8 @@ def sampled(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     *_, base = program.graph.lineage(trainer)
+    if base.node.is_stage:
+        raise UsageError(f"{base.label} has made no model yet; give --completions, or run the flow and load its model.")
     value: Any = program.cells[base.name].values["model"]
     place, where = loaded.evaluated(value.expression), {"trust_remote_code": value.trust_remote_code}
     revision = {"revision": value.revision} if value.revision else {}
