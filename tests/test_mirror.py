@@ -52,6 +52,7 @@ ELSEWHERE = {
     "runtime/formats.py": "catalogue/data/test_convert_format.py",
     "runtime/templates.py": "catalogue/data/test_chat_template.py",
     "runtime/scoring.py": "catalogue/rewards/test_exact_match.py",
+    "runtime/importing.py": "catalogue/sources/test_import_model.py",
     "runtime/rows.py": "catalogue/data/test_filter.py",
     "agents/active_runs.py": "agents/test_server.py",
     "catalogue/described.py": "test_terminal_nodes.py",
