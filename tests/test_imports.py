@@ -37,7 +37,7 @@ def python(code: str, *arguments: object, **env: str) -> str:
         "ryven_llm_nodes.cli",
         "ryven_llm_nodes.run",
         "ryven_llm_nodes.templates",
-        "ryven_llm_nodes.terminal",
+        "ryven_llm_nodes.terminal.display",
         "ryven_llm_nodes.host.session",
         "ryven_llm_nodes.host.required_packages",
     ],

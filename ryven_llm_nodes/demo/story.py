@@ -175,7 +175,7 @@ def measure(base: Path, models: dict[str, Path], data: DemoData) -> Iterator[Gai
 
 def run_demo(folder: Path) -> None:
     """Everything that ``ryven-llm demo`` does. Raises an LLMNodesError where it cannot be done."""
-    from ryven_llm_nodes.terminal import show_run
+    from ryven_llm_nodes.terminal.display import show_run
 
     started = time.monotonic()
     console = Console(soft_wrap=True)

@@ -236,7 +236,8 @@ def test_every_opcode_is_among_the_pickles() -> None:
 def test_through_the_command_line(place: Path, quiet: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run of a flow that was spoiled gets no further than the question; a quick check reads nothing else."""
     started: list[Program] = []
-    monkeypatch.setattr("ryven_llm_nodes.terminal.show_run", lambda program, *_, **options: started.append(program))
+    show = "ryven_llm_nodes.terminal.display.show_run"
+    monkeypatch.setattr(show, lambda program, *_, **options: started.append(program))
     command_line = typer.main.get_command(app)  # typer evaluates annotations
     monkeypatch.setattr("typer.testing._get_command", lambda _: command_line)
     CliRunner().invoke(app, ["check", "--quick", "good.json"])

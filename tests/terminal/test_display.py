@@ -16,8 +16,8 @@ from ryven_llm_nodes.program.project import project_of, write_project
 from ryven_llm_nodes.run import CancelToken
 from ryven_llm_nodes.run.events import RunStarted, StageStarted, Warned
 from ryven_llm_nodes.run.records.history import past_run, past_runs
-from ryven_llm_nodes.terminal import Display, keys, metrics_line
-from ryven_llm_nodes.terminal_runs import show_comparison, show_list, show_run, sparkline
+from ryven_llm_nodes.terminal.display import Display, keys, metrics_line
+from ryven_llm_nodes.terminal.runs import show_comparison, show_list, show_run, sparkline
 
 
 class TestKeys:

@@ -69,7 +69,7 @@ def test_trust_runs_and_remembers(flow: Path, marker: Path, work: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("answer", ["y", "n", ""])
 def test_at_a_terminal(answer: str, flow: Path, marker: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ryven_llm_nodes.terminal.is_terminal", lambda: True)
+    monkeypatch.setattr("ryven_llm_nodes.terminal.display.is_terminal", lambda: True)
     command = ["run", str(flow), "--output-dir", str(work / "out")]
     done = CliRunner().invoke(app, command, input=f"{answer}\n")
     assert "Reward Function 'score' > code: runs Python code of its own" in done.stderr

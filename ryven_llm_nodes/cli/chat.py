@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ryven_llm_nodes.cli_options import plain_errors
+from ryven_llm_nodes.cli.options import plain_errors
 from ryven_llm_nodes.errors import UsageError
 
 
@@ -26,7 +26,7 @@ def chat(
 ) -> None:
     """Talk to a model, or to several next to each other. A model without a chat template continues each message."""
     from ryven_llm_nodes.run.chat.replies import Sampling
-    from ryven_llm_nodes.terminal_chat import answer_once, converse, load
+    from ryven_llm_nodes.terminal.chat import answer_once, converse, load
 
     with plain_errors():
         if as_json and prompt is None:

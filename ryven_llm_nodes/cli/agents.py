@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ryven_llm_nodes.cli_options import plain_errors
+from ryven_llm_nodes.cli.options import plain_errors
 
 
 def mcp(
@@ -14,7 +14,7 @@ def mcp(
 ) -> None:
     """Serve agents over MCP (stdio): they build, check, run, compare and export flows. Needs the extra `mcp`."""
     from ryven_llm_nodes.agents.server import Tools, server_of
-    from ryven_llm_nodes.terminal import quiet_libraries
+    from ryven_llm_nodes.terminal.display import quiet_libraries
 
     quiet_libraries()
     with plain_errors():

@@ -17,7 +17,7 @@ from ryven_llm_nodes.run.records.compare import Curves, curves, differences
 from ryven_llm_nodes.run.records.history import PastRun, Points, past_runs
 from ryven_llm_nodes.run.states import in_words, tone_of
 from ryven_llm_nodes.run.store.kept import kept_below
-from ryven_llm_nodes.terminal import SHOWN_METRICS, TONES, metrics_line
+from ryven_llm_nodes.terminal.display import SHOWN_METRICS, TONES, metrics_line
 
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 WIDTH: Final = 24

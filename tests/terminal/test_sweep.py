@@ -18,7 +18,7 @@ from ryven_llm_nodes.program.project import set_values
 from ryven_llm_nodes.run.sweeping.space import space_of
 from ryven_llm_nodes.run.sweeping.study import Trial
 from ryven_llm_nodes.run.sweeping.sweep import Plan, Result, plan
-from ryven_llm_nodes.terminal_sweep import settings, show_sweep
+from ryven_llm_nodes.terminal.sweep import settings, show_sweep
 
 TRIALS = [
     Trial(0, {"dpo.beta": 0.1}, "done", 0.5, seconds=61.0),

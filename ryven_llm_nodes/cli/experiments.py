@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ryven_llm_nodes.cli_options import FlowFile, FlowTitle, Isolated, Trust, allow, plain_errors
+from ryven_llm_nodes.cli.options import FlowFile, FlowTitle, Isolated, Trust, allow, plain_errors
 from ryven_llm_nodes.errors import LLMNodesError, UsageError
 
 
@@ -32,7 +32,7 @@ def compare(
     """Put evaluations of any runs side by side: which model is better, by how much, and by more than chance."""
     from ryven_llm_nodes.run.comparing.comparison import comparison_of, comparison_over_seeds
     from ryven_llm_nodes.run.comparing.found import evaluations_at, evaluations_by_seed
-    from ryven_llm_nodes.terminal_compare import show_compared, write_compared
+    from ryven_llm_nodes.terminal.compare import show_compared, write_compared
 
     with plain_errors():
         if seeds:
@@ -75,7 +75,7 @@ def sweep(
     from ryven_llm_nodes.run import here, in_processes
     from ryven_llm_nodes.run.sweeping.space import space_of
     from ryven_llm_nodes.run.sweeping.sweep import plan as planned
-    from ryven_llm_nodes.terminal_sweep import run_sweep, show_sweep
+    from ryven_llm_nodes.terminal.sweep import run_sweep, show_sweep
 
     with plain_errors():
         if direction not in ("maximize", "minimize"):

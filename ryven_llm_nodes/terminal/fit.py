@@ -18,7 +18,7 @@ from ryven_llm_nodes.run.fit.device import Device, device
 from ryven_llm_nodes.run.fit.estimate import Estimate, estimates
 from ryven_llm_nodes.run.fit.measure import measured
 from ryven_llm_nodes.run.fit.workload import loaded_config
-from ryven_llm_nodes.terminal import quiet_libraries
+from ryven_llm_nodes.terminal.display import quiet_libraries
 
 
 @dataclass(frozen=True)

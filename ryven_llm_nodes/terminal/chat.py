@@ -17,7 +17,7 @@ from ryven_llm_nodes.errors import LLMNodesError, UsageError
 from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run.chat.replies import Message, Reply, Sampling, Speaker
 from ryven_llm_nodes.system.causes import describe
-from ryven_llm_nodes.terminal import quiet_libraries
+from ryven_llm_nodes.terminal.display import quiet_libraries
 
 HOW_TO: str = "Ctrl-C ends a reply, Ctrl-D the conversation; a line /new begins another."
 PLAIN: str = "has no chat template: it continues each message as it is, without those before"

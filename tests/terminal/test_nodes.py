@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from ryven_llm_nodes.catalogue import ALL_NODES, GRPO
 from ryven_llm_nodes.cli import app
-from ryven_llm_nodes.terminal_nodes import LONGEST_DEFAULT
+from ryven_llm_nodes.terminal.nodes import LONGEST_DEFAULT
 
 WIDTH = 80
 

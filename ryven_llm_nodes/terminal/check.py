@@ -13,7 +13,7 @@ from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.run.examine.check import checked
 from ryven_llm_nodes.run.examine.here import here_problems
 from ryven_llm_nodes.run.trust.seen import unseen
-from ryven_llm_nodes.terminal import quiet_libraries, show_findings
+from ryven_llm_nodes.terminal.display import quiet_libraries, show_findings
 
 
 def found_in(program: Program, quick: bool, all_rows: bool, trust: bool) -> list[Problem]:

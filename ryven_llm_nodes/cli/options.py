@@ -47,7 +47,7 @@ def plain_errors() -> Iterator[None]:
 
 
 def _fail(error: LLMNodesError) -> NoReturn:
-    from ryven_llm_nodes.terminal import show_findings
+    from ryven_llm_nodes.terminal.display import show_findings
 
     problems = error.problems if isinstance(error, FlowError) else map(Problem, str(error).split("\n"))
     show_findings(problems)
@@ -57,7 +57,7 @@ def _fail(error: LLMNodesError) -> NoReturn:
 def allow(graph: Graph, folder: Path, trust: bool) -> None:
     """Asks the user about code in the flow that is new to this machine. Raises FlowError if it may not run."""
     from ryven_llm_nodes.run.trust.seen import refusal, remember, unseen
-    from ryven_llm_nodes.terminal import is_terminal, show_foreign
+    from ryven_llm_nodes.terminal.display import is_terminal, show_foreign
 
     items = unseen(graph, folder)
     if items and not trust and is_terminal():

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from ryven_llm_nodes.errors import FlowError
-from ryven_llm_nodes.terminal_preview import show_preview
+from ryven_llm_nodes.terminal.preview import show_preview
 
 
 def shown(folder: Path, name: str, row: str | None = None, as_json: bool = False, **settings: object) -> str:

@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 
 from ryven_llm_nodes import __version__
-from ryven_llm_nodes.cli_agents import mcp
-from ryven_llm_nodes.cli_chat import chat
-from ryven_llm_nodes.cli_experiments import compare, sweep
-from ryven_llm_nodes.cli_options import (
+from ryven_llm_nodes.cli.agents import mcp
+from ryven_llm_nodes.cli.chat import chat
+from ryven_llm_nodes.cli.experiments import compare, sweep
+from ryven_llm_nodes.cli.options import (
     AllRows,
     FlowFile,
     FlowTitle,
@@ -83,7 +83,7 @@ def check(
 
     Exit status 2 if there are errors; with --strict, also if there are warnings.
     """
-    from ryven_llm_nodes.terminal_check import found_in, show_checked
+    from ryven_llm_nodes.terminal.check import found_in, show_checked
 
     with plain_errors():
         program: Program | None = None
@@ -152,7 +152,7 @@ def run(
     """
     from ryven_llm_nodes.host.session import default_output_dir
     from ryven_llm_nodes.run import here, in_processes
-    from ryven_llm_nodes.terminal import show_run
+    from ryven_llm_nodes.terminal.display import show_run
 
     with plain_errors():
         program = _program(flow, title, settings, to, processes)
@@ -177,8 +177,8 @@ def preview(
     """Show rows as they are, or as a trainer will see them: the text, and which tokens are trained, read or cut."""
     from ryven_llm_nodes.host.session import default_output_dir
     from ryven_llm_nodes.program.settings import find_step
-    from ryven_llm_nodes.terminal import quiet_libraries
-    from ryven_llm_nodes.terminal_preview import show_preview
+    from ryven_llm_nodes.terminal.display import quiet_libraries
+    from ryven_llm_nodes.terminal.preview import show_preview
 
     quiet_libraries()
     with plain_errors():
@@ -213,7 +213,7 @@ def bench(
     from ryven_llm_nodes.program.settings import find_step
     from ryven_llm_nodes.run.rewards.bench import bench as tried
     from ryven_llm_nodes.run.rewards.bench import trainer_of
-    from ryven_llm_nodes.terminal_bench import show_bench
+    from ryven_llm_nodes.terminal.bench import show_bench
 
     with plain_errors():
         program = _program(flow, title, settings, None)
@@ -242,7 +242,7 @@ def fit(
 ) -> None:
     """Estimate the memory that each stage takes at its peak, part by part, and compare it with that of this machine."""
     from ryven_llm_nodes.host.session import default_output_dir
-    from ryven_llm_nodes.terminal_fit import show_fit
+    from ryven_llm_nodes.terminal.fit import show_fit
 
     with plain_errors():
         program = _program(flow, title, settings, to)
@@ -259,7 +259,7 @@ def nodes(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with every parameter.")] = False,
 ) -> None:
     """List the nodes, the essential parameters of one, or one parameter in full, with defaults and help."""
-    from ryven_llm_nodes.terminal_nodes import show_nodes
+    from ryven_llm_nodes.terminal.nodes import show_nodes
 
     with plain_errors():
         show_nodes(Console(), name, everything, as_json)
@@ -333,7 +333,7 @@ def kept(
     clear: Annotated[bool, typer.Option("--clear", help="Delete all listed stages.")] = False,
 ) -> None:
     """List the cached stages with their sizes, or delete them."""
-    from ryven_llm_nodes.terminal_runs import show_kept
+    from ryven_llm_nodes.terminal.runs import show_kept
 
     with plain_errors():
         show_kept(folder, clear, Console(soft_wrap=True))
@@ -353,7 +353,7 @@ def runs(
 ) -> None:
     """Show the run history, one run, or two compared: their differences, and their curves side by side."""
     from ryven_llm_nodes.run.records.history import find_run
-    from ryven_llm_nodes.terminal_runs import show_runs
+    from ryven_llm_nodes.terminal.runs import show_runs
 
     with plain_errors():
         found = [find_run(folder, name) for name in which or []]
@@ -393,7 +393,3 @@ def _program(flow: Path, title: str | None, settings: list[str] | None, to: str 
 
     graph = replace(apply_settings(read_flow(flow, title), settings or []), processes=processes)
     return build(graph.upstream([find_step(graph, to).name]) if to else graph)
-
-
-if __name__ == "__main__":
-    main()

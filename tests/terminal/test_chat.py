@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from ryven_llm_nodes.cli import app
 from ryven_llm_nodes.run.chat.replies import Sampling, Speaker
-from ryven_llm_nodes.terminal_chat import converse
+from ryven_llm_nodes.terminal.chat import converse
 
 GREEDY = ("--temperature", "0", "--max-new-tokens", "6")
 

@@ -23,7 +23,7 @@ from ryven_llm_nodes.run.states import in_words, tone_of
 from ryven_llm_nodes.run.sweeping.space import Values
 from ryven_llm_nodes.run.sweeping.study import Trial
 from ryven_llm_nodes.run.sweeping.sweep import Plan, Result, sweep
-from ryven_llm_nodes.terminal import TONES, Display, keys, quiet_libraries
+from ryven_llm_nodes.terminal.display import TONES, Display, keys, quiet_libraries
 
 
 def run_sweep(plan: Plan, allow: Callable[[Graph], Any], place: Place) -> Result:

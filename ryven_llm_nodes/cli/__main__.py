@@ -1,0 +1,5 @@
+"""``python -m ryven_llm_nodes.cli``."""
+
+from ryven_llm_nodes.cli.app import main
+
+main()
