@@ -12,7 +12,7 @@
 """three-methods: SFT -> Train Reward Model -> DPO -> PPO -> GRPO -> Evaluate -> Evaluate -> Evaluate -> Compare.
 
 Written by ryven-llm-nodes 0.1.0 from the flow 'three-methods' of three-methods.json
-(sha256 440bc27d20aca4023c2441f840d4d4c9c7becd71cb15474d0313342662aa2b3b)
+(sha256 cc49d0089578302fc3434b574738bcc683d2489e7d3a4ce9d1272fbe87c55b6e)
 with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0, peft 0.21.2.
 
 Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
@@ -229,7 +229,7 @@ def main(pipeline: "Pipeline") -> None:
         GRPOTrainer,
         grpo_config,
         model=sft,
-        reward_funcs=penalize_shortfall([on_topic], threshold=0.7),
+        reward_funcs=[on_topic],
         train_dataset=prompts,
         peft_config=lora(),
         save=save_merged,
@@ -2137,35 +2137,6 @@ def learned_positions(model: PreTrainedModel) -> int | None:
     return min(sizes, default=None)
 
 
-def penalize_shortfall(rewards: list[Callable], threshold: float, weights: list[float] | None = None) -> Callable:
-    """The weighted sum of ``rewards``, penalised below ``threshold``.
-
-    A completion with reward ``r`` of at least ``threshold`` keeps ``r``; one below it gets ``r - threshold``. A reward
-    that is None or NaN for a completion counts as absent; where all are, so is the sum. Each reward is logged raw.
-    """
-    weights = weights or [1.0] * len(rewards)
-
-    def column(reward: Callable, completions: list, **kwargs: object) -> list[float]:
-        scores = [float("nan") if s is None else float(s) for s in reward(completions=completions, **kwargs)]
-        if len(scores) != len(completions):
-            raise ValueError(f"{reward.__name__}() returned {len(scores)} rewards for {len(completions)} completions")
-        return scores
-
-    def shaped_reward(completions: list, log_metric: Callable | None = None, **kwargs: object) -> list[float | None]:
-        columns = [column(reward, completions, log_metric=log_metric, **kwargs) for reward in rewards]
-        scores = torch.tensor(columns, dtype=torch.float32).T  # (completions, rewards)
-        raw = (scores * torch.tensor(weights)).nansum(dim=1)
-        raw[scores.isnan().all(dim=1)] = float("nan")
-        if log_metric is not None:
-            for reward, values in zip(rewards, scores.T, strict=True):
-                log_metric(f"raw_reward/{reward.__name__}", values.nanmean().item())
-            log_metric("raw_reward", raw.nanmean().item())
-        shaped = torch.where(raw >= threshold, raw, raw - threshold)
-        return [None if score != score else score for score in shaped.tolist()]
-
-    return shaped_reward
-
-
 if __name__ == "__main__":
     main(Pipeline.from_command_line(
         __doc__,
@@ -2183,22 +2154,23 @@ if __name__ == "__main__":
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
-# eNrtWlFz2jgQ/isaP0FqHBtsAszkIW2vvc60017auYcDxqPYwqixZVeSSdIM//1WsgnQhsYG08zcHHmIWUnf7n67Wq2c3BsRYYTjGFE2S43RvSHvMmKM
-# jMu7BWEo4+lXEkg0ozExTINr4YJwQVMGk3qWZ9nGEgbIt5xyEqIMB9c4IsIYje8NhhMFpVf5cZz4LA1hyDRCyh+RL6em8fbda2NkmwYOw5QByj2Az+L0
-# RmjT5pyQTkLkPA21AMdRyqmcJygBBIAMscSAX+ApEzRe1zTWNi8cmEBDwiSdUfKIHdb7FIcf4CmGiUJiSZCGHRnRxee/L/66KD8vh/Er99zQtlIJ4EBi
-# MfHB8yssFG0Z5jjRBmdYzkH+Zx5FlEVvcEC+vDz9nKTx+w/djtPzPnTeMSF5HkhjCZ5TluVSOQLMpLlcf8lSgW6BKMsunu/089IsHe7Vd/g1WC6IPNhl
-# zMQNqH7M663wddS603K29VWkLK7tsuNtOu3Wdfry4mBv45TjLVdB08DUYh/H2RzmOv3ye8jTDDwqXZCYR0T6kLd5rHPV+Oar3QZo16uHxeohLR6mdQnq
-# 2ZsEec+XFRknM8IJC0jVzNhYsWd2uFvZ0a/n/Oc3Xw52WszklrMRxyEFnX4wJ8F1llJQzyJjNMOxIKAML4gPmx9URmA+FDFDZY6uFCAnGYA4IOG+AACV
-# Ntwvi3VMGcFcKQNZSBY0ID4AUeZfYRnMfUG/E71BWJ6UAyRLg3mJCGuZUqJUaw5tkN5gnuTZSjGU0ATf+jFhkYqY0x1UCYfOv0cr1Fm9cHxRNl8SsKmh
-# yvw1DyPyn41O364Snb69e7sMnrNWpEkmq9cJPbtGjdh2u79VIof13C4y8k3OAuXKwZ6nzJdpRoMt14Ois6FJlnKJOJkw9ROSGVpNbwVAQUwUpjCRFpno
-# 5OQabItEezRhCD4TQ/18ZAR6OUYFpCgS4JkqsCidIQ/WIaePblIeCiTnWCKREXwt1OCN+irnBH3LiVBqkDJYjJBj2RZ6i/kVtHwjZFuFkkKhCFJOBDpH
-# 42khmKUcrS01NQZ0neg7zR7xYGW3+khyKwFoPQnRGaKCQquEwf7WJips0TYisGU3po87znQ8ASaVv3JiTNfQhb/nwKsFvIQ4jlt8Yoxx5/v0xcQwtWoL
-# +k/CW+32ehmER+5Ydt81l2olDIn8Solb44vOP1M92NYjEwNNJo56VBy0H/ARMDRWopVkw1CBaQgKRZ60MLtrKbvHI3eKzs+1MfpZMawGFKvasbYWqXEl
-# 0ka30SmCOtEqvqzxi9oBGhLKWhBXU88qUU6RZyKoMC21c1Cr10WdjWE17vQ36XlIsXOVIipamkcOwYFgty3CQnEDfXtrYkDOlPGyLXeNsMCc6vVKDVSV
-# DVXKDmfTvA3FRdJZOMtARQvM7aEXAHyGTjSBbfhdOnqyNvKk1FbicCJzzkqoCdujppxtlVLHrldUPn36eHgNzdLfdLjBplK7UJV9dQStN93DadSD00mS
-# BA4/DMTqI+zsibMQTp8Hi3EQ5EkeY425Pu/0k69QigusLsCrQ5TKUrI+G1cr3UdPVBt64+sYrCczLehWCfpwZ3fjOPVC/rqBkIe/LeSN9zOK/acaGtO4
-# Ispf23Lqx2b7oujUfB/w9rKB8ET8/y25sSWVaD1LaPxq23SVBnb9NNi+Djs135K8SpMryPyi5xMHJ0RCsADut/rc+i5tt6+O+3xt+5zEoa/eb1Tr21fT
-# azTuw18dsjVfbvyxwHGu8urg910zSGz/x/P25831i524uc16lU4ep7v76Ok/KxHhsxLxQ50/e1Yqfqr4v5eLH4rdoHaxA8MPpyLQOFTo23GtOgex/Dm0
-# MAynGyNBeWqMVYnh4AdSZsMlJyS3+u8HBSLSd+a1tFwLPT/Tt2p3U6QN2l6h6HsE32kI39mB320Iv7sD362K7+3HT68h/IP58fbjp18Vf7Cf/V5D+N1D
-# +XkCv3do/gyOnD/DI+fP8Mj8DPfjp3J+OvZ+BJ01peDgDH1KwcEheEqBfTBFzn4KvKYU7AryoLKC3n4euE0p2JVFTrcpDbs4cpymNOxK1GFlBe6xo+Ae
-# PQru0aPg7hcFp3LL6HjHDoN39DB4Rw+Dt2cYKp/86pq7V+vuNqVhJ0teUxq6y4erUXmtGq/+Q0q/A1UvVwSa8TSBi5ZlKLAMbkqS52T5L/4FqOU=
+# eNrtWl9z2jgQ/yoaPUEKjg02CczkIW2vvc60017auYcDxqPYwrixJVeSSdJMvvutZBOgDY0Nppm5OfIQsZJ++1e7KyV3OKKMCpKgmM04Ht1hdZtRPMIX
+# twvKUCb4VxooNIsTijtYGOKCChlzBov6lmfZ+B4m6Lc8FjREGQmuSEQlHo3vMCOphjK7/CRJfcZDmOrgMBaP0O+nHfz23Ws8sjuYhCFngHIH4LOEX0sj
+# 2lxQ2k2pmvPQEEgScRGreYpSQADIkCgC+AWeFsHg9Tp4JfPCgQVxSJmKZzF9RA7rPSfhBxglsFAqoigysCMcnX/++/yv8/Lzcpi8cs+wkTVWAA5GLBY+
+# aH5JpDZbRgRJjcAZUXOg/5lHUcyiNySgX14ef0558v5Dr+v0vQ/dd0wqkQcK34PmMctypRUBy/Bcrb5kXKIbMJRlF+NbM77vlAr36yv8GiSXVO2tMmHy
+# Glg/pvWG+7p633G52voqOUtqq+x460q7dZW+ON9b24QLsqEqcDrtGLJPkmwOa51B+T0UPAONShUUERFVPsRtnphYxd98fdoA7Wo5WCwHvBhM6xqob68b
+# yHu+qMgEnVFBWUCrRsbajh2jw92IjkE95T+/+bK30nKmNpSNBAlj4OkHcxpcZTwG9izCoxlJJAVmZEF9OPzAMgLxIYlhHTkmUwCdZgDiAEX4EgB02Ai/
+# TNZJzCgRmhnQQrqIA+oDUMz8S6KCuS/j79QcEJan5QTNeDAvEWEv00w0a2NDG6jXRKR5tmQMKTQlN35CWaQ95vROq7jDxN+jGeqknju+aJkvKMjUUGb+
+# mocR/c96Z2BX8c7A3n5cTp8zV/A0U9XzhFldI0dsqj3YSJHDemoXEfkmZ4FWZW/NOfMVz+JgQ/Wg6GziNONCIUEnTP+EdIaWy1sBmCChGlN2kCF10NHR
+# FcgWyfZowhB8Jlj/fGQUejkWSwhRJEEznWARnyEP9iFngK65CCVSc6KQzCi5knryWn9Vc4q+5VRqNkgLLEfIsWwLvSXiElq+EbKtgknBUAZcUInO0Hha
+# EGZcoJWkHYMBXSf6HmePaLCUW38UvVEAtFqE4hmKZQytEgH5W+uocETbiMKRXVs+7jrT8QQsqfVVEzxdQRf6noFdLbBLSJKkJSZ4TLrfpy8muGNYW9B/
+# UtFqt1fbwD1qy7a7Xude74QpmV9qcmt83v1naibbZmaC0WTi6KG2QfsBH4GFxpq0pKwJKkkcAkOZpy3Cblta7vHInaKzMyOMGWsL6wltVaNY25D0vCYZ
+# odvoGEGeaBVfVvhF7gAOacxa4NeOWVWiHCOvgyDDtPTJQa1+D3XXpvW8M1g3z0OInekQ0d4ydhTgHHB226IslNfQt7cmGGKm9JdtuSuEBRGx2a/ZQFZZ
+# Y6XlcNbFW2NcBJ1FsgxYtEDcPnoBwCfoyBiwDb9LRY9WQh6V3EocQVUuWAk1YTvklJONVOrY9ZLKp08f98+hGf9NxQ0OlT6FOu3rErQ6dA/VqA/VSdEU
+# ih8Bw5oSdvJELYTq8yAxCYI8zRNiMFf1zox8jVJcYE0CXhbRWJWUVW1c7nQfrag29MZXCUhPZ4bQq+L04dbuxnHqufx1Ay4Pf5vLG+9ntPWfamg6+JJq
+# fW3Lqe+bzYuiU/M94O1FA+6JxP9Hcu1IatJqlTT41Y7pMgxs/eqk2y9fd4VyzpMQj1ieJPXDY/Oa7NR8PXnF00s4EUUvKPcOlJQSCT7Z6H/rq7TZ1jru
+# 87Xzc5qEvn73qNbPL5fXaOiHvyq+NR89/liQJNfxtvc72AwC3v+xDv986H5xQtePX79SRXJ620vS4FkNET6rIX7I/yfPaoqfKsHvtcUPye60drIDwfc3
+# RWBwYmluzbXyHPjyZ9fCNFQ9RoOymox1ihGgB9Jiw+UnpDfm7woFIjJ36RW13At3AWZu2+46yQi0uUOb7xF8pyF8Zwt+ryH83hZ8tyq+t5t9+g3h720f
+# bzf7DKrin+4mv9cQfm9f+zyB3983fk4PHD/DA8fP8MD2Ge5mn8rx6di7GeikKQZ7R+hTDPZ2wVMM7L1N5OzGwGuKwTYnn1Zm0N9NA7cpBtuiyOk1xWGb
+# jRynKQ7bAnVYmYF7aC+4B/eCe3AvuLt5wancMjreod3gHdwN3sHd4O3ohsqVX19zd2rd3aY4bLWS1xSH3v3D1ai8Vo2X/zll3kb144pEM8FTuGhZWINl
+# cFNSIqf3/wKMmbH7
