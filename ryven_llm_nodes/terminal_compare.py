@@ -11,7 +11,7 @@ from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ryven_llm_nodes.run.comparing.comparison import COLUMNS, Comparison, outcome
@@ -19,7 +19,7 @@ from ryven_llm_nodes.run.comparing.page import page
 from ryven_llm_nodes.system.files import write_whole
 
 STYLES: Final = {"better": "green", "worse": "red", "same": "dim"}
-MARKS: Final = {"better": "* better", "worse": "* worse", "same": ""}
+MARKS: Final = {"better": " * better", "worse": " * worse", "same": ""}
 
 
 def show_compared(comparison: Comparison, console: Console, as_json: bool) -> None:
@@ -30,8 +30,8 @@ def show_compared(comparison: Comparison, console: Console, as_json: bool) -> No
         console.print_json(json.dumps({**comparison.table, **seeds, "folders": folders}))
         return
     first = comparison.table["compared_with"]
-    table = Table("", box=None, pad_edge=False)
-    for heading in ("mean", f"difference from {escape(first)}", ""):
+    table = Table(Column("", overflow="fold"), box=None, pad_edge=False)
+    for heading in ("mean", f"difference from {escape(first)}"):
         table.add_column(heading, no_wrap=True)
     for measure in comparison.measures:
         table.add_row(Text(measure, "bold"))
@@ -62,9 +62,8 @@ def _row(comparison: Comparison, model: str, measure: str) -> Iterator[Text]:
     if value is not None:
         yield Text(f"{value['value']:.4g} [{value['low']:.4g}, {value['high']:.4g}]")
     if of := comparison.difference(model, measure):
-        style = STYLES[outcome(of)]
-        yield Text(f"{of['value']:+.3g} [{of['low']:+.3g}, {of['high']:+.3g}]", style)
-        yield Text(MARKS[outcome(of)], style)
+        change = f"{of['value']:+.3g} [{of['low']:+.3g}, {of['high']:+.3g}]"
+        yield Text(f"{change}{MARKS[outcome(of)]}", STYLES[outcome(of)])
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:
