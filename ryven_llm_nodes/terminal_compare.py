@@ -30,9 +30,8 @@ def show_compared(comparison: Comparison, console: Console, as_json: bool) -> No
         console.print_json(json.dumps({**comparison.table, **seeds, "folders": folders}))
         return
     first = comparison.table["compared_with"]
-    table = Table(Column("", overflow="fold"), box=None, pad_edge=False)
-    for heading in ("mean", f"difference from {escape(first)}"):
-        table.add_column(heading, no_wrap=True)
+    headings = ("mean", f"difference from {escape(first)}")
+    table = Table(Column("", no_wrap=True), *headings, box=None, pad_edge=False)
     for measure in comparison.measures:
         table.add_row(Text(measure, "bold"))
         for model in comparison.models:

@@ -140,7 +140,7 @@ def _cell(value: Mapping[str, Any] | None, of: Mapping[str, Any] | None) -> dict
 
 
 def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else MINUS if value < 0 else '±'}{abs(value):.3g}"
+    return f"{'+' if value > 0 else MINUS if value < 0 else ''}{abs(value):.3g}"
 
 
 def _bars(comparison: Comparison, measure: str) -> list[Bar]:
