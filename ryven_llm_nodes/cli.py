@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from ryven_llm_nodes import __version__
+from ryven_llm_nodes.cli_agents import mcp
 from ryven_llm_nodes.cli_chat import chat
 from ryven_llm_nodes.cli_experiments import compare, sweep
 from ryven_llm_nodes.cli_options import (
@@ -381,6 +382,7 @@ def demo(
 
 
 app.command()(chat)
+app.command()(mcp)
 app.command()(compare)
 app.command()(sweep)
 

@@ -28,8 +28,8 @@ SHOWN_METRICS: Final = (
     ("loss", "loss"),
     ("eval_loss", "eval loss"),
     ("mean_token_accuracy", "token accuracy"),
-    ("reward", "reward"),
-    ("raw_reward", "raw reward"),
+    ("raw_reward", "reward"),
+    ("reward", "shaped reward"),
     ("ppo/kl", "KL"),
     ("kl", "KL"),
     ("rewards/accuracies", "accuracy"),
@@ -60,7 +60,8 @@ def quiet_libraries() -> None:
 
 def metrics_line(values: Mapping[str, float | None]) -> str:
     """The most important metrics of a stage."""
-    found = [(label, values[name]) for name, label in SHOWN_METRICS if name in values]
+    labels = dict(SHOWN_METRICS) | ({} if "raw_reward" in values else {"reward": "reward"})
+    found = [(label, values[name]) for name, label in labels.items() if name in values]
     return "  ".join(f"{label} {_number(value)}" for label, value in found[:MOST_METRICS])
 
 

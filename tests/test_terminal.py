@@ -16,7 +16,7 @@ from ryven_llm_nodes.program.project import project_of, write_project
 from ryven_llm_nodes.run import CancelToken
 from ryven_llm_nodes.run.events import RunStarted, StageStarted, Warned
 from ryven_llm_nodes.run.records.history import past_run, past_runs
-from ryven_llm_nodes.terminal import Display, keys
+from ryven_llm_nodes.terminal import Display, keys, metrics_line
 from ryven_llm_nodes.terminal_runs import show_comparison, show_list, show_run, sparkline
 
 
@@ -39,6 +39,12 @@ class TestKeys:
             assert not token.event.is_set()
         assert "the next one starts from its model" in said.getvalue()
         assert signal.getsignal(signal.SIGQUIT) is before
+
+
+def test_a_shaped_reward_is_called_so() -> None:
+    assert metrics_line({"reward": 0.5, "loss": 1.0}) == "loss 1.000  reward 0.500"
+    shaped = metrics_line({"reward": -0.2, "raw_reward": 0.5, "loss": 1.0})
+    assert shaped == "loss 1.000  reward 0.500  shaped reward -0.200"
 
 
 def test_a_warning_is_shown_as_it_is() -> None:

@@ -118,6 +118,9 @@ class LLMNode(Node):
     in_ports: ClassVar[tuple[Port, ...]] = ()
     out_ports: ClassVar[tuple[Port, ...]] = ()
     parameters: ClassVar[tuple[Parameter, ...]] = ()
+    frequent: ClassVar[tuple[str, ...]] = ()
+    """Further parameters that are often set: a form shows them right after ``parameters``. A name that an installed
+    version does not have is skipped."""
     holds_code: ClassVar[bool] = False
     """Whether it holds Python of its user's, in a parameter called ``code``, which its cell defines."""
     runner: ClassVar[Callable[..., Any] | None] = None
@@ -183,6 +186,11 @@ class LLMNode(Node):
     def own_name(cls, given: Mapping[str, JSON]) -> str:
         """The name of a step with the values ``given`` where the user gave it none."""
         return cls.stem
+
+    @classmethod
+    def remark(cls, given: Mapping[str, JSON]) -> str:
+        """What of the values ``given`` changes so much that it is shown on the node itself; nothing otherwise."""
+        return ""
 
     # What it depends on besides its text
 

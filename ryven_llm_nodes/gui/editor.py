@@ -36,12 +36,26 @@ def edit(flow: Path | None = None, template: str | None = None, project: Mapping
 
     It shows the project at ``flow``, or a new one: from ``template`` (a key of TEMPLATES), as given by ``project``, or
     empty; or its recovered changes after a crash, if the user wants that. Raises LLMNodesError for
-    what cannot be opened, and without a display.
+    what cannot be opened, and without a display. Where another window shows ``flow`` already, that comes to the front.
     """
+    if flow is not None and _is_shown(flow):
+        print(f"{flow} is open already; its window was brought to the front")
+        return 0
     window = start(flow, template, project)
     status = application().exec()
     window.llm_shell.runs.shut_down()
     return int(status)
+
+
+def _is_shown(flow: Path) -> bool:
+    """Whether another window shows ``flow``, which then comes to the front."""
+    if not flow.is_file() or left_behind(flow):
+        return False
+    open_file(flow)  # a bad flow is reported even without a display
+    application()
+    from ryven_llm_nodes.gui.document.one_window import raise_window
+
+    return raise_window(flow)
 
 
 def start(flow: Path | None = None, template: str | None = None, project: Mapping[str, Any] | None = None) -> Any:

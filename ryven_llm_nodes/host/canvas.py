@@ -9,12 +9,20 @@ from typing import Any
 from qtpy.QtCore import QPointF, QRectF
 from qtpy.QtGui import QGuiApplication
 from ryvencore import Flow
-from ryvencore_qt.src.flows.FlowCommands import FlowUndoCommand, MoveComponents_Command, RemoveComponents_Command
+from ryvencore_qt.src.flows.FlowCommands import (
+    FlowUndoCommand,
+    MoveComponents_Command,
+    Paste_Command,
+    RemoveComponents_Command,
+)
 from ryvencore_qt.src.flows.FlowView import FlowView
 from ryvencore_qt.src.flows.nodes.NodeItem import NodeItem
 
+from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.catalogue.node import stored
 from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.host.versions import CORE_QT, workaround
+from ryven_llm_nodes.program.names import Names
 from ryven_llm_nodes.program.pickles import refuse_unsafe
 
 STEP = 36
@@ -36,6 +44,19 @@ def bounding_rect() -> None:
         return QRectF(getattr(self, "_last_rect", QRectF()))
 
     NodeItem.boundingRect = bounding_rect
+
+
+@workaround(CORE_QT)
+def shapes_are_announced() -> None:
+    """flows/nodes/NodeItem.py:288: nothing tells that a node was collapsed, expanded, or laid out again."""
+    original = NodeItem.update_shape
+
+    def update_shape(self: NodeItem) -> None:
+        original(self)
+        if (announce := getattr(self.node_gui, "shaped", None)) is not None:
+            announce()
+
+    NodeItem.update_shape = update_shape
 
 
 @workaround(CORE_QT)
@@ -153,6 +174,22 @@ def _can_paste(text: str) -> bool:
         return False
     kinds = ("nodes", "connections", "output data", "drawings")
     return isinstance(data, dict) and all(isinstance(data.get(kind), list) for kind in kinds)
+
+
+@workaround(CORE_QT)
+def pasted_names_are_free() -> None:
+    """flows/FlowCommands.py:356: a copy keeps its name, which is then taken twice: an error at the original, too."""
+    original = Paste_Command.__init__
+
+    def begin(self: Any, flow_view: FlowView, data: dict[str, Any], offset: QPointF) -> None:
+        names = Names(node.name for node in flow_view.flow.nodes if isinstance(node, LLMNode))
+        for node in data["nodes"]:
+            name, params = stored(node.get("additional data"))
+            if name:
+                node["additional data"] = {"name": names.claim(name), "params": params}
+        original(self, flow_view, data, offset)
+
+    Paste_Command.__init__ = begin
 
 
 @workaround(CORE_QT)

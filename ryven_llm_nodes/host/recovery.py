@@ -97,12 +97,20 @@ class LeftBehind:
         """The project as the editor opens it. Raises FlowError where it needs packages that are not installed."""
         return Opened(with_packages(self.content, str(self.file)), self.path, self.root, self.origin)
 
+    def summary(self) -> str:
+        """What can be recovered, in a few words."""
+        name, when = self._name_and_time()
+        return f"{name}, changes of {when}"
+
     def question(self) -> str:
         """The message for the user."""
+        name, when = self._name_and_time()
+        return f"The editor exited without saving {name}: changes of {when} can be recovered."
+
+    def _name_and_time(self) -> tuple[str, str]:
         name = self.path.name if self.path else f"a copy of {self.origin.name}" if self.origin else "a new project"
         today = self.time.date() == datetime.now().date()
-        when = f"{self.time:%H:%M}" if today else f"{self.time:%Y-%m-%d %H:%M}"
-        return f"The editor exited without saving {name}: changes of {when} can be recovered."
+        return name, f"{self.time:%H:%M}" if today else f"{self.time:%Y-%m-%d %H:%M}"
 
     def warning(self) -> str:
         """A reason not to recover, or nothing."""

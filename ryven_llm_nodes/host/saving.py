@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,18 @@ from ryven_llm_nodes.program.project import relative_root
 from ryven_llm_nodes.system.files import write_whole
 
 
-def save_project(window: Any, path: Path, root: Path | None = None) -> None:
+def save_project(window: Any, path: Path, root: Path | None = None, without: Collection[str] = ()) -> None:
     """Saves the project of ``window`` to ``path``; its relative paths still lead to files under ``root``.
 
-    Default: the folder of ``path``. Raises LLMNodesError; the file at ``path`` is then unchanged.
+    Default: the folder of ``path``. The flows called as in ``without`` are left out. Raises LLMNodesError; the file at
+    ``path`` is then unchanged.
     """
     try:
         project = contents(window)
     except Exception as error:  # any error that a node raises
         raise LLMNodesError(one_line(f"cannot save {path}: {error}; the file is unchanged.")) from error
-    store_project(project, path, root)
+    flows = {title: flow for title, flow in project["flows"].items() if title not in without}
+    store_project({**project, "flows": flows}, path, root)
 
 
 def store_project(project: Mapping[str, Any], path: Path, root: Path | None = None) -> None:

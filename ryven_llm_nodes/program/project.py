@@ -87,6 +87,11 @@ def project_of(graph: Graph, folder: Path) -> dict[str, Any]:
     return {**_copy(graph, titles), ROOT: relative_root(graph.root, folder), COPY: True}
 
 
+def as_project(graph: Graph) -> dict[str, Any]:
+    """``graph`` as a project of its own: a node without a title is called by its name."""
+    return _copy(graph, {step.name: step.title or step.name for step in graph.steps})
+
+
 def _copy(graph: Graph, titles: Mapping[str, str]) -> dict[str, Any]:
     place = {step.name: i for i, step in enumerate(graph.steps)}
     nodes = [stored_node(s.node, i + 2, titles[s.name], s.given, s.place) for i, s in enumerate(graph.steps)]

@@ -43,6 +43,7 @@ class CPO(Trainer):
     curves = ("rewards/accuracies", "loss")
     sequences = ("chosen", "rejected")
     head = "logits"
+    quantizes = False
     imports = ("from trl.experimental.cpo import CPOConfig, CPOTrainer",)
     columns = (("prompt", "chosen", "rejected"),)
     in_ports = (MODEL, DATASET, ADAPTER, EVAL)

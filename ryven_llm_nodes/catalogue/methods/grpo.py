@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ryven_llm_nodes.catalogue.cell import RUNTIME, call, literal
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import NodeContext
-from ryven_llm_nodes.catalogue.parameters import Parameter, number
+from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
 from ryven_llm_nodes.catalogue.training.references import reference_complaints
 from ryven_llm_nodes.catalogue.training.sampling import (
@@ -38,7 +38,7 @@ class GRPO(SamplingTrainer):
     tags = ["grpo", "group", "relative", "policy", "reward", "threshold", "penalized", "rlvr", "train", "rl"]
     config = ConfigClass("GRPOConfig", ("trl/trainer/grpo_config.py:GRPOConfig",), SAMPLING)
     trainer = "GRPOTrainer"
-    curves = ("reward", "loss")
+    curves = ("raw_reward", "reward", "loss")
     imports = ("from trl import GRPOConfig, GRPOTrainer",)
     parameters = (
         learning_rate(2e-6, "1e-7 to 2e-6 (LoRA: about ten times that)"),
@@ -49,6 +49,7 @@ class GRPO(SamplingTrainer):
             default=0.7,
             help="A completion whose reward r is below this t gets r - t instead of r; empty: plain GRPO.",
             typical="0.5 to 0.9 of the highest reward",
+            empty="off: plain GRPO",
         ),
         batch_size(8),
         group_size(),
@@ -65,6 +66,11 @@ class GRPO(SamplingTrainer):
         weights = {"weights": literal(reward.weights)} if reward.weights else {}
         shaped = call("penalize_shortfall", reward_list(reward), threshold=literal(threshold), **weights)
         yield Part({"reward_funcs": shaped}, (f"from {RUNTIME}.rewards import penalize_shortfall", *reward.imports))
+
+    @classmethod
+    def remark(cls, given: Mapping[str, JSON]) -> str:
+        threshold = given.get("reward_threshold", cls.all_parameters()["reward_threshold"].default)
+        return "" if threshold is None else f"threshold {threshold}"
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:

@@ -31,6 +31,7 @@ class ORPO(Trainer):
     curves = ("rewards/accuracies", "loss")
     sequences = ("chosen", "rejected")
     head = "logits"
+    quantizes = False
     imports = ("from trl.experimental.orpo import ORPOConfig, ORPOTrainer",)
     columns = (("prompt", "chosen", "rejected"),)
     in_ports = (MODEL, DATASET, ADAPTER, EVAL)

@@ -8,6 +8,7 @@ from typing import Final
 from ryven_llm_nodes.catalogue.cell import call, literal
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import NodeContext, Port
+from ryven_llm_nodes.catalogue.quantization import quantization_imports, quantization_keywords
 from ryven_llm_nodes.catalogue.training.stage import Part
 from ryven_llm_nodes.catalogue.values import ModelValue
 
@@ -27,8 +28,12 @@ def loaded_later(keyword: str, reference: ModelValue) -> Part:
     """Another model, as the argument ``keyword``, which is loaded when the stage begins."""
     kwargs = {"dtype": "float32", **reference.init_kwargs}
     kwargs |= {"trust_remote_code": True} if reference.trust_remote_code else {}
-    texts = {name: literal(value) for name, value in kwargs.items()}
-    imports = ("from functools import partial", "from transformers import AutoModelForCausalLM")
+    texts = {name: literal(value) for name, value in kwargs.items()} | quantization_keywords(reference)
+    imports = (
+        "from functools import partial",
+        "from transformers import AutoModelForCausalLM",
+        *quantization_imports(reference),
+    )
     return Part(
         {keyword: call("partial", "AutoModelForCausalLM.from_pretrained", reference.expression, **texts)}, imports
     )

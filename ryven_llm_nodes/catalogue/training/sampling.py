@@ -22,7 +22,7 @@ from ryven_llm_nodes.catalogue.training.limits import (
     choices_of,
 )
 from ryven_llm_nodes.catalogue.training.stage import Part
-from ryven_llm_nodes.catalogue.training.trainer import ADAPTER, DATASET, EVAL, MODEL, Trainer
+from ryven_llm_nodes.catalogue.training.trainer import ADAPTER, DATASET, EVAL, FREQUENT, MODEL, Trainer
 from ryven_llm_nodes.catalogue.values import RewardValue, Value
 from ryven_llm_nodes.errors import shown
 
@@ -93,6 +93,7 @@ class SamplingTrainer(Trainer):
 
     columns = (("prompt",),)
     sequences = ()
+    frequent = ("max_completion_length", "temperature", "beta", *FREQUENT)
     in_ports = (MODEL, DATASET, REWARD, ADAPTER, EVAL)
 
     @classmethod

@@ -15,6 +15,7 @@ from ryven_llm_nodes.catalogue.held import Head, Held
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
 from ryven_llm_nodes.catalogue.places import looks_local, resolve
+from ryven_llm_nodes.catalogue.quantization import quantization_complaints
 from ryven_llm_nodes.catalogue.training.amount import Amount
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
 from ryven_llm_nodes.catalogue.training.fitting import Fitting
@@ -47,6 +48,15 @@ WITHHELD: Final[Mapping[str, str]] = {
     "disable_tqdm": "is decided by the display of the run.",
     "resume_from_checkpoint": "is decided by the run.",
 }
+FREQUENT: Final = (
+    "num_train_epochs",
+    "max_steps",
+    "gradient_accumulation_steps",
+    "max_length",
+    "lr_scheduler_type",
+    "warmup_steps",
+    "bf16",
+)
 WITH_LORA: Final = 10
 """How much higher the learning rate is with LoRA than with full fine-tuning; the help of each rate says so."""
 
@@ -77,7 +87,10 @@ class Trainer(LLMNode):
     columns: ClassVar[tuple[tuple[str, ...], ...]] = ()
     head: ClassVar[Head] = "log_probs"
     """What its forward pass computes of the last hidden states."""
+    quantizes: ClassVar[bool] = True
+    """Whether its trainer loads a model in fewer bits."""
     withheld: ClassVar[Mapping[str, str]] = WITHHELD
+    frequent = FREQUENT
     out_ports = (TRAINED,)
 
     @classmethod
@@ -174,6 +187,7 @@ class Trainer(LLMNode):
         for rule in RULES:
             yield from rule(context)
         yield from _missing_files(context)
+        yield from quantization_complaints(context, cls.quantizes)
         yield from _longer_complaints(context)
         for port in (DATASET.name, EVAL.name):
             value = context.inputs.get(port)

@@ -15,7 +15,9 @@ from ryven_llm_nodes.gui.style.rich_text import escape
 
 BADGE: Final = 22.0
 PADDING: Final = 8.0
-NARROWEST: Final = 230.0
+WIDTH: Final = 230.0
+BUBBLE_Z: Final = 900.0
+"""Above all nodes, and below the list of nodes."""
 LONGEST: Final = 260
 _WRAP: Final = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 
@@ -28,14 +30,16 @@ COLOURS: Final[dict[Weight, tuple[str, str, str]]] = {
 
 
 class Mark(QGraphicsItem):
-    """A child of a node's item that is drawn next to it; ryvencore's own indicator shows no sentence."""
+    """The badge at a node, and its ``bubble``, which follows it; ryvencore's own indicator shows no sentence."""
 
     def __init__(self, item: Any) -> None:
         super().__init__(item)
         self.findings: tuple[Problem, ...] = ()
-        self._text, self._box, self._badge = "", QRectF(), QRectF()
+        self.bubble = Bubble()
+        self._badge = QRectF()
         self.setZValue(50)
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemSendsScenePositionChanges)
         self.hide()
 
     @property
@@ -52,44 +56,82 @@ class Mark(QGraphicsItem):
         """Shows what was found, the most severe first; nothing if ``findings`` is empty."""
         self.findings = findings
         if findings:
-            self.prepareGeometryChange()
-            self._lay_out()
             lines = (f"<p style='color:{COLOURS[one.weight][0]}'>{escape(sentence(one))}</p>" for one in findings)
             self.setToolTip("".join(lines))
+            self.bubble.show_sentences(self.sentences, self.weight)
         self.setVisible(bool(findings))
+        self.follow()
         self.update()
 
-    def _lay_out(self) -> None:
-        more = len(self.sentences) - 2
-        shown = [_short(sentence) for sentence in self.sentences[:2]]
-        self._text = "\n".join([*shown, f"and {more} more"] if more > 0 else shown)
+    def follow(self) -> None:
+        """Puts badge and bubble where the node is now, in the shape that it has now."""
         node = self.parentItem().boundingRect()
-        width = max(node.width(), NARROWEST)
-        inner = QRectF(0, 0, width - 2 * PADDING, 1000)
-        height = QFontMetricsF(_font()).boundingRect(inner, int(_WRAP), self._text).height()
-        self._box = QRectF(-width / 2, node.bottom() + 6, width, height + 2 * PADDING - 2)
+        self.prepareGeometryChange()
         self._badge = QRectF(node.right() - BADGE / 2 - 4, node.top() - BADGE / 2 + 3, BADGE, BADGE)
+        self.bubble.setPos(self.mapToScene(QPointF(node.left(), node.bottom())))
+
+    def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
+        kinds = QGraphicsItem.GraphicsItemChange
+        if change == kinds.ItemScenePositionHasChanged:
+            self.follow()
+        elif change in (kinds.ItemVisibleHasChanged, kinds.ItemSceneHasChanged):
+            self._place_bubble()
+        return super().itemChange(change, value)
+
+    def _place_bubble(self) -> None:
+        """The bubble is in the scene exactly while this mark is visible there."""
+        scene = self.scene() if self.isVisible() else None
+        if self.bubble.scene() is not None and self.bubble.scene() is not scene:
+            self.bubble.scene().removeItem(self.bubble)
+        if scene is not None and self.bubble.scene() is None:
+            scene.addItem(self.bubble)
 
     def boundingRect(self) -> QRectF:
-        return self._box.united(self._badge).adjusted(-1, -1, 1, 1)
+        return self._badge.adjusted(-1, -1, 1, 1)
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        colour, ground, ink = COLOURS[self.weight]
-        fill = QColor(ground)
-        fill.setAlpha(240)
-        painter.setPen(QPen(QColor(colour), 1))
-        painter.setBrush(fill)
-        painter.drawRoundedRect(self._box, 6, 6)
-        painter.setPen(QColor(ink))
-        painter.setFont(_font())
-        painter.drawText(self._box.adjusted(PADDING, PADDING - 2, -PADDING, 0), int(_WRAP), self._text)
-        painter.drawImage(self._badge, glyph("bad", colour))
+        painter.drawImage(self._badge, glyph("bad", COLOURS[self.weight][0]))
 
     def badge_centre(self) -> QPointF:
         """Where the badge is, in the scene."""
         return self.mapToScene(self._badge.center())
+
+
+class Bubble(QGraphicsItem):
+    """What was found, below its node: above all nodes, and of the same size on the screen at every zoom."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text, self._box = "", QRectF()
+        self._weight: Weight = "note"
+        self.setZValue(BUBBLE_Z)
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIgnoresTransformations)
+        self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
+
+    def show_sentences(self, sentences: tuple[str, ...], weight: Weight) -> None:
+        """Shows the first two of ``sentences``, in the colour of ``weight``."""
+        self.prepareGeometryChange()
+        more = len(sentences) - 2
+        shown = [_short(sentence) for sentence in sentences[:2]]
+        self._text, self._weight = "\n".join([*shown, f"and {more} more"] if more > 0 else shown), weight
+        inner = QRectF(0, 0, WIDTH - 2 * PADDING, 1000)
+        text = QFontMetricsF(_font()).boundingRect(inner, int(_WRAP), self._text)
+        self._box = QRectF(0, 6, text.width() + 2 * PADDING + 1, text.height() + 2 * PADDING - 2)
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        return self._box.adjusted(-1, -1, 1, 1)
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colour, ground, ink = COLOURS[self._weight]
+        painter.setPen(QPen(QColor(colour), 1))
+        painter.setBrush(QColor(ground))
+        painter.drawRoundedRect(self._box, 6, 6)
+        painter.setPen(QColor(ink))
+        painter.setFont(_font())
+        painter.drawText(self._box.adjusted(PADDING, PADDING - 2, -PADDING, 0), int(_WRAP), self._text)
 
 
 def sentence(problem: Problem) -> str:

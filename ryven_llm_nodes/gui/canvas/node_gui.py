@@ -88,6 +88,11 @@ class LLMNodeGUI(NodeGUI):
             self.mark.show_findings(findings)
             self.actions = self._init_default_actions()
 
+    def shaped(self) -> None:
+        """Called after the item was collapsed, expanded, or laid out again."""
+        if self.mark is not None:
+            self.mark.follow()
+
     def _remedies(self) -> dict[str, Any]:
         """What would fix findings at this node: entries of its menu."""
         found = self.state.findings.get(self.node, ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any, Final
 
-from qtpy.QtCore import QRectF, Qt
+from qtpy.QtCore import QPointF, QRectF, Qt
 
 LEFT, TOP = 1000.0, 1000.0
 GAP_X, GAP_Y = 60.0, 36.0
@@ -34,7 +34,7 @@ def _stack(column: list[Any], left: float) -> float:
 
 
 def fit(view: Any) -> None:
-    """Zooms to show all nodes; never beyond their original size."""
+    """Zooms to show all nodes, as far as they can be read then; never beyond their original size."""
     rect = QRectF()
     for item in view.node_items.values():
         rect = rect.united(item.sceneBoundingRect())
@@ -48,5 +48,8 @@ def fit(view: Any) -> None:
     view.scale(scale, scale)
     view._current_scale = scale  # flows/FlowView.py keeps its own record of the zoom
     view._total_scale_div = 1 / scale
-    view.centerOn(rect.center() if scale > SMALLEST else rect.topLeft())
+    half = QPointF(size.width(), size.height()) / 2 / scale
+    fits = rect.width() <= 2 * half.x(), rect.height() <= 2 * half.y()
+    begin = rect.topLeft() + half  # what does not fit is shown from its beginning
+    view.centerOn(rect.center().x() if fits[0] else begin.x(), rect.center().y() if fits[1] else begin.y())
     view.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)

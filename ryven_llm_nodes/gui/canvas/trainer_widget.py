@@ -86,6 +86,7 @@ class TrainerWidget(NodeMainWidget, QWidget):
         _paint_headline(painter, QRectF(8, 0, WIDTH - 16, 20), state, stage)
         if self.node.curves:
             _paint_curve(painter, QRectF(8, 24, WIDTH - 16, 68), *main_curve(self.node.curves, stage))
+        _paint_remark(painter, QRectF(14, 74, WIDTH - 28, 15), self.node.remark(self.node.params))
         _paint_bar(painter, QRectF(8, 98, WIDTH - 16, 6), state, stage)
         painter.end()
 
@@ -132,6 +133,19 @@ def _paint_curve(painter: QPainter, rect: QRectF, name: str, points: list[Point]
     if points:
         painter.setPen(QColor(BRIGHT))
         painter.drawText(text, _RIGHT, f"{points[-1][1]:.4g}")
+
+
+def _paint_remark(painter: QPainter, rect: QRectF, text: str) -> None:
+    """In the corner of the curve, which stays visible next to it."""
+    if text:
+        painter.setFont(_font(11))
+        ground = QRectF(rect)
+        ground.setWidth(painter.fontMetrics().horizontalAdvance(text) + 8)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(18, 22, 28, 200))
+        painter.drawRoundedRect(ground, 3, 3)
+        painter.setPen(QColor(TEXT))
+        painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, text)
 
 
 def _paint_bar(painter: QPainter, rect: QRectF, state: RunState, stage: StageRun | None) -> None:

@@ -6,9 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+SHAPED: Final = "shaped reward"
+"""What GRPO learns from if it has a threshold; the reward itself is then logged as ``raw_reward``."""
+
 FIRST: Final[Mapping[str, tuple[str, ...]]] = {
     "loss": ("loss",),
-    "reward": ("reward", "rewards/margins"),
+    "reward": ("raw_reward", "reward", "rewards/margins"),
+    SHAPED: ("reward",),
     "KL": ("ppo/kl", "kl"),
     "entropy": ("ppo/entropy", "entropy"),
     "explained variance": ("ppo/explained_variance",),
@@ -22,7 +26,8 @@ margin of the chosen over the rejected completion, its accuracy the fraction of 
 
 HELP: Final[Mapping[str, str]] = {
     "loss": "The training loss (dashed: on the evaluation set).",
-    "reward": "Mean reward of the completions; for DPO, the margin of chosen over rejected.",
+    "reward": "Mean reward of the completions, as the reward gives it; for DPO, the margin of chosen over rejected.",
+    SHAPED: "What GRPO learns from: rewards below reward_threshold are reduced by it.",
     "KL": "How far the policy has moved from the reference.",
     "entropy": "Mean entropy of the policy's next-token distribution.",
     "explained variance": "How well PPO's value head predicts returns it has not seen: 1 is perfect, 0 the mean.",
@@ -51,6 +56,8 @@ def unit_of(plot: str) -> str:
 def metric_for(plot: str, logged: Iterable[str]) -> str | None:
     """The metric that a stage shows in ``plot`` (a key of FIRST, or a metric's own name), or None."""
     names = set(logged)
+    if plot == SHAPED and "raw_reward" not in names:
+        return None
     return next((name for name in FIRST.get(plot, (plot,)) if name in names), None)
 
 

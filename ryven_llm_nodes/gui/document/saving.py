@@ -40,12 +40,14 @@ class Saving(QObject):
         window = self._document.window
         if self._document.is_changed_elsewhere(path) and not _may_write_over(window, path):
             return False
+        left_out = self._document.left_out
         try:
             self._document.write(path)
         except LLMNodesError as error:
             QMessageBox.warning(window, "Not saved", str(error))
             return False
-        self.saved.emit(path.name)
+        without = f" (without {', '.join(left_out)}, which was not changed)" if left_out else ""
+        self.saved.emit(path.name + without)
         return True
 
     def may_close(self) -> bool:

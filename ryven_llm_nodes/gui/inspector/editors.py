@@ -114,7 +114,7 @@ class LineEditor(Editor):
 
     def _placeholder(self, value: JSON) -> str:
         if value is UNKNOWN or value is None:
-            return default_text(self.parameter) if value is UNKNOWN else "none"
+            return default_text(self.parameter) if value is UNKNOWN else self.parameter.empty
         return self.parameter.typical if str in self.parameter.types else ""
 
     def _on_typed(self, text: str) -> None:

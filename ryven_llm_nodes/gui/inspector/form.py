@@ -65,7 +65,8 @@ class ParameterForm(QWidget):
         known, self.trouble = known_parameters(type(node))
         unknown = {} if self.trouble else {n: UnknownParameter.of(node, n) for n in node.params if n not in known}
         self.parameters: Mapping[str, Parameter] = {**unknown, **known}
-        essential = [*unknown, *(parameter.name for parameter in type(node).parameters)]
+        frequent = (name for name in type(node).frequent if name in known)
+        essential = list(dict.fromkeys([*unknown, *(parameter.name for parameter in type(node).parameters), *frequent]))
         self.names = {"essential": essential, "further": [n for n in self.parameters if n not in set(essential)]}
         self._complaints: dict[str, str] = {}
         self._build()

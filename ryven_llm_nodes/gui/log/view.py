@@ -58,6 +58,7 @@ class LogView(QWidget):
         self.model = model
         self._waiting: list[Line] = []
         self._told: dict[str, tuple[StageRun, str]] = {}
+        self._stages: tuple[str, ...] = ()
         self._tick = QTimer(self, singleShot=True, interval=FLUSH_MS)
         self._tick.timeout.connect(self._flush_some)
         self.setObjectName("panel")
@@ -139,6 +140,7 @@ class LogView(QWidget):
         self._soon()
 
     def _on_run_started(self, event: RunStarted) -> None:
+        self._stages = event.stages
         stages = " → ".join(event.stages) or "no training"
         self.add(f"── run: {stages}", "active")
 
@@ -153,6 +155,8 @@ class LogView(QWidget):
         self._tell(stage)
         if state == RunState.RUNNING:
             self.add(f"{state.mark} {step}", state.tone)
+        elif state == RunState.DONE and not stage.folder and step not in self._stages:
+            return  # it has only named a model, or a function: whether they work is not known yet
         elif state.is_end:
             what = stage.message if state == RunState.FAILED else f"→ {stage.folder}" if stage.folder else ""
             self.add(f"{state.mark} {_named(step, state.word)} {what}".rstrip(), state.tone)

@@ -29,6 +29,9 @@ class Leaving(QObject):
         self._wish = ""
         self.is_due = False
         """Whether the window is closed as soon as the run has ended."""
+        self._handlers: dict[signal.Signals, Any] = {}
+        self._clock = QTimer(self, interval=LISTEN_MS)
+        self._clock.timeout.connect(lambda: None)
         runs.finished.connect(self._finished)
 
     def ask(self) -> bool:
@@ -44,7 +47,7 @@ class Leaving(QObject):
         """How far the run is, what the answers mean, and the answers."""
         state, step = self._runs.state, self._runs.training
         stage, node = (state.model.stages[step], state.node_of(step)) if state and step else (None, None)
-        keep = f"{KEEP}: the window closes, and this process ({os.getpid()}) ends with the run."
+        keep = f"{KEEP}: the window is hidden until the run has ended; opening the flow again brings it back."
         if stage is None or node is None:
             return "The flow is running.", f"{END}: finished stages stay cached.\n{keep}", (END, KEEP, CANCEL)
         where = f"{node.title} {step!r} is at step {stage.done} of {stage.total}."
@@ -68,15 +71,25 @@ class Leaving(QObject):
             self._runs.stop(now=self._wish == NOW)
         return False
 
+    def come_back(self) -> None:
+        """The window is shown again, and stays when the run has ended."""
+        if self._clock.isActive():
+            self._clock.stop()
+            self.is_due = False
+            QApplication.instance().setQuitOnLastWindowClosed(True)
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
+
     def _hide(self) -> None:
         """Training goes on in this process, which a signal (Ctrl-C, kill) asks to stop, with a checkpoint."""
         app = QApplication.instance()
         app.setQuitOnLastWindowClosed(False)
         for window in app.topLevelWidgets():
             window.hide()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self._runs.stop())
-        QTimer(self, interval=LISTEN_MS).start()
+        self._handlers = {
+            number: signal.signal(number, lambda *_: self._runs.stop()) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        self._clock.start()
         print(f"training goes on without a window; `kill {os.getpid()}` stops it, with a checkpoint", file=sys.stderr)
 
     def _finished(self, *_: object) -> None:

@@ -60,6 +60,7 @@ class RunController(QObject):
         self.collector = main_collector()
         self._cancel: CancelToken | None = None
         self._begun = self._asked_to_end = ""
+        self._checks: dict[Any, int] = {}
         self._thread: threading.Thread | None = None
         self._came.connect(lambda call: call(), Qt.ConnectionType.QueuedConnection)
 
@@ -122,9 +123,12 @@ class RunController(QObject):
         if graph is None:
             then(None)
             return
+        self._checks[flow] = number = self._checks.get(flow, 0) + 1
         untrusted = [(item.step, item.parameter) for item in self.untrusted(flow, graph)]
 
         def show(program: Program, answer: Mapping[str, Any]) -> None:
+            if self._checks[flow] != number:
+                return  # a later check has other findings
             lost = [Problem(text) for text in answer.get("problems", ())]
             problems = (*lost, *map(problem_of, answer.get("found", ())))
             state.clear_problems()
@@ -139,6 +143,24 @@ class RunController(QObject):
                 self.examiner.ask(question, self, lambda answer: show(program, answer))
 
         self.prepare(flow, ask)
+
+    def look(self, flow: Any) -> None:
+        """Finds in a thread what is wrong with ``flow`` as it is drawn; marks nothing, but removes outdated marks."""
+        state = flow_state(flow)
+        if flow not in self._document.window.core_session.flows:
+            return
+        try:
+            graph = read_live_flow(flow, self._document.folder, self._document.source)
+        except FlowError as error:
+            state.look_again(error.problems, None)
+            return
+        nodes = list(flow.nodes)
+
+        def show(result: Program | LLMNodesError) -> None:
+            if flow.nodes == nodes:  # else it is looked at again in a moment
+                state.look_again(() if isinstance(result, Program) else _problems(result), graph)
+
+        background().start(lambda: _built(graph), self, show)
 
     # Running
 

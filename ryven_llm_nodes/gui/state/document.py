@@ -29,8 +29,11 @@ class Document(QObject):
         """The folder that its relative paths are looked up in; None: the current one."""
         self.origin: Path | None = None
         """What it is a copy of."""
+        self.untouched: Callable[[], list[str]] = list
+        """Gives the titles of the flows that a new project began with, and that nothing was done with."""
         self._stamp: tuple[int, int] | None = None
         self._unsaved = False
+        self._began_new = True
 
     def place(self, path: Path | None, root: Path | None = None, origin: Path | None = None) -> None:
         """Gives it a file, None for a new project or a copy of ``origin``.
@@ -39,6 +42,7 @@ class Document(QObject):
         """
         self.path, self.origin, self._stamp = path, origin, stamp(path)
         self.root = root or (path.resolve().parent if path else None)
+        self._began_new = path is None and origin is None
         self.placed.emit()
 
     @property
@@ -83,11 +87,18 @@ class Document(QObject):
         """Whether another program has written to ``path``, the file of this project, since it was opened or saved."""
         return path == self.path and self._stamp is not None and stamp(path) not in (self._stamp, None)
 
+    @property
+    def left_out(self) -> list[str]:
+        """The titles of flows that are not saved: a new project may begin with a demo that nothing was done with."""
+        titles = self.untouched() if self._began_new else []
+        return titles if len(titles) < len(self.window.core_session.flows) else []
+
     def write(self, path: Path) -> None:
         """Saves the project to ``path``, its file from now on. Raises LLMNodesError and then changes nothing."""
-        root = self.folder
-        save_project(self.window, path, root)
+        root, began_new = self.folder, self._began_new
+        save_project(self.window, path, root, without=self.left_out)
         self.place(path, root)
+        self._began_new = began_new
         self._unsaved = False
         for stack in self._stacks():
             stack.setClean()

@@ -23,6 +23,13 @@ CHANGED: Final = {
 }
 """The state of a node after it has changed."""
 
+_MarkKey = tuple[LLMNode, str, str]
+
+
+def _key(node: LLMNode, problem: Problem) -> _MarkKey:
+    """What identifies a mark; values in a remedy may not be hashable."""
+    return node, problem.parameter, problem.message
+
 
 class FlowState(QObject):
     """Runs and problems of the nodes of ``flow``.
@@ -39,6 +46,8 @@ class FlowState(QObject):
     """The script of the flow is to be shown."""
     selected = Signal(object)
     """A node was selected, or None."""
+    settled = Signal(object)
+    """The flow was changed a moment ago, or its marks: it is worth another look."""
 
     def __init__(self, flow: Any) -> None:
         super().__init__()
@@ -47,10 +56,15 @@ class FlowState(QObject):
         self.selection: Any = None
         self.findings: dict[LLMNode, tuple[Problem, ...]] = {}
         """What the last check, or the run, has found at each node."""
+        self.incomplete: frozenset[LLMNode] = frozenset()
+        """The nodes that cannot run as they are drawn now."""
+        self._basis: dict[_MarkKey, str] = {}
+        self._drawn: set[_MarkKey] = set()
         self._ran: dict[LLMNode, tuple[str, str]] = {}
         self._now: dict[LLMNode, str] = {}
         self._settle = QTimer(self, interval=SETTLE_MS, singleShot=True)
         self._settle.timeout.connect(self._compare)
+        self._settle.start()
         # Deferred: this may be called by such an event, while ryvencore iterates over its subscribers.
         QTimer.singleShot(0, self, self._subscribe)
         changed_signal.connect(self._edited)
@@ -90,8 +104,8 @@ class FlowState(QObject):
         """The state of ``node``."""
         stage = self.stage(node)
         if stage is None:
-            found = self.findings.get(node, ())
-            return RunState.WRONG if any(one.weight == "error" for one in found) else RunState.READY
+            wrong = node in self.incomplete or any(one.weight == "error" for one in self.findings.get(node, ()))
+            return RunState.WRONG if wrong else RunState.READY
         if self._now.get(node) == self._ran[node][1]:
             return stage.state
         return CHANGED.get(stage.state, stage.state)
@@ -114,6 +128,7 @@ class FlowState(QObject):
 
     def _compare(self) -> None:
         """Compares the meaning of every node that has run with its meaning then."""
+        self.settled.emit(self.flow)
         if self._ran:
             try:
                 graph = read_live_flow(self.flow, Path())
@@ -127,12 +142,42 @@ class FlowState(QObject):
 
     def show_problems(self, problems: Iterable[Problem], graph: Graph | None = None) -> None:
         """Marks the nodes of ``problems``; ``graph``, just read from this flow, tells which node a name refers to."""
-        known = {step.name: self.flow.nodes[step.index] for step in graph.steps} if graph else {}
         for problem in problems:
-            node = known.get(problem.step) or self.node_of(problem.step) or self._labelled(problem.node)
-            if node is not None:
+            if (node := self._node_of(problem, graph)) is not None:
                 self.findings[node] = tuple(by_weight((*self.findings.get(node, ()), problem)))
+                self._basis[_key(node, problem)] = self._meaning(node, graph)
+        self._settle.start()
         self.changed.emit()
+
+    def look_again(self, problems: Iterable[Problem], graph: Graph | None) -> None:
+        """Removes marks whose cause is gone: ``problems`` are those of the flow as it is drawn now, in ``graph``.
+
+        A finding that only a check can make goes when something changes that its node depends on.
+        """
+        found = {_key(node, one) for one in problems if (node := self._node_of(one, graph))}
+        for node, marks in list(self.findings.items()):
+            kept = tuple(one for one in marks if self._is_valid(node, one, found, graph))
+            if kept != marks:
+                self.findings[node] = kept
+        self._drawn, self.incomplete = found, frozenset(node for node, *_ in found)
+        self.changed.emit()
+
+    def _is_valid(self, node: LLMNode, one: Problem, found: set[_MarkKey], graph: Graph | None) -> bool:
+        mark = _key(node, one)
+        if mark in found or mark in self._drawn:
+            return mark in found
+        return graph is None or self._basis.get(mark, "") in ("", self._meaning(node, graph))
+
+    def _meaning(self, node: LLMNode, graph: Graph | None) -> str:
+        """What the findings at ``node`` depend on; empty if that is not known."""
+        if graph is None:
+            return self._ran[node][1] if node in self._ran else ""
+        step = next((step for step in graph.steps if self.flow.nodes[step.index] is node), None)
+        return graph.upstream([step.name]).digest if step else ""
+
+    def _node_of(self, problem: Problem, graph: Graph | None) -> LLMNode | None:
+        known = {step.name: self.flow.nodes[step.index] for step in graph.steps} if graph else {}
+        return known.get(problem.step) or self.node_of(problem.step) or self._labelled(problem.node)
 
     def _labelled(self, label: str) -> LLMNode | None:
         """The node with an explicit name and the label ``label``: problems of names have no step."""
@@ -141,7 +186,7 @@ class FlowState(QObject):
 
     def clear_problems(self) -> None:
         """Removes all marks."""
-        self.findings = {}
+        self.findings, self._basis = {}, {}
         self.changed.emit()
 
 

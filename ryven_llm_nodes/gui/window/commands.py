@@ -44,6 +44,7 @@ class Commands(QObject):
         """Handles requests from nodes on the canvas, and follows the runs of a flow."""
         state.run_wanted.connect(self.run)
         state.script_wanted.connect(self.generate)
+        state.settled.connect(self._runs.look)
         state.model.stage_changed.connect(lambda step: self._stage_changed(state, step))
 
     def _flow(self, flow: Any = None) -> Any | None:

@@ -9,6 +9,7 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ryven_llm_nodes.gui.canvas import tidy
+from ryven_llm_nodes.gui.canvas.fitting import fitting_of
 from ryven_llm_nodes.gui.inspector.stack import InspectorStack
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.window.layout import dress_flow
@@ -31,6 +32,7 @@ class Flows(QObject):
         super().__init__(parent)
         self._window, self._folder = window, folder
         self.inspectors: dict[Any, InspectorStack] = {}
+        self._first: list[Any] = []
 
     def begin(self) -> None:
         """Adopts existing and future flows."""
@@ -39,7 +41,8 @@ class Flows(QObject):
         gui.flow_deleted.connect(self._deleted)
         gui.flow_renamed.connect(lambda *_: self.changed.emit())
         self._window.ui.flows_tab_widget.currentChanged.connect(self._show_tab)
-        for flow in self._window.core_session.flows:
+        self._first = list(self._window.core_session.flows)
+        for flow in self._first:
             self._adopt(flow, gui.flow_views[flow])
 
     # The flow in front
@@ -61,13 +64,13 @@ class Flows(QObject):
     def show_all(self) -> None:
         """Shows all nodes of the flow in front."""
         if (view := self.current_view()) is not None:
-            tidy.fit(view)
+            fitting_of(view).fit()
 
     def tidy(self) -> None:
         """Applies the automatic layout to the flow in front."""
         if (view := self.current_view()) is not None:
             tidy.tidy(view)
-            tidy.fit(view)
+            fitting_of(view).fit()
 
     def place(self, node: type) -> None:
         """Places a node of the class ``node`` on the canvas in front."""
@@ -89,6 +92,12 @@ class Flows(QObject):
     def are_empty(self) -> bool:
         """Whether there is no node in any flow."""
         return not any(flow.nodes for flow in self._window.core_session.flows)
+
+    def untouched(self) -> list[str]:
+        """The titles of the flows that were there at the beginning, and were neither changed nor run since."""
+        views = self._window.session_gui.flow_views
+        first = (flow for flow in self._first if flow in self)
+        return [f.title for f in first if not views[f]._undo_stack.canUndo() and not flow_state(f).model.stages]
 
     def __contains__(self, flow: object) -> bool:
         return flow in self._window.core_session.flows

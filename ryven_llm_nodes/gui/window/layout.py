@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QApplication, QDockWidget, QStackedWidget, QTabWidget, QWidget
 
 from ryven_llm_nodes.gui.canvas.empty_hint import Hint
-from ryven_llm_nodes.gui.canvas.tidy import fit, tidy
+from ryven_llm_nodes.gui.canvas.fitting import fitting_of
+from ryven_llm_nodes.gui.canvas.tidy import tidy
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
 from ryven_llm_nodes.gui.style.theme import LLMTheme
@@ -94,12 +96,21 @@ def use_theme(window: Any) -> None:
     theme = next((t for t in design.flow_themes if isinstance(t, LLMTheme)), None) or LLMTheme()
     if theme not in design.flow_themes:
         design.flow_themes.append(theme)
+        _offer_theme(window, theme)
     # The canvas is dark, so a light window keeps the theme that fits it.
     if getattr(window.theme, "name", "dark") == "dark":
         design.set_flow_theme(theme=theme)
     app = QApplication.instance()
     if WINDOW_STYLE not in app.styleSheet():
         app.setStyleSheet(app.styleSheet() + WINDOW_STYLE)
+
+
+def _offer_theme(window: Any, theme: LLMTheme) -> None:
+    """Adds ``theme`` to the menu of themes, which Ryven has filled before: one that was left could not be chosen."""
+    menu = window.ui.menuFlow_Design_Style
+    action = QAction(f"{theme.name} (default)", window)
+    menu.insertAction(menu.actions()[0] if menu.actions() else None, action)
+    action.triggered.connect(lambda: window.session_gui.design.set_flow_theme(theme=theme))
 
 
 def dress_flow(flow_ui: Any, view: Any) -> None:
@@ -128,7 +139,7 @@ def lay_out(window: Any) -> None:
             item.update_shape()
         if not _was_drawn(view):
             tidy(view)
-        fit(view)
+        fitting_of(view).fit()
 
 
 def _was_drawn(view: Any) -> bool:

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QToolTip
 from qtpy.shiboken import isValid
 
 from ryven_llm_nodes.gui.document.autosave import Autosave
+from ryven_llm_nodes.gui.document.one_window import OneWindow
 from ryven_llm_nodes.gui.document.opening import Opening
 from ryven_llm_nodes.gui.document.saving import Saving
 from ryven_llm_nodes.gui.history.windows import HistoryWindows
@@ -47,7 +48,8 @@ class Shell(QObject):
         self.flows = Flows(window, lambda: self.document.folder, self)
         self.document = Document(window, self.flows.stacks, self)
         self.saving = Saving(self.document, self.flows.flush, self)
-        self.opening = Opening(self.document, lambda: self.pristine)
+        self.one_window = OneWindow(self.document, self)
+        self.opening = Opening(self.document, lambda: self.pristine, self.one_window)
         self.runs = RunController(self.document, self)
         self.leaving = Leaving(window, self.runs, self)
         self.commands = Commands(window, self.flows, self.runs, self)
@@ -61,6 +63,7 @@ class Shell(QObject):
         self.autosave = Autosave(self.document, self)
         self._connect()
         fill_menus(window, self.actions, self.flows.current_view)
+        self.document.untouched = self.flows.untouched
         self.document.place(path)
         use_theme(window)
         self.flows.begin()
@@ -76,6 +79,7 @@ class Shell(QObject):
         self.flows.shown.connect(lambda state: self.docks.show_model_soon(state.model))
         self.document.placed.connect(self._show_title)
         self.document.touched.connect(self._show_modified)
+        self.one_window.wanted.connect(self.come_forward)
         self.saving.saved.connect(lambda name: self.say(f"✓ saved {name}"))
         self.commands.beginning.connect(self.autosave.keep)  # training may crash the process
         self.commands.status.connect(self.toolbar.status.setText)
@@ -118,6 +122,15 @@ class Shell(QObject):
 
     # Start and close
 
+    def come_forward(self) -> None:
+        """Shows the window, also one that was hidden while it trains, in front of all others."""
+        self.leaving.come_back()
+        if self.window.isMinimized():
+            self.window.showNormal()
+        self.window.show()
+        self.window.raise_()
+        self.window.activateWindow()
+
     def take_over(self, left: Path) -> None:
         """The project comes from the recovery file ``left``, which is deleted once this window has its own."""
         self.document.change()
@@ -146,6 +159,7 @@ class Shell(QObject):
         else:
             self.autosave.forget()
         self.autosave.timer.stop()
+        self.one_window.close()
         if not self._closed and (why := remember(self.window, self.window.flow_UIs.values())):
             print(why, file=sys.stderr)
         self._closed = self.commands.silent = True

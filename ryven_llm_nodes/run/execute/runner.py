@@ -32,6 +32,7 @@ from ryven_llm_nodes.run.examine.preflight import preflight
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
 from ryven_llm_nodes.run.execute.failures import stage_error
 from ryven_llm_nodes.run.execute.stage import Place, here
+from ryven_llm_nodes.run.health.watch import Health
 from ryven_llm_nodes.run.library_warnings import hearing
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.records.carrying import carries, carry_flow, forget_flow
@@ -89,7 +90,7 @@ class _Run:
     def __init__(self, program: Program, output_dir: Path, listen: Listener, cancel: CancelToken, fresh: bool) -> None:
         self.program, self.output_dir, self.listen, self.cancel = program, output_dir, listen, cancel
         self.fresh, self.strict, self.all_rows, self.place = fresh, False, False, here
-        self.outcome = Outcome()
+        self.outcome, self.health = Outcome(), Health.of(program)
         self._warned: set[Warned] = set()
 
     def tell(self, event: Event) -> None:
@@ -100,6 +101,8 @@ class _Run:
             self._warned.add(event)
         self.record.take(event)
         self.listen(event)
+        for warned in self.health.take(event):
+            self.tell(warned)
 
     def execute(self) -> Outcome:
         started = time.monotonic()

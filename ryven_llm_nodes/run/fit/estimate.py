@@ -42,12 +42,12 @@ def estimates(there: Opened, config_of: Configs) -> Iterator[tuple[Step, Estimat
 
 def estimate(work: Workload) -> Estimate:
     """What the stage ``work`` takes. Raises what the libraries raise for a model that they cannot make."""
-    from ryven_llm_nodes.run.fit.simulate import step_sizes
+    from ryven_llm_nodes.run.fit.simulate import saved_by_quantization, step_sizes
 
     recipe, shape = _recipe(work), _shape(work)
     sizes = step_sizes(recipe, shape)
     parts = {
-        "weights": sizes.weights,
+        "weights": sizes.weights - saved_by_quantization(recipe, work.bits),
         "gradients": sizes.trained,
         "optimizer": state_bytes(work.settings, sizes.trained),
         "activations": max(sizes.dynamic - sizes.trained, 0),

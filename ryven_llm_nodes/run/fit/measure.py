@@ -92,8 +92,8 @@ def peak_of(there: Opened, step: Step) -> int:
     """The peak memory, in bytes, that ``step`` adds to this process, which has loaded its libraries."""
     rows = longest_rows(there, step)
     for other in there.program.steps:
-        if other.node.is_stage and other.name != step.name:  # not trained yet: its model is as large as the first
-            there.loaded.module.__dict__[other.name] = _origin(there, other)
+        if other.node.is_stage and other.name != step.name and other.wired("model"):
+            there.loaded.module.__dict__[other.name] = _origin(there, other)  # not trained yet, but of the same size
         elif other.name in {*there.program.later} & {*there.program.script.statements} - {step.name}:
             there.loaded.run(other.name)
     with tempfile.TemporaryDirectory() as folder:

@@ -89,6 +89,20 @@ def weight_bytes(config: Any, dtype: torch.dtype, head: Head = "log_probs") -> i
     return _bytes(_model(config, dtype, head).parameters())
 
 
+def saved_by_quantization(recipe: Recipe, bits: int | None) -> int:
+    """By how many bytes weights in ``bits`` are smaller: those of the linear layers, but the head.
+
+    Each block of 64 has a scale in float32.
+    """
+    if bits is None:
+        return 0
+    model = _model(recipe.config, recipe.dtype, recipe.head)
+    heads = {id(model.get_output_embeddings())}
+    linear = (one for one in model.modules() if isinstance(one, torch.nn.Linear) and id(one) not in heads)
+    weights = sum(layer.weight.numel() for layer in linear)
+    return round(weights * (recipe.dtype.itemsize - bits / 8 - 4 / 64))
+
+
 def _with(recipe: Recipe, config: Any) -> Recipe:
     return replace(recipe, config=config)
 

@@ -51,6 +51,8 @@ class Workload:
     batch: Batch
     critic: Any = None
     attention: str | None = None
+    bits: int | None = None
+    """Of the weights that are quantized; None if none are."""
 
 
 def workload(program: Program, loaded: LoadedProgram, step: Step, batch: Batch, config_of: Configs) -> Workload | None:
@@ -65,7 +67,8 @@ def workload(program: Program, loaded: LoadedProgram, step: Step, batch: Batch, 
     settings = configuration(program, loaded, step)
     adapter = adapters[0] if adapters else None
     dtype, attention = _init(program, step, "model")
-    return Workload(policy, dtype, held, settings, adapter, frozen, batch, critic, attention)
+    bits = program.value(step, "model").bits  # type: ignore[attr-defined]
+    return Workload(policy, dtype, held, settings, adapter, frozen, batch, critic, attention, bits)
 
 
 def _critic(program: Program, held: Held, config_of: Configs) -> Any:

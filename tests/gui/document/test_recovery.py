@@ -14,7 +14,9 @@ from typing import Any
 
 import flows
 import pytest
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QListWidget, QPushButton
 
 from ryven_llm_nodes.catalogue import SFT, LoadModel
 from ryven_llm_nodes.errors import FlowError
@@ -65,7 +67,9 @@ def leave(folder: Path, content: Any, path: Path | None = None, origin: Path | N
 EDITOR = """
 import sys
 from pathlib import Path
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QListWidget, QPushButton
 from ryven_llm_nodes.catalogue import SFT
 from ryven_llm_nodes.gui.state.edits import rename, set_value
 from ryven_llm_nodes.gui import editor
@@ -165,15 +169,33 @@ def test_not_now_asks_again(start: Callable[..., Any], asked: list[str], kept: P
     assert asked == []
 
 
-def test_without_a_flow_each_is_offered(
-    start: Callable[..., Any], asked: list[str], kept: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("button", "recovered", "remaining"), [("Recover", 1, 2), ("Discard All", 0, 0), ("Not now", 0, 3)]
+)
+def test_several_are_offered_in_one_question(
+    button: str, recovered: int, remaining: int, qapp: Any, kept: Path, tmp_path: Path
 ) -> None:
-    leave(kept, MINE, tmp_path / "gone.json")
-    leave(kept, MINE)
-    asked += ["Not now", "Recover"]
-    shell = start(None, "sft")
-    assert flow_of_window(shell)[0][0]["name"] == "mine"
-    assert asked == []
+    from ryven_llm_nodes.host.recovery import left_behind
+
+    for name in ("one.json", "two.json", "three.json"):
+        leave(kept, MINE, tmp_path / name)
+    asked: list[list[str]] = []
+
+    def press() -> None:
+        dialog = qapp.activeModalWidget()
+        (items,) = dialog.findChildren(QListWidget)
+        asked.append([items.item(row).text().split(",")[0] for row in range(items.count())])
+        items.setCurrentRow(asked[0].index("two.json"))
+        by_name = {b.text().replace("&", ""): b for b in dialog.findChildren(QPushButton)}
+        QTest.mouseClick(by_name[button], Qt.MouseButton.LeftButton)
+
+    QTimer.singleShot(50, press)
+    chosen = recovery_question.choose(left_behind())
+    assert len(asked) == 1
+    assert sorted(asked[0]) == ["one.json", "three.json", "two.json"]
+    assert (chosen is not None) == bool(recovered)
+    assert chosen is None or chosen.path == tmp_path / "two.json"
+    assert len(files(kept)) == remaining + recovered
 
 
 def test_of_another_flow_nothing_is_said(

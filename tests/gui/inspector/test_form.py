@@ -15,7 +15,7 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QToolButton
 
-from ryven_llm_nodes.catalogue import GRPO, LoadDataset, LoadModel, LoRA, RewardFunction, SaveModel
+from ryven_llm_nodes.catalogue import GRPO, SFT, LoadDataset, LoadModel, LoRA, RewardFunction, SaveModel
 from ryven_llm_nodes.catalogue.reward_templates import GALLERY
 from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.gui.inspector.field_row import first_sentences, plain_help
@@ -209,7 +209,7 @@ def test_an_optional_value_can_be_cleared_to_none(make: Any, qtbot: Any) -> None
     type_into(form, "reward_threshold", "", qtbot)
     assert form.node.params == {"reward_threshold": None}
     assert form.row("reward_threshold").problem_text == ""
-    assert form.row("reward_threshold").editor.line.placeholderText() == "none"
+    assert form.row("reward_threshold").editor.line.placeholderText() == "off: plain GRPO"
 
 
 def test_a_flag_that_may_be_none_has_three_choices(make: Any) -> None:
@@ -288,19 +288,32 @@ def test_a_form_that_is_gone_listens_no_more(make: Any, qtbot: Any) -> None:
 def test_every_field_of_the_configuration_can_be_reached(make: Any) -> None:
     form = make(GRPO)
     assert len(form.parameters) > 150
-    assert form.names["essential"][:2] == ["learning_rate", "epsilon"]
+    own = [parameter.name for parameter in GRPO.parameters]
+    assert form.names["essential"][: len(own)] == own
+    sampling = ["max_completion_length", "temperature", "beta"]
+    assert form.names["essential"][len(own) :][:5] == [*sampling, "num_train_epochs", "max_steps"]
     assert set(form.lists["essential"].names + form.lists["further"].names) == set(GRPO.all_parameters())
+
+
+def test_choices_are_lists_and_others_are_refused(make: Any) -> None:
+    form = make(SFT, lr_scheduler_type="cosin")
+    row = form.row("lr_scheduler_type")
+    assert isinstance(row.editor.input(), QComboBox)
+    assert "got 'cosin'. Did you mean 'cosine'?" in row.problem_text
+    assert row.editor.box.findText("cosine") >= 0
+    for name in ("save_strategy", "optim", "bf16", "eval_strategy"):
+        assert isinstance(form.row(name).editor.input(), QComboBox), name
 
 
 def test_search_finds_by_name_first_and_by_help(make: Any, qtbot: Any) -> None:
     form = make(GRPO)
-    qtbot.keyClicks(form.search, "sampling temperature")
+    qtbot.keyClicks(form.search, "cumulative probability")
     assert form.lists["essential"].names == []
-    assert "temperature" in form.lists["further"].names
+    assert "top_p" in form.lists["further"].names
     form.search.setText("beta")
-    assert form.lists["further"].names[0] == "beta"
+    assert form.lists["essential"].names[0] == "beta"
     form.search.setText("learning rate")
-    assert form.lists["essential"].names == ["learning_rate"]
+    assert form.lists["essential"].names[0] == "learning_rate"
     form.search.setText("no such thing at all")
     assert form.nothing.isVisible()
     assert form.lists["further"].names == []
@@ -314,7 +327,7 @@ def test_the_tab_key_walks_the_fields_as_they_are_seen(make: Any, qtbot: Any) ->
     for _ in range(8):
         qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
         seen.append(QApplication.focusWidget().accessibleName())
-    assert seen == list(GRPO.all_parameters())[1:9]
+    assert seen == form.names["essential"][1:9]
 
 
 def test_without_the_library_the_essential_fields_are_there(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,10 +342,10 @@ def test_without_the_library_the_essential_fields_are_there(make: Any, monkeypat
 
 
 def test_only_what_was_changed(make: Any) -> None:
-    form = make(GRPO, beta=0.04, learning_rate=1e-5)
+    form = make(GRPO, top_p=0.9, learning_rate=1e-5)
     assert form.only_changed.text() == "Changed 2"
     form.only_changed.setChecked(True)
-    assert (form.lists["essential"].names, form.lists["further"].names) == (["learning_rate"], ["beta"])
+    assert (form.lists["essential"].names, form.lists["further"].names) == (["learning_rate"], ["top_p"])
 
 
 def test_fields_out_of_sight_are_built_when_they_are_scrolled_to(make: Any, qtbot: Any) -> None:

@@ -138,6 +138,20 @@ def test_keep_training_hides_the_window_until_the_run_has_ended(
     assert len(saved(work)) == 1
 
 
+def test_a_hidden_window_comes_back_and_stays(training: Any, questions: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QApplication, "quit", lambda *_: pytest.fail("it was shown again"))
+    before = signal.getsignal(signal.SIGTERM)
+    questions[0].append(leaving.KEEP)
+    assert close(training)
+    assert training.shell.opening.open_path(training.shell.document.path)
+    assert training.window.isVisible()
+    assert signal.getsignal(signal.SIGTERM) is before
+    with training.qtbot.waitSignal(training.shell.runs.finished, timeout=60_000):
+        training.shell.commands.stop()
+    training.settle(50)
+    assert training.window.isVisible()
+
+
 def test_nothing_is_asked_where_nothing_runs(editor: Any, questions: Any) -> None:
     assert not close(editor)
     assert questions[1] == []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import flows
 import pytest
 
-from ryven_llm_nodes.catalogue import PPO, LoadModel, RewardModel
+from ryven_llm_nodes.catalogue import PPO, LoadModel, LoRA, RewardModel
 from ryven_llm_nodes.run.examine.opened import opened
 from ryven_llm_nodes.run.fit.estimate import Estimate, estimates
 from ryven_llm_nodes.run.fit.workload import loaded_config
@@ -58,3 +59,23 @@ def test_the_peak_is_while_training_or_while_sampling() -> None:
 def test_the_optimizer_that_is_set(settings: dict[str, str], is_less: bool, workspace: Path) -> None:
     (found,) = estimated(flows.alone("sft", **settings), workspace).values()
     assert (found.parts["optimizer"] == 0) == is_less
+
+
+def test_weights_in_few_bits(workspace: Path) -> None:
+    bits: dict[str, dict[str, Any]] = {"none": {}, "8-bit": {}, "4-bit": {}}
+    for quantization in bits:
+        base = flows.node(LoadModel, path="model", quantization=quantization)
+        drawn = flows.draw(
+            "base -> sft, rows -> sft, lora -> sft",
+            base=base,
+            rows=flows.ROWS["sft"],
+            lora=flows.node(LoRA),
+            sft=flows.TRAINERS["sft"],
+        )
+        (found,) = estimated(drawn, workspace).values()
+        bits[quantization] = dict(found.parts)
+    layers = 2 * (2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 64)
+    weights = {name: parts.pop("weights") for name, parts in bits.items()}
+    assert weights["none"] - weights["8-bit"] == layers * (4 - 1 - 1 / 16)
+    assert weights["8-bit"] - weights["4-bit"] == layers / 2
+    assert bits["none"] == bits["4-bit"]
