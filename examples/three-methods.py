@@ -12,7 +12,7 @@
 """three-methods: SFT -> Train Reward Model -> DPO -> PPO -> GRPO -> Evaluate -> Evaluate -> Evaluate -> Compare.
 
 Written by ryven-llm-nodes 0.1.0 from the flow 'three-methods' of three-methods.json
-(sha256 cc49d0089578302fc3434b574738bcc683d2489e7d3a4ce9d1272fbe87c55b6e)
+(sha256 5bbe10a946b9ef2813b68bf307e44b890d7ccf5fd79369ac4a7938bedc157591)
 with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0, peft 0.21.2.
 
 Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
@@ -106,7 +106,7 @@ def dpo_config(output_dir: Path, **changes) -> DPOConfig:
 # %% PPO 'ppo'
 def ppo_config(output_dir: Path, **changes) -> "PPOConfig":
     settings = dict(
-        learning_rate=0.0005,
+        learning_rate=0.001,
         epsilon=0.2,
         vf_coef=0.1,
         entropy_coef=0.01,
@@ -150,7 +150,7 @@ def on_topic(completions, topic, **kwargs):
 # %% GRPO 'grpo'
 def grpo_config(output_dir: Path, **changes) -> GRPOConfig:
     settings = dict(
-        learning_rate=0.0005,
+        learning_rate=0.001,
         epsilon=0.1,
         per_device_train_batch_size=8,
         num_generations=8,
@@ -404,6 +404,8 @@ def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> N
     policy = trainer.accelerator.unwrap_model(trainer.model).eval()
     if trainer.accelerator.is_main_process:
         policy.save_pretrained(folder / ADAPTER_FOLDER)  # so that nothing is lost if the merge fails
+        if getattr(policy.get_base_model(), "is_quantized", False):
+            policy = on_original_weights(policy, folder / ADAPTER_FOLDER, trainer.args)
         expected = fixed_logits(policy.get_base_model())
         merged = merge_adapter(policy)
         merged.save_pretrained(folder)
@@ -411,6 +413,15 @@ def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> N
         require_same_logits(merged, folder, expected)
         if not keep_adapter:
             shutil.rmtree(folder / ADAPTER_FOLDER)
+
+
+def on_original_weights(policy: PeftModel, adapter: Path, args: TrainingArguments) -> PeftModel:
+    """The adapter of a quantized policy on the weights before they were quantized, which a merge would round."""
+    base = policy.get_base_model()
+    where = {"trust_remote_code": args.trust_remote_code, "revision": (args.model_init_kwargs or {}).get("revision")}
+    settings = {"num_labels": 1} if base.config.num_labels == 1 else {}
+    original = type(base).from_pretrained(base.config._name_or_path, dtype=base.dtype, **settings, **where)
+    return PeftModel.from_pretrained(original, adapter).eval()
 
 
 @torch.no_grad()
@@ -2154,23 +2165,23 @@ if __name__ == "__main__":
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
-# eNrtWl9z2jgQ/yoaPUEKjg02CczkIW2vvc60017auYcDxqPYwrixJVeSSdJMvvutZBOgDY0Nppm5OfIQsZJ++1e7KyV3OKKMCpKgmM04Ht1hdZtRPMIX
-# twvKUCb4VxooNIsTijtYGOKCChlzBov6lmfZ+B4m6Lc8FjREGQmuSEQlHo3vMCOphjK7/CRJfcZDmOrgMBaP0O+nHfz23Ws8sjuYhCFngHIH4LOEX0sj
-# 2lxQ2k2pmvPQEEgScRGreYpSQADIkCgC+AWeFsHg9Tp4JfPCgQVxSJmKZzF9RA7rPSfhBxglsFAqoigysCMcnX/++/yv8/Lzcpi8cs+wkTVWAA5GLBY+
-# aH5JpDZbRgRJjcAZUXOg/5lHUcyiNySgX14ef0558v5Dr+v0vQ/dd0wqkQcK34PmMctypRUBy/Bcrb5kXKIbMJRlF+NbM77vlAr36yv8GiSXVO2tMmHy
-# Glg/pvWG+7p633G52voqOUtqq+x460q7dZW+ON9b24QLsqEqcDrtGLJPkmwOa51B+T0UPAONShUUERFVPsRtnphYxd98fdoA7Wo5WCwHvBhM6xqob68b
-# yHu+qMgEnVFBWUCrRsbajh2jw92IjkE95T+/+bK30nKmNpSNBAlj4OkHcxpcZTwG9izCoxlJJAVmZEF9OPzAMgLxIYlhHTkmUwCdZgDiAEX4EgB02Ai/
-# TNZJzCgRmhnQQrqIA+oDUMz8S6KCuS/j79QcEJan5QTNeDAvEWEv00w0a2NDG6jXRKR5tmQMKTQlN35CWaQ95vROq7jDxN+jGeqknju+aJkvKMjUUGb+
-# mocR/c96Z2BX8c7A3n5cTp8zV/A0U9XzhFldI0dsqj3YSJHDemoXEfkmZ4FWZW/NOfMVz+JgQ/Wg6GziNONCIUEnTP+EdIaWy1sBmCChGlN2kCF10NHR
-# FcgWyfZowhB8Jlj/fGQUejkWSwhRJEEznWARnyEP9iFngK65CCVSc6KQzCi5knryWn9Vc4q+5VRqNkgLLEfIsWwLvSXiElq+EbKtgknBUAZcUInO0Hha
-# EGZcoJWkHYMBXSf6HmePaLCUW38UvVEAtFqE4hmKZQytEgH5W+uocETbiMKRXVs+7jrT8QQsqfVVEzxdQRf6noFdLbBLSJKkJSZ4TLrfpy8muGNYW9B/
-# UtFqt1fbwD1qy7a7Xude74QpmV9qcmt83v1naibbZmaC0WTi6KG2QfsBH4GFxpq0pKwJKkkcAkOZpy3Cblta7vHInaKzMyOMGWsL6wltVaNY25D0vCYZ
-# odvoGEGeaBVfVvhF7gAOacxa4NeOWVWiHCOvgyDDtPTJQa1+D3XXpvW8M1g3z0OInekQ0d4ydhTgHHB226IslNfQt7cmGGKm9JdtuSuEBRGx2a/ZQFZZ
-# Y6XlcNbFW2NcBJ1FsgxYtEDcPnoBwCfoyBiwDb9LRY9WQh6V3EocQVUuWAk1YTvklJONVOrY9ZLKp08f98+hGf9NxQ0OlT6FOu3rErQ6dA/VqA/VSdEU
-# ih8Bw5oSdvJELYTq8yAxCYI8zRNiMFf1zox8jVJcYE0CXhbRWJWUVW1c7nQfrag29MZXCUhPZ4bQq+L04dbuxnHqufx1Ay4Pf5vLG+9ntPWfamg6+JJq
-# fW3Lqe+bzYuiU/M94O1FA+6JxP9Hcu1IatJqlTT41Y7pMgxs/eqk2y9fd4VyzpMQj1ieJPXDY/Oa7NR8PXnF00s4EUUvKPcOlJQSCT7Z6H/rq7TZ1jru
-# 87Xzc5qEvn73qNbPL5fXaOiHvyq+NR89/liQJNfxtvc72AwC3v+xDv986H5xQtePX79SRXJ620vS4FkNET6rIX7I/yfPaoqfKsHvtcUPye60drIDwfc3
-# RWBwYmluzbXyHPjyZ9fCNFQ9RoOymox1ihGgB9Jiw+UnpDfm7woFIjJ36RW13At3AWZu2+46yQi0uUOb7xF8pyF8Zwt+ryH83hZ8tyq+t5t9+g3h720f
-# bzf7DKrin+4mv9cQfm9f+zyB3983fk4PHD/DA8fP8MD2Ge5mn8rx6di7GeikKQZ7R+hTDPZ2wVMM7L1N5OzGwGuKwTYnn1Zm0N9NA7cpBtuiyOk1xWGb
-# jRynKQ7bAnVYmYF7aC+4B/eCe3AvuLt5wancMjreod3gHdwN3sHd4O3ohsqVX19zd2rd3aY4bLWS1xSH3v3D1ai8Vo2X/zll3kb144pEM8FTuGhZWINl
-# cFNSIqf3/wKMmbH7
+# eNrtWl9z2jgQ/yoaP0EKjg02CczkIW2vvc60017auYcDxqPYwqixJVeSSdJMvvutZBOgDY0Nppm5OXiIvJJ++1e7K5M7KyaMCJwgymbcGt1Z6jYj1si6
+# uF0QhjLBv5JQoRlNiNWxhCEuiJCUM1jUt33bse5hgnzLqSARynB4hWMirdH4zmI41VBmV5AkacB4BFMdK6LiEfr9tGO9fffaGjkdC0cRZ4ByB+CzhF9L
+# I9pcENJNiZrzyBBwEnNB1TxFKSAAZIQVBvwCT4tg8HodayXzwoUFNCJM0Rklj8hhv+c4+gCjBBZKhRVBBnZkxeef/z7/67z8vBwmr7wzy8hKFYCDEYuF
+# D5pfYqnNlmGBUyNwhtUc6H/mcUxZ/AaH5MvL488pT95/6HXdvv+h+45JJfJQWfegOWVZrrQiYBmeq9VDxiW6AUPZTjG+NeP7Tqlwv77Cr0FySdTeKmMm
+# r4H1Y1pvuK+r9x2Xq+2vkrOktsquv660V1fpi/O9tU24wBuqAqfTjiEHOMnmsNYdlM+R4BloVKqgsIiJCiBu88TEqvUt0KcN0K6Wg8VywIvBtK6B+s66
+# gfzni4pMkBkRhIWkamSs7dgxOryN6BjUU/7zmy97Ky1nakPZWOCIAs8gnJPwKuMU2LPYGs1wIgkwwwsSwOEHljGID0nM0pFjMgXQSQYgLlBEIAFAh40I
+# ymSdUEaw0MyAFpEFDUkAQJQFl1iF80DS78QcEJan5QTJeDgvEWEv00w0a2NDB6jXWKR5tmQMKTTFN0FCWKw95vZOq7jDxN+jGeqknju+aJkvCMjUUGb+
+# mkcx+c96Z+BU8c7A2X5cTp8zV/A0U9XzhFldI0dsqj3YSJHDemoXEfkmZ6FWZW/NOQsUz2i4oXpYdDY0zbhQSJAJ09+IzNByeSsEEyREY8oOMqQOOjq6
+# Atli2R5NGILPxNLfj4xAL8eohBBFEjTTCRbxGfJhH3IH6JqLSCI1xwrJjOArqSev9aOaE/QtJ1KzQVpgOUKu7djoLRaX0PKNkGMXTAqGMuSCSHSGxtOC
+# MOMCrSTtGAzoOtF3mj2iwVJu/VHkRgHQahGiM0QlhVYJg/ytdVQ4om1E4MiuLR933el4ApbU+qqJNV1BF/qegV1tsEuEk6QlJtYYd79PX0ysjmFtQ/9J
+# RKvdXm0D96gt2+56nXu9E6ZkfqnJrfF595+pmWybmYmFJhNXD7UN2g/4CCw01qQlZU1QiWkEDGWetjC7bWm5xyNvis7OjDBmrC2sJ7RVjWJtQ9LzmmSE
+# bqNjBHmiVTys8IvcARxSylrg145ZVaIcI7+DIMO09MlBrX4Pddem9bw7WDfPQ4id6RDR3jJ2FOAccHbbJiyS19C3tyYWxEzpL8f2VggLLKjZr9lAVllj
+# peVw18VbY1wEnY2zDFi0QNw+egHAJ+jIGLANf0tFj1ZCHpXcShxBVC5YCTVhO+SUk41U6jr1ksqnTx/3z6EZ/03FDQ6VPoU67esStDp0D9WoD9VJkRSK
+# HwbDmhJ28kQthOrzIDEOwzzNE2wwV/XOjAKNUlxgTQJeFlGqSsqqNi53etsq6lUCwpOZee5V8flwa3PjuvU8/roBj0e/zeONtzOO/3Q/07EuidbXsd36
+# vtm8J7o1Xwe8vWjAPbH4/0SunUhNWq2SBr/SKV1GgaPfOenmK9A9oZzzJLJGLE+S+tGxeUl2a747ecXTSzgQRSco946TlGAJLtnofuurtNnUut7zNfNz
+# kkSBfutRrZtfLq/Rzg9/VXprvvL4Y4GTXIfb3m/BZhDvwY9V+Ocz94sDun76+pUKktvbXpEGz2qI6FkN8UP6P3lWU/xUCH6vLX5Idqe1kx0Ivr8pQoND
+# pbkz18pz4MufXQvTUPQYCctiMtYpRoAeSIsNV5+I3JhfFQpEZG7SK2q5F24CzNy1vXWSEWhzhzbfI/huQ/juFvxeQ/i9LfheVXx/N/v0G8Lf2z7+bvYZ
+# VMU/3U1+vyH83r72eQK/v2/8nB44foYHjp/hge0z3M0+lePTdXYz0ElTDPaO0KcY7O2Cpxg4e5vI3Y2B3xSDbU4+rcygv5sGXlMMtkWR22uKwzYbuW5T
+# HLYF6rAyA+/QXvAO7gXv4F7wdvOCW7lldP1Du8E/uBv8g7vB39ENlSu/vubu1Lp7TXHYaiW/KQ69+4erUXmtGi//b8q8GtUvVySaCZ7CRcu2NFgGNyUl
+# cnL/L97jsZM=

@@ -28,7 +28,7 @@ ROWS: Final[Mapping[str, tuple[str, int]]] = {
 }
 """By file: the kind of rows, and their number."""
 
-_RL: Final = {"max_steps": 24, "learning_rate": 5e-4}
+_RL: Final = {"max_steps": 24}
 _PAIRS: Final = {"per_device_train_batch_size": 4, "num_train_epochs": 1, "max_length": 160}
 _SAMPLES: Final = {"temperature": 0.7, "max_completion_length": 32, "batch_size": 32}
 SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
