@@ -37,14 +37,18 @@ LONGEST: Final = 400
 
 def page(comparison: Comparison) -> str:
     """``comparison`` as a page."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader(__package__, "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     origins = {name: origin for name, origin in comparison.origins.items() if origin}
     parts = {**_head(comparison, origins), **_results(comparison), **_completions(comparison)}
-    return environment.get_template("page.html").render(**parts, **_background(origins), code=_code)
+    return rendered(__package__, **parts, **_background(origins), code=_code)
+
+
+def rendered(package: str, **parts: Any) -> str:
+    """The template ``page.html`` of ``package``, which builds on ``base.html`` here, with its parts filled in."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    loader = ChoiceLoader([PackageLoader(place, ".") for place in (package, __package__)])
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.get_template("page.html").render(**parts)
 
 
 def _head(comparison: Comparison, origins: Mapping[str, Origin]) -> dict[str, Any]:
