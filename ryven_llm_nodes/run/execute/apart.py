@@ -41,7 +41,7 @@ from ryven_llm_nodes.run.execute.runner import Outcome
 from ryven_llm_nodes.run.execute.stage import Made
 from ryven_llm_nodes.run.loaded import LoadedProgram
 
-PATIENCE: Final = 1.5
+PATIENCE: Final = 1.0
 """Seconds in which a process must answer a request to stop; one that cannot, since code holds Python's lock, is
 killed."""
 LAST_LINES: Final = 40
