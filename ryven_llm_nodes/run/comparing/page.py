@@ -69,10 +69,15 @@ def _head(comparison: Comparison, origins: Mapping[str, Origin]) -> dict[str, An
         "first": first,
         "rows": next(report.get("rows") for report in comparison.reports.values()),
         "missing": [name for name in comparison.folders if name not in origins],
-        "folders": comparison.folders,
+        "folders": {name: _place(folder, origins.get(name)) for name, folder in comparison.folders.items()},
         "version": __version__,
         "recorded": list(origins),
     }
+
+
+def _place(folder: Path, origin: Origin | None) -> str:
+    """Where an evaluation lies, from the output folder on: a page is sent to others."""
+    return f"{(origin.run.output_dir if origin else folder.parent).name}/{folder.name}"
 
 
 def _path(origin: Origin | None) -> str:

@@ -44,7 +44,7 @@ def page(plan: Plan, result: Result) -> str:
         parallel=drawn.parallel() if drawn.done else "",
         scatter=[{"title": name, "svg": drawn.scatter(name)} for name in names] if drawn.done else [],
         version=__version__,
-        study=plan.folder,
+        study=plan.folder.relative_to(plan.output_dir.parent),
     )
 
 
