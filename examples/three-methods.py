@@ -12,7 +12,7 @@
 """three-methods: SFT -> Train Reward Model -> DPO -> PPO -> GRPO -> Evaluate -> Evaluate -> Evaluate -> Compare.
 
 Written by ryven-llm-nodes 0.1.0 from the flow 'three-methods' of three-methods.json
-(sha256 440bc27d20aca4023c2441f840d4d4c9c7becd71cb15474d0313342662aa2b3b)
+(sha256 5bbe10a946b9ef2813b68bf307e44b890d7ccf5fd79369ac4a7938bedc157591)
 with Python 3.11.7, torch 2.13.0, transformers 5.24.0, trl 1.16.0, datasets 5.2.0, accelerate 1.15.0, peft 0.21.2.
 
 Run it with `python SCRIPT.py`, or on several GPUs with `accelerate launch SCRIPT.py`. Every stage
@@ -106,7 +106,7 @@ def dpo_config(output_dir: Path, **changes) -> DPOConfig:
 # %% PPO 'ppo'
 def ppo_config(output_dir: Path, **changes) -> "PPOConfig":
     settings = dict(
-        learning_rate=0.0005,
+        learning_rate=0.001,
         epsilon=0.2,
         vf_coef=0.1,
         entropy_coef=0.01,
@@ -150,7 +150,7 @@ def on_topic(completions, topic, **kwargs):
 # %% GRPO 'grpo'
 def grpo_config(output_dir: Path, **changes) -> GRPOConfig:
     settings = dict(
-        learning_rate=0.0005,
+        learning_rate=0.001,
         epsilon=0.1,
         per_device_train_batch_size=8,
         num_generations=8,
@@ -229,7 +229,7 @@ def main(pipeline: "Pipeline") -> None:
         GRPOTrainer,
         grpo_config,
         model=sft,
-        reward_funcs=penalize_shortfall([on_topic], threshold=0.7),
+        reward_funcs=[on_topic],
         train_dataset=prompts,
         peft_config=lora(),
         save=save_merged,
@@ -404,6 +404,8 @@ def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> N
     policy = trainer.accelerator.unwrap_model(trainer.model).eval()
     if trainer.accelerator.is_main_process:
         policy.save_pretrained(folder / ADAPTER_FOLDER)  # so that nothing is lost if the merge fails
+        if getattr(policy.get_base_model(), "is_quantized", False):
+            policy = on_original_weights(policy, folder / ADAPTER_FOLDER, trainer.args)
         expected = fixed_logits(policy.get_base_model())
         merged = merge_adapter(policy)
         merged.save_pretrained(folder)
@@ -411,6 +413,15 @@ def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> N
         require_same_logits(merged, folder, expected)
         if not keep_adapter:
             shutil.rmtree(folder / ADAPTER_FOLDER)
+
+
+def on_original_weights(policy: PeftModel, adapter: Path, args: TrainingArguments) -> PeftModel:
+    """The adapter of a quantized policy on the weights before they were quantized, which a merge would round."""
+    base = policy.get_base_model()
+    where = {"trust_remote_code": args.trust_remote_code, "revision": (args.model_init_kwargs or {}).get("revision")}
+    settings = {"num_labels": 1} if base.config.num_labels == 1 else {}
+    original = type(base).from_pretrained(base.config._name_or_path, dtype=base.dtype, **settings, **where)
+    return PeftModel.from_pretrained(original, adapter).eval()
 
 
 @torch.no_grad()
@@ -2137,35 +2148,6 @@ def learned_positions(model: PreTrainedModel) -> int | None:
     return min(sizes, default=None)
 
 
-def penalize_shortfall(rewards: list[Callable], threshold: float, weights: list[float] | None = None) -> Callable:
-    """The weighted sum of ``rewards``, penalised below ``threshold``.
-
-    A completion with reward ``r`` of at least ``threshold`` keeps ``r``; one below it gets ``r - threshold``. A reward
-    that is None or NaN for a completion counts as absent; where all are, so is the sum. Each reward is logged raw.
-    """
-    weights = weights or [1.0] * len(rewards)
-
-    def column(reward: Callable, completions: list, **kwargs: object) -> list[float]:
-        scores = [float("nan") if s is None else float(s) for s in reward(completions=completions, **kwargs)]
-        if len(scores) != len(completions):
-            raise ValueError(f"{reward.__name__}() returned {len(scores)} rewards for {len(completions)} completions")
-        return scores
-
-    def shaped_reward(completions: list, log_metric: Callable | None = None, **kwargs: object) -> list[float | None]:
-        columns = [column(reward, completions, log_metric=log_metric, **kwargs) for reward in rewards]
-        scores = torch.tensor(columns, dtype=torch.float32).T  # (completions, rewards)
-        raw = (scores * torch.tensor(weights)).nansum(dim=1)
-        raw[scores.isnan().all(dim=1)] = float("nan")
-        if log_metric is not None:
-            for reward, values in zip(rewards, scores.T, strict=True):
-                log_metric(f"raw_reward/{reward.__name__}", values.nanmean().item())
-            log_metric("raw_reward", raw.nanmean().item())
-        shaped = torch.where(raw >= threshold, raw, raw - threshold)
-        return [None if score != score else score for score in shaped.tolist()]
-
-    return shaped_reward
-
-
 if __name__ == "__main__":
     main(Pipeline.from_command_line(
         __doc__,
@@ -2183,22 +2165,23 @@ if __name__ == "__main__":
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)
-# eNrtWlFz2jgQ/isaP0FqHBtsAszkIW2vvc60017auYcDxqPYwqixZVeSSdIM//1WsgnQhsYG08zcHHmIWUnf7n67Wq2c3BsRYYTjGFE2S43RvSHvMmKM
-# jMu7BWEo4+lXEkg0ozExTINr4YJwQVMGk3qWZ9nGEgbIt5xyEqIMB9c4IsIYje8NhhMFpVf5cZz4LA1hyDRCyh+RL6em8fbda2NkmwYOw5QByj2Az+L0
-# RmjT5pyQTkLkPA21AMdRyqmcJygBBIAMscSAX+ApEzRe1zTWNi8cmEBDwiSdUfKIHdb7FIcf4CmGiUJiSZCGHRnRxee/L/66KD8vh/Er99zQtlIJ4EBi
-# MfHB8yssFG0Z5jjRBmdYzkH+Zx5FlEVvcEC+vDz9nKTx+w/djtPzPnTeMSF5HkhjCZ5TluVSOQLMpLlcf8lSgW6BKMsunu/089IsHe7Vd/g1WC6IPNhl
-# zMQNqH7M663wddS603K29VWkLK7tsuNtOu3Wdfry4mBv45TjLVdB08DUYh/H2RzmOv3ye8jTDDwqXZCYR0T6kLd5rHPV+Oar3QZo16uHxeohLR6mdQnq
-# 2ZsEec+XFRknM8IJC0jVzNhYsWd2uFvZ0a/n/Oc3Xw52WszklrMRxyEFnX4wJ8F1llJQzyJjNMOxIKAML4gPmx9URmA+FDFDZY6uFCAnGYA4IOG+AACV
-# Ntwvi3VMGcFcKQNZSBY0ID4AUeZfYRnMfUG/E71BWJ6UAyRLg3mJCGuZUqJUaw5tkN5gnuTZSjGU0ATf+jFhkYqY0x1UCYfOv0cr1Fm9cHxRNl8SsKmh
-# yvw1DyPyn41O364Snb69e7sMnrNWpEkmq9cJPbtGjdh2u79VIof13C4y8k3OAuXKwZ6nzJdpRoMt14Ois6FJlnKJOJkw9ROSGVpNbwVAQUwUpjCRFpno
-# 5OQabItEezRhCD4TQ/18ZAR6OUYFpCgS4JkqsCidIQ/WIaePblIeCiTnWCKREXwt1OCN+irnBH3LiVBqkDJYjJBj2RZ6i/kVtHwjZFuFkkKhCFJOBDpH
-# 42khmKUcrS01NQZ0neg7zR7xYGW3+khyKwFoPQnRGaKCQquEwf7WJips0TYisGU3po87znQ8ASaVv3JiTNfQhb/nwKsFvIQ4jlt8Yoxx5/v0xcQwtWoL
-# +k/CW+32ehmER+5Ydt81l2olDIn8Solb44vOP1M92NYjEwNNJo56VBy0H/ARMDRWopVkw1CBaQgKRZ60MLtrKbvHI3eKzs+1MfpZMawGFKvasbYWqXEl
-# 0ka30SmCOtEqvqzxi9oBGhLKWhBXU88qUU6RZyKoMC21c1Cr10WdjWE17vQ36XlIsXOVIipamkcOwYFgty3CQnEDfXtrYkDOlPGyLXeNsMCc6vVKDVSV
-# DVXKDmfTvA3FRdJZOMtARQvM7aEXAHyGTjSBbfhdOnqyNvKk1FbicCJzzkqoCdujppxtlVLHrldUPn36eHgNzdLfdLjBplK7UJV9dQStN93DadSD00mS
-# BA4/DMTqI+zsibMQTp8Hi3EQ5EkeY425Pu/0k69QigusLsCrQ5TKUrI+G1cr3UdPVBt64+sYrCczLehWCfpwZ3fjOPVC/rqBkIe/LeSN9zOK/acaGtO4
-# Ispf23Lqx2b7oujUfB/w9rKB8ET8/y25sSWVaD1LaPxq23SVBnb9NNi+Djs135K8SpMryPyi5xMHJ0RCsADut/rc+i5tt6+O+3xt+5zEoa/eb1Tr21fT
-# azTuw18dsjVfbvyxwHGu8urg910zSGz/x/P25831i524uc16lU4ep7v76Ok/KxHhsxLxQ50/e1Yqfqr4v5eLH4rdoHaxA8MPpyLQOFTo23GtOgex/Dm0
-# MAynGyNBeWqMVYnh4AdSZsMlJyS3+u8HBSLSd+a1tFwLPT/Tt2p3U6QN2l6h6HsE32kI39mB320Iv7sD362K7+3HT68h/IP58fbjp18Vf7Cf/V5D+N1D
-# +XkCv3do/gyOnD/DI+fP8Mj8DPfjp3J+OvZ+BJ01peDgDH1KwcEheEqBfTBFzn4KvKYU7AryoLKC3n4euE0p2JVFTrcpDbs4cpymNOxK1GFlBe6xo+Ae
-# PQru0aPg7hcFp3LL6HjHDoN39DB4Rw+Dt2cYKp/86pq7V+vuNqVhJ0teUxq6y4erUXmtGq/+Q0q/A1UvVwSa8TSBi5ZlKLAMbkqS52T5L/4FqOU=
+# eNrtWl9z2jgQ/yoaP0EKjg02CczkIW2vvc60017auYcDxqPYwqixJVeSSdJMvvutZBOgDY0Nppm5OXiIvJJ++1e7K5M7KyaMCJwgymbcGt1Z6jYj1si6
+# uF0QhjLBv5JQoRlNiNWxhCEuiJCUM1jUt33bse5hgnzLqSARynB4hWMirdH4zmI41VBmV5AkacB4BFMdK6LiEfr9tGO9fffaGjkdC0cRZ4ByB+CzhF9L
+# I9pcENJNiZrzyBBwEnNB1TxFKSAAZIQVBvwCT4tg8HodayXzwoUFNCJM0Rklj8hhv+c4+gCjBBZKhRVBBnZkxeef/z7/67z8vBwmr7wzy8hKFYCDEYuF
+# D5pfYqnNlmGBUyNwhtUc6H/mcUxZ/AaH5MvL488pT95/6HXdvv+h+45JJfJQWfegOWVZrrQiYBmeq9VDxiW6AUPZTjG+NeP7Tqlwv77Cr0FySdTeKmMm
+# r4H1Y1pvuK+r9x2Xq+2vkrOktsquv660V1fpi/O9tU24wBuqAqfTjiEHOMnmsNYdlM+R4BloVKqgsIiJCiBu88TEqvUt0KcN0K6Wg8VywIvBtK6B+s66
+# gfzni4pMkBkRhIWkamSs7dgxOryN6BjUU/7zmy97Ky1nakPZWOCIAs8gnJPwKuMU2LPYGs1wIgkwwwsSwOEHljGID0nM0pFjMgXQSQYgLlBEIAFAh40I
+# ymSdUEaw0MyAFpEFDUkAQJQFl1iF80DS78QcEJan5QTJeDgvEWEv00w0a2NDB6jXWKR5tmQMKTTFN0FCWKw95vZOq7jDxN+jGeqknju+aJkvCMjUUGb+
+# mkcx+c96Z+BU8c7A2X5cTp8zV/A0U9XzhFldI0dsqj3YSJHDemoXEfkmZ6FWZW/NOQsUz2i4oXpYdDY0zbhQSJAJ09+IzNByeSsEEyREY8oOMqQOOjq6
+# Atli2R5NGILPxNLfj4xAL8eohBBFEjTTCRbxGfJhH3IH6JqLSCI1xwrJjOArqSev9aOaE/QtJ1KzQVpgOUKu7djoLRaX0PKNkGMXTAqGMuSCSHSGxtOC
+# MOMCrSTtGAzoOtF3mj2iwVJu/VHkRgHQahGiM0QlhVYJg/ytdVQ4om1E4MiuLR933el4ApbU+qqJNV1BF/qegV1tsEuEk6QlJtYYd79PX0ysjmFtQ/9J
+# RKvdXm0D96gt2+56nXu9E6ZkfqnJrfF595+pmWybmYmFJhNXD7UN2g/4CCw01qQlZU1QiWkEDGWetjC7bWm5xyNvis7OjDBmrC2sJ7RVjWJtQ9LzmmSE
+# bqNjBHmiVTys8IvcARxSylrg145ZVaIcI7+DIMO09MlBrX4Pddem9bw7WDfPQ4id6RDR3jJ2FOAccHbbJiyS19C3tyYWxEzpL8f2VggLLKjZr9lAVllj
+# peVw18VbY1wEnY2zDFi0QNw+egHAJ+jIGLANf0tFj1ZCHpXcShxBVC5YCTVhO+SUk41U6jr1ksqnTx/3z6EZ/03FDQ6VPoU67esStDp0D9WoD9VJkRSK
+# HwbDmhJ28kQthOrzIDEOwzzNE2wwV/XOjAKNUlxgTQJeFlGqSsqqNi53etsq6lUCwpOZee5V8flwa3PjuvU8/roBj0e/zeONtzOO/3Q/07EuidbXsd36
+# vtm8J7o1Xwe8vWjAPbH4/0SunUhNWq2SBr/SKV1GgaPfOenmK9A9oZzzJLJGLE+S+tGxeUl2a747ecXTSzgQRSco946TlGAJLtnofuurtNnUut7zNfNz
+# kkSBfutRrZtfLq/Rzg9/VXprvvL4Y4GTXIfb3m/BZhDvwY9V+Ocz94sDun76+pUKktvbXpEGz2qI6FkN8UP6P3lWU/xUCH6vLX5Idqe1kx0Ivr8pQoND
+# pbkz18pz4MufXQvTUPQYCctiMtYpRoAeSIsNV5+I3JhfFQpEZG7SK2q5F24CzNy1vXWSEWhzhzbfI/huQ/juFvxeQ/i9LfheVXx/N/v0G8Lf2z7+bvYZ
+# VMU/3U1+vyH83r72eQK/v2/8nB44foYHjp/hge0z3M0+lePTdXYz0ElTDPaO0KcY7O2Cpxg4e5vI3Y2B3xSDbU4+rcygv5sGXlMMtkWR22uKwzYbuW5T
+# HLYF6rAyA+/QXvAO7gXv4F7wdvOCW7lldP1Du8E/uBv8g7vB39ENlSu/vubu1Lp7TXHYaiW/KQ69+4erUXmtGi//b8q8GtUvVySaCZ7CRcu2NFgGNyUl
+# cnL/L97jsZM=

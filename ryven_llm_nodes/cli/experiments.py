@@ -63,6 +63,7 @@ def sweep(
     output_dir: Annotated[Path | None, typer.Option(help="Output folder; default: outputs/<flow>.")] = None,
     trust: Trust = False,
     isolated: Isolated = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs no network.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The trials as JSON.")] = False,
 ) -> None:
     """Run the flow with other values until the best are found (Optuna: TPE; a grid where there are only lists).
@@ -73,8 +74,10 @@ def sweep(
     from ryven_llm_nodes.program import read_flow
     from ryven_llm_nodes.program.project import set_values
     from ryven_llm_nodes.run import here, in_processes
+    from ryven_llm_nodes.run.sweeping.page import page
     from ryven_llm_nodes.run.sweeping.space import space_of
     from ryven_llm_nodes.run.sweeping.sweep import plan as planned
+    from ryven_llm_nodes.system.files import write_whole
     from ryven_llm_nodes.terminal.sweep import run_sweep, show_sweep
 
     with plain_errors():
@@ -87,6 +90,9 @@ def sweep(
         plan = planned(space_of(graph, settings), metric, folder, trials, direction == "maximize", seed)
         result = run_sweep(plan, lambda graph: allow(graph, folder, trust), in_processes if isolated else here)
         show_sweep(plan, result, Console(soft_wrap=True), as_json)
+        if html is not None:
+            write_whole(html, page(plan, result))
+            Console(stderr=True, soft_wrap=True).print(f"wrote {html}", highlight=False, markup=False)
         if result.best is None:
             raise LLMNodesError("no trial was done, so there is no best one.")
         if apply_best:

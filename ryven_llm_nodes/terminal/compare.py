@@ -11,10 +11,9 @@ from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from ryven_llm_nodes.quantities import number
 from ryven_llm_nodes.run.comparing.comparison import COLUMNS, Comparison, outcome
 from ryven_llm_nodes.run.comparing.page import page
 from ryven_llm_nodes.system.files import write_whole
@@ -30,11 +29,13 @@ def show_compared(comparison: Comparison, console: Console, as_json: bool) -> No
         seeds = {"over_seeds": comparison.over_seeds} if comparison.over_seeds else {}
         console.print_json(json.dumps({**comparison.table, **seeds, "folders": folders}))
         return
-    table = Table("", box=None, pad_edge=False)
-    for model in comparison.models:
-        table.add_column(escape(model), no_wrap=True)
+    first = comparison.table["compared_with"]
+    headings = ("mean", f"difference from {escape(first)}")
+    table = Table(Column("", no_wrap=True), *headings, box=None, pad_edge=False)
     for measure in comparison.measures:
-        table.add_row(escape(measure), *(_cell(comparison, model, measure) for model in comparison.models))
+        table.add_row(Text(measure, "bold"))
+        for model in comparison.models:
+            table.add_row(f"  {escape(model)}", *_row(comparison, model, measure))
     console.print(table)
     console.print("\n".join(_notes(comparison)), style="dim", highlight=False, markup=False)
     if comparison.over_seeds:
@@ -54,15 +55,14 @@ def _seeds_table(comparison: Comparison) -> Table:
     return table
 
 
-def _cell(comparison: Comparison, model: str, measure: str) -> Text:
+def _row(comparison: Comparison, model: str, measure: str) -> Iterator[Text]:
+    """The cells of a measure of a model."""
     value = comparison.models[model].get(measure)
-    if value is None:
-        return Text("-")
-    text = Text(f"{number(value['value'])}\n[{number(value['low'])}, {number(value['high'])}]\n")
+    if value is not None:
+        yield Text(f"{value['value']:.4g} [{value['low']:.4g}, {value['high']:.4g}]")
     if of := comparison.difference(model, measure):
-        change = f"{of['value']:+.3g}{MARKS[outcome(of)]}\n[{of['low']:+.3g}, {of['high']:+.3g}]\n"
-        text.append(change, STYLES[outcome(of)])
-    return text
+        change = f"{of['value']:+.3g} [{of['low']:+.3g}, {of['high']:+.3g}]"
+        yield Text(f"{change}{MARKS[outcome(of)]}", STYLES[outcome(of)])
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:

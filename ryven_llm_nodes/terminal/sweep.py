@@ -13,13 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.program import Graph
 from ryven_llm_nodes.quantities import duration, number
 from ryven_llm_nodes.run import CancelToken
 from ryven_llm_nodes.run.events import Event
 from ryven_llm_nodes.run.execute.stage import Place
 from ryven_llm_nodes.run.states import in_words, tone_of
+from ryven_llm_nodes.run.sweeping.page import written
 from ryven_llm_nodes.run.sweeping.space import Values
 from ryven_llm_nodes.run.sweeping.study import Trial
 from ryven_llm_nodes.run.sweeping.sweep import Plan, Result, sweep
@@ -58,11 +58,7 @@ def _displays(console: Console) -> Iterator[tuple[Callable[[], None], Callable[[
 
 def settings(values: Values) -> str:
     """Values as options of the command line."""
-    return " ".join(f"--set {quote(f'{name}={_value(value)}')}" for name, value in values.items())
-
-
-def _value(value: JSON) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return " ".join(f"--set {quote(f'{name}={written(value)}')}" for name, value in values.items())
 
 
 def show_sweep(plan: Plan, result: Result, console: Console, as_json: bool) -> None:
@@ -84,7 +80,7 @@ def show_sweep(plan: Plan, result: Result, console: Console, as_json: bool) -> N
 
 def _row(trial: Trial, names: list[str], is_best: bool) -> Iterator[str | Text]:
     style = "bold green" if is_best else ""
-    values = (_value(trial.values[name]) for name in names)
+    values = (written(trial.values[name]) for name in names)
     metric = number(trial.value) if trial.value is not None else ""
     state = Text("best", style) if is_best else Text(in_words(trial.state), TONES[tone_of(trial.state)])
     cells = (str(trial.number + 1), *values, metric, duration(trial.seconds))

@@ -32,7 +32,7 @@ def test_no_item_is_in_two_rows(folder: Path) -> None:
 
 
 def test_held_out_rows_can_be_measured_by_all(folder: Path) -> None:
-    assert {"prompt", "chosen", "rejected", "topic"} == set(rows(folder, "held_out")[0])
+    assert {"prompt", "completion", "topic"} == set(rows(folder, "held_out")[0])
 
 
 def test_the_same_seed_gives_the_same_rows(folder: Path, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_the_flow_has_no_problem(folder: Path) -> None:
     program = build(graph_of_project(branches_flow("model of the hub"), folder))
     stages = [step.name for step in program.steps if step.node.is_stage]
     assert set(stages) == {"sft", "judge", "ppo", "dpo", "grpo", "after_ppo", "after_dpo", "after_grpo", "comparison"}
-    assert "reward_threshold" not in program.graph.by_name["grpo"].given
+    assert program.graph.by_name["grpo"].setting("reward_threshold") is None, "it is compared on the reward itself"
 
 
 def test_too_few_items_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

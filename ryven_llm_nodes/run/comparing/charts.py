@@ -49,10 +49,10 @@ def line_chart(lines: Sequence[Line], unit: str = "optimizer step") -> Markup:
     thinned = [(line, thinned_points(line.points)) for line in lines]
     steps = [x for _, points in thinned for x, _ in points]
     values = [y for _, points in thinned for _, y in points]
-    across = _Scale(min(steps), max(steps), LEFT, WIDTH - RIGHT)
-    up = _Scale(*_padded(min(values), max(values)), HEIGHT - BOTTOM, TOP)
+    across = Scale(min(steps), max(steps), LEFT, WIDTH - RIGHT)
+    up = Scale(*padded(min(values), max(values)), HEIGHT - BOTTOM, TOP)
     marks = [*_grid(up, across, unit), *(_curve(line, points, across, up) for line, points in thinned)]
-    return _svg(WIDTH, HEIGHT, ", ".join(line.label for line in lines), marks)
+    return svg(WIDTH, HEIGHT, ", ".join(line.label for line in lines), marks)
 
 
 def thinned_points(points: Points, most: int = MOST_POINTS) -> Points:
@@ -68,21 +68,21 @@ def interval_chart(bars: Sequence[Bar]) -> Markup:
     """Differences with their intervals, one below the other, next to the line of no difference."""
     height, left, right = 26 * len(bars) + 30, 130, WIDTH - 130
     low, high = min(0.0, *(bar.low for bar in bars)), max(0.0, *(bar.high for bar in bars))
-    across = _Scale(*_padded(low, high), left, right)
+    across = Scale(*padded(low, high), left, right)
     bottom = height - 24
-    marks = [_line(across(x), 4, across(x), bottom, "grid") for x in across.ticks(4)]
-    marks += [_text(across(x), height - 8, _tick(x), "tick middle") for x in across.ticks(4)]
-    marks.append(_line(across(0), 4, across(0), bottom, "zero"))
+    marks = [stroke(across(x), 4, across(x), bottom, "grid") for x in across.ticks(4)]
+    marks += [text_at(across(x), height - 8, tick(x), "tick middle") for x in across.ticks(4)]
+    marks.append(stroke(across(0), 4, across(0), bottom, "zero"))
     for i, bar in enumerate(bars):
         marks += _bar(bar, across, 18 + 26 * i, left, right)
-    return _svg(WIDTH, height, "; ".join(f"{bar.label} {bar.text}" for bar in bars), marks)
+    return svg(WIDTH, height, "; ".join(f"{bar.label} {bar.text}" for bar in bars), marks)
 
 
-def _bar(bar: Bar, across: _Scale, y: float, left: float, right: float) -> Iterator[str]:
-    yield _text(left - 12, y + 4, _short(bar.label, 18), "label end")
-    yield _line(across(bar.low), y, across(bar.high), y, f"interval {bar.tone}")
+def _bar(bar: Bar, across: Scale, y: float, left: float, right: float) -> Iterator[str]:
+    yield text_at(left - 12, y + 4, shortened(bar.label, 18), "label end")
+    yield stroke(across(bar.low), y, across(bar.high), y, f"interval {bar.tone}")
     yield f'<circle class="dot {bar.tone}" cx="{across(bar.value):.1f}" cy="{y}" r="4.5"/>'
-    yield _text(right + 12, y + 4, bar.text, f"label {bar.tone}")
+    yield text_at(right + 12, y + 4, bar.text, f"label {bar.tone}")
 
 
 def flow_picture(graph: Graph, accents: Mapping[str, str]) -> Markup:
@@ -109,9 +109,9 @@ def flow_picture(graph: Graph, accents: Mapping[str, str]) -> Markup:
         marks.append(
             f'<rect class="node {accents.get(step.name, "")}" x="{x}" y="{y}" width="130" height="42" rx="7"/>'
         )
-        marks.append(_text(x + 65, y + 18, _short(step.name, 19), "name middle"))
-        marks.append(_text(x + 65, y + 33, step.node.title, "tick middle"))
-    return _svg(wide * 170, tall * 58 + 20, f"the flow {graph.title}", marks, fixed=True)
+        marks.append(text_at(x + 65, y + 18, shortened(step.name, 19), "name middle"))
+        marks.append(text_at(x + 65, y + 33, step.node.title, "tick middle"))
+    return svg(wide * 170, tall * 58 + 20, f"the flow {graph.title}", marks, fixed=True)
 
 
 def _wire(source: tuple[float, float], target: tuple[float, float]) -> str:
@@ -123,7 +123,7 @@ def _wire(source: tuple[float, float], target: tuple[float, float]) -> str:
 # Scales and marks
 
 
-class _Scale:
+class Scale:
     """From values to pixels."""
 
     def __init__(self, low: float, high: float, start: float, end: float) -> None:
@@ -142,21 +142,22 @@ class _Scale:
         return [round(i * step, 12) for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
-def _padded(low: float, high: float) -> tuple[float, float]:
+def padded(low: float, high: float) -> tuple[float, float]:
+    """A little more than from ``low`` to ``high``."""
     space = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
     return low - space, high + space
 
 
-def _grid(up: _Scale, across: _Scale, unit: str) -> Iterator[str]:
+def _grid(up: Scale, across: Scale, unit: str) -> Iterator[str]:
     for value in up.ticks(4):
-        yield _line(LEFT, up(value), WIDTH - RIGHT, up(value), "grid")
-        yield _text(LEFT - 8, up(value) + 4, _tick(value), "tick end")
+        yield stroke(LEFT, up(value), WIDTH - RIGHT, up(value), "grid")
+        yield text_at(LEFT - 8, up(value) + 4, tick(value), "tick end")
     for value in (x for x in across.ticks(5) if x == int(x)):
-        yield _text(across(value), HEIGHT - 12, f"{value:.0f}", "tick middle")
-    yield _text(WIDTH - RIGHT, HEIGHT - 1, unit, "unit end")
+        yield text_at(across(value), HEIGHT - 12, f"{value:.0f}", "tick middle")
+    yield text_at(WIDTH - RIGHT, HEIGHT - 1, unit, "unit end")
 
 
-def _curve(line: Line, points: Points, across: _Scale, up: _Scale) -> str:
+def _curve(line: Line, points: Points, across: Scale, up: Scale) -> str:
     colour, title = f"s{line.colour % SERIES}", f"<title>{escape(line.label)}</title>"
     if len(points) == 1:
         ((x, y),) = points
@@ -165,24 +166,28 @@ def _curve(line: Line, points: Points, across: _Scale, up: _Scale) -> str:
     return f'<polyline class="curve {colour}" points="{path}">{title}</polyline>'
 
 
-def _tick(value: float) -> str:
+def tick(value: float) -> str:
+    """A value next to an axis."""
     text = number(value)
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
-def _line(x: float, y: float, a: float, b: float, kind: str) -> str:
+def stroke(x: float, y: float, a: float, b: float, kind: str) -> str:
+    """A line from (x, y) to (a, b) of the class ``kind``."""
     return f'<line class="{kind}" x1="{x:.1f}" y1="{y:.1f}" x2="{a:.1f}" y2="{b:.1f}"/>'
 
 
-def _text(x: float, y: float, text: str, kind: str) -> str:
+def text_at(x: float, y: float, text: str, kind: str) -> str:
+    """``text`` at (x, y), of the class ``kind``."""
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
 
 
-def _short(text: str, length: int) -> str:
+def shortened(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def _svg(width: float, height: float, title: str, marks: Iterable[Any], fixed: bool = False) -> Markup:
+def svg(width: float, height: float, title: str, marks: Iterable[Any], fixed: bool = False) -> Markup:
+    """A picture of ``marks``; a ``fixed`` one keeps its size."""
     size = f'width="{width:.0f}" height="{height:.0f}"' if fixed else 'width="100%"'
     opening = f'<svg viewBox="0 0 {width:.0f} {height:.0f}" {size} role="img" aria-label="{escape(title)}">'
     return Markup(opening + "".join(marks) + "</svg>")

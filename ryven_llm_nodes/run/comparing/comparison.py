@@ -125,12 +125,21 @@ def runtime_function(module: str, name: str) -> Callable[..., Any]:
 
 
 def verdict(comparison: Comparison, model: str) -> dict[str, Sequence[str]]:
-    """The measures in which ``model`` is ``better`` or ``worse`` than the first, by more than chance, and the rest."""
+    """The measures in which ``model`` is ``better`` or ``worse`` than the first, by more than chance, and the rest.
+
+    With several seeds, the interval over them has to exclude 0 as well.
+    """
     found: dict[str, list[str]] = {"better": [], "worse": [], "same": []}
     for measure in comparison.measures:
         if of := comparison.difference(model, measure):
-            found[outcome(of)].append(measure)
+            found[outcome(of) if _holds_over_seeds(comparison, model, measure) else "same"].append(measure)
     return found
+
+
+def _holds_over_seeds(comparison: Comparison, model: str, measure: str) -> bool:
+    """Whether the interval over seeds excludes 0, if there are several."""
+    of = comparison.over_seeds.get(model, {}).get(measure)
+    return of is None or of["low"] > 0 or of["high"] < 0
 
 
 def outcome(difference: Mapping[str, Any]) -> str:

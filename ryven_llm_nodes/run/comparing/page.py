@@ -37,14 +37,18 @@ LONGEST: Final = 400
 
 def page(comparison: Comparison) -> str:
     """``comparison`` as a page."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader(__package__, "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     origins = {name: origin for name, origin in comparison.origins.items() if origin}
     parts = {**_head(comparison, origins), **_results(comparison), **_completions(comparison)}
-    return environment.get_template("page.html").render(**parts, **_background(origins), code=_code)
+    return rendered(__package__, **parts, **_background(origins), code=_code)
+
+
+def rendered(package: str, **parts: Any) -> str:
+    """The template ``page.html`` of ``package``, which builds on ``base.html`` here, with its parts filled in."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    loader = ChoiceLoader([PackageLoader(place, ".") for place in (package, __package__)])
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.get_template("page.html").render(**parts)
 
 
 def _head(comparison: Comparison, origins: Mapping[str, Origin]) -> dict[str, Any]:
@@ -65,10 +69,15 @@ def _head(comparison: Comparison, origins: Mapping[str, Origin]) -> dict[str, An
         "first": first,
         "rows": next(report.get("rows") for report in comparison.reports.values()),
         "missing": [name for name in comparison.folders if name not in origins],
-        "folders": comparison.folders,
+        "folders": {name: _place(folder, origins.get(name)) for name, folder in comparison.folders.items()},
         "version": __version__,
         "recorded": list(origins),
     }
+
+
+def _place(folder: Path, origin: Origin | None) -> str:
+    """Where an evaluation lies, from the output folder on: a page is sent to others."""
+    return f"{(origin.run.output_dir if origin else folder.parent).name}/{folder.name}"
 
 
 def _path(origin: Origin | None) -> str:
@@ -140,7 +149,7 @@ def _cell(value: Mapping[str, Any] | None, of: Mapping[str, Any] | None) -> dict
 
 
 def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else MINUS if value < 0 else '±'}{abs(value):.3g}"
+    return f"{'+' if value > 0 else MINUS if value < 0 else ''}{abs(value):.3g}"
 
 
 def _bars(comparison: Comparison, measure: str) -> list[Bar]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from ryven_llm_nodes.run.events import Listener
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
 from ryven_llm_nodes.run.execute.runner import Outcome, run_program
 from ryven_llm_nodes.run.execute.stage import Place, here
-from ryven_llm_nodes.run.store.alone import alone_in
+from ryven_llm_nodes.run.store.alone import alone_in, is_taken
 from ryven_llm_nodes.run.store.keys import keys_of
 from ryven_llm_nodes.run.sweeping.metric import Metric, metric_of
 from ryven_llm_nodes.run.sweeping.space import Space
@@ -37,7 +37,7 @@ class Plan:
     maximize: bool
     seed: int = 0
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Where its study lies: one for each flow, space, metric and seed, whatever the flow says of what is varied."""
         key = keys_of(self.program(self.space.first))[self.metric.step.name]
@@ -97,6 +97,8 @@ def sweep(
         trial = study.unfinished()
         while trial or len(study.trials()) < plan.trials:
             trial = trial or study.next()
+            if is_taken(plan.output_dir):  # which is no fault of the trial
+                raise UsageError(f"another run is writing to {plan.output_dir}; wait for it to end, and go on then.")
             begins(trial)
             _run(plan, study, trial, partial(_program_run, plan, trial, allow, cancel, place), listen)
             trial = None

@@ -55,6 +55,12 @@ def test_nothing_is_loaded_from_elsewhere(text: str) -> None:
     assert not re.search(r"https?://|@import|url\(|<script|<link", text)
 
 
+def test_the_page_names_nothing_of_the_machine_but_its_kind(text: str, outputs: Path, workspace: Path) -> None:
+    assert str(outputs.parent) not in text
+    assert str(workspace) not in text
+    assert "betas/" in text
+
+
 def test_what_the_page_tells(text: str) -> None:
     told = Reader(text).texts
     assert "Two betas" in told["head"]

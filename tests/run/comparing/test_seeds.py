@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ryven_llm_nodes.errors import UsageError
-from ryven_llm_nodes.run.comparing.comparison import comparison_over_seeds
+from ryven_llm_nodes.run.comparing.comparison import comparison_over_seeds, verdict
 from ryven_llm_nodes.run.comparing.found import evaluations_by_seed
 from ryven_llm_nodes.run.comparing.page import page
 from ryven_llm_nodes.run.comparing.seeds import t_quantile
@@ -46,6 +46,16 @@ def test_the_interval_over_seeds_by_hand(places: list[Path]) -> None:
     assert of["values"] == pytest.approx(GAINS)
     half = 4.303 * (0.07 / 3) ** 0.5  # the variance of 0.1, 0.2 and 0.6 is 0.07
     assert (of["low"], of["high"]) == pytest.approx((0.3 - half, 0.3 + half))
+
+
+def test_better_is_what_holds_over_rows_and_over_seeds(places: list[Path], tmp_path: Path) -> None:
+    found = comparison_over_seeds(evaluations_by_seed(places))
+    assert found.difference("check", "accuracy")["significant"]
+    assert verdict(found, "check")["same"] == ["accuracy"], "three seeds that differ that much are too few"
+    for seed in range(3):
+        write(tmp_path / "even" / str(seed) / "check", 0.3 + seed / 100, seed)
+    even = comparison_over_seeds(evaluations_by_seed([tmp_path / "even" / str(seed) for seed in range(3)]))
+    assert verdict(even, "check")["better"] == ["accuracy"]
 
 
 def test_the_page_shows_each_seed(places: list[Path]) -> None:

@@ -21,7 +21,9 @@ from ryven_llm_nodes.cli import app
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.program import read_flow
 from ryven_llm_nodes.run.records.history import past_runs
+from ryven_llm_nodes.run.store.alone import alone_in
 from ryven_llm_nodes.run.sweeping.space import space_of
+from ryven_llm_nodes.run.sweeping.study import Study
 from ryven_llm_nodes.run.sweeping.sweep import Plan, plan, sweep
 
 BETAS = "dpo.beta=0.05,0.1,0.3"
@@ -74,6 +76,14 @@ def test_a_failed_trial_is_noted_with_its_message_and_the_others_go_on(work: Pat
     assert "Load Dataset 'pairs' > path" in failed.error
     assert by_value["pairs.jsonl"].state == "done"
     assert found.best == by_value["pairs.jsonl"]
+
+
+def test_another_run_in_the_folder_costs_no_trial(work: Path) -> None:
+    made = planned(work, "dpo.beta=0.1,0.2")
+    with alone_in(work / "out"), pytest.raises(UsageError, match="another run is writing"):
+        sweep(made)
+    study = Study(made.folder, made.space, True, 0)
+    assert [trial.state for trial in study.trials()] == ["unfinished"]
 
 
 @pytest.mark.parametrize(

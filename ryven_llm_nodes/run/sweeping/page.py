@@ -1,0 +1,164 @@
+"""A sweep as one HTML file that needs nothing else: all trials, each parameter against the metric, and the table."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from ryven_llm_nodes import __version__
+from ryven_llm_nodes.catalogue.parameters import JSON
+from ryven_llm_nodes.quantities import duration, number
+from ryven_llm_nodes.run.comparing.charts import Scale, padded, shortened, stroke, svg, text_at, tick
+from ryven_llm_nodes.run.comparing.page import rendered
+from ryven_llm_nodes.run.sweeping.space import Axis, Choices
+from ryven_llm_nodes.run.sweeping.study import Trial
+from ryven_llm_nodes.run.sweeping.sweep import Plan, Result
+
+WIDTH, HEIGHT = 460, 230
+WIDE, TALL = 1000, 320
+MOST_TICKS: Final = 4
+
+
+def page(plan: Plan, result: Result) -> str:
+    """A sweep as a page."""
+    drawn = _Drawn(plan, result)
+    names = list(plan.space.axes)
+    return rendered(
+        __package__,
+        title=plan.space.graph.title,
+        metric=str(plan.metric),
+        direction="maximize" if plan.maximize else "minimize",
+        trials=result.trials,
+        failed=sum(trial.state == "failed" for trial in result.trials),
+        time=duration(sum(trial.seconds for trial in result.trials)),
+        how=f"Seed {plan.seed}; " + ("all combinations." if plan.space.size else "chosen by TPE."),
+        best=_best(result.best),
+        names=names,
+        rows=[_row(trial, names, trial == result.best) for trial in result.trials],
+        parallel=drawn.parallel() if drawn.done else "",
+        scatter=[{"title": name, "svg": drawn.scatter(name)} for name in names] if drawn.done else [],
+        version=__version__,
+        study=plan.folder.relative_to(plan.output_dir.parent),
+    )
+
+
+def _best(trial: Trial | None) -> dict[str, Any] | None:
+    if trial is None or trial.value is None:
+        return None
+    settings = [(name, written(value)) for name, value in trial.values.items()]
+    return {"value": number(trial.value), "number": trial.number + 1, "settings": settings}
+
+
+def _row(trial: Trial, names: list[str], is_best: bool) -> dict[str, Any]:
+    value = "" if trial.value is None else number(trial.value)
+    about = {"number": trial.number + 1, "value": value, "time": duration(trial.seconds), "best": is_best}
+    return {
+        **about,
+        "cells": [written(trial.values[name]) for name in names],
+        "state": trial.state,
+        "error": trial.error,
+    }
+
+
+def written(value: JSON) -> str:
+    """A value as on the command line."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@dataclass(frozen=True)
+class _Along:
+    """An axis as numbers: a list by places, a logarithmic range by its logarithm."""
+
+    axis: Axis
+
+    def __call__(self, value: Any) -> float:
+        if isinstance(self.axis, Choices):
+            return float(self.axis.values.index(value))
+        return math.log10(value) if self.axis.is_log else float(value)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest number."""
+        if isinstance(self.axis, Choices):
+            return -0.5, len(self.axis.values) - 0.5
+        return padded(self(self.axis.low), self(self.axis.high))
+
+    def ticks(self) -> Iterator[tuple[float, str]]:
+        """Places with what stands there."""
+        if isinstance(self.axis, Choices):
+            yield from ((float(i), written(value)) for i, value in enumerate(self.axis.values))
+            return
+        low, high = self(self.axis.low), self(self.axis.high)
+        for i in range(MOST_TICKS):
+            at = low + (high - low) * i / (MOST_TICKS - 1)
+            value = 10**at if self.axis.is_log else at
+            yield at, f"{value:.2g}" if isinstance(self.axis.low, float) else f"{value:.0f}"
+
+
+class _Drawn:
+    """The charts of a sweep."""
+
+    def __init__(self, plan: Plan, result: Result) -> None:
+        self.plan, self.result = plan, result
+        self.done = [(trial, trial.value) for trial in result.trials if trial.value is not None]
+
+    @cached_property
+    def values(self) -> tuple[float, float]:
+        """From the lowest to the highest metric."""
+        return padded(*(end(value for _, value in self.done) for end in (min, max)))
+
+    def scatter(self, name: str) -> Markup:
+        """The metric against a parameter."""
+        along = _Along(self.plan.space.axes[name])
+        across, up = Scale(*along.ends, 54, WIDTH - 12), Scale(*self.values, HEIGHT - 34, 12)
+        marks = [part for value in up.ticks(4) for part in self._rule(value, up)]
+        marks += [text_at(across(x), HEIGHT - 12, shortened(label, 12), "tick middle") for x, label in along.ticks()]
+        for trial, value in sorted(self.done, key=lambda pair: pair[0] == self.result.best):
+            tone = "better" if trial == self.result.best else "same"
+            at = f'cx="{across(along(trial.values[name])):.1f}" cy="{up(value):.1f}"'
+            marks.append(f'<circle class="dot {tone}" {at} r="5"><title>trial {trial.number + 1}</title></circle>')
+        return svg(WIDTH, HEIGHT, f"{self.plan.metric} against {name}", marks)
+
+    @staticmethod
+    def _rule(value: float, up: Scale) -> tuple[str, str]:
+        return stroke(54, up(value), WIDTH - 12, up(value), "grid"), text_at(46, up(value) + 4, tick(value), "tick end")
+
+    def parallel(self) -> Markup:
+        """All trials, as lines through an axis for each parameter and one for the metric."""
+        axes = {name: _Along(axis) for name, axis in self.plan.space.axes.items()}
+        places = Scale(0, len(axes), 110, WIDE - 110)
+        scales = {name: Scale(*along.ends, TALL - 20, 44) for name, along in axes.items()}
+        up = Scale(*self.values, TALL - 20, 44)
+        marks = []
+        for trial, value in sorted(self.done, key=lambda pair: pair[0] == self.result.best):
+            heights = [scales[name](along(trial.values[name])) for name, along in axes.items()]
+            points = " ".join(f"{places(i):.1f},{y:.1f}" for i, y in enumerate([*heights, up(value)]))
+            marks.append(self._trial(trial, value, points))
+        for i, (name, along) in enumerate(axes.items()):
+            ticks = [(scales[name](at), label) for at, label in along.ticks()]
+            marks += self._axis(places(i), name, ticks)
+        marks += self._axis(places(len(axes)), str(self.plan.metric), [(up(at), tick(at)) for at in up.ticks(5)])
+        return svg(WIDE, TALL, f"{len(self.done)} trials", marks)
+
+    def _trial(self, trial: Trial, value: float, points: str) -> str:
+        title = f"<title>trial {trial.number + 1}: {number(value)}</title>"
+        if trial == self.result.best:
+            return f'<polyline class="curve s2" style="stroke-width: 3.5" points="{points}">{title}</polyline>'
+        low, high = self.values
+        share = (value - low) / (high - low)
+        good = share if self.plan.maximize else 1 - share
+        return (
+            f'<polyline class="curve s0" style="opacity: {0.15 + 0.6 * good:.2f}" points="{points}">{title}</polyline>'
+        )
+
+    @staticmethod
+    def _axis(x: float, name: str, ticks: list[tuple[float, str]]) -> Iterator[str]:
+        yield stroke(x, 36, x, TALL - 14, "zero")
+        yield text_at(x, 20, shortened(name, 28), "name middle")
+        yield from (text_at(x - 8, y + 4, shortened(label, 14), "tick end") for y, label in ticks)
