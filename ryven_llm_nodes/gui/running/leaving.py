@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
 from ryven_llm_nodes.gui.running.run_controller import RunController
+from ryven_llm_nodes.gui.state.document import Document
 
 STOP, END, KEEP, CANCEL = "Stop and Save a Checkpoint", "Stop", "Keep Training", "Cancel"
 NOW, WAIT = "End Now", "Wait"
@@ -21,11 +22,11 @@ ENDING_NOW: Final = "End now, and the next run resumes from the checkpoint befor
 
 
 class Leaving(QObject):
-    """Asks before ``window`` is closed while ``runs`` has a run, and closes it once that has ended."""
+    """Asks before the window of ``document`` is closed while ``runs`` has a run, and closes it once that has ended."""
 
-    def __init__(self, window: Any, runs: RunController, parent: QObject | None = None) -> None:
+    def __init__(self, document: Document, runs: RunController, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._window, self._runs = window, runs
+        self._document, self._window, self._runs = document, document.window, runs
         self._wish = ""
         self.is_due = False
         """Whether the window is closed as soon as the run has ended."""
@@ -47,7 +48,8 @@ class Leaving(QObject):
         """How far the run is, what the answers mean, and the answers."""
         state, step = self._runs.state, self._runs.training
         stage, node = (state.model.stages[step], state.node_of(step)) if state and step else (None, None)
-        keep = f"{KEEP}: the window is hidden until the run has ended; opening the flow again brings it back."
+        back = "opening the flow again brings it back" if self._document.path else f"`kill {os.getpid()}` stops it"
+        keep = f"{KEEP}: the window is hidden until the run has ended; {back}."
         if stage is None or node is None:
             return "The flow is running.", f"{END}: finished stages stay cached.\n{keep}", (END, KEEP, CANCEL)
         where = f"{node.title} {step!r} is at step {stage.done} of {stage.total}."

@@ -51,7 +51,7 @@ class Shell(QObject):
         self.one_window = OneWindow(self.document, self)
         self.opening = Opening(self.document, lambda: self.pristine, self.one_window)
         self.runs = RunController(self.document, self)
-        self.leaving = Leaving(window, self.runs, self)
+        self.leaving = Leaving(self.document, self.runs, self)
         self.commands = Commands(window, self.flows, self.runs, self)
         self.history = HistoryWindows(window, self.opening.open_path)
         self.chatting = Chatting(window, self.document, self.flows)

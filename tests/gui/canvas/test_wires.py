@@ -161,7 +161,7 @@ class TestSelecting:
         editor.settle(100)
         (wire,) = editor.view.connection_items.values()
         middle = editor.view.mapFromScene(wire.mapToScene(wire.path().pointAtPercent(0.5)))
-        click(editor, middle + QPoint(3, 0))
+        click(editor, middle + QPoint(6, 0))
         assert wire.isSelected()
         assert wire.pen().widthF() > 4
         QTest.keyClick(editor.view, Qt.Key.Key_Delete)
