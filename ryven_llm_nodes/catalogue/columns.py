@@ -143,7 +143,7 @@ def _remedy(columns: tuple[str, ...]) -> str:
         source = ""
     if source in CONVERTED:
         return f"This is the format {CONVERTED[source]}: insert Convert Format between them."
-    return "Rename its columns or use other data."
+    return "Rename its columns with Map Columns, or use other data."
 
 
 CONVERTED: Final = {"alpaca": "of Alpaca", "sharegpt": "of ShareGPT", "ultrafeedback": "of UltraFeedback"}

@@ -240,6 +240,14 @@ class LLMNode(Node):
         return "chat_template_path" in given
 
     @classmethod
+    def retokenized(cls, context: NodeContext, tokenizer: Any, tiny_model: Callable[[], Any]) -> Any:
+        """The tokenizer of the model that it leaves, made of a copy of that of the one it starts from.
+
+        ``tiny_model`` gives a language model with its vocabulary. What a trainer changes is told by the trainer itself.
+        """
+        return tokenizer
+
+    @classmethod
     def document(cls, context: NodeContext, script_for: Callable[[Path, bool], str], place: Path) -> str | None:
         """The text of the file at ``place`` that is made from the flow alone, before anything trains.
 

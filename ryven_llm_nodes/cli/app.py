@@ -220,7 +220,7 @@ def bench(
         step = find_step(program.graph, reward)
         if "reward" not in program.cells[step.name].values:
             raise UsageError(f"{step.label} gives no reward; name a node that does.")
-        trainer = trainer_of(program, step)
+        trainer = trainer_of(program.graph, step)
         program = _program(flow, title, settings, trainer.name if trainer else step.name)
         with TemporaryDirectory() as folder:
             allow(program.graph, Path(folder), trust)

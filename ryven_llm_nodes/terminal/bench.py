@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ryven_llm_nodes.errors import clipped, one_line, printable
-from ryven_llm_nodes.run.rewards.bench import Bench, Scores
+from ryven_llm_nodes.run.rewards.bench import Bench, as_data
 
 LONGEST: Final = 60
 
@@ -18,7 +18,7 @@ LONGEST: Final = 60
 def show_bench(bench: Bench, console: Console, as_json: bool = False) -> None:
     """Prints ``bench``."""
     if as_json:
-        console.print_json(json.dumps(_data(bench), default=str))
+        console.print_json(json.dumps(as_data(bench), default=str))
         return
     console.print(f"{len(bench.tried)} completions from {bench.source}", highlight=False, markup=False)
     console.print(_rows(bench))
@@ -59,30 +59,3 @@ def _text(value: Any) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.3g}" if value == value else "-"
-
-
-def _data(bench: Bench) -> dict[str, Any]:
-    return {
-        "source": bench.source,
-        "completions": [
-            {"prompt": tried.prompt, "completion": tried.completion, "group": tried.group, "total": _plain(total)}
-            for tried, total in zip(bench.tried, bench.totals, strict=True)
-        ],
-        "rewards": [_reward(score, bench) for score in bench.scores],
-        "warnings": list(bench.warnings()),
-    }
-
-
-def _reward(score: Scores, bench: Bench) -> dict[str, Any]:
-    return {
-        "reward": score.reward,
-        "weight": score.weight,
-        "scores": [_plain(value) for value in score.values],
-        "spread": score.spread(bench.groups),
-        "seconds": score.seconds,
-        "failures": {str(number): failure for number, failure in score.failures.items()},
-    }
-
-
-def _plain(value: float) -> float | None:
-    return value if value == value else None

@@ -81,7 +81,7 @@ def test_missing_columns_says_what_is_needed_and_what_there_is() -> None:
     assert list(missing_columns("SFT", needs, ("prompt", "completion", "id"))) == []
     assert list(missing_columns("SFT", needs, ("prompt", "answer"))) == [
         "SFT needs the columns 'messages' or 'prompt' + 'completion'; the dataset has 'prompt', 'answer'. "
-        "Rename its columns or use other data."
+        "Rename its columns with Map Columns, or use other data."
     ]
     assert "has none" in next(missing_columns("SFT", needs, ()))
 

@@ -85,7 +85,8 @@ BAD = {
         lambda: with_node(LoadDataset, alone("dpo"), "sft.jsonl"),
         [
             "error: DPO 'dpo' > dataset: DPO needs the columns 'prompt' + 'chosen' + 'rejected' or 'chosen' + "
-            "'rejected'; the dataset has 'prompt', 'completion'. Rename its columns or use other data."
+            "'rejected'; the dataset has 'prompt', 'completion'. Rename its columns with Map Columns, or use other "
+            "data."
         ],
     ),
     "a model folder that there is not": (

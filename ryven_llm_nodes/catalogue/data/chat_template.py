@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
 
 from ryven_llm_nodes.catalogue.cell import PIPELINE, RUNTIME, Cell, call, literal
 from ryven_llm_nodes.catalogue.files import File, files_named_by
-from ryven_llm_nodes.catalogue.findings import Complaint
+from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, choice, text
 from ryven_llm_nodes.catalogue.places import is_local, location_expression, looks_local, resolve
 from ryven_llm_nodes.catalogue.values import ModelValue
 from ryven_llm_nodes.errors import shown
+from ryven_llm_nodes.system.causes import describe
+
+SAID: Final = [{"role": "user", "content": "Hello"}]
+"""What a template is tried on, here and at its stage."""
 
 
 class ChatTemplate(LLMNode):
@@ -65,8 +71,30 @@ class ChatTemplate(LLMNode):
         return True
 
     @classmethod
+    def retokenized(cls, context: NodeContext, tokenizer: Any, tiny_model: Callable[[], Any]) -> Any:
+        from trl import clone_chat_template, get_training_chat_template
+
+        path, source = context["chat_template_path"], context["source"]
+        place = str(resolve(path, context.root)) if is_local(path, context.root) else path
+        if source == "clone":
+            return clone_chat_template(tiny_model(), tokenizer, place)[1]
+        own = Path(place).read_text(encoding="utf-8") if source == "file" else get_training_chat_template(tokenizer)
+        tokenizer.chat_template = own or tokenizer.chat_template
+        return tokenizer
+
+    @classmethod
     def fingerprint(cls, context: NodeContext) -> Iterator[File]:
         yield from files_named_by(context["chat_template_path"], context.root, names_folder=True)
+
+    @classmethod
+    def read(cls, context: NodeContext, seen: Seen) -> Iterator[Finding]:
+        """A template with an error would fail at this stage."""
+        if context["source"] == "file" and seen.tokenizer is not None:
+            template = resolve(context["chat_template_path"], context.root).read_text(encoding="utf-8")
+            try:
+                seen.tokenizer.apply_chat_template(SAID, chat_template=template, tokenize=False)
+            except Exception as error:  # whatever the template raises
+                yield Finding("chat_template_path", f"its template fails: {describe(error)}")
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:

@@ -45,9 +45,15 @@ class Pages(QStackedWidget):
 
 
 class Docks:
-    """The docks around the canvas: palette, log, metrics, completions, preview (of which ``preview`` makes a panel)."""
+    """The docks around the canvas: palette, log, metrics, completions, and those of which a panel is given."""
 
-    def __init__(self, window: Any, palette: QWidget, preview: Callable[[RunModel], QWidget]) -> None:
+    def __init__(
+        self,
+        window: Any,
+        palette: QWidget,
+        preview: Callable[[RunModel], QWidget],
+        bench: Callable[[RunModel], QWidget],
+    ) -> None:
         self._wanted: RunModel | None = None
         self._later = QTimer(window, interval=PANELS_MS, singleShot=True)
         self._later.timeout.connect(self.show_model)
@@ -55,12 +61,13 @@ class Docks:
         self.metrics = _dock(window, "Metrics", "llm_metrics", Pages(panels.metrics_dock))
         self.completions = _dock(window, "Completions", "llm_completions", Pages(panels.completions_browser))
         self.preview = _dock(window, "Preview", "llm_preview", Pages(preview))
+        self.bench = _dock(window, "Bench", "llm_bench", Pages(bench))
         self.palette = window.ui.nodes_dock
         self.stock_palette = window.nodes_list_widget  # Ryven still writes to it
         self.palette.setWidget(palette)
         self.stock_palette.setParent(window)
         self.stock_palette.hide()
-        for dock in (window.ui.flows_dock, self.palette, self.metrics, self.completions, self.preview):
+        for dock in (window.ui.flows_dock, self.palette, self.metrics, self.completions, self.preview, self.bench):
             _no_title(dock)
 
     def show_model_soon(self, model: RunModel) -> None:
@@ -71,7 +78,7 @@ class Docks:
     def show_model(self) -> None:
         """Makes every dock show the model that was requested last."""
         if self._wanted is not None:
-            for dock in (self.log, self.metrics, self.completions, self.preview):
+            for dock in (self.log, self.metrics, self.completions, self.preview, self.bench):
                 dock.widget().show_model(self._wanted)
 
 
@@ -157,6 +164,7 @@ def arrange(window: Any, docks: Docks) -> None:
     window.splitDockWidget(docks.log, docks.metrics, Qt.Orientation.Horizontal)
     window.tabifyDockWidget(docks.metrics, docks.completions)
     window.tabifyDockWidget(docks.completions, docks.preview)
+    window.tabifyDockWidget(docks.preview, docks.bench)
     docks.metrics.raise_()
     docks.palette.raise_()
     layout = Layout()

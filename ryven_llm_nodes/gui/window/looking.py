@@ -1,16 +1,16 @@
-"""What the preview may ask about a node: its part of the flow, if that is complete and its code may run."""
+"""What preview and bench may ask about a node: its part of the flow, if that is complete and its code may run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.gui.running.run_controller import RunController
 from ryven_llm_nodes.gui.state.document import Document
-from ryven_llm_nodes.program import build, read_live_flow
-from ryven_llm_nodes.run.examine.serving import question
+from ryven_llm_nodes.program import Graph, Step, build, read_live_flow
+from ryven_llm_nodes.run.examine.serving import bench_question, question
 
 UNKNOWN_CODE: Final = "This flow came with code that you have not allowed. Run it once (F5) to review the code."
 
@@ -22,13 +22,24 @@ class Looking:
         self._document, self._runs = document, runs
 
     def __call__(self, node: LLMNode, number: int, row: str, first: int) -> Mapping[str, Any] | str:
+        """To see the rows of ``node``."""
+        return self._asked(node, lambda graph, step: question(graph, step, number, row, first))
+
+    def bench(
+        self, node: LLMNode, number: int, pasted: str | None, sampling: Mapping[str, int]
+    ) -> Mapping[str, Any] | str:
+        """To score completions with the reward ``node``."""
+        return self._asked(node, lambda graph, step: bench_question(graph, step, number, pasted, **sampling))
+
+    def _asked(self, node: LLMNode, question_of: Callable[[Graph, Step], Mapping[str, Any]]) -> Mapping[str, Any] | str:
         try:
             graph = read_live_flow(node.flow, self._document.folder, self._document.source)
             step = next(step for step in graph.steps if node.flow.nodes[step.index] is node)
-            part = graph.upstream([step.name])
+            asked = question_of(graph, step)
+            part = graph.upstream(asked["steps"])
             build(part)
         except FlowError as error:
             return "\n".join(str(problem) for problem in error.problems)
         if self._runs.untrusted(node.flow, part):
             return UNKNOWN_CODE
-        return question(part, step, number, row, first)
+        return asked

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QWidget
 
@@ -32,6 +33,16 @@ def preview_panel(model: RunModel, look: Look, client: PreviewClient) -> QWidget
     from ryven_llm_nodes.gui.preview.panel import PreviewPanel
 
     panel, state = PreviewPanel(look, client), model.parent()
+    state.selected.connect(panel.show_node)
+    panel.show_node(state.selection)
+    return panel
+
+
+def bench_panel(model: RunModel, look: Callable[..., Mapping[str, Any] | str], client: PreviewClient) -> QWidget:
+    """What the selected reward gives to completions."""
+    from ryven_llm_nodes.gui.bench.panel import BenchPanel
+
+    panel, state = BenchPanel(look, client), model.parent()
     state.selected.connect(panel.show_node)
     panel.show_node(state.selection)
     return panel

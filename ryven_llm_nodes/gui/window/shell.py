@@ -28,7 +28,7 @@ from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
 from ryven_llm_nodes.gui.window.looking import Looking
 from ryven_llm_nodes.gui.window.menus import fill_menus
 from ryven_llm_nodes.gui.window.node_palette import Palette
-from ryven_llm_nodes.gui.window.panels import preview_panel
+from ryven_llm_nodes.gui.window.panels import bench_panel, preview_panel
 from ryven_llm_nodes.gui.window.remembered import remember
 from ryven_llm_nodes.gui.window.toolbar import Toolbar
 from ryven_llm_nodes.host.ports import refused_signal
@@ -59,7 +59,12 @@ class Shell(QObject):
         self.toolbar = Toolbar(window, self.actions)
         self.palette = Palette(window.core_session.nodes, window)
         looking = Looking(self.document, self.runs)
-        self.docks = Docks(window, self.palette, lambda model: preview_panel(model, looking, self.runs.examiner))
+        self.docks = Docks(
+            window,
+            self.palette,
+            lambda model: preview_panel(model, looking, self.runs.examiner),
+            lambda model: bench_panel(model, looking.bench, self.runs.examiner),
+        )
         self.autosave = Autosave(self.document, self)
         self._connect()
         fill_menus(window, self.actions, self.flows.current_view)

@@ -6,12 +6,19 @@ They come from TRL's own trainer and collator (see ``stand_in.py``): what is sho
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.examine.configs import configuration
-from ryven_llm_nodes.run.examine.stand_in import no_progress_bars, stand_in_trainer
+from ryven_llm_nodes.run.examine.stand_in import (
+    no_progress_bars,
+    stand_in_trainer,
+    tiny_model,
+    untouched_generators,
+)
 from ryven_llm_nodes.run.loaded import LoadedProgram
 
 Kind = Literal["trained", "context", "cut"]
@@ -90,8 +97,14 @@ class Preparation:
         if not stage.wired("model"):
             return None
         before, rows = self.tokenizer(stage), self.loaded.rows(stage).get("dataset")
+        if before is None:
+            return None
+        if not self.program.cells[stage.name].config:
+            tiny = partial(tiny_model, before, scores=False)
+            with untouched_generators():
+                return stage.node.retokenized(self.program.context(stage), deepcopy(before), tiny)
         changes_it = {"chat_template_path", "eos_token", "pad_token"} & set(stage.given)
-        if before is None or rows is None or not changes_it:
+        if rows is None or not changes_it:
             return before
         with stand_in_trainer(self.program, self.loaded, stage, _select(rows, [0]), before) as trainer:
             return trainer.processing_class

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import asdict
@@ -18,13 +19,17 @@ from typing import Any, Final, TextIO
 
 from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem, Remedy, UsageError
 from ryven_llm_nodes.program import Graph, Program, Step, build
-from ryven_llm_nodes.program.environment import prepare_environment
+from ryven_llm_nodes.program.environment import prepare_environment, prepared_environment
 from ryven_llm_nodes.program.project import graph_of_project, project_of
 from ryven_llm_nodes.run.examine.check import checked
 from ryven_llm_nodes.run.examine.opened import Opened, opened
 from ryven_llm_nodes.run.examine.preview import as_data, chosen_row, overview, row_preview, table
+from ryven_llm_nodes.run.rewards.bench import as_data as as_data_of_bench
+from ryven_llm_nodes.run.rewards.bench import bench, trainer_of
 from ryven_llm_nodes.system.causes import describe
 
+PASTED: Final = "pasted text"
+"""What messages call completions that were pasted."""
 COMMAND: Final = ("-m", "ryven_llm_nodes.run.examine.serving")
 """The arguments of Python that start such a process."""
 
@@ -40,6 +45,7 @@ def question(graph: Graph, step: Step, number: int, row: str = "", first: int = 
         "project": project_of(part, part.root),
         "root": str(part.root),
         "step": step.name,
+        "steps": [one.name for one in part.steps],
         "row": row,
         "first": first,
     }
@@ -49,6 +55,15 @@ def check_question(graph: Graph, output_dir: Path, untrusted: Sequence[tuple[str
     """To check ``graph`` as :func:`checked` does; the answer holds what was ``found``."""
     project = project_of(graph, graph.root)
     return {"check": project, "root": str(graph.root), "output": str(output_dir), "untrusted": [*untrusted]}
+
+
+def bench_question(graph: Graph, reward: Step, number: int, pasted: str | None, **sampling: int) -> dict[str, Any]:
+    """What to ask for the scores that ``reward`` gives to completions: ``pasted`` ones, or sampled ones."""
+    trainer = trainer_of(graph, reward)
+    part = graph.upstream([reward.name, *([trainer.name] if trainer else [])])
+    project = project_of(part, part.root)
+    asked = {"bench": project, "root": str(part.root), "step": reward.name, "pasted": pasted, "sampling": sampling}
+    return {"number": number, "steps": [step.name for step in part.steps], **asked}
 
 
 def problem_of(data: Mapping[str, Any]) -> Problem:
@@ -70,6 +85,8 @@ class Server:
         try:
             if "check" in asked:
                 return found | {"found": [asdict(problem) for problem in self._checked(asked)]}
+            if "bench" in asked:
+                return found | {"scored": _scored(asked)}
             return found | {"shown": self._shown(asked)}
         except FlowError as error:
             return found | {"problems": [str(problem) for problem in error.problems]}
@@ -108,6 +125,16 @@ class Server:
         """Releases what is open."""
         self._stack.close()
         self._opened, self._key, self._overviews = None, "", {}
+
+
+def _scored(asked: Mapping[str, Any]) -> dict[str, Any]:
+    program = build(graph_of_project(asked["bench"], Path(asked["root"])))
+    reward, pasted = program.graph.by_name[asked["step"]], asked["pasted"]
+    with tempfile.TemporaryDirectory() as folder, prepared_environment():
+        file = Path(folder) / PASTED if pasted is not None else None
+        if file is not None:
+            file.write_text(pasted, encoding="utf-8")
+        return as_data_of_bench(bench(program, reward, Path(folder), file, **asked["sampling"]))
 
 
 def _stamps(program: Program) -> Iterator[tuple[str, int, int]]:

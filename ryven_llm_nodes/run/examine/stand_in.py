@@ -40,11 +40,11 @@ def stand_in_trainer(
     """
     cell = program.cells[step.name]
     trainer_class = loaded.evaluated(cell.trainer_class)
-    with tempfile.TemporaryDirectory() as folder, _untouched_generators(), no_progress_bars(), _no_warnings():
+    with tempfile.TemporaryDirectory() as folder, untouched_generators(), no_progress_bars(), _no_warnings():
         config = configuration(program, loaded, step, **_known(loaded.evaluated(cell.config_class), changes))
         config.output_dir = folder
         scores = any(port.kind == "reward" for port in step.node.out_ports)
-        models = {name: _tiny_model(tokenizer, scores) for name in ("model", *_references(trainer_class))}
+        models = {name: tiny_model(tokenizer, scores) for name in ("model", *_references(trainer_class))}
         yield trainer_class(args=config, train_dataset=rows, processing_class=deepcopy(tokenizer), **models)
 
 
@@ -58,8 +58,8 @@ def _references(trainer_class: type) -> list[str]:
     return [name for name in ("ref_model",) if name in signature(trainer_class.__init__).parameters]
 
 
-def _tiny_model(tokenizer: Any, scores: bool) -> Any:
-    """A language model, or a classifier that ``scores`` texts."""
+def tiny_model(tokenizer: Any, scores: bool) -> Any:
+    """A language model of one layer, or a classifier that ``scores`` texts."""
     from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
     sizes = {"hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1}
@@ -69,8 +69,8 @@ def _tiny_model(tokenizer: Any, scores: bool) -> Any:
 
 
 @contextmanager
-def _untouched_generators() -> Iterator[None]:
-    """Trainers seed the generators of the process."""
+def untouched_generators() -> Iterator[None]:
+    """Inside, the generators of the process may be seeded and drawn from, as trainers do."""
     import numpy
     import torch
 

@@ -273,8 +273,8 @@ def _shapes_only(model: Any, critic: Any, recipe: Recipe) -> Iterator[_Watched]:
 POOLS: Final = ("small", "large")
 MAPPED: Final = 32 * 2**20
 """From this size on, the C library maps a block of its own, and gives it back when it is free."""
-GAPS: Final = 1.15
-"""How much more the small blocks of a step take than their bytes, as measured (tests/benchmarks/bench_fit.py)."""
+ROOM: Final = 1.2
+"""How much more the blocks of a step take than their bytes, as measured (tests/benchmarks/fit.md)."""
 
 
 class _Watched(TorchDispatchMode):
@@ -340,10 +340,10 @@ class _Watched(TorchDispatchMode):
     def peak(self) -> int:
         """The most bytes that are in use at one time.
 
-        The allocator of a CPU gives large blocks back, and keeps small ones, with gaps between them.
+        The allocator of a CPU gives large blocks back, and keeps small ones, so that each kind has a peak of its own.
         """
         small, large = self._peaks.values()
-        return self._both if self._on_gpu else round(small * GAPS) + large
+        return self._both if self._on_gpu else round((small + large) * ROOM)
 
 
 def _writes(func: Any) -> bool:

@@ -16,7 +16,7 @@ from statistics import fmean, pstdev
 from typing import Any, Final
 
 from ryven_llm_nodes.errors import Cancelled, UsageError, shown
-from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.program import Graph, Program, Step
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.rewards.calls import OWN_COLUMNS, Caller, TookTooLong, helpers
 from ryven_llm_nodes.run.rewards.sampling import sampled
@@ -112,7 +112,7 @@ def bench(
     with LoadedProgram(program, output_dir) as loaded:
         for step in loaded.value_steps:
             loaded.run(step.name)
-        trainer = trainer_of(program, reward)
+        trainer = trainer_of(program.graph, reward)
         rows = _rows(loaded, trainer)
         if pasted is not None:
             tried, source = list(_pasted(pasted, rows)), str(pasted)
@@ -132,11 +132,11 @@ def bench(
             return Bench(tuple(tried), tuple(judge.scores(part) for part in parts), source)
 
 
-def trainer_of(program: Program, reward: Step) -> Step | None:
+def trainer_of(graph: Graph, reward: Step) -> Step | None:
     """The first step that scores with ``reward``, through others or not."""
-    for step in program.steps:
+    for step in graph.order:
         if step.node.is_stage and step.wired("reward"):
-            upstream = program.graph.upstream([step.wires[port].step for port in step.wired("reward")])
+            upstream = graph.upstream([step.wires[port].step for port in step.wired("reward")])
             if reward.name in upstream.by_name:
                 return step
     return None
@@ -150,6 +150,34 @@ def _rows(loaded: LoadedProgram, trainer: Step | None) -> list[Any]:
 
 def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in OWN_COLUMNS}
+
+
+def as_data(bench: Bench) -> dict[str, Any]:
+    """Completions, scores, failures and warnings, as JSON can hold them."""
+    return {
+        "source": bench.source,
+        "completions": [
+            {"prompt": tried.prompt, "completion": tried.completion, "group": tried.group, "total": _plain(total)}
+            for tried, total in zip(bench.tried, bench.totals, strict=True)
+        ],
+        "rewards": [_reward(score, bench) for score in bench.scores],
+        "warnings": list(bench.warnings()),
+    }
+
+
+def _reward(score: Scores, bench: Bench) -> dict[str, Any]:
+    return {
+        "reward": score.reward,
+        "weight": score.weight,
+        "scores": [_plain(value) for value in score.values],
+        "spread": score.spread(bench.groups),
+        "seconds": score.seconds,
+        "failures": {str(number): failure for number, failure in score.failures.items()},
+    }
+
+
+def _plain(value: float) -> float | None:
+    return value if value == value else None
 
 
 # Pasted completions

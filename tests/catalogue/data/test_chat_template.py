@@ -91,7 +91,8 @@ def test_the_script_does_the_same(work: Path, tmp_path: Path) -> None:
 def test_a_template_with_an_error_names_the_node(work: Path, tmp_path: Path) -> None:
     (work / "own.jinja").write_text("{% for m in messages %}")
     outcome = run_program(flows.program(built_again(), work), tmp_path / "out")
-    assert str(outcome.error).startswith("Chat Template 'other': ")
+    assert str(outcome.error).startswith("Chat Template 'other' > chat_template_path: its template fails: ")
+    assert not (tmp_path / "out" / "other").exists(), "found before anything is written"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 import trl
 from flows import node
 
-from ryven_llm_nodes.catalogue import GRPO, SFT, LoadDataset, LoadModel
+from ryven_llm_nodes.catalogue import GRPO, SFT, ChatTemplate, LoadDataset, LoadModel
 from ryven_llm_nodes.run.examine.opened import Opened, opened
 from ryven_llm_nodes.run.examine.prepared import PreparedRows, TokenSequence
 
@@ -191,3 +192,23 @@ def test_a_base_whose_tokenizer_is_broken(work: Path) -> None:
 def test_counts_of_a_sequence() -> None:
     sequence = TokenSequence(0, "row", (1, 2, 3), ("context", "trained", "cut"))
     assert (sequence.trained, sequence.cut) == (1, 1)
+
+
+@pytest.mark.parametrize("source", ["file", "clone"])
+def test_the_template_of_a_node_before_is_the_one_that_rows_are_rendered_with(source: str, work: Path) -> None:
+    own = "{% for m in messages %}[{{ m.role }}] {{ m.content }}{{ eos_token }}{% endfor %}"
+    shutil.copytree(work / "model", work / "other")
+    (work / "other" / "chat_template.jinja").write_text(own)
+    path = {"file": "other/chat_template.jinja", "clone": "other"}[source]
+    drawn = flows.draw(
+        "base -> templated, templated -> sft, rows -> sft",
+        base=flows.BASE,
+        templated=flows.node(ChatTemplate, source=source, chat_template_path=path),
+        rows=flows.node(LoadDataset, path="messages.jsonl"),
+        sft=flows.TRAINERS["sft"],
+    )
+    with opened(flows.program(drawn, work)) as found:
+        step = found.program.graph.by_name["sft"]
+        made = found.prepared(step, [0])
+        text = made.tokenizer.decode(made.sequences[0].ids)
+    assert text == "[user] what is 0<eos>[assistant] answer what is 0<eos>"

@@ -180,4 +180,20 @@ def values_for_rewards(look: Look) -> Iterator[Finding]:
 
 
 def _named(kind: str) -> str:
-    return {"null": "no value (null)", "number": "numbers", "boolean": "true or false", "date": "dates"}.get(kind, kind)
+    return NAMES.get(kind, kind)
+
+
+NAMES: Final = {
+    "null": "no value (null)",
+    "number": "numbers",
+    "boolean": "true or false",
+    "date": "dates",
+    "object": "objects",
+    "list": "lists",
+    "empty list": "empty lists",
+    "list of objects": "lists of objects",
+    "conversation": "conversations",
+    "JSON text": "conversations as JSON text",
+    "single message": "single messages",
+}
+"""How the kinds of values are called in a sentence."""

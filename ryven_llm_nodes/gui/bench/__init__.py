@@ -1,0 +1,1 @@
+"""The bench dock: what a reward gives to completions."""
