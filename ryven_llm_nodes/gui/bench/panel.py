@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QTextEdit,
@@ -85,8 +86,8 @@ class BenchPanel(QWidget):
 
     def _lay_out(self) -> None:
         bar = QHBoxLayout()
-        bar.addWidget(self.title)
-        bar.addStretch(1)
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # the dock may be narrow
+        bar.addWidget(self.title, 1)
         for name, field in self.fields.items():
             bar.addWidget(QLabel(name))
             bar.addWidget(field)
