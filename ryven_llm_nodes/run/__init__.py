@@ -1,6 +1,7 @@
 """Executes a program: loads its text, checks data and rewards, runs its statements, and reports events."""
 
 from ryven_llm_nodes.run.events import Event, Listener
-from ryven_llm_nodes.run.execute.runner import CancelToken, Outcome, run_program
+from ryven_llm_nodes.run.execute.cancelling import CancelToken
+from ryven_llm_nodes.run.execute.runner import Outcome, run_program
 
 __all__ = ["CancelToken", "Event", "Listener", "Outcome", "run_program"]
