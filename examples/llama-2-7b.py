@@ -281,6 +281,8 @@ def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> N
     policy = trainer.accelerator.unwrap_model(trainer.model).eval()
     if trainer.accelerator.is_main_process:
         policy.save_pretrained(folder / ADAPTER_FOLDER)  # so that nothing is lost if the merge fails
+        if getattr(policy.get_base_model(), "is_quantized", False):
+            policy = on_original_weights(policy, folder / ADAPTER_FOLDER, trainer.args)
         expected = fixed_logits(policy.get_base_model())
         merged = merge_adapter(policy)
         merged.save_pretrained(folder)
@@ -288,6 +290,15 @@ def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> N
         require_same_logits(merged, folder, expected)
         if not keep_adapter:
             shutil.rmtree(folder / ADAPTER_FOLDER)
+
+
+def on_original_weights(policy: PeftModel, adapter: Path, args: TrainingArguments) -> PeftModel:
+    """The adapter of a quantized policy on the weights before they were quantized, which a merge would round."""
+    base = policy.get_base_model()
+    where = {"trust_remote_code": args.trust_remote_code, "revision": (args.model_init_kwargs or {}).get("revision")}
+    settings = {"num_labels": 1} if base.config.num_labels == 1 else {}
+    original = type(base).from_pretrained(base.config._name_or_path, dtype=base.dtype, **settings, **where)
+    return PeftModel.from_pretrained(original, adapter).eval()
 
 
 @torch.no_grad()

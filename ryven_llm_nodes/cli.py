@@ -5,21 +5,35 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 from rich.console import Console
 
 from ryven_llm_nodes import __version__
-from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, Problem, UsageError, suggestion
+from ryven_llm_nodes.cli_agents import mcp
+from ryven_llm_nodes.cli_chat import chat
+from ryven_llm_nodes.cli_experiments import compare, sweep
+from ryven_llm_nodes.cli_options import (
+    AllRows,
+    FlowFile,
+    FlowTitle,
+    Isolated,
+    Processes,
+    Settings,
+    Strict,
+    Target,
+    Trust,
+    allow,
+    plain_errors,
+)
+from ryven_llm_nodes.errors import FlowError, UsageError, suggestion
 
 if TYPE_CHECKING:
-    from ryven_llm_nodes.program import Graph, Program
+    from ryven_llm_nodes.program import Program
 
 app = typer.Typer(
     help="Draw a post-training pipeline in Ryven, run it with TRL, and export it as a plain script.",
@@ -28,22 +42,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-FlowFile = Annotated[
-    Path,
-    typer.Argument(metavar="FLOW.json", help="A Ryven project, an exported script, or the folder of a model or run."),
-]
-FlowTitle = Annotated[Optional[str], typer.Option("--flow", help="Which flow, if the project contains several.")]
-Settings = Annotated[
-    Optional[list[str]],
-    typer.Option("--set", metavar="NODE.PARAM=VALUE", help="Override a parameter; may be repeated."),
-]
-Processes = Annotated[
-    int, typer.Option("--processes", min=1, help="Number of processes that the script will be launched with.")
-]
-Trust = Annotated[bool, typer.Option("--trust", help="Run the flow's own code without asking, now and later.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Treat warnings like errors.")]
-AllRows = Annotated[bool, typer.Option("--all-rows", help="Count the tokens of all rows, not of a sample of 512.")]
-Target = Annotated[Optional[str], typer.Option("--to", metavar="NODE", help="Only this node and what it needs.")]
 
 
 def main() -> None:
@@ -52,25 +50,6 @@ def main() -> None:
 
     prepare_environment()  # before a command imports libraries
     app()
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Shows users' errors as plain lines: exit status 2 for a bad flow or command, 1 for a failed stage."""
-    try:
-        yield
-    except Cancelled as stop:
-        raise typer.Exit(130) from stop
-    except LLMNodesError as error:
-        _fail(error)
-
-
-def _fail(error: LLMNodesError) -> NoReturn:
-    from ryven_llm_nodes.terminal import show_findings
-
-    problems = error.problems if isinstance(error, FlowError) else map(Problem, str(error).split("\n"))
-    show_findings(problems)
-    raise typer.Exit(2 if isinstance(error, FlowError | UsageError) else 1)
 
 
 def _version(wanted: bool) -> None:
@@ -106,7 +85,7 @@ def check(
     """
     from ryven_llm_nodes.terminal_check import found_in, show_checked
 
-    with _plain_errors():
+    with plain_errors():
         program: Program | None = None
         try:
             program = _program(flow, title, settings, None, processes)
@@ -139,7 +118,7 @@ def export(
     """Write the flow as one plain Python script that does not need this package."""
     from ryven_llm_nodes.system.files import write_whole
 
-    with _plain_errors():
+    with plain_errors():
         program = _program(flow, title, settings, to, processes)
         if output is None:
             sys.stdout.write(program.script_for(program.graph.root, lean).text)
@@ -161,35 +140,26 @@ def run(
     trust: Trust = False,
     strict: Strict = False,
     all_rows: AllRows = False,
+    isolated: Isolated = False,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, help="Processes that share each stage; above 1, stages are isolated.")
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Every event as one line of JSON.")] = False,
 ) -> None:
-    """Run the flow in this process: the very text that `export` writes, with a progress bar and live metrics.
+    """Run the flow: the very text that `export` writes, with a progress bar and live metrics.
 
     Rows, tokenizers, models and settings are examined first. Errors end the run; with --strict, warnings do too.
     """
     from ryven_llm_nodes.host.session import default_output_dir
+    from ryven_llm_nodes.run import here, in_processes
     from ryven_llm_nodes.terminal import show_run
 
-    with _plain_errors():
-        program = _program(flow, title, settings, to)
+    with plain_errors():
+        program = _program(flow, title, settings, to, processes)
         folder = output_dir or default_output_dir(program.graph.title)
-        _allow(program.graph, folder, trust)
-        show_run(program, folder, as_json, fresh=fresh, strict=strict, all_rows=all_rows)
-
-
-def _allow(graph: Graph, folder: Path, trust: bool) -> None:
-    """Asks the user about code in the flow that is new to this machine. Raises FlowError if it may not run."""
-    from ryven_llm_nodes.run.trust.seen import refusal, remember, unseen
-    from ryven_llm_nodes.terminal import is_terminal, show_foreign
-
-    items = unseen(graph, folder)
-    if items and not trust and is_terminal():
-        show_foreign(items)
-        trust = typer.confirm("Run this code?", default=False, err=True)
-    if items and not trust:
-        raise refusal(items, "review it, then run again with --trust.")
-    if note := remember(items):
-        typer.echo(f"note: {note}", err=True)
+        allow(program.graph, folder, trust)
+        place = in_processes if isolated or processes > 1 else here
+        show_run(program, folder, as_json, fresh=fresh, strict=strict, all_rows=all_rows, place=place)
 
 
 @app.command()
@@ -211,9 +181,9 @@ def preview(
     from ryven_llm_nodes.terminal_preview import show_preview
 
     quiet_libraries()
-    with _plain_errors():
+    with plain_errors():
         program = _program(flow, title, settings, node)
-        _allow(program.graph, default_output_dir(program.graph.title), trust)
+        allow(program.graph, default_output_dir(program.graph.title), trust)
         console = Console(soft_wrap=True)
         show_preview(program, find_step(program.graph, node), row, as_json, console)
 
@@ -245,7 +215,7 @@ def bench(
     from ryven_llm_nodes.run.rewards.bench import trainer_of
     from ryven_llm_nodes.terminal_bench import show_bench
 
-    with _plain_errors():
+    with plain_errors():
         program = _program(flow, title, settings, None)
         step = find_step(program.graph, reward)
         if "reward" not in program.cells[step.name].values:
@@ -253,9 +223,31 @@ def bench(
         trainer = trainer_of(program, step)
         program = _program(flow, title, settings, trainer.name if trainer else step.name)
         with TemporaryDirectory() as folder:
-            _allow(program.graph, Path(folder), trust)
+            allow(program.graph, Path(folder), trust)
             made = tried(program, step, Path(folder), completions, prompts, samples, tokens, seed)
         show_bench(made, Console(), as_json)
+
+
+@app.command()
+def fit(
+    flow: FlowFile,
+    title: FlowTitle = None,
+    to: Target = None,
+    settings: Settings = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Also train two steps of each stage, and measure.")
+    ] = False,
+    trust: Trust = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, in bytes.")] = False,
+) -> None:
+    """Estimate the memory that each stage takes at its peak, part by part, and compare it with that of this machine."""
+    from ryven_llm_nodes.host.session import default_output_dir
+    from ryven_llm_nodes.terminal_fit import show_fit
+
+    with plain_errors():
+        program = _program(flow, title, settings, to)
+        allow(program.graph, default_output_dir(program.graph.title), trust)
+        show_fit(program, measure, as_json, Console(soft_wrap=True))
 
 
 @app.command()
@@ -269,20 +261,22 @@ def nodes(
     """List the nodes, the essential parameters of one, or one parameter in full, with defaults and help."""
     from ryven_llm_nodes.terminal_nodes import show_nodes
 
-    with _plain_errors():
+    with plain_errors():
         show_nodes(Console(), name, everything, as_json)
 
 
 @app.command()
 def new(
-    template: Annotated[str, typer.Argument(help="sft, dpo, grpo or full (Llama-2-7b: SFT, PPO, DPO, GRPO).")],
+    template: Annotated[
+        str, typer.Argument(help="sft, dpo, grpo, methods (compares three) or full (Llama-2-7b: all four).")
+    ],
     output: Annotated[Path, typer.Argument(metavar="FLOW.json", help="File to write.")],
 ) -> None:
     """Write a template flow to start from."""
     from ryven_llm_nodes.program.project import write_project
     from ryven_llm_nodes.templates import TEMPLATES
 
-    with _plain_errors():
+    with plain_errors():
         if template not in TEMPLATES:
             known = ", ".join(TEMPLATES)
             raise UsageError(
@@ -302,11 +296,11 @@ def edit(
     ] = None,
     template: Annotated[Optional[str], typer.Option("--new", metavar="NAME", help="Start from a template.")] = None,
 ) -> None:
-    """Open the editor: with a flow, with a template (sft, dpo, grpo, full), or with the demo's pipeline."""
+    """Open the editor: with a flow, with a template (sft, dpo, grpo, methods, full), or with the demo's pipeline."""
     from ryven_llm_nodes.demo.story import editor_flow
     from ryven_llm_nodes.gui.editor import edit as open_editor
 
-    with _plain_errors():
+    with plain_errors():
         if flow is not None and template is not None:
             raise UsageError(f"give a flow or a template, not both: {flow} and --new {template}.")
         project = None if flow or template else editor_flow()
@@ -323,7 +317,7 @@ def install(
     """Make the nodes appear in a stock Ryven."""
     from ryven_llm_nodes.host import install as ryven
 
-    with _plain_errors():
+    with plain_errors():
         place = ryven.uninstall(folder) if remove else ryven.install(folder)
         if remove:
             typer.echo(f"removed {place}")
@@ -341,7 +335,7 @@ def kept(
     """List the cached stages with their sizes, or delete them."""
     from ryven_llm_nodes.terminal_runs import show_kept
 
-    with _plain_errors():
+    with plain_errors():
         show_kept(folder, clear, Console(soft_wrap=True))
 
 
@@ -361,7 +355,7 @@ def runs(
     from ryven_llm_nodes.run.records.history import find_run
     from ryven_llm_nodes.terminal_runs import show_runs
 
-    with _plain_errors():
+    with plain_errors():
         found = [find_run(folder, name) for name in which or []]
         if len(found) > 2 or ((open_flow or delete) and len(found) != 1):
             raise UsageError("give one RUN to show, to open with --edit or to --delete, or two to compare.")
@@ -383,8 +377,14 @@ def demo(
     """Train SmolLM2-135M through SFT, PPO, DPO and GRPO on text that ships with Python, and show what it gained."""
     from ryven_llm_nodes.demo.story import run_demo
 
-    with _plain_errors():
+    with plain_errors():
         run_demo(folder)
+
+
+app.command()(chat)
+app.command()(mcp)
+app.command()(compare)
+app.command()(sweep)
 
 
 def _program(flow: Path, title: str | None, settings: list[str] | None, to: str | None, processes: int = 1) -> Program:

@@ -1,4 +1,4 @@
-"""Template flows: sft, dpo, grpo, and full, the default flow at full size.
+"""Template flows: sft, dpo, grpo, methods, which compares three, and full, the default flow at full size.
 
 They name public models and datasets; opening, checking and exporting them loads nothing.
 """
@@ -13,6 +13,9 @@ from ryven_llm_nodes.catalogue import (
     GRPO,
     PPO,
     SFT,
+    CombineRewards,
+    Compare,
+    Evaluate,
     ExportScript,
     LLMNode,
     LoadDataset,
@@ -21,6 +24,7 @@ from ryven_llm_nodes.catalogue import (
     RewardFunction,
     RewardModel,
     SaveModel,
+    TrainRewardModel,
 )
 from ryven_llm_nodes.catalogue.training.trainer import WITH_LORA
 from ryven_llm_nodes.program.project import Placement, project
@@ -127,4 +131,73 @@ def full() -> dict[str, Any]:
     return project("llama-2-7b", nodes, wires)
 
 
-TEMPLATES: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {"sft": sft, "dpo": dpo, "grpo": grpo, "full": full}
+def methods() -> dict[str, Any]:
+    """Which method is best on Reddit summaries: PPO with a trained reward model, DPO or GRPO, from one SFT model."""
+    pairs = "trl-lib/tldr-preference"
+    sampled = {"limit": 200, "max_completion_length": 64}
+    given: dict[str, Mapping[str, Any]] = {
+        "base": {"path": SMALL},
+        "answers": {"path": "trl-lib/tldr", "split": "train[:4000]"},
+        "preferences": {"path": pairs, "limit": 4000},
+        "prompts": {"path": "trl-lib/tldr", "split": "train[4000:6000]"},
+        "held_out": {"path": pairs, "split": "validation", "limit": 1000},
+        "brief_and_finished": {"code": BRIEF},
+        "lora": {"r": 16, "lora_alpha": 32},
+        **{kind.stem: _adapted(kind) for kind in (SFT, TrainRewardModel, DPO)},
+        **{kind.stem: _adapted(kind) | {"max_completion_length": 64} for kind in (PPO, GRPO)},
+        **dict.fromkeys(("after_ppo", "after_dpo", "after_grpo"), sampled),
+    }
+    return three_methods("methods", given, "brief_and_finished")
+
+
+def three_methods(title: str, given: Mapping[str, Mapping[str, Any]], reward: str) -> dict[str, Any]:
+    """SFT and a reward model, then PPO, DPO and GRPO from the SFT model, each measured against it, and the table.
+
+    ``given`` are the settings of the nodes, by name; ``reward`` is the name of the reward function.
+    """
+    kinds: list[tuple[str, type[LLMNode], float, float]] = [
+        ("base", LoadModel, 0, 0),
+        ("answers", LoadDataset, 0, 1),
+        ("lora", LoRA, 0, 2),
+        ("preferences", LoadDataset, 0, 3),
+        ("sft", SFT, 1, 0),
+        ("judge", TrainRewardModel, 2, 3),
+        ("prompts", LoadDataset, 2, 4),
+        (reward, RewardFunction, 2, 5),
+        ("ppo", PPO, 3, 0),
+        ("dpo", DPO, 3, 1),
+        ("grpo", GRPO, 3, 2),
+        ("measures", CombineRewards, 3, 4),
+        ("held_out", LoadDataset, 3, 5),
+        *((f"after_{method}", Evaluate, 4, row) for row, method in enumerate(("ppo", "dpo", "grpo"))),
+        ("comparison", Compare, 5, 1),
+    ]
+    nodes = [Placement(name, kind, given.get(name, {}), column, row) for name, kind, column, row in kinds]
+    wires = [
+        *("base.model -> sft.model", "answers.dataset -> sft.dataset"),
+        *("sft.model -> judge.model", "preferences.dataset -> judge.dataset"),
+        *("prompts.dataset -> ppo.dataset", "judge.reward -> ppo.reward"),
+        *("preferences.dataset -> dpo.dataset",),
+        *("prompts.dataset -> grpo.dataset", f"{reward}.reward -> grpo.reward"),
+        *(f"lora.adapter -> {trainer}.adapter" for trainer in ("sft", "judge", "ppo", "dpo", "grpo")),
+        *(f"{reward}.reward -> measures.reward_1", "judge.reward -> measures.reward_2"),
+    ]
+    for number, method in enumerate(("ppo", "dpo", "grpo"), 1):
+        report = f"after_{method}"
+        wires += [
+            f"sft.model -> {method}.model",
+            f"{method}.model -> {report}.model",
+            f"sft.model -> {report}.baseline",
+        ]
+        wires += [f"held_out.dataset -> {report}.dataset", f"measures.reward -> {report}.reward"]
+        wires.append(f"{report}.report -> comparison.report_{number}")
+    return project(title, nodes, wires)
+
+
+TEMPLATES: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
+    "sft": sft,
+    "dpo": dpo,
+    "grpo": grpo,
+    "methods": methods,
+    "full": full,
+}

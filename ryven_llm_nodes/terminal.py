@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -170,7 +170,7 @@ def show_findings(problems: Iterable[Problem]) -> None:
         console.print(problem.line, style=FINDINGS[problem.weight], highlight=False, markup=False)
 
 
-def show_run(program: Program, output_dir: Path, as_json: bool = False, **options: bool) -> Outcome:
+def show_run(program: Program, output_dir: Path, as_json: bool = False, **options: Any) -> Outcome:
     """Runs a program with the display, and ends with the folder of each model. Ctrl-C stops it after a step, and
     Ctrl-\\ ends the stage that is training and keeps its model.
 
@@ -180,7 +180,7 @@ def show_run(program: Program, output_dir: Path, as_json: bool = False, **option
     """
     quiet_libraries()
     console, token = Console(stderr=True, soft_wrap=True), CancelToken()
-    with Display(console) as display, _keys(token, console):
+    with Display(console) as display, keys(token, console):
         listen = _print_json if as_json else display
         outcome = run_program(program, output_dir, listen, token, **options)
     if outcome.error:
@@ -205,7 +205,7 @@ def _show_outcome(outcome: Outcome) -> None:
 
 
 @contextmanager
-def _keys(token: CancelToken, console: Console) -> Iterator[None]:
+def keys(token: CancelToken, console: Console) -> Iterator[None]:
     """Ctrl-C asks the run to stop after this step, with a checkpoint; a second one ends the process as usual.
 
     Ctrl-\\ (on POSIX) ends the stage that is training, and passes its model on as is.

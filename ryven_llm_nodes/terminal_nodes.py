@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
+from ryven_llm_nodes.catalogue.described import BOUNDS, node_data, parameter_data
 from ryven_llm_nodes.catalogue.node import Port
 from ryven_llm_nodes.catalogue.parameters import TYPE_NAMES, UNKNOWN, Parameter
 from ryven_llm_nodes.errors import UsageError, suggestion
@@ -19,21 +20,22 @@ from ryven_llm_nodes.errors import UsageError, suggestion
 COMPUTED: Final = "(computed)"
 LONGEST_DEFAULT: Final = 22
 MARGIN: Final = "    "
-BOUNDS: Final = (("at_least", "at least"), ("above", "greater than"), ("at_most", "at most"), ("below", "less than"))
 
 
 def show_nodes(console: Console, name: str | None, everything: bool, as_json: bool) -> None:
     """All nodes, or the one called ``name``, or its parameter ``name.parameter``. Raises UsageError for others."""
     if name is None:
-        console.print_json(json.dumps([_node_data(node) for node in ALL_NODES])) if as_json else _overview(console)
+        console.print_json(json.dumps([node_data(node) for node in ALL_NODES])) if as_json else _overview(console)
         return
     title, _, parameter = name.replace(" ", "").partition(".")
     node = _chosen(title, {known.__name__.lower(): known for known in ALL_NODES}, "node")
     if parameter:
         found = _chosen(parameter, node.all_parameters(), f"parameter of {node.title}", node._unknown(parameter))
-        console.print_json(json.dumps(_data(found))) if as_json else _in_full(console, node, found)
+        console.print_json(json.dumps(parameter_data(found))) if as_json else _in_full(console, node, found)
     elif as_json:
-        console.print_json(json.dumps(_node_data(node) | {"parameters": [*map(_data, node.all_parameters().values())]}))
+        console.print_json(
+            json.dumps(node_data(node) | {"parameters": [*map(parameter_data, node.all_parameters().values())]})
+        )
     else:
         _page(console, node, everything)
 
@@ -116,25 +118,3 @@ def _facts(parameter: Parameter) -> Iterator[tuple[str, str]]:
     yield from (
         (title, text) for title, text in (*facts, ("usually", parameter.typical), ("help", parameter.help)) if text
     )
-
-
-# As data
-
-
-def _node_data(node: type[LLMNode]) -> dict[str, Any]:
-    ports = {
-        what: [{"name": port.name, "kind": port.kind, "optional": port.optional, "help": port.help} for port in found]
-        for what, found in (("inputs", node.in_ports), ("outputs", node.out_ports))
-    }
-    essential = [parameter.name for parameter in node.parameters]
-    return {"node": node.__name__, "title": node.title, "help": node.summary(), **ports, "essential": essential}
-
-
-def _data(parameter: Parameter) -> dict[str, Any]:
-    """A parameter as JSON; a default that the library computes is left out."""
-    given = {} if parameter.default is UNKNOWN else {"default": parameter.default}
-    rules = {rule: bound for rule, _ in BOUNDS if (bound := getattr(parameter, rule)) is not None}
-    types = ["null" if kind is type(None) else kind.__name__ for kind in parameter.types]
-    words = {"choices": list(parameter.choices), "typical": parameter.typical, "help": parameter.help}
-    words |= {"gallery": dict(parameter.gallery)}
-    return {"name": parameter.name, "types": types, **given, **rules, **{k: v for k, v in words.items() if v}}

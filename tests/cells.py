@@ -28,6 +28,7 @@ from ryven_llm_nodes.catalogue import (
     Evaluate,
     ExactMatch,
     Filter,
+    ImportModel,
     InlineTable,
     Keywords,
     LengthReward,
@@ -209,6 +210,10 @@ CASES: dict[str, Project] = {
     # Sources
     "base_model_local": case(LoadModel, path="model"),
     "base_model_odd_name": case(LoadModel, name=f"Basis {ODD}\n"),
+    "imported_gguf": case(
+        ImportModel, path="owner/files", gguf_file="model.Q4_K_M.gguf", revision="v1", dtype="bfloat16"
+    ),
+    "imported_adapter_of_another": case(ImportModel, path="owner/adapter", base="model"),
     "base_model_name_of_python": case(LoadModel, name="class"),
     "dataset_json": case(LoadDataset, path="rows.json"),
     "dataset_jsonl_of_several_files": case(LoadDataset, path="s*.jsonl"),
@@ -352,6 +357,11 @@ CASES: dict[str, Project] = {
     "ppo_extra_steps": case(PPO, extra_steps=10),
     # DPO
     "dpo_essentials": _essentials(DPO),
+    "dpo_quantized": case(
+        DPO,
+        "adapter",
+        given={**_model(quantization="4-bit"), "reference": node(LoadModel, path="model2/x", quantization="8-bit")},
+    ),
     "dpo_reference": case(DPO, "reference"),
     "dpo_reference_as_it_is_loaded": case(
         DPO,
@@ -369,6 +379,9 @@ CASES: dict[str, Project] = {
     # Ends
     "saved_model_as_it_is_loaded": case(
         SaveModel, given=_model(revision=ODD, trust_remote_code=True), dtype="bfloat16"
+    ),
+    "saved_model_pushed": case(
+        SaveModel, push_to_hub=True, hub_model_id="owner/name", hub_private_repo=False, license="mit", about=ODD
     ),
     "saved_model_odd_folder": case(SaveModel, folder="a 'b' \"c\" \\ 😀"),
     "saved_model_absolute": case(SaveModel, folder="/models/final"),

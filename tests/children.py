@@ -39,6 +39,13 @@ def run_to_the_end(workspace: Path, output_dir: Path, drawn: flows.Project) -> N
     os._exit(0 if outcome.status == "done" else 1)
 
 
+def run_in_processes(workspace: Path, output_dir: Path, drawn: flows.Project) -> None:
+    """Runs a flow, each stage in a process of its own."""
+    from ryven_llm_nodes.run import in_processes, run_program
+
+    run_program(flows.program(drawn, workspace), output_dir, place=in_processes)
+
+
 def run_with_little_memory(workspace: Path, output_dir: Path, settings: dict[str, Any], sender: Connection) -> None:
     """Runs SFT, which after three steps is given hardly more memory; sends what the run says, and ends."""
     import torch

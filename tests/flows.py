@@ -9,6 +9,7 @@ import ast
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +88,9 @@ def graph(drawn: Project, root: Path, source: str = "flow.json") -> Graph:
     return graph_of_project(drawn, root, source)
 
 
-def program(drawn: Project, root: Path) -> Program:
+def program(drawn: Project, root: Path, processes: int = 1) -> Program:
     """The checked program of a drawn project."""
-    return build(graph(drawn, root))
+    return build(replace(graph(drawn, root), processes=processes))
 
 
 def script(drawn: Project, root: Path) -> str:

@@ -352,7 +352,10 @@ class TestNew:
 
     def test_an_unknown_template(self, tmp_path: Path) -> None:
         errors = ryven_llm("new", "gpro", tmp_path / "f.json")[2]
-        assert errors == "error: there is no template 'gpro'. Did you mean 'grpo'? Templates: sft, dpo, grpo, full.\n"
+        assert (
+            errors
+            == "error: there is no template 'gpro'. Did you mean 'grpo'? Templates: sft, dpo, grpo, methods, full.\n"
+        )
 
 
 def test_a_script_for_several_processes(data: Path) -> None:

@@ -65,12 +65,32 @@ def test_the_default_flow() -> None:
 def test_an_adapter_trains_at_a_rate_for_adapters(name: str) -> None:
     """Ten times the rate for all weights, as the help says."""
     steps = [step for step in graph(templates.TEMPLATES[name](), Path()).steps if step.node.is_stage]
-    for step in steps:
+    for step in (step for step in steps if step.node.leaves == "model"):
         parameter = step.node.all_parameters()["learning_rate"]
         factor = 10 if "adapter" in step.wires else 1
         assert step.setting("learning_rate") == pytest.approx(parameter.default * factor)
         assert "LoRA: about ten times that" in parameter.typical
     assert steps
+
+
+def test_three_methods_start_from_one_model_and_are_measured_against_it() -> None:
+    steps = graph(templates.methods(), Path()).by_name
+    for method in ("ppo", "dpo", "grpo"):
+        assert steps[method].wires["model"].step == "sft"
+        measured = steps[f"after_{method}"].wires
+        assert (measured["model"].step, measured["baseline"].step) == (method, "sft")
+        assert measured["dataset"].step == "held_out"
+    assert steps["ppo"].wires["reward"].step == "judge"
+    assert len(steps["comparison"].wires) == 3
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The examples, written again."""
+    folder = tmp_path_factory.mktemp("examples")
+    command = [sys.executable, str(EXAMPLES / "make.py"), str(folder)]
+    subprocess.run(command, check=True, env={"PYTHONPATH": ":".join(sys.path), "PATH": ""})
+    return folder
 
 
 class TestExamples:
@@ -83,10 +103,10 @@ class TestExamples:
         compile(text, "llama-2-7b.py", "exec")
         assert neutral(text) == neutral(build(read_flow(EXAMPLES / "llama-2-7b.json")).script_for(EXAMPLES).text)
 
-    def test_they_can_be_written_again(self, tmp_path: Path) -> None:
-        command = [sys.executable, str(EXAMPLES / "make.py"), str(tmp_path)]
-        subprocess.run(command, check=True, env={"PYTHONPATH": ":".join(sys.path), "PATH": ""})
-        assert {file.name for file in tmp_path.iterdir()} == {"llama-2-7b.json", "llama-2-7b.py"}
-        for file in tmp_path.iterdir():
+    def test_they_can_be_written_again(self, written: Path) -> None:
+        files = {file for file in written.iterdir() if file.is_file()}
+        names = ("llama-2-7b", "three-methods")
+        assert {file.name for file in files} == {f"{name}.{kind}" for name in names for kind in ("json", "py")}
+        for file in files:
             there = (EXAMPLES / file.name).read_text(encoding="utf-8")
             assert neutral(file.read_text(encoding="utf-8")) == neutral(there)

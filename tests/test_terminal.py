@@ -16,14 +16,14 @@ from ryven_llm_nodes.program.project import project_of, write_project
 from ryven_llm_nodes.run import CancelToken
 from ryven_llm_nodes.run.events import RunStarted, StageStarted, Warned
 from ryven_llm_nodes.run.records.history import past_run, past_runs
-from ryven_llm_nodes.terminal import Display, _keys, metrics_line
+from ryven_llm_nodes.terminal import Display, keys, metrics_line
 from ryven_llm_nodes.terminal_runs import show_comparison, show_list, show_run, sparkline
 
 
 class TestKeys:
     def test_once_asks_to_stop_and_twice_ends(self) -> None:
         token = CancelToken()
-        with _keys(token, Console(file=io.StringIO())):
+        with keys(token, Console(file=io.StringIO())):
             os.kill(os.getpid(), signal.SIGINT)
             assert token.event.is_set()
             assert not token.keep_event.is_set()
@@ -33,7 +33,7 @@ class TestKeys:
     def test_the_stage_is_kept(self) -> None:
         token, said = CancelToken(), io.StringIO()
         before = signal.getsignal(signal.SIGQUIT)
-        with _keys(token, Console(file=said)):
+        with keys(token, Console(file=said)):
             os.kill(os.getpid(), signal.SIGQUIT)
             assert token.keep_event.is_set()
             assert not token.event.is_set()

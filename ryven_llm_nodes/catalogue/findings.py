@@ -34,7 +34,8 @@ class Finding:
 class Pretrained:
     """A model that a node loads: its location as typed, and the parameter that names it.
 
-    ``scores``: it is a sequence classifier with one label, used as a reward model.
+    ``scores``: it is a sequence classifier with one label, used as a reward model. ``gguf_file`` is the file of that
+    form that it is in, if it is.
     """
 
     parameter: str
@@ -42,6 +43,7 @@ class Pretrained:
     revision: str = ""
     trust_remote_code: bool = False
     scores: bool = False
+    gguf_file: str = ""
 
     def place(self, root: Path) -> str:
         """What ``from_pretrained`` is to load; a relative path lies in ``root``."""
@@ -51,7 +53,8 @@ class Pretrained:
     def options(self) -> dict[str, Any]:
         """The arguments of ``from_pretrained`` that say which version it is, and whether its code may run."""
         revision = {"revision": self.revision} if self.revision else {}
-        return {**revision, "trust_remote_code": self.trust_remote_code}
+        file = {"gguf_file": self.gguf_file} if self.gguf_file else {}
+        return {**revision, **file, "trust_remote_code": self.trust_remote_code}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ryvencore import Node, NodeInputType, NodeOutputType
 
 from ryven_llm_nodes.catalogue.cell import Cell
 from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Pretrained, Seen
+from ryven_llm_nodes.catalogue.held import Held
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.catalogue.secrets import secret_complaint
 from ryven_llm_nodes.catalogue.values import Value
@@ -101,6 +102,8 @@ class LLMNode(Node):
 
     What makes a value runs before anything is examined, so that what it makes can be looked at.
     """
+    compares: ClassVar[bool] = False
+    """Whether its report puts the evaluations that are wired to it side by side; a run then makes a page of it."""
     writes: ClassVar[str] = ""
     """The parameter that says where to, where its user chooses the place; a stage writes to a folder of its name."""
     curves: ClassVar[tuple[str, ...]] = ()
@@ -219,7 +222,17 @@ class LLMNode(Node):
         """The model that it loads from the Hub or from a folder, if it does."""
         return None
 
+    @classmethod
+    def held(cls, context: NodeContext) -> Held | None:
+        """What it holds in memory besides the model that it trains; None if it trains none."""
+        return None
+
     # What it leaves behind
+
+    @classmethod
+    def measures(cls, context: NodeContext) -> tuple[str, ...] | None:
+        """The measures that its report may hold, where that is known before it is made."""
+        return None
 
     @classmethod
     def gives_template(cls, given: Mapping[str, JSON]) -> bool:

@@ -52,8 +52,8 @@ def folder_complaints(location: str, root: Path, tokenizer: bool = False) -> Ite
     elif not (folder / "config.json").is_file():
         adapter = _adapter_of(folder)
         yield (
-            f"{shown(location)} contains a LoRA adapter of {shown(adapter)}, and no model; merge it into that model "
-            "(peft: merge_and_unload), and give the merged one."
+            f"{shown(location)} contains a LoRA adapter of {shown(adapter)}, and no model; use Import Model, which "
+            "merges it into that model."
             if adapter is not None
             else f"{shown(location)} is not a model folder: it has no config.json."
         )

@@ -38,17 +38,24 @@ class ModelValue(Value):
     """A model: an expression for its location, and how it is to be loaded from there.
 
     ``init`` holds keyword arguments of ``from_pretrained`` that differ from TRL's own (dtype float32, ...).
-    ``revision`` belongs to the location itself, so a model that a stage has written has none.
+    ``revision`` belongs to the location itself, so a model that a stage has written has none. ``quantization`` is a
+    name of ``catalogue/quantization.py``; stages write models in full.
     """
 
     init: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))
     revision: str | None = None
     trust_remote_code: bool = False
+    quantization: str = ""
 
     @property
     def init_kwargs(self) -> dict[str, JSON]:
         """Every keyword argument of ``from_pretrained`` but ``trust_remote_code``."""
         return {**self.init, **({"revision": self.revision} if self.revision else {})}
+
+    @property
+    def bits(self) -> int | None:
+        """Of a weight that is quantized: ``4`` of ``4-bit``; None if none are."""
+        return int(self.quantization.partition("-")[0]) if self.quantization else None
 
     def trained(self, expression: str) -> ModelValue:
         """The model that training made of this one: a folder, so without the revision that it was loaded from."""

@@ -108,11 +108,12 @@ def _write_split(folder: Path, stem: str, supply: Iterator[Item], seed: int) -> 
     paths = []
     for part, count in zip(("train", "held_out"), ROWS[stem], strict=True):
         paths.append(folder / f"{stem}_{part}.jsonl")
-        _write(paths[-1], [_row(stem, next(supply), rng) for _ in range(count)])
+        write_rows(paths[-1], [row_of(stem, next(supply), rng) for _ in range(count)])
     return Split(*paths)
 
 
-def _row(stem: str, item: Item, rng: random.Random) -> Row:
+def row_of(stem: str, item: Item, rng: random.Random) -> Row:
+    """The row of one kind about an item."""
     if stem == "sft":
         return {"prompt": question(item), "completion": _answer(item.summary)}
     if stem == "preferences":
@@ -125,5 +126,6 @@ def _answer(text: str) -> list[Message]:
     return [{"role": "assistant", "content": text}]
 
 
-def _write(path: Path, rows: Iterable[Row]) -> None:
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Writes rows as JSON lines."""
     path.write_bytes("".join(json.dumps(row) + "\n" for row in rows).encode("ascii"))

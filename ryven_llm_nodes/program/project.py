@@ -13,7 +13,7 @@ from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.catalogue.node import PACKAGE
 from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.program.carried import COPY, ROOT
-from ryven_llm_nodes.program.flow import graph_of
+from ryven_llm_nodes.program.flow import graph_of, read_project
 from ryven_llm_nodes.program.graph import Graph
 from ryven_llm_nodes.program.mending import FORMAT, stored_node
 from ryven_llm_nodes.system.files import write_whole
@@ -87,6 +87,11 @@ def project_of(graph: Graph, folder: Path) -> dict[str, Any]:
     return {**_copy(graph, titles), ROOT: relative_root(graph.root, folder), COPY: True}
 
 
+def as_project(graph: Graph) -> dict[str, Any]:
+    """``graph`` as a project of its own: a node without a title is called by its name."""
+    return _copy(graph, {step.name: step.title or step.name for step in graph.steps})
+
+
 def _copy(graph: Graph, titles: Mapping[str, str]) -> dict[str, Any]:
     place = {step.name: i for i, step in enumerate(graph.steps)}
     nodes = [stored_node(s.node, i + 2, titles[s.name], s.given, s.place) for i, s in enumerate(graph.steps)]
@@ -110,6 +115,21 @@ def write_project(data: Mapping[str, Any], path: Path) -> None:
     """Writes a project to ``path`` atomically."""
     text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     write_whole(path, text.encode("utf-8", "backslashreplace").decode())  # a lone surrogate as its JSON escape
+
+
+def set_values(path: Path, graph: Graph, values: Mapping[str, JSON]) -> None:
+    """Sets parameters of the flow ``graph`` in the project at ``path``, by NODE.PARAM; all else stays as it is.
+
+    The previous version stays as ``<name>.bak``. Raises FlowError and UsageError.
+    """
+    flow_file = json.loads(json.dumps(read_project(path)))
+    called = graph.title
+    nodes = flow_file["flows"][called]["nodes"]
+    for name, value in values.items():
+        step, _, parameter = name.partition(".")
+        about = nodes[graph.by_name[step].index]["additional data"]
+        about["params"] = {**about.get("params", {}), parameter: value}
+    write_whole(path, json.dumps(flow_file, indent=2, ensure_ascii=False) + "\n", keep=True)
 
 
 def graph_of_project(data: Mapping[str, Any], root: Path, source: str = "") -> Graph:

@@ -156,10 +156,17 @@ def _needed(wanted: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
 
 def _in_order(names: Iterable[str]) -> list[str]:
     """Modules by name, but each after those that it needs: a class or an annotation may use a name at once."""
-    order: list[str] = []
-    for name in sorted(names):
-        needed = _in_order(set(runtime_module(name).needs.values()) & set(names))
-        order += [module for module in (*needed, name) if module not in order]
+    known, order = set(names), list[str]()
+
+    def add(name: str) -> None:
+        for needed in sorted(set(runtime_module(name).needs.values()) & known - {name}):
+            if needed not in order:
+                add(needed)
+        order.append(name)
+
+    for name in sorted(known):
+        if name not in order:
+            add(name)
     return order
 
 

@@ -1,7 +1,9 @@
 """Executes a program: loads its text, checks data and rewards, runs its statements, and reports events."""
 
 from ryven_llm_nodes.run.events import Event, Listener
+from ryven_llm_nodes.run.execute.apart import in_processes, run_apart
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
 from ryven_llm_nodes.run.execute.runner import Outcome, run_program
+from ryven_llm_nodes.run.execute.stage import here
 
-__all__ = ["CancelToken", "Event", "Listener", "Outcome", "run_program"]
+__all__ = ["CancelToken", "Event", "Listener", "Outcome", "here", "in_processes", "run_apart", "run_program"]

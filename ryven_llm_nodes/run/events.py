@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from ryven_llm_nodes.errors import Problem, Remedy, Weight
 
@@ -142,4 +142,16 @@ class RunFinished(Event):
     seconds: float = 0.0
 
 
+def event_of(data: Mapping[str, Any]) -> Event:
+    """The event that :meth:`Event.to_json` wrote, from its JSON.
+
+    Raises KeyError for an unknown kind.
+    """
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items() if name != "event"}
+    if remedy := values.get("remedy"):
+        values["remedy"] = Remedy(**remedy)
+    return _KINDS[data["event"]](**values)
+
+
+_KINDS: Final = {kind.__name__: kind for kind in Event.__subclasses__()}
 Listener: TypeAlias = Callable[[Event], Any]

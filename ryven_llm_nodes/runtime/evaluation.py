@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import hashlib
 import inspect
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -37,7 +39,8 @@ def evaluate(
 
     Rows with `completion`, `messages` or `text` give the loss per trained token, tokenized as TRL's SFTTrainer does,
     and the perplexity; rows with `chosen` and `rejected` the share of pairs whose chosen completion is more likely,
-    and the margin of log-probabilities; with `rewards`, prompts are sampled from. Both models get the same seeds.
+    and the margin of log-probabilities; with `rewards`, prompts are sampled from, and how often that gives more than
+    `baseline` is the win rate. Both models get the same seeds.
     """
     rows = [dict(row) for row in rows][:limit]
     places = {"model": (model, load or {})} | ({"baseline": (baseline, baseline_load or {})} if baseline else {})
@@ -49,9 +52,16 @@ def evaluate(
             found[name] |= measured.of_samples(rows, rewards, samples, temperature, max_completion_length, seed)
         del measured
         gc.collect()
+    if baseline:
+        add_win_rates(found["baseline"], found["model"])
     prompts = [row["prompt"] for row in rows] if rewards else []
-    report = {"rows": len(rows), "prompts": prompts, **found}
+    report = {"rows": len(rows), "rows_sha256": fingerprint(rows), "prompts": prompts, **found}
     return {**report, "difference": differences_of(found["baseline"], found["model"])} if baseline else report
+
+
+def fingerprint(rows: Sequence[Row]) -> str:
+    """The sha256 of the rows, by which reports of the same ones are told."""
+    return hashlib.sha256(json.dumps(rows, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 class Measured:
@@ -213,6 +223,15 @@ async def _awaited(scores: object) -> list[float]:
 def measure(values: Sequence[float], weights: Sequence[float] | None = None) -> dict[str, object]:
     """The mean of `values` with its interval, and the values of the rows, by which models are compared."""
     return {**interval(values, weights), "per_row": list(values), **({"weights": list(weights)} if weights else {})}
+
+
+def add_win_rates(before: dict[str, Mapping], after: dict[str, Mapping]) -> None:
+    """Add the share of prompts on which `after` has the higher mean reward; a tie counts half, and `before` is 0.5."""
+    for name in [name for name in after if name.startswith("reward/")]:
+        pairs = zip(before[name]["per_row"], after[name]["per_row"], strict=True)
+        wins = [float(new > old) if new != old else 0.5 for old, new in pairs]
+        rate = name.replace("reward/", "win_rate/", 1)
+        before[rate], after[rate] = measure([0.5] * len(wins)), measure(wins)
 
 
 def differences_of(before: Mapping[str, Mapping], after: Mapping[str, Mapping]) -> dict[str, dict[str, object]]:

@@ -9,7 +9,7 @@ from accelerate import PartialState
 from accelerate.utils import set_seed
 from transformers import Trainer, TrainingArguments
 
-from .adapters import untie_embeddings
+from .adapters import on_original_weights, untie_embeddings
 from .reports import write_report
 from .stages import copy_model, release_memory
 from .templates import write_with_template
@@ -24,8 +24,11 @@ def save_merged(trainer: Trainer, folder: Path, keep_adapter: bool = False) -> N
     """Write the trained policy, its LoRA adapter merged into it, and its tokenizer."""
     policy = trainer.accelerator.unwrap_model(trainer.model)
     if trainer.accelerator.is_main_process:
-        if keep_adapter:
+        is_quantized = getattr(policy.get_base_model(), "is_quantized", False)
+        if keep_adapter or is_quantized:
             policy.save_pretrained(folder / "adapter")
+        if is_quantized:
+            policy = on_original_weights(policy, folder / "adapter", trainer.args)
         untie_embeddings(policy.get_base_model())
         policy.merge_and_unload().save_pretrained(folder)
         trainer.processing_class.save_pretrained(folder)

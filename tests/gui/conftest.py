@@ -48,9 +48,11 @@ SIZE = (1500, 860)
 
 @pytest.fixture(autouse=True)
 def layout_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Where the layout of windows is kept: each test begins without one."""
+    """Where the layout of windows is kept: each test begins without one, and without choices."""
+    from ryven_llm_nodes.gui.state import preferences
     from ryven_llm_nodes.gui.window import remembered
 
+    monkeypatch.setattr(preferences, "file", lambda: tmp_path / "preferences.json")
     monkeypatch.setattr(remembered, "file", lambda: tmp_path / "window.json")
     return tmp_path / "window.json"
 

@@ -169,3 +169,24 @@ def test_what_rounding_takes_away_is_said(tokenizer: PreTrainedTokenizerFast, tm
     told = r"bfloat16 rounds away \d\d% of what the adapter learned: load the model in float32 \(dtype\), or keep"
     with pytest.warns(UserWarning, match=told):
         save_merged(trainer_of(policy, tokenizer), tmp_path)
+
+
+def test_the_adapter_of_a_quantized_model_is_merged_into_the_original_weights(tmp_path: Path, tokenizer: Any) -> None:
+    """A coarse model stands for a quantized one: its weights are rounded, those in the folder are not."""
+    llama(tied=False).save_pretrained(tmp_path / "base")
+    coarse = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    for parameter in coarse.parameters():
+        parameter.data = (parameter.data * 20).round() / 20
+    policy = trained(coarse, target_modules="all-linear")
+    coarse.is_quantized = True
+    expected = merged_into(tmp_path / "base", policy)
+    trainer = trainer_of(policy, tokenizer)
+    trainer.args = SimpleNamespace(trust_remote_code=False, model_init_kwargs=None)
+    save_merged(trainer, tmp_path / "stage")
+    torch.testing.assert_close(opened(tmp_path / "stage"), expected)
+
+
+def merged_into(base: Path, policy: PeftModel) -> torch.Tensor:
+    """The logits of the model in ``base`` with the adapter of ``policy``."""
+    policy.save_pretrained(base.parent / "adapter")
+    return fixed_logits(PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), base.parent / "adapter"))

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
-from ryven_llm_nodes.runtime.evaluation import Measured, differences_of, evaluate, scored
+from ryven_llm_nodes.runtime.evaluation import Measured, add_win_rates, differences_of, evaluate, scored
 
 TEXTS = [{"text": f"{q} answer {i}" * (1 + i % 3)} for i, q in enumerate(flows.QUESTIONS)]
 PAIRS = [{"prompt": q, "completion": f" answer {i}"} for i, q in enumerate(flows.QUESTIONS)]
@@ -124,6 +124,26 @@ def test_several_samples_are_averaged_by_prompt(workspace: Path) -> None:
 
     found = evaluate(str(workspace / "model"), PAIRS, rewards=[reward], samples=2, max_completion_length=2)
     assert found["model"]["reward/reward"]["per_row"] == [0.5] * 16
+
+
+def test_the_win_rate_is_the_share_of_prompts_with_more_reward_and_ties_count_half() -> None:
+    rewards = {"before": [0.0, 0.5, 1.0, 0.3], "after": [1.0, 0.5, 0.0, 0.4]}
+    before, after = ({"reward/a": {"per_row": rewards[name]}, "completions": []} for name in ("before", "after"))
+    add_win_rates(before, after)
+    assert after["win_rate/a"]["per_row"] == [1.0, 0.5, 0.0, 1.0]
+    assert after["win_rate/a"]["value"] == 0.625
+    assert before["win_rate/a"]["value"] == 0.5
+    assert differences_of(before, after)["win_rate/a"]["value"] == 0.125
+
+
+def test_a_model_wins_half_of_the_time_against_itself(workspace: Path) -> None:
+    model = str(workspace / "model")
+
+    def length(completions: list[str], **kwargs: Any) -> list[float]:
+        return [float(len(text)) for text in completions]
+
+    found = evaluate(model, PAIRS, baseline=model, rewards=[length], max_completion_length=4)
+    assert (found["model"]["win_rate/length"]["value"], found["difference"]["win_rate/length"]["p_value"]) == (0.5, 1.0)
 
 
 async def later(completions: list[str], **kwargs: Any) -> list[float | None]:

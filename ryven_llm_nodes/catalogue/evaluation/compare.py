@@ -13,15 +13,16 @@ from ryven_llm_nodes.catalogue.parameters import number
 from ryven_llm_nodes.catalogue.values import Value
 
 MOST: Final = 8
-TAKEN: Final = ("alpha", "pipeline", "stage", "make")
-"""Arguments of the call that evaluations are also given to, by their names."""
+TAKEN: Final = ("alpha", "pipeline", "stage", "make", "baseline")
+"""Names that mean something else where evaluations are given by their names: arguments, and the baseline's column."""
 
 
 class Compare(LLMNode):
     """Puts evaluations of the same rows side by side: a table with intervals, and what differs significantly.
 
     The first model (the baseline, where the evaluations have one) is what the others are compared with, row by row.
-    P-values are corrected for the number of differences (Holm). The folder gets ``report.json`` and ``report.md``.
+    P-values are corrected for the number of differences (Holm). The folder gets ``report.json`` and ``report.md``; a
+    run also writes ``report.html``: the table, training curves, completions side by side, what differs in the settings.
     """
 
     title = "Compare"
@@ -30,6 +31,7 @@ class Compare(LLMNode):
     position = 2
     is_stage = True
     leaves = "report"
+    compares = True
     tags = ["compare", "table", "significance", "interval", "ablation", "better", "report"]
     in_ports = tuple(Port(f"report_{i}", "report", optional=i > 1, help="An evaluation.") for i in range(1, MOST + 1))
     out_ports = (Port("report", "report", help="The table."),)

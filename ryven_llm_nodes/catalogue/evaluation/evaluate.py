@@ -14,6 +14,7 @@ from ryven_llm_nodes.catalogue.training.sampling import reward_list
 from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue, RewardValue, Value
 
 FITTING: Final = (("chosen", "rejected"), ("prompt", "completion"), ("messages",), ("text",))
+MEASURES: Final = ("loss", "perplexity", "preference_accuracy", "preference_margin")
 SETTINGS: Final = ("limit", "samples", "temperature", "max_completion_length", "max_length", "batch_size", "seed")
 
 
@@ -21,7 +22,8 @@ class Evaluate(LLMNode):
     """Measures a model on held-out rows by what the rows allow, with 95 % intervals; next to a baseline, if given.
 
     Rows with a completion, messages or text: loss and perplexity. Preference pairs: how often the chosen completion is
-    more likely than the rejected one, and by how much. Prompts with a reward: the mean reward of sampled completions.
+    more likely than the rejected one, and by how much. Prompts with a reward: the mean reward of sampled completions,
+    and the win rate against the baseline: the share of prompts on which the model gets more (a tie counts half).
     Model and baseline get the same rows and seeds, so that their difference is taken row by row.
     """
 
@@ -64,6 +66,14 @@ class Evaluate(LLMNode):
         cell = report_cell_of(context.name, f"{RUNTIME}.evaluation", "evaluate", **inputs)
         imports = cell.imports + (reward.imports if isinstance(reward, RewardValue) else ())
         return replace(cell, imports=imports, values={"report": Value(expression=context.name)})
+
+    @classmethod
+    def measures(cls, context: NodeContext) -> tuple[str, ...]:
+        """A reward is called after its function, or after the node that gives the model."""
+        reward = context.inputs.get("reward")
+        parts = reward.parts if isinstance(reward, RewardValue) else ()
+        kinds = ("reward", "win_rate") if "baseline" in context.inputs else ("reward",)
+        return (*MEASURES, *(f"{kind}/{name}" for kind in kinds for p in parts for name in (p.owner, p.symbol)))
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:

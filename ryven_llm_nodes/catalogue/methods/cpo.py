@@ -42,6 +42,8 @@ class CPO(Trainer):
     trainer = "CPOTrainer"
     curves = ("rewards/accuracies", "loss")
     sequences = ("chosen", "rejected")
+    head = "logits"
+    quantizes = False
     imports = ("from trl.experimental.cpo import CPOConfig, CPOTrainer",)
     columns = (("prompt", "chosen", "rejected"),)
     in_ports = (MODEL, DATASET, ADAPTER, EVAL)

@@ -11,7 +11,12 @@ from ryven_llm_nodes.catalogue.parameters import number
 from ryven_llm_nodes.catalogue.training.choices import compared
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
 from ryven_llm_nodes.catalogue.training.limits import COUNT, NOT_NEGATIVE, SHARE, Limits, choices_of
-from ryven_llm_nodes.catalogue.training.references import REFERENCE, reference_complaints, reference_part
+from ryven_llm_nodes.catalogue.training.references import (
+    REFERENCE,
+    copies_policy,
+    reference_complaints,
+    reference_part,
+)
 from ryven_llm_nodes.catalogue.training.stage import Part
 from ryven_llm_nodes.catalogue.training.trainer import (
     ADAPTER,
@@ -78,6 +83,10 @@ class DPO(Trainer):
     @classmethod
     def own_parts(cls, context: NodeContext) -> Iterator[Part]:
         yield from reference_part(context)
+
+    @classmethod
+    def copies_policy(cls, context: NodeContext) -> bool:
+        return copies_policy(context)
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:

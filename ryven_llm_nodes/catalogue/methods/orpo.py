@@ -30,6 +30,8 @@ class ORPO(Trainer):
     trainer = "ORPOTrainer"
     curves = ("rewards/accuracies", "loss")
     sequences = ("chosen", "rejected")
+    head = "logits"
+    quantizes = False
     imports = ("from trl.experimental.orpo import ORPOConfig, ORPOTrainer",)
     columns = (("prompt", "chosen", "rejected"),)
     in_ports = (MODEL, DATASET, ADAPTER, EVAL)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ryven_llm_nodes.catalogue.files import File, model_files
+from ryven_llm_nodes.catalogue.held import Held
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.places import is_local, resolve
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
@@ -59,3 +60,12 @@ class PPO(SamplingTrainer):
         critic = context["value_model"]
         if critic not in OWN and is_local(critic, context.root):
             yield from ((f"value_model: {name}", file) for name, file in model_files(resolve(critic, context.root)))
+
+    @classmethod
+    def held(cls, context: NodeContext) -> Held:
+        critics = {"shared": "", "separate": "copy"}
+        return Held(cls.copies_policy(context), critics.get(context["value_model"], context["value_model"]))
+
+    @classmethod
+    def copies_policy(cls, context: NodeContext) -> bool:
+        return "adapter" not in context.inputs

@@ -41,6 +41,7 @@ class TrainRewardModel(Trainer):
     trainer = "RewardTrainer"
     curves = ("accuracy", "margin", "loss")
     sequences = ("chosen", "rejected")
+    head = "scores"
     imports = ("from trl import RewardConfig, RewardTrainer",)
     columns = (("prompt", "chosen", "rejected"), ("chosen", "rejected"))
     in_ports = (MODEL, DATASET, ADAPTER, EVAL)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
-from ryven_llm_nodes.catalogue.cell import PIPELINE, Cell, call, literal
+from ryven_llm_nodes.catalogue.cell import PIPELINE, RUNTIME, Cell, call, literal
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
-from ryven_llm_nodes.catalogue.parameters import choice, text
+from ryven_llm_nodes.catalogue.parameters import choice, flag, text
 from ryven_llm_nodes.catalogue.places import lacks, unwritable
 from ryven_llm_nodes.catalogue.values import ModelValue
+from ryven_llm_nodes.errors import shown
+
+PUSH: Final = "push_to_hub"
+REPOSITORY: Final = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 
 
 class SaveModel(LLMNode):
@@ -32,6 +38,15 @@ class SaveModel(LLMNode):
             widget="folder",
         ),
         choice("dtype", "auto", ("auto", "float32", "bfloat16", "float16"), "Precision to save in; auto: unchanged."),
+        flag(
+            PUSH,
+            False,
+            "Also upload the model to the Hugging Face Hub, with a model card. Log in with `hf auth login` before.",
+        ),
+        text("hub_model_id", "", "Repository to upload to.", typical="owner/name"),
+        flag("hub_private_repo", True, "Whether the repository is private, if it does not exist yet."),
+        text("license", "", "License of the model, for its card.", typical="apache-2.0"),
+        text("about", "", "What the model card says of the model.", widget="text"),
     )
 
     @classmethod
@@ -44,7 +59,13 @@ class SaveModel(LLMNode):
         if model.trust_remote_code:
             options["trust_remote_code"] = "True"
         copy = call("pipeline.copy", literal(context.name), model.expression, literal(context["folder"]), **options)
-        return Cell((PIPELINE,), statement=f"{context.name} = {copy}")
+        if not context[PUSH]:
+            return Cell((PIPELINE,), statement=f"{context.name} = {copy}")
+        repository = {"repository": literal(context["hub_model_id"]), "private": literal(context["hub_private_repo"])}
+        card = {name: literal(context[name]) for name in ("license", "about") if context[name]}
+        push = call("push_model", "pipeline", literal(context.name), copy, **repository, **card)
+        imports = (PIPELINE, f"from {RUNTIME}.hub import push_model")
+        return Cell(imports, statement=f"{context.name} = {push}")
 
     @classmethod
     def is_others(cls, place: Path) -> bool:
@@ -54,3 +75,8 @@ class SaveModel(LLMNode):
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
         if wrong := unwritable(context["folder"]):
             yield "folder", wrong
+        repository = context["hub_model_id"]
+        if context[PUSH] and not REPOSITORY.fullmatch(repository):
+            yield "hub_model_id", f"must be a repository of the Hub, such as owner/name, got {shown(repository)}."
+        elif repository and not context[PUSH]:
+            yield "hub_model_id", f"is where {PUSH} uploads to; set that, or clear this."

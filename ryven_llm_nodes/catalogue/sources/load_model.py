@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from ryven_llm_nodes.catalogue.cell import Cell
 from ryven_llm_nodes.catalogue.files import File
 from ryven_llm_nodes.catalogue.findings import Complaint, Pretrained
-from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
+from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Package, Port
 from ryven_llm_nodes.catalogue.parameters import choice, text
 from ryven_llm_nodes.catalogue.places import location_expression
 from ryven_llm_nodes.catalogue.pretrained import DTYPES, REVISION, TRUST, local_files, model_complaints, pretrained
+from ryven_llm_nodes.catalogue.quantization import NONE, PACKAGE, QUANTIZATION
 from ryven_llm_nodes.catalogue.values import ModelValue
 
 
@@ -43,6 +44,7 @@ class LoadModel(LLMNode):
             "Attention implementation; empty: the library's choice.",
             typical="sdpa, eager, flash_attention_2",
         ),
+        QUANTIZATION,
         TRUST,
     )
 
@@ -55,6 +57,7 @@ class LoadModel(LLMNode):
             init={name: value for name, value in init.items() if value != defaults[name]},
             revision=context["revision"] or None,
             trust_remote_code=context["trust_remote_code"],
+            quantization="" if context["quantization"] == NONE else context["quantization"],
         )
         return Cell(
             statement=f"{context.name} = {location_expression(context['path'], context.root)}", values={"model": value}
@@ -63,6 +66,11 @@ class LoadModel(LLMNode):
     @classmethod
     def fingerprint(cls, context: NodeContext) -> Iterator[File]:
         yield from local_files(context)
+
+    @classmethod
+    def packages(cls, context: NodeContext) -> Iterator[Package]:
+        if context["quantization"] != NONE:
+            yield PACKAGE
 
     @classmethod
     def pretrained(cls, context: NodeContext) -> Pretrained:

@@ -8,6 +8,7 @@ from typing import Final
 from ryven_llm_nodes.catalogue.cell import call, literal
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import NodeContext, Port
+from ryven_llm_nodes.catalogue.quantization import quantization_imports, quantization_keywords
 from ryven_llm_nodes.catalogue.training.stage import Part
 from ryven_llm_nodes.catalogue.values import ModelValue
 
@@ -27,11 +28,21 @@ def loaded_later(keyword: str, reference: ModelValue) -> Part:
     """Another model, as the argument ``keyword``, which is loaded when the stage begins."""
     kwargs = {"dtype": "float32", **reference.init_kwargs}
     kwargs |= {"trust_remote_code": True} if reference.trust_remote_code else {}
-    texts = {name: literal(value) for name, value in kwargs.items()}
-    imports = ("from functools import partial", "from transformers import AutoModelForCausalLM")
+    texts = {name: literal(value) for name, value in kwargs.items()} | quantization_keywords(reference)
+    imports = (
+        "from functools import partial",
+        "from transformers import AutoModelForCausalLM",
+        *quantization_imports(reference),
+    )
     return Part(
         {keyword: call("partial", "AutoModelForCausalLM.from_pretrained", reference.expression, **texts)}, imports
     )
+
+
+def copies_policy(context: NodeContext) -> bool:
+    """Whether the reference is a copy of the policy: not where one is connected, or where the adapter is disabled."""
+    is_other = REFERENCE.name in context.inputs or "adapter" in context.inputs
+    return not is_other and not context.given.get("precompute_ref_log_probs")
 
 
 def reference_complaints(context: NodeContext) -> Iterator[Complaint]:

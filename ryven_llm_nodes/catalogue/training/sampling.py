@@ -104,6 +104,10 @@ class SamplingTrainer(Trainer):
         yield Part({"reward_funcs": reward_list(reward)}, reward.imports, settings)
 
     @classmethod
+    def copies_policy(cls, context: NodeContext) -> bool:
+        return bool(context["beta"]) and "adapter" not in context.inputs
+
+    @classmethod
     def column_complaints(cls, context: NodeContext, columns: tuple[str, ...]) -> Iterator[str]:
         yield from super().column_complaints(context, columns)
         yield from taken_columns(columns)

@@ -11,6 +11,7 @@ from ryven_llm_nodes.catalogue.files import FILE_FIELDS
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.catalogue.places import is_local, path_expression
+from ryven_llm_nodes.catalogue.quantization import quantization_imports, quantization_keywords
 from ryven_llm_nodes.catalogue.values import AdapterValue, DatasetValue, ModelValue, Value
 
 EXTRA_STEPS: Final = "extra_steps"
@@ -90,7 +91,8 @@ def model_part(model: ModelValue, init_kwargs: Mapping[str, JSON] | None) -> Par
     """The model that is trained, and how it is loaded: ``init_kwargs`` are those that the user set on the trainer."""
     init = model.init_kwargs | dict(init_kwargs or {})
     settings = {"trust_remote_code": True} if model.trust_remote_code else {}
-    return Part({"model": model.expression}, settings=settings | ({"model_init_kwargs": init} if init else {}))
+    keywords = {"model": model.expression, **quantization_keywords(model)}
+    return Part(keywords, quantization_imports(model), settings | ({"model_init_kwargs": init} if init else {}))
 
 
 def data_part(context: NodeContext) -> Part:

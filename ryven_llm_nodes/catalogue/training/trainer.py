@@ -11,9 +11,11 @@ from ryven_llm_nodes.catalogue.cell import Cell
 from ryven_llm_nodes.catalogue.columns import missing_columns
 from ryven_llm_nodes.catalogue.files import FILE_FIELDS, HUB_FIELDS, File, files_named_by
 from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen
+from ryven_llm_nodes.catalogue.held import Head, Held
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
 from ryven_llm_nodes.catalogue.places import looks_local, resolve
+from ryven_llm_nodes.catalogue.quantization import quantization_complaints
 from ryven_llm_nodes.catalogue.training.amount import Amount
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
 from ryven_llm_nodes.catalogue.training.fitting import Fitting
@@ -83,6 +85,10 @@ class Trainer(LLMNode):
     trainer: ClassVar[str] = ""
     imports: ClassVar[tuple[str, ...]] = ()
     columns: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    head: ClassVar[Head] = "log_probs"
+    """What its forward pass computes of the last hidden states."""
+    quantizes: ClassVar[bool] = True
+    """Whether its trainer loads a model in fewer bits."""
     withheld: ClassVar[Mapping[str, str]] = WITHHELD
     frequent = FREQUENT
     out_ports = (TRAINED,)
@@ -143,7 +149,16 @@ class Trainer(LLMNode):
         """What a LoRA adapter adds to its text."""
         yield from adapter_part(context)
 
-    # What it depends on
+    # What it needs
+
+    @classmethod
+    def held(cls, context: NodeContext) -> Held:
+        return Held(cls.copies_policy(context), head=cls.head)
+
+    @classmethod
+    def copies_policy(cls, context: NodeContext) -> bool:
+        """Whether it keeps a frozen copy of the policy as a reference, none being connected."""
+        return False
 
     @classmethod
     def fingerprint(cls, context: NodeContext) -> Iterator[File]:
@@ -172,6 +187,7 @@ class Trainer(LLMNode):
         for rule in RULES:
             yield from rule(context)
         yield from _missing_files(context)
+        yield from quantization_complaints(context, cls.quantizes)
         yield from _longer_complaints(context)
         for port in (DATASET.name, EVAL.name):
             value = context.inputs.get(port)

@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +20,13 @@ from ryven_llm_nodes.gui.concurrency.garbage_collection import main_collector
 from ryven_llm_nodes.gui.concurrency.threads import background
 from ryven_llm_nodes.gui.preview.client import PreviewClient
 from ryven_llm_nodes.gui.running.trust_dialog import ask_to_run, typed_here
+from ryven_llm_nodes.gui.state import preferences
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.earlier_curves import WithKeptCurves
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.host.session import default_output_dir, up_to
 from ryven_llm_nodes.program import Graph, Program, build, read_live_flow
-from ryven_llm_nodes.run import CancelToken, Outcome, run_program
+from ryven_llm_nodes.run import CancelToken, Outcome, run_apart, run_program
 from ryven_llm_nodes.run.events import Event, RunFinished, StageStarted
 from ryven_llm_nodes.run.examine.serving import check_question, problem_of
 from ryven_llm_nodes.run.states import RunState
@@ -32,6 +34,7 @@ from ryven_llm_nodes.run.trust.seen import Foreign, remember, unseen
 
 SWITCH_SECONDS: Final = 0.001
 NICER: Final = 5
+ISOLATED: Final = "isolated runs"
 SIGNS: Final[dict[Weight, str]] = {"error": "✗", "warning": "!", "note": "·"}
 """How a line of the log begins, by the weight of what was found."""
 BUSY: Final = "A run is already active; stop it (Shift+F5) or wait for it to end."
@@ -58,6 +61,8 @@ class RunController(QObject):
         self.examiner = PreviewClient(self)
         """The process that checks flows and prepares rows for the preview."""
         self.collector = main_collector()
+        self.isolated = bool(preferences.read(ISOLATED))
+        """Whether runs, and each of their stages, have a process of their own."""
         self._cancel: CancelToken | None = None
         self._begun = self._asked_to_end = ""
         self._checks: dict[Any, int] = {}
@@ -205,6 +210,11 @@ class RunController(QObject):
         self._cancel.cancel(now)
         return True
 
+    def isolate(self, wanted: bool) -> None:
+        """Decides where the next runs take place, now and in later sessions."""
+        self.isolated = wanted
+        preferences.keep(ISOLATED, wanted)
+
     def keep(self) -> str:
         """Asks the running stage to end after this step, and to pass its model on as is.
 
@@ -235,7 +245,8 @@ class RunController(QObject):
             if isinstance(program, LLMNodesError):
                 result = program
             else:
-                result = run_program(program, _output_dir(graph), self._listener(state), cancel, fresh)
+                work = partial(run_apart, isolated=True) if self.isolated else run_program
+                result = work(program, _output_dir(graph), self._listener(state), cancel, fresh)
         except BaseException as error:  # an internal error must not look like an active run
             result = LLMNodesError(f"{type(error).__name__}: {error}")
             self._deliver(lambda text: self.said.emit(state, text), traceback.format_exc())

@@ -52,6 +52,8 @@ class Action:
     glyph: str = ""
     colour: str = ""
     before: str = ""
+    is_on: Check | None = None
+    """For a choice that is on or off: whether it is on."""
 
     @property
     def tooltip(self) -> str:
@@ -77,6 +79,12 @@ ACTIONS: Final = (
         lambda shell: shell.commands.keep(), key="Ctrl+Shift+F5", when=_training, bar=True, glyph="keep", colour=WARN,
     ),
     Action(
+        "isolate", "Isolated Runs",
+        "Each stage in a process of its own: Stop ends it whatever its code does, and its memory is free at its end",
+        lambda shell: shell.runs.isolate(not shell.runs.isolated),
+        is_on=lambda shell: shell.runs.isolated,
+    ),
+    Action(
         "check", "Check", "Find every problem of the flow", lambda shell: shell.commands.check(),
         key="F6", bar=True, group=True, glyph="check", colour=ACCENT,
     ),
@@ -91,6 +99,10 @@ ACTIONS: Final = (
     Action(
         "kept", "Cached Stages...", "The stages that a run can reuse, and how much disk space they take",
         lambda shell: shell.history.show_kept(),
+    ),
+    Action(
+        "chat", "Chat...", "Talk to a model of the flow or of an earlier run, or to two next to each other",
+        lambda shell: shell.chatting.show(), key="F8", group=True,
     ),
     Action(
         "open", "Open...", "Open a project, an exported script, or the folder of a model or a run",
@@ -124,6 +136,7 @@ class Actions(QObject):
             made.setIcon(icon(action.glyph, action.colour))
         made.setShortcut(QKeySequence(action.key))
         made.setToolTip(action.tooltip)
+        made.setCheckable(action.is_on is not None)
         made.triggered.connect(lambda: action.does(self._shell))
         return made
 
@@ -135,6 +148,8 @@ class Actions(QObject):
         return ((action, self._made[action.name]) for action in ACTIONS if wanted(action))
 
     def refresh(self) -> None:
-        """Enables exactly the available actions."""
+        """Enables exactly the available actions, and checks those that are on."""
         for action in ACTIONS:
             self._made[action.name].setEnabled(action.when(self._shell))
+            if action.is_on is not None:
+                self._made[action.name].setChecked(action.is_on(self._shell))

@@ -21,6 +21,7 @@ from ryven_llm_nodes.gui.running.run_controller import RunController
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.window.actions import Actions
+from ryven_llm_nodes.gui.window.chatting import Chatting
 from ryven_llm_nodes.gui.window.commands import Commands
 from ryven_llm_nodes.gui.window.flows import Flows
 from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
@@ -53,6 +54,7 @@ class Shell(QObject):
         self.leaving = Leaving(self.document, self.runs, self)
         self.commands = Commands(window, self.flows, self.runs, self)
         self.history = HistoryWindows(window, self.opening.open_path)
+        self.chatting = Chatting(window, self.document, self.flows)
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
         self.palette = Palette(window.core_session.nodes, window)
@@ -162,6 +164,7 @@ class Shell(QObject):
             print(why, file=sys.stderr)
         self._closed = self.commands.silent = True
         self.runs.examiner.stop()
+        self.chatting.end()
         self.runs.stop()  # the end of the process waits for the worker, after the window is hidden
 
     def quit(self) -> None:

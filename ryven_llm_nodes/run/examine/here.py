@@ -98,7 +98,7 @@ def here_problems(program: Program) -> Iterator[Problem]:
                 if not is_installed(module):
                     what = f"{shown(value)} needs the package {module}, which is not installed here"
                     yield step.problem(f"{what}; pip install {requirement}, or clear this.", name)
-            yield from _hub_problems(step)
+        yield from _hub_problems(step)
 
 
 def _packages(step: Step) -> Iterator[tuple[str, Any, Package]]:

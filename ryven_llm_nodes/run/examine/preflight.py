@@ -21,6 +21,7 @@ from ryven_llm_nodes.run.examine.here import here_problems
 from ryven_llm_nodes.run.examine.models import model_findings
 from ryven_llm_nodes.run.examine.prepared import Preparation, PreparedRows
 from ryven_llm_nodes.run.examine.rules import Look, found_by_rules
+from ryven_llm_nodes.run.fit.findings import fit_findings
 from ryven_llm_nodes.run.library_warnings import about
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.rewards.models import reward_model_problems, unloaded_problems, wrong_head
@@ -51,6 +52,7 @@ class _Preflight:
         self.preparation = Preparation(program, loaded, {})
         self.unreadable: set[str] = set()
         self.lacking: set[tuple[str, str]] = set()
+        self.has_errors = False
 
     def problems(self) -> Iterator[Problem]:
         lacking = list(here_problems(self.program))
@@ -58,7 +60,9 @@ class _Preflight:
         yield from lacking
         for step in self.program.steps:
             with about(step):
-                yield from self._step_problems(step)
+                found = list(self._step_problems(step))
+                yield from found
+                self.has_errors |= any(problem.weight == "error" for problem in found)
         tokenizers = {name: base.tokenizer for name, base in self.bases.items() if base.tokenizer is not None}
         tried = reward_model_problems if self.weights else unloaded_problems
         yield from tried(self.program, self.loaded, tokenizers, self.cancelled)
@@ -74,7 +78,10 @@ class _Preflight:
         yield from wrong_settings
         if not any(wire.step in self.unreadable for wire in step.wires.values()):
             look = Look(context, self._seen(step, not wrong_settings), self.all_rows, partial(self._prepared, step))
-            yield from map(step.found, self._findings(look))
+            found = list(self._findings(look))
+            yield from map(step.found, found)
+            if not self.has_errors and not any(finding.weight == "error" for finding in found):
+                yield from map(step.found, fit_findings(self.program, self.loaded, step, look))
             odd = {port: survey.odd_rows(look.others(port)) for port, survey in look.surveys.items()}
             yield from reward_problems(self.program, self.loaded, step, self.cancelled, odd)
         yield from self._place_problems(step)

@@ -135,12 +135,17 @@ class Preparation:
 
     def _prompts(self, step: Step, rows: Any, tokenizer: Any) -> tuple[list[TokenSequence], list[int], Any]:
         """What is sampled from: TRL tokenizes prompts when it generates."""
-        kwargs = getattr(configuration(self.program, self.loaded, step), "chat_template_kwargs", None) or {}
+        kwargs = template_kwargs(configuration(self.program, self.loaded, step))
         found = []
         for row in rows:
-            ids = tuple(_prompt_ids(tokenizer, row["prompt"], kwargs))
+            ids = tuple(prompt_ids(tokenizer, row["prompt"], kwargs))
             found.append(TokenSequence(row[ROW], "prompt", ids, ("context",) * len(ids)))
         return found, [], tokenizer
+
+
+def template_kwargs(config: Any) -> Mapping[str, Any]:
+    """What the configuration of a trainer passes to the chat template."""
+    return getattr(config, "chat_template_kwargs", None) or {}
 
 
 def _select(rows: Any, indices: Sequence[int]) -> Any:
@@ -150,10 +155,11 @@ def _select(rows: Any, indices: Sequence[int]) -> Any:
     return chosen.add_column(ROW, list(indices))
 
 
-def _prompt_ids(tokenizer: Any, prompt: Any, template_kwargs: Mapping[str, Any]) -> list[int]:
+def prompt_ids(tokenizer: Any, prompt: Any, kwargs: Mapping[str, Any]) -> list[int]:
+    """The tokens of a prompt as TRL samples from them: of plain text, with the special tokens of the tokenizer."""
     if isinstance(prompt, str):
         return tokenizer(text=prompt)["input_ids"]
-    made = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True, **template_kwargs)
+    made = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True, **kwargs)
     return made["input_ids"]
 
 

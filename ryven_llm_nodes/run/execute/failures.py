@@ -30,14 +30,23 @@ def stage_error(error: BaseException, step: Step, program: Program, loaded: Load
     return StageError(culprit.problem(message) if line is None else culprit.problem(f"line {line}: {message}", "code"))
 
 
+def death(error: BaseException, step: Step, output_dir: Path) -> StageError:
+    """The error of ``step``, whose process ended without a word; ``error`` says how."""
+    cause = refusal(error, output_dir, _batch_size(step)) or describe(error)
+    return StageError(step.problem(f"{cause} {_again(output_dir / step.name)}"))
+
+
+def _batch_size(step: Step) -> int | None:
+    name = "per_device_train_batch_size"
+    return step.setting(name) if name in step.node.all_parameters() else None
+
+
 def _message(error: BaseException, step: Step, program: Program, output_dir: Path) -> str:
     if isinstance(error, Explained | LLMNodesError):
         return describe(error)
-    name = "per_device_train_batch_size"
-    batch = step.setting(name) if name in step.node.all_parameters() else None
     if gone := _gone(step, program, output_dir):
         return f"{gone} Run again: what is missing is trained again."
-    if cause := refusal(error, output_dir, batch):
+    if cause := refusal(error, output_dir, _batch_size(step)):
         return f"{cause} {_again(output_dir / step.name)}"
     if split := _unknown_split(error):
         return split
@@ -64,6 +73,10 @@ def _gone(step: Step, program: Program, output_dir: Path) -> str | None:
 
 def _again(folder: Path) -> str:
     """What the next run would do."""
+    return f"Then run again: {the_next_run(folder)}."
+
+
+def the_next_run(folder: Path) -> str:
+    """What the next run does about the stage in ``folder``, which has not finished."""
     step = newest_step(folder)
-    kept = f"training resumes from step {step}" if step else "finished stages are reused"
-    return f"Then run again: {kept}."
+    return f"training resumes from step {step}" if step else "finished stages are reused"

@@ -78,6 +78,8 @@ def _no_memory(text: str, batch_size: int | None) -> str:
     smaller = (
         f"Lower per_device_train_batch_size ({batch_size}), connect a LoRA adapter, or close" if batch_size else "Close"
     )
+    if "killed by the system" in text:
+        return f"{text}, as happens when memory runs out. {smaller} other programs."
     return f"out of memory {where}{more}. {smaller} other programs."
 
 

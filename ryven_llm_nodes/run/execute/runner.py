@@ -1,11 +1,11 @@
-"""Runs a program in this process, step by step, and reports what happens."""
+"""Runs a program step by step, its stages here or in processes of their own, and reports what happens."""
 
 from __future__ import annotations
 
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from typing import Any
 from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, Problem
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.environment import prepared_environment
+from ryven_llm_nodes.run.comparing.comparison import comparison_from
+from ryven_llm_nodes.run.comparing.origins import read_report
+from ryven_llm_nodes.run.comparing.page import PAGE, write_page
 from ryven_llm_nodes.run.events import (
     Event,
     Listener,
@@ -28,11 +31,12 @@ from ryven_llm_nodes.run.events import (
 from ryven_llm_nodes.run.examine.preflight import preflight
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
 from ryven_llm_nodes.run.execute.failures import stage_error
-from ryven_llm_nodes.run.library_warnings import about, hearing
+from ryven_llm_nodes.run.execute.stage import Place, here
+from ryven_llm_nodes.run.health.watch import Health
+from ryven_llm_nodes.run.library_warnings import hearing
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.records.carrying import carries, carry_flow, forget_flow
 from ryven_llm_nodes.run.records.record import Record
-from ryven_llm_nodes.run.rewards.watched import recording
 from ryven_llm_nodes.run.store.alone import alone_in
 from ryven_llm_nodes.run.store.keys import Key, keys_of
 from ryven_llm_nodes.run.store.output import Output
@@ -67,24 +71,26 @@ def run_program(
     fresh: bool = False,
     strict: bool = False,
     all_rows: bool = False,
+    place: Place = here,
 ) -> Outcome:
     """Runs ``program``, writing below ``output_dir``; never raises for errors of a user's flow, data or code.
 
     A cached stage whose inputs have not changed is reused; a stopped one resumes from its last checkpoint.
     ``fresh`` trains everything from scratch; with ``strict`` nothing is trained where there are warnings; tokens are
-    counted in a sample of the rows before anything trains, or in ``all_rows``.
+    counted in a sample of the rows before anything trains, or in ``all_rows``. ``place`` is where stages run: in this
+    process, or in one of their own (run/execute/apart.py).
     Errors are in the outcome's ``error``. KeyboardInterrupt and errors of this package itself pass through.
     """
     run = _Run(program, output_dir.absolute(), listen, cancel or CancelToken(), fresh)
-    run.strict, run.all_rows = strict, all_rows
+    run.strict, run.all_rows, run.place = strict, all_rows, place
     return run.execute()
 
 
 class _Run:
     def __init__(self, program: Program, output_dir: Path, listen: Listener, cancel: CancelToken, fresh: bool) -> None:
         self.program, self.output_dir, self.listen, self.cancel = program, output_dir, listen, cancel
-        self.fresh, self.strict, self.all_rows = fresh, False, False
-        self.outcome = Outcome()
+        self.fresh, self.strict, self.all_rows, self.place = fresh, False, False, here
+        self.outcome, self.health = Outcome(), Health.of(program)
         self._warned: set[Warned] = set()
 
     def tell(self, event: Event) -> None:
@@ -95,6 +101,8 @@ class _Run:
             self._warned.add(event)
         self.record.take(event)
         self.listen(event)
+        for warned in self.health.take(event):
+            self.tell(warned)
 
     def execute(self) -> Outcome:
         started = time.monotonic()
@@ -185,40 +193,33 @@ class _Run:
         self.tell(StageFinished(step.name, folder, time.monotonic() - started))
 
     def _watched(self, step: Step, loaded: LoadedProgram) -> Any:
-        """The value of a step's statement; its trainer is reported, and a failure names its node."""
-        from ryven_llm_nodes.run.execute.callback import Watch, watching
-        from ryven_llm_nodes.run.execute.early_end import EarlyEnd, OwnCheckpoints
-        from ryven_llm_nodes.run.execute.stopping import Stop, stopping_models
-
-        folder = self.output_dir / step.name
+        """The value of a step's statement, run where stages run; a failure names its node."""
         self.cancel.keep_event.clear()  # a request to end one stage does not apply to the next
-        watch, stop = Watch(step.name, folder, self.tell), Stop(self.cancel)
-        early_end = EarlyEnd(folder, self.cancel.keep_event)
+        place = self.place if step.node.is_stage else here
         try:
-            with (
-                about(step),
-                nullcontext() if self.program.cells[step.name].config else stopping_models(stop.raise_if_set),
-                watching(watch, stop, early_end, OwnCheckpoints(folder)),
-                recording(self.program, loaded, step, self.tell, stop),
-            ):
-                value = loaded.run(step.name)
+            made = place(self.program, loaded, step, self.tell, self.cancel)
+            if step.node.compares:
+                self._write_page(step, Path(made.value), loaded)
             if step.node.is_stage:
                 self.store.finish(step.name)
         except Cancelled as cancelled:
             forget(cancelled)
-            if stop.total:
-                self.tell(Log(step.name, stop.sentence(step.name, self.store.newest(step.name, self._key(step)))))
             raise
         except Exception as error:
             failure = stage_error(error, step, self.program, loaded)
             self.tell(StageFailed(failure.problem.step, str(failure), traceback.format_exc()))
             forget(error)
             raise failure from error
-        if early_end.at:
-            done, total = early_end.at
+        if made.ended_at:
+            done, total = made.ended_at
             text = f"{step.name}: ended at step {done} of {total}, model kept; the exported script trains all {total}"
             self.tell(Log(step.name, text))
-        return value
+        return made.value
+
+    def _write_page(self, step: Step, folder: Path, loaded: LoadedProgram) -> None:
+        """Makes a page of the comparison that ``step`` has left in ``folder``."""
+        folders = {step.wires[port].step: Path(loaded.input(step, port)) for port in step.wired("report")}
+        write_page(comparison_from(folders, read_report(folder)), folder / PAGE)
 
     def _key(self, step: Step) -> Key:
         """What ``step`` depends on, given how the steps before it ended."""

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.run.examine.configs import configuration
+from ryven_llm_nodes.run.examine.prepared import prompt_ids, template_kwargs
 from ryven_llm_nodes.run.loaded import LoadedProgram
 
 Answer = tuple[Any, tuple[int, ...]]
@@ -32,17 +35,20 @@ def sampled(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     *_, base = program.graph.lineage(trainer)
+    if base.node.is_stage:
+        raise UsageError(f"{base.label} has made no model yet; give --completions, or run the flow and load its model.")
     value: Any = program.cells[base.name].values["model"]
     place, where = loaded.evaluated(value.expression), {"trust_remote_code": value.trust_remote_code}
     revision = {"revision": value.revision} if value.revision else {}
     tokenizer = AutoTokenizer.from_pretrained(place, **where, **revision)
     model = AutoModelForCausalLM.from_pretrained(place, **{"dtype": "float32", **value.init_kwargs}, **where).eval()
     options = {name: trainer.setting(name) for name in ("temperature", "top_p") if trainer.setting(name) is not None}
+    kwargs = template_kwargs(configuration(program, loaded, trainer))
     answers = []
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
         for row in rows:
-            ids = _prompt_ids(tokenizer, row["prompt"])
+            ids = torch.tensor([prompt_ids(tokenizer, row["prompt"], kwargs)])
             made = model.generate(
                 ids.repeat(samples, 1),
                 attention_mask=torch.ones(samples, ids.shape[1], dtype=torch.long),
@@ -53,13 +59,6 @@ def sampled(
             )
             answers.append(tuple(_answer(tokenizer, row["prompt"], one[ids.shape[1] :]) for one in made))
     return Sampled(tuple(answers), f"{base.label}, {samples} samples per prompt")
-
-
-def _prompt_ids(tokenizer: Any, prompt: Any) -> Any:
-    if isinstance(prompt, list):
-        made = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_tensors="pt", return_dict=True)
-        return made["input_ids"]
-    return tokenizer(prompt, return_tensors="pt", add_special_tokens=False)["input_ids"]
 
 
 def _answer(tokenizer: Any, prompt: Any, ids: Any) -> Answer:

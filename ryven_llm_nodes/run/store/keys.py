@@ -103,6 +103,8 @@ def _key(program: Program, step: Step, outcomes: Mapping[str, str]) -> Key:
     defaults = step.node.all_parameters()
     first = step.node.first_part(step.given)
     settings = {n: v for n, v in step.meaning.items() if n in defaults and v != defaults[n].default}
+    if program.cells[step.name].config and program.graph.processes > 1:  # they share an optimizer step
+        settings["processes"] = program.graph.processes
     return Key(
         settings=settings,
         text=_normal_text(program, step),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ryven_llm_nodes.errors import UsageError
-from ryven_llm_nodes.run.store.decisions import Decision, decide, finish, newest_of, prepare
+from ryven_llm_nodes.run.store.decisions import Decision, decide, finish, prepare
 from ryven_llm_nodes.run.store.kept import FINISHED, ending, kept_in
 from ryven_llm_nodes.run.store.keys import Key
 from ryven_llm_nodes.run.store.links import entry_name, entry_of, lead, mend_names, set_aside, why_no_links
@@ -56,10 +56,6 @@ class Output:
         first_part = self.place_of(step, key.first_part) if key.first_part else None
         is_fresh = fresh and key.digest not in self._trained
         return decide(place, key, is_fresh, kept_in(self.folder / step), first_part)
-
-    def newest(self, step: str, key: Key) -> int:
-        """The step of the newest checkpoint that the stage ``step`` can resume from; 0 without one."""
-        return newest_of(self.place_of(step, key), key)
 
     def begin(self, step: str, key: Key, decision: Decision, record: str) -> None:
         """Prepares the stage's folder for what was decided, and makes its name lead there. Raises UsageError."""

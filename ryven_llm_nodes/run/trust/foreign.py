@@ -20,7 +20,7 @@ from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.catalogue.places import is_local, leaves, resolve
 from ryven_llm_nodes.errors import Problem, printable, shown
 from ryven_llm_nodes.program.graph import Graph, Step
-from ryven_llm_nodes.run.trust.reach import ATTENTION, DETAILS, reach
+from ryven_llm_nodes.run.trust.reach import ATTENTION, DETAILS, REACHES, reach
 
 LARGEST_SHOWN: Final = 2**20
 MOST_FILES: Final = 1000
@@ -81,7 +81,7 @@ def _of_step(step: Step, graph: Graph, output_dir: Path | None) -> Iterator[Fore
         elif name in parameters and parameters[name].widget == "code":
             code = _with_modules(python(value), graph.root)
             yield Foreign(step.name, step.label, name, "runs Python code of its own", code, "python")
-        elif name in parameters and (name not in essential or name in FILE_FIELDS):
+        elif name in parameters and (name not in essential or name in FILE_FIELDS or name in REACHES):
             yield from _field(step, parameters[name], value, graph.root)
 
 

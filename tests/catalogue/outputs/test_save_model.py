@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import flows
 import pytest
 from flows import BASE, alone, draw, node, problems, program
 
 from ryven_llm_nodes.catalogue import ExportScript, LoadModel, SaveModel
+from ryven_llm_nodes.run.examine.here import here_problems
+from ryven_llm_nodes.run.trust.foreign import foreign_code
 
 
 def saved(root: Path, **params: Any) -> str:
@@ -68,3 +71,27 @@ def test_export_script_is_no_part_of_the_script(data: Path) -> None:
     made = program(draw("base -> script", base=BASE, script=node(ExportScript)), data)
     assert "script" not in made.script.statements
     assert "pipeline.py" not in made.script.text
+
+
+def test_a_place_to_push_to_is_needed_and_used_only_where_it_is_asked_for(data: Path) -> None:
+    def wrong(**params: Any) -> list[str]:
+        return problems(draw("base -> final", base=BASE, final=node(SaveModel, **params)), data)
+
+    (line,) = wrong(push_to_hub=True)
+    assert line.startswith(
+        "Save Model 'final' > hub_model_id: must be a repository of the Hub, such as owner/name, got ''"
+    )
+    assert wrong(push_to_hub=True, hub_model_id="https://x/y") != []
+    assert wrong(hub_model_id="a/b") == [
+        "Save Model 'final' > hub_model_id: is where push_to_hub uploads to; set that, or clear this."
+    ]
+    assert wrong(push_to_hub=True, hub_model_id="a/b") == []
+
+
+def test_pushing_sends_data_away_and_is_asked_for(data: Path) -> None:
+    final = node(SaveModel, push_to_hub=True, hub_model_id="a/b", hub_private_repo=False)
+    (found,) = foreign_code(flows.graph(draw("base -> final", base=BASE, final=final), data))
+    assert (found.parameter, found.what) == ("push_to_hub", "sends the model to the Hugging Face Hub")
+    assert found.content == "true\nhub_model_id: a/b\nhub_private_repo: false"
+    (offline,) = here_problems(flows.program(draw("base -> final", base=BASE, final=final), data))
+    assert "uploads to the Hub, but HF_HUB_OFFLINE is set" in str(offline)

@@ -362,3 +362,29 @@ def test_garbage_is_collected_in_the_main_thread_only(open_flow: Callable[..., A
     finally:
         gc.callbacks.remove(note)
     assert seen == {"MainThread"}
+
+
+LOCKED = """import ctypes
+
+def variety(completions, trainer_state=None, **kwargs):
+    if trainer_state is not None and trainer_state.global_step:
+        ctypes.PyDLL(None).sleep(600)  # unlike CDLL, this holds Python's lock
+    return [float(len(set(str(text)))) for text in completions]
+"""
+
+
+@pytest.mark.slow
+def test_an_isolated_run_is_stopped_whatever_its_code_does(open_flow: Callable[..., Any]) -> None:
+    editor = open_flow(flows.alone("grpo", max_steps=4, num_generations=2))
+    set_value(editor.node("variety"), "code", LOCKED)
+    editor.shell.actions["isolate"].trigger()
+    assert editor.shell.actions["isolate"].isChecked()
+    assert editor.shell.commands.run()
+    stages = editor.state.model.stages
+    editor.qtbot.waitUntil(lambda: "grpo" in stages and stages["grpo"].done >= 1, timeout=120_000)
+    editor.qtbot.wait(500)  # the second step calls the reward
+    started = time.monotonic()
+    editor.shell.commands.stop()
+    editor.qtbot.waitUntil(lambda: not editor.shell.runs.running, timeout=10_000)
+    assert time.monotonic() - started < 2
+    assert stages["grpo"].state == RunState.CANCELLED

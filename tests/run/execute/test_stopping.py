@@ -10,6 +10,7 @@ from typing import Any
 import flows
 import pytest
 
+from ryven_llm_nodes.errors import Cancelled
 from ryven_llm_nodes.run import CancelToken, Event, Outcome, run_program
 from ryven_llm_nodes.run.events import Completions, Log, Progress
 from ryven_llm_nodes.run.store.kept import checkpoints_in, step_of
@@ -126,3 +127,17 @@ def test_where_a_metric_decides_what_is_saved_it_stops_all_the_same(workspace: P
     project["flows"]["sft"]["connections"].append({**wire, "connected input port index": ports.index("eval_dataset")})
     _, said = stopped(flows.program(project, workspace), tmp_path, at(3))
     assert said == ["sft: stopped at step 3 of 6; the next run resumes from its newest checkpoint, of step 1"]
+
+
+def test_a_stage_without_a_trainer_stops_at_the_next_forward_pass() -> None:
+    import torch
+
+    from ryven_llm_nodes.run.execute.stopping import Stop, stopping_models
+
+    token, model = CancelToken(), torch.nn.Sequential(torch.nn.Linear(2, 2))
+    with stopping_models(Stop(token).raise_if_set):
+        before = model(torch.ones(1, 2))
+        token.cancel()
+        with pytest.raises(Cancelled):
+            model(torch.ones(1, 2))
+    assert torch.equal(model(torch.ones(1, 2)), before), "outside, nothing listens any more"

@@ -149,3 +149,24 @@ def test_a_reward_without_a_trainer_needs_completions(data: Path, tmp_path: Path
         bench(built, built.graph.by_name["length"], tmp_path)
     found = bench(built, built.graph.by_name["length"], tmp_path, written(tmp_path, "a b"))
     assert found.scores[0].values == (1.0,)
+
+
+def test_prompts_are_sampled_from_with_the_tokens_that_training_gives_them(work: Path, tmp_path: Path) -> None:
+    """TRL's GRPO tokenizes plain text with the special tokens of the tokenizer."""
+    from tokenizers.processors import TemplateProcessing
+    from transformers import AutoTokenizer, GenerationMixin
+
+    tokenizer = AutoTokenizer.from_pretrained(work / "model")
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<user> $A", special_tokens=[("<user>", 2)])
+    tokenizer.save_pretrained(work / "model")
+    seen: list[list[int]] = []
+    generate = GenerationMixin.generate
+
+    def watched(model: Any, ids: Any, **options: Any) -> Any:
+        seen.append(ids[0].tolist())
+        return generate(model, ids, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GenerationMixin, "generate", watched)
+        benched(work, tmp_path, {"long": node(LengthReward)}, "long", prompts=1, samples=2, tokens=2)
+    assert seen == [[2, *tokenizer("2 + 2", add_special_tokens=False)["input_ids"]]]

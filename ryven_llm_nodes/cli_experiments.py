@@ -1,0 +1,94 @@
+"""The commands of experiments: `ryven-llm compare` and `sweep`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ryven_llm_nodes.cli_options import FlowFile, FlowTitle, Isolated, Trust, allow, plain_errors
+from ryven_llm_nodes.errors import LLMNodesError, UsageError
+
+
+def compare(
+    places: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="REPORT_OR_MODEL...",
+            help="Folders of evaluations, of models that were evaluated, of comparisons, of runs, or of outputs.",
+        ),
+    ],
+    alpha: Annotated[float, typer.Option(min=0.0, max=1.0, help="Accepted chance of any false difference.")] = 0.05,
+    seeds: Annotated[
+        bool, typer.Option("--seeds", help="Evaluations of one name are of trainings that differ in their seeds.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the table as CSV.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs no network.")] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table as Markdown.")] = None,
+) -> None:
+    """Put evaluations of any runs side by side: which model is better, by how much, and by more than chance."""
+    from ryven_llm_nodes.run.comparing.comparison import comparison_of, comparison_over_seeds
+    from ryven_llm_nodes.run.comparing.found import evaluations_at, evaluations_by_seed
+    from ryven_llm_nodes.terminal_compare import show_compared, write_compared
+
+    with plain_errors():
+        if seeds:
+            comparison = comparison_over_seeds(evaluations_by_seed(places), alpha)
+        else:
+            comparison = comparison_of(evaluations_at(places), alpha)
+        show_compared(comparison, Console(soft_wrap=True), as_json)
+        for file in write_compared(comparison, as_csv, html, markdown):
+            Console(stderr=True, soft_wrap=True).print(f"wrote {file}", highlight=False, markup=False)
+
+
+def sweep(
+    flow: FlowFile,
+    metric: Annotated[
+        str, typer.Option(metavar="NODE.METRIC", help="A measure of an evaluation, or the last value a stage logged.")
+    ],
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", metavar="NODE.PARAM=VALUES", help="A,B,C or LOW..HIGH[:log]; one value is set in all."),
+    ],
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="How many; default: all combinations, where there are only lists.")
+    ] = None,
+    direction: Annotated[str, typer.Option(help="maximize or minimize the metric.")] = "maximize",
+    seed: Annotated[int, typer.Option(help="Seed of what is tried.")] = 0,
+    apply_best: Annotated[bool, typer.Option("--apply", help="Write the best values into the flow.")] = False,
+    title: FlowTitle = None,
+    output_dir: Annotated[Path | None, typer.Option(help="Output folder; default: outputs/<flow>.")] = None,
+    trust: Trust = False,
+    isolated: Isolated = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The trials as JSON.")] = False,
+) -> None:
+    """Run the flow with other values until the best are found (Optuna: TPE; a grid where there are only lists).
+
+    Stages that trials share run once. Give the same command again to continue a sweep that was stopped or killed.
+    """
+    from ryven_llm_nodes.host.session import default_output_dir
+    from ryven_llm_nodes.program import read_flow
+    from ryven_llm_nodes.program.project import set_values
+    from ryven_llm_nodes.run import here, in_processes
+    from ryven_llm_nodes.run.sweeping.space import space_of
+    from ryven_llm_nodes.run.sweeping.sweep import plan as planned
+    from ryven_llm_nodes.terminal_sweep import run_sweep, show_sweep
+
+    with plain_errors():
+        if direction not in ("maximize", "minimize"):
+            raise UsageError(f"--direction {direction}: give maximize or minimize.")
+        if apply_best and (flow.suffix == ".py" or flow.is_dir()):
+            raise UsageError(f"--apply writes into a flow file, and {flow} is none.")
+        graph = read_flow(flow, title)
+        folder = output_dir or default_output_dir(graph.title)
+        plan = planned(space_of(graph, settings), metric, folder, trials, direction == "maximize", seed)
+        result = run_sweep(plan, lambda graph: allow(graph, folder, trust), in_processes if isolated else here)
+        show_sweep(plan, result, Console(soft_wrap=True), as_json)
+        if result.best is None:
+            raise LLMNodesError("no trial was done, so there is no best one.")
+        if apply_best:
+            set_values(flow, graph, result.best.values)
+            Console(stderr=True, soft_wrap=True).print(f"wrote {flow}", highlight=False, markup=False)

@@ -1,0 +1,69 @@
+"""What several commands have in common: arguments, options, and how their errors are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, Problem, UsageError
+
+if TYPE_CHECKING:
+    from ryven_llm_nodes.program import Graph
+
+FlowFile = Annotated[
+    Path,
+    typer.Argument(metavar="FLOW.json", help="A Ryven project, an exported script, or the folder of a model or run."),
+]
+FlowTitle = Annotated[str | None, typer.Option("--flow", help="Which flow, if the project contains several.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NODE.PARAM=VALUE", help="Override a parameter; may be repeated."),
+]
+Processes = Annotated[
+    int, typer.Option("--processes", min=1, help="Number of processes that the script will be launched with.")
+]
+Trust = Annotated[bool, typer.Option("--trust", help="Run the flow's own code without asking, now and later.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Treat warnings like errors.")]
+AllRows = Annotated[bool, typer.Option("--all-rows", help="Count the tokens of all rows, not of a sample of 512.")]
+Isolated = Annotated[
+    bool, typer.Option("--isolated", help="Each stage in a process of its own, whose memory is free at its end.")
+]
+Target = Annotated[str | None, typer.Option("--to", metavar="NODE", help="Only this node and what it needs.")]
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Shows users' errors as plain lines: exit status 2 for a bad flow or command, 1 for a failed stage."""
+    try:
+        yield
+    except Cancelled as stop:
+        raise typer.Exit(130) from stop
+    except LLMNodesError as error:
+        _fail(error)
+
+
+def _fail(error: LLMNodesError) -> NoReturn:
+    from ryven_llm_nodes.terminal import show_findings
+
+    problems = error.problems if isinstance(error, FlowError) else map(Problem, str(error).split("\n"))
+    show_findings(problems)
+    raise typer.Exit(2 if isinstance(error, FlowError | UsageError) else 1)
+
+
+def allow(graph: Graph, folder: Path, trust: bool) -> None:
+    """Asks the user about code in the flow that is new to this machine. Raises FlowError if it may not run."""
+    from ryven_llm_nodes.run.trust.seen import refusal, remember, unseen
+    from ryven_llm_nodes.terminal import is_terminal, show_foreign
+
+    items = unseen(graph, folder)
+    if items and not trust and is_terminal():
+        show_foreign(items)
+        trust = typer.confirm("Run this code?", default=False, err=True)
+    if items and not trust:
+        raise refusal(items, "review it, then run again with --trust.")
+    if note := remember(items):
+        typer.echo(f"note: {note}", err=True)

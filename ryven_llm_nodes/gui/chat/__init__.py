@@ -1,0 +1,1 @@
+"""The chat window: one or two models, each in a process of its own."""

@@ -1,0 +1,141 @@
+"""Runs the trials of a sweep, one after the other, in one output folder: stages that they share run once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from ryven_llm_nodes.errors import Cancelled, LLMNodesError, UsageError, one_line
+from ryven_llm_nodes.program import Graph, Program, build
+from ryven_llm_nodes.run import events
+from ryven_llm_nodes.run.events import Listener
+from ryven_llm_nodes.run.execute.cancelling import CancelToken
+from ryven_llm_nodes.run.execute.runner import Outcome, run_program
+from ryven_llm_nodes.run.execute.stage import Place, here
+from ryven_llm_nodes.run.store.alone import alone_in
+from ryven_llm_nodes.run.store.keys import keys_of
+from ryven_llm_nodes.run.sweeping.metric import Metric, metric_of
+from ryven_llm_nodes.run.sweeping.space import Space
+from ryven_llm_nodes.run.sweeping.study import Study, Trial, digest_of
+
+SWEEPS: Final = "run-sweeps"
+"""The folder of studies in an output folder; no stage can have this name."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done: ``trials`` runs over ``space`` in ``output_dir``, to optimize ``metric``."""
+
+    space: Space
+    metric: Metric
+    output_dir: Path
+    trials: int
+    maximize: bool
+    seed: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where its study lies: one for each flow, space, metric and seed, whatever the flow says of what is varied."""
+        key = keys_of(self.program(self.space.first))[self.metric.step.name]
+        axes = {name: repr(axis) for name, axis in self.space.axes.items()}
+        return self.output_dir / SWEEPS / digest_of(key.digest, axes, str(self.metric), self.maximize, self.seed)
+
+    def program(self, values: Any) -> Program:
+        """The program of a trial: what the metric needs, with its values. Raises FlowError."""
+        return build(self.graph(values))
+
+    def graph(self, values: Any) -> Graph:
+        """The flow of a trial."""
+        return self.space.with_values(values).upstream([self.metric.step.name])
+
+
+@dataclass(frozen=True)
+class Result:
+    """The trials of a sweep, and the best of them, if any was done."""
+
+    trials: list[Trial]
+    best: Trial | None
+
+
+def plan(
+    space: Space, metric: str, output_dir: Path, trials: int | None = None, maximize: bool = True, seed: int = 0
+) -> Plan:
+    """A plan that is checked: flow, metric, and that what is varied matters to it. Raises UsageError and FlowError."""
+    program = build(space.with_values(space.first))
+    found = metric_of(program, metric)
+    needed = program.graph.upstream([found.step.name]).by_name
+    for name in space.axes:
+        if name.partition(".")[0] not in needed:
+            raise UsageError(f"--set {name}: {found} does not depend on it.")
+    count = trials or space.size
+    if count is None:
+        raise UsageError("say how many trials to run, with --trials: a range has no end of values.")
+    return Plan(space, found, output_dir.absolute(), min(count, space.size or count), maximize, seed)
+
+
+def sweep(
+    plan: Plan,
+    listen: Listener = lambda event: None,
+    begins: Callable[[Trial], Any] = lambda trial: None,
+    allow: Callable[[Graph], Any] = lambda graph: None,
+    cancel: CancelToken | None = None,
+    place: Place = here,
+) -> Result:
+    """Runs the trials of ``plan`` that have not been run yet; one that was interrupted is continued first.
+
+    ``begins`` is told of each trial, ``allow`` asked about its flow, by FlowError where it may not run; ``place`` is
+    where stages run. A trial whose run fails is noted with its error. Raises Cancelled where the sweep is stopped, and
+    UsageError where the metric is not there, or another process runs the same sweep.
+    """
+    cancel = cancel or CancelToken()
+    with alone_in(plan.folder):
+        study = Study(plan.folder, plan.space, plan.maximize, plan.seed)
+        trial = study.unfinished()
+        while trial or len(study.trials()) < plan.trials:
+            trial = trial or study.next()
+            begins(trial)
+            _run(plan, study, trial, partial(_program_run, plan, trial, allow, cancel, place), listen)
+            trial = None
+        return Result(study.trials(), study.best())
+
+
+def _run(plan: Plan, study: Study, trial: Trial, run: Callable[[Listener], Outcome], listen: Listener) -> None:
+    """Runs a trial, and notes its outcome."""
+    started = time.monotonic()
+    record: list[Path] = []
+
+    def heard(event: events.Event) -> None:
+        if isinstance(event, events.RunStarted) and event.record:
+            record.append(Path(event.record))
+        listen(event)
+
+    outcome = run(heard)
+    if outcome.status == "cancelled":
+        raise Cancelled
+    seconds = round(time.monotonic() - started, 1)
+    if outcome.error:
+        study.failed(trial, one_line(str(outcome.error)), seconds)
+        return
+    try:
+        value = plan.metric.value(plan.output_dir, record[-1] if record else None)
+    except UsageError as error:
+        study.failed(trial, str(error), seconds)
+        if not any(other.state == "done" for other in study.trials()):
+            raise  # a metric that no trial has would fail them all
+        return
+    study.done(trial, value, seconds)
+
+
+def _program_run(
+    plan: Plan, trial: Trial, allow: Callable[[Graph], Any], cancel: CancelToken, place: Place, listen: Listener
+) -> Outcome:
+    """The run of a trial; what its values make wrong is an error of it too."""
+    try:
+        allow(plan.graph(trial.values))
+        return run_program(plan.program(trial.values), plan.output_dir, listen, cancel, place=place)
+    except LLMNodesError as error:
+        return Outcome("failed", error=error)

@@ -1,0 +1,1 @@
+import_model(pipeline, "imported", "owner/adapter", base=str(ROOT / "model"))
