@@ -53,7 +53,8 @@ class Stop(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         self._note(state)
-        control.should_save |= self.saves and self.token.event.is_set() and not self.token.now_event.is_set()
+        asked = self.token.event.is_set() and not self.token.now_event.is_set()
+        control.should_save |= self.saves and asked and state.global_step < state.max_steps
         # here the metric alone decides, and training must not go on until the next improvement
         self._is_for_the_best = args.save_strategy == "best" and control.should_evaluate
 
