@@ -110,3 +110,17 @@ def _forget_what_was_said() -> None:
     said: tuple[Callable[..., Any], ...] = (hf.warning_once, MultiProcessAdapter.warning_once)
     for once in said:
         once.cache_clear()  # type: ignore[attr-defined]
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Inside, the libraries warn of nothing: it is not the user's training, which must still give each warning."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+        _forget_what_was_said()

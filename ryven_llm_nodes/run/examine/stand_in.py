@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.examine.configs import configuration
+from ryven_llm_nodes.run.library_warnings import unheard
 from ryven_llm_nodes.run.loaded import LoadedProgram
 
 WITHOUT: Final[Mapping[str, Any]] = {
@@ -40,7 +40,7 @@ def stand_in_trainer(
     """
     cell = program.cells[step.name]
     trainer_class = loaded.evaluated(cell.trainer_class)
-    with tempfile.TemporaryDirectory() as folder, untouched_generators(), no_progress_bars(), _no_warnings():
+    with tempfile.TemporaryDirectory() as folder, untouched_generators(), no_progress_bars(), unheard():
         config = configuration(program, loaded, step, **_known(loaded.evaluated(cell.config_class), changes))
         config.output_dir = folder
         scores = any(port.kind == "reward" for port in step.node.out_ports)
@@ -95,19 +95,3 @@ def no_progress_bars() -> Iterator[None]:
     finally:
         if were_enabled:
             enable_progress_bars()
-
-
-@contextmanager
-def _no_warnings() -> Iterator[None]:
-    """Warnings of the libraries are for the trainer itself, which must still give those that are given once."""
-    from accelerate.logging import MultiProcessAdapter
-    from transformers.utils import logging as of_transformers
-
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
-        MultiProcessAdapter.warning_once.cache_clear()
-        of_transformers.warning_once.cache_clear()

@@ -10,6 +10,7 @@ from ryven_llm_nodes.program import Step
 from ryven_llm_nodes.run.examine.opened import Opened
 from ryven_llm_nodes.run.fit.optimizers import state_bytes
 from ryven_llm_nodes.run.fit.workload import Configs, Workload, longest_batch, workload
+from ryven_llm_nodes.run.library_warnings import unheard
 
 SAMPLING: Final = "generation"
 OTHER: Final = 15_000_000
@@ -42,6 +43,11 @@ def estimates(there: Opened, config_of: Configs) -> Iterator[tuple[Step, Estimat
 
 def estimate(work: Workload) -> Estimate:
     """What the stage ``work`` takes. Raises what the libraries raise for a model that they cannot make."""
+    with unheard():
+        return _estimate(work)
+
+
+def _estimate(work: Workload) -> Estimate:
     from ryven_llm_nodes.run.fit.simulate import saved_by_quantization, step_sizes
 
     recipe, shape = _recipe(work), _shape(work)

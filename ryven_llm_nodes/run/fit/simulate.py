@@ -215,8 +215,10 @@ def _trained_model(recipe: Recipe) -> Any:
     if recipe.head == "log_probs":
         add_fused_lm_head(model, outputs=SCORES_OUTPUTS)
     if recipe.adapter is not None:
+        adapter = deepcopy(recipe.adapter)
+        adapter.task_type = "SEQ_CLS" if recipe.head == "scores" else "CAUSAL_LM"
         with torch.device("meta"):
-            model = get_peft_model(model, deepcopy(recipe.adapter))
+            model = get_peft_model(model, adapter)
     if recipe.checkpointing:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # its next name is not there in all versions
