@@ -22,7 +22,7 @@ from ryven_llm_nodes.system.causes import describe
 PORT: Final = "dataset"
 CHECKPOINTING: Final = "gradient_checkpointing"
 BATCH: Final = "per_device_train_batch_size"
-SHARE: Final = 0.25
+SHARE: Final = 0.5
 """A stage that takes less than this share of the memory by a rough, high guess is not estimated."""
 PER_WEIGHT: Final = 4 * 6
 """Bytes of that guess per weight: float32 weights, gradients, two moments, a reference, and a critic."""
