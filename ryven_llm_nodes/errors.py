@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from shlex import quote
 from typing import Any, Final, Literal
 
@@ -22,16 +22,21 @@ WEIGHTS: Final[tuple[Weight, ...]] = ("error", "warning", "note")
 class Remedy:
     """A remedy that can be carried out: a parameter of a node is set to a value (None: to its default).
 
-    ``step`` is the name of the node; empty in what a node finds about itself.
+    Or, where ``insert`` is given, a node that is for that (``LLMNode.inserted_for``) is inserted on the wire into the
+    port ``parameter``, with the parameters of ``value``. ``step`` is the name of the node; empty in what a node finds
+    about itself.
     """
 
     parameter: str
-    value: Any
+    value: Any = field(hash=False)  # it may be a list or an object
     step: str = ""
+    insert: str = ""
 
     @property
     def setting(self) -> str:
-        """As it is given on the command line, after ``--set``."""
+        """As it is given on the command line, after ``--set``; empty where a node has to be inserted."""
+        if self.insert:
+            return ""
         value = self.value if isinstance(self.value, str) else json.dumps(self.value)
         return f"{self.step}.{self.parameter}={value}"
 
@@ -60,14 +65,16 @@ class Problem:
     @property
     def line(self) -> str:
         """The line that a terminal shows, with the remedy as an option of the command line."""
-        option = f" (--set {quote(self.remedy.setting)})" if self.remedy else ""
+        setting = self.remedy.setting if self.remedy else ""
+        option = f" (--set {quote(setting)})" if setting else ""
         return f"{self.weight}: {self}{option}"
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for programs."""
         names = ("weight", "step", "node", "parameter", "message", "row")
-        setting = self.remedy.setting if self.remedy else None
-        return {name: getattr(self, name) for name in names} | {"set": setting, "text": str(self)}
+        setting = (self.remedy.setting or None) if self.remedy else None
+        insert = (self.remedy.insert or None) if self.remedy else None
+        return {name: getattr(self, name) for name in names} | {"set": setting, "insert": insert, "text": str(self)}
 
 
 def by_weight(problems: Iterable[Problem]) -> list[Problem]:

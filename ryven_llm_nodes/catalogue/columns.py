@@ -135,12 +135,21 @@ def missing_columns(method: str, needs: tuple[tuple[str, ...], ...], columns: tu
         yield f"{method} needs the columns {wanted}; the dataset has {there}. {_remedy(columns)}"
 
 
+def is_converted(columns: tuple[str, ...]) -> bool:
+    """Whether a dataset of ``columns`` is in a format that Convert Format recognizes by them."""
+    return _source(columns) in CONVERTED
+
+
+def _source(columns: tuple[str, ...]) -> str:
+    try:
+        return source_of(columns)
+    except ValueError:
+        return ""
+
+
 def _remedy(columns: tuple[str, ...]) -> str:
     """What to do with a dataset of ``columns``, which may be in a format that is converted."""
-    try:
-        source = source_of(columns)
-    except ValueError:
-        source = ""
+    source = _source(columns)
     if source in CONVERTED:
         return f"This is the format {CONVERTED[source]}: insert Convert Format between them."
     return "Rename its columns with Map Columns, or use other data."

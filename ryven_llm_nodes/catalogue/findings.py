@@ -30,6 +30,16 @@ class Finding:
     remedy: Remedy | None = None
 
 
+def converting(port: str) -> Remedy:
+    """The rows that come in at ``port`` are converted to a format of TRL."""
+    return Remedy(port, {}, insert="format")
+
+
+def mapping(port: str, **params: Any) -> Remedy:
+    """The columns of the rows that come in at ``port`` are renamed, kept or built."""
+    return Remedy(port, params, insert="columns")
+
+
 @dataclass(frozen=True)
 class Pretrained:
     """A model that a node loads: its location as typed, and the parameter that names it.

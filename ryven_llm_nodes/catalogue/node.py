@@ -108,6 +108,8 @@ class LLMNode(Node):
     """The parameter that says where to, where its user chooses the place; a stage writes to a folder of its name."""
     curves: ClassVar[tuple[str, ...]] = ()
     """The metrics that show its progress, the most important first; if one is not logged, the next."""
+    inserted_for: ClassVar[str] = ""
+    """What of a dataset it changes, where that is the remedy of a finding: ``format`` or ``columns``."""
     companions: ClassVar[Mapping[str, str]] = {}
     """Columns of a dataset that make it expect another."""
     reserved: ClassVar[Mapping[str, str]] = {}
@@ -268,7 +270,7 @@ class LLMNode(Node):
         return ()
 
     @classmethod
-    def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
+    def drawn(cls, context: NodeContext) -> Iterator[Complaint | Finding]:
         """As it is drawn, beyond types and ranges: missing files, columns, ... Cheap, and offline.
 
         Parameters have legal values here; an input may be missing, where it is not connected, or its source is wrong.

@@ -10,6 +10,7 @@ from qtpy.QtCore import QPointF, QRectF
 from qtpy.QtGui import QGuiApplication
 from ryvencore import Flow
 from ryvencore_qt.src.flows.FlowCommands import (
+    ConnectPorts_Command,
     FlowUndoCommand,
     MoveComponents_Command,
     Paste_Command,
@@ -227,6 +228,27 @@ def _free_place(view: FlowView) -> QPointF:
     while any((place - other).manhattanLength() < STEP for other in taken):
         place += QPointF(STEP, STEP)
     return place
+
+
+def insert_node(view: FlowView, node_class: type, node: Any, port: int, fill: Callable[[Any], object]) -> Any:
+    """Inserts a node of ``node_class`` on the wire into an input of ``node``, as one undoable command; returns it.
+
+    ``fill`` gives it its values. Raises ValueError where nothing is connected to that input.
+    """
+    target = node.inputs[port]
+    source = view.flow.connected_output(target)
+    if source is None:
+        raise ValueError(f"nothing is connected to input {port} of {node}")
+    view._undo_stack.beginMacro(f"Insert {node_class.title}")
+    try:
+        ends = [one.gui.item.pos() for one in (source.node, node)]
+        made = place_node(view, node_class, (ends[0] + ends[1]) / 2)
+        fill(made)
+        for wire in ((source, target), (source, made.inputs[0]), (made.outputs[0], target)):  # the first disconnects
+            view.push_undo(ConnectPorts_Command(view, *wire))
+    finally:
+        view._undo_stack.endMacro()
+    return made
 
 
 def place_node(view: FlowView, node_class: type, where: QPointF | None = None) -> Any:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ryven_llm_nodes.catalogue.cell import Cell
+from ryven_llm_nodes.catalogue.findings import Finding
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.values import RewardPart, Value
 from ryven_llm_nodes.errors import FlowError, Problem, shown
@@ -103,7 +104,7 @@ class _Builder:
         bad = {problem.parameter for problem in own}
         if not bad & set(step.node.all_parameters()):
             context = NodeContext(step.node, step.name, step.given, inputs, self.graph.root, self.graph.processes)
-            own += [step.problem(message, place) for place, message in step.node.drawn(context)]
+            own += [step.found(one if isinstance(one, Finding) else Finding(*one)) for one in step.node.drawn(context)]
             if not own and len(inputs) == len(step.wires):
                 self.cells[step.name] = step.node.cell(context)
         self.problems += own

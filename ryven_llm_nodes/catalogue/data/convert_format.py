@@ -40,6 +40,7 @@ class ConvertFormat(LLMNode):
     icon = "convert"
     accent = "dataset"
     tags = ["dataset", "convert", "format", "alpaca", "sharegpt", "messages", "hh-rlhf", "ultrafeedback", "prompt"]
+    inserted_for = "format"
     in_ports = (Port("dataset", "dataset"),)
     out_ports = (Port("dataset", "dataset"),)
     parameters = (

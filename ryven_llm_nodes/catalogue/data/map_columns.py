@@ -29,6 +29,7 @@ class MapColumns(LLMNode):
     icon = "columns"
     accent = "dataset"
     tags = ["dataset", "columns", "rename", "keep", "select", "remove", "template", "messages", "text", "map"]
+    inserted_for = "columns"
     in_ports = (Port("dataset", "dataset"),)
     out_ports = (Port("dataset", "dataset"),)
     parameters = (

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import ClassVar, Final
 
 from ryven_llm_nodes.catalogue.cell import Cell
-from ryven_llm_nodes.catalogue.columns import missing_columns
+from ryven_llm_nodes.catalogue.columns import is_converted, missing_columns
 from ryven_llm_nodes.catalogue.files import FILE_FIELDS, HUB_FIELDS, File, files_named_by
-from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen
+from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen, converting
 from ryven_llm_nodes.catalogue.held import Head, Held
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
@@ -30,7 +30,7 @@ from ryven_llm_nodes.catalogue.training.stage import (
     model_part,
 )
 from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue, Value
-from ryven_llm_nodes.errors import shown, suggestion
+from ryven_llm_nodes.errors import Remedy, shown, suggestion
 
 MODEL: Final = Port("model", "model", help="The policy that is trained: where it is loaded from.")
 DATASET: Final = Port("dataset", "dataset", help="The rows to train on.")
@@ -183,7 +183,7 @@ class Trainer(LLMNode):
         yield from missing_columns(cls.title, cls.needs(context), columns)
 
     @classmethod
-    def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
+    def drawn(cls, context: NodeContext) -> Iterator[Complaint | Finding]:
         for rule in RULES:
             yield from rule(context)
         yield from _missing_files(context)
@@ -192,12 +192,14 @@ class Trainer(LLMNode):
         for port in (DATASET.name, EVAL.name):
             value = context.inputs.get(port)
             if isinstance(value, DatasetValue) and value.columns is not None:
-                yield from ((port, wrong) for wrong in cls.column_complaints(context, value.columns))
+                remedy = remedy_of_columns(port, value.columns)
+                for wrong in cls.column_complaints(context, value.columns):
+                    yield Finding(port, wrong, remedy=remedy)
 
     @classmethod
     def read(cls, context: NodeContext, seen: Seen) -> Iterator[Finding]:
         wrong = [
-            Finding(port, message)
+            Finding(port, message, remedy=remedy_of_columns(port, tuple(rows.column_names)))
             for port, rows in seen.rows.items()
             for message in cls.column_complaints(context, tuple(rows.column_names))
         ]
@@ -216,6 +218,11 @@ class Trainer(LLMNode):
         if name in cls.withheld:
             return cls.withheld[name]
         return f"{cls.config} has no such field.{suggestion(name, list(cls.all_parameters()))}"
+
+
+def remedy_of_columns(port: str, columns: tuple[str, ...]) -> Remedy | None:
+    """What can be done to rows that have the wrong ``columns``."""
+    return converting(port) if is_converted(columns) else None
 
 
 def _longer_complaints(context: NodeContext) -> Iterator[Complaint]:

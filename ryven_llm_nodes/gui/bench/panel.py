@@ -38,6 +38,7 @@ SAMPLING |= {"tokens": (64, "Tokens of a completion, at most"), "seed": (0, "See
 PASTE: Final = "Paste completions: one per line, texts between lines with ---, or JSON rows with 'completion'."
 LONGEST: Final = 200
 SIDE_WIDTH: Final = 270
+PASTE_HEIGHT: Final = 44
 
 
 class Client(Protocol):
@@ -70,12 +71,12 @@ class BenchPanel(QWidget):
         self.title = QLabel(NOTHING)
         self.fields = {name: _field(default, tip) for name, (default, tip) in SAMPLING.items()}
         self.sample = _button("Sample and Score", "Samples completions from the model, and scores them", self._sample)
-        self.paste = QPlainTextEdit(placeholderText=PASTE)
+        self.paste = QPlainTextEdit(placeholderText=PASTE, maximumHeight=PASTE_HEIGHT)
         self.score = _button("Score Pasted", "Scores the completions that were pasted", self._score)
         self.words = QLabel(NOTHING, alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self.words.setProperty("role", "muted")
         self.table = Table(["row"], 0)
-        self.detail = QTextEdit(readOnly=True, minimumWidth=140)
+        self.detail = QTextEdit(readOnly=True, minimumWidth=120)
         self.rows = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         self.facts = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
         self.facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -98,8 +99,8 @@ class BenchPanel(QWidget):
         column.setContentsMargins(8, 0, 0, 0)
         scroller = QScrollArea(widgetResizable=True)
         scroller.setWidget(self.facts)
-        column.addWidget(scroller, 3)
-        column.addWidget(self.paste, 2)
+        column.addWidget(scroller, 1)
+        column.addWidget(self.paste)
         column.addWidget(self.score)
         self.body = QStackedWidget()
         self.body.addWidget(self.words)
@@ -172,14 +173,14 @@ class BenchPanel(QWidget):
         """A table has its columns for life."""
         names = [reward["reward"] for reward in rewards]
         titles = ["row", "prompt", "completion", *names, *(["total"] if len(names) > 1 else [])]
-        table = Table(titles, 2, right=[0, 1, *range(3, len(titles))])
+        table = Table(titles, 2, right=[0, 1, *range(3, len(titles))], most=120)
         table.chosen.connect(self._show_detail)
         self.rows.replaceWidget(0, table)
         self.table.deleteLater()
         self.table = table
         table.show_rows({str(i): _row(i, one, rewards) for i, one in enumerate(self._tried)})
         table.choose("0")
-        self.rows.setSizes([600, 300])
+        self.rows.setSizes([700, 200])
 
     def _show_detail(self) -> None:
         keys = self.table.chosen_keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from qtpy.QtWidgets import QGraphicsDropShadowEffect, QInputDialog, QWidget
 from ryven.gui_env import NodeGUI, NodeInspectorWidget, node_gui
 
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
-from ryven_llm_nodes.errors import shown
+from ryven_llm_nodes.errors import Remedy, shown
 from ryven_llm_nodes.gui.canvas.export_button import ExportWidget
 from ryven_llm_nodes.gui.canvas.marks import Mark
 from ryven_llm_nodes.gui.canvas.trainer_widget import TrainerWidget
@@ -21,6 +22,7 @@ from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.gui.style.families import colour_of, title_of
 from ryven_llm_nodes.gui.style.icons import glyph
 from ryven_llm_nodes.gui.style.theme import LABEL_FONT, TITLE_FONT
+from ryven_llm_nodes.host.canvas import insert_node
 
 ICON_HEIGHT: Final = 20
 
@@ -97,12 +99,25 @@ class LLMNodeGUI(NodeGUI):
         """What would fix findings at this node: entries of its menu."""
         found = self.state.findings.get(self.node, ())
         remedies = (one.remedy for one in found if one.remedy and one.remedy.step == one.step)
-        return {
-            f"Set {fix.parameter} to {shown(fix.value)}": {
-                "method": partial(set_value, self.node, fix.parameter, fix.value)
-            }
-            for fix in remedies
-        }
+        return {title: {"method": does} for fix in remedies for title, does in self._remedy(fix)}
+
+    def _remedy(self, fix: Remedy) -> Iterator[tuple[str, Callable[[], object]]]:
+        """The title of an entry, and what it does."""
+        if not fix.insert:
+            yield f"Set {fix.parameter} to {shown(fix.value)}", partial(set_value, self.node, fix.parameter, fix.value)
+        for kind in ALL_NODES if fix.insert else ():
+            if kind.inserted_for == fix.insert:
+                yield f"Insert {kind.title}", partial(self.insert, kind, fix.parameter, fix.value)
+
+    def insert(self, kind: type[LLMNode], port: str, params: Mapping[str, Any]) -> None:
+        """Inserts a node on the wire into ``port``."""
+
+        def fill(made: LLMNode) -> None:
+            for name, value in params.items():
+                set_value(made, name, value)
+
+        place = next(i for i, one in enumerate(self.node.in_ports) if one.name == port)
+        insert_node(self.flow_view(), kind, self.node, place, fill)
 
     # Menu
 

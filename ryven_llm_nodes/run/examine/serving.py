@@ -28,7 +28,7 @@ from ryven_llm_nodes.run.rewards.bench import as_data as as_data_of_bench
 from ryven_llm_nodes.run.rewards.bench import bench, trainer_of
 from ryven_llm_nodes.system.causes import describe
 
-PASTED: Final = "pasted text"
+PASTED: Final = "the pasted text"
 """What messages call completions that were pasted."""
 COMMAND: Final = ("-m", "ryven_llm_nodes.run.examine.serving")
 """The arguments of Python that start such a process."""
@@ -131,10 +131,15 @@ def _scored(asked: Mapping[str, Any]) -> dict[str, Any]:
     program = build(graph_of_project(asked["bench"], Path(asked["root"])))
     reward, pasted = program.graph.by_name[asked["step"]], asked["pasted"]
     with tempfile.TemporaryDirectory() as folder, prepared_environment():
-        file = Path(folder) / PASTED if pasted is not None else None
-        if file is not None:
-            file.write_text(pasted, encoding="utf-8")
-        return as_data_of_bench(bench(program, reward, Path(folder), file, **asked["sampling"]))
+        if pasted is None:
+            return as_data_of_bench(bench(program, reward, Path(folder), **asked["sampling"]))
+        file = Path(folder) / "pasted"
+        file.write_text(pasted, encoding="utf-8")
+        try:
+            found = as_data_of_bench(bench(program, reward, Path(folder), file, **asked["sampling"]))
+        except UsageError as error:
+            raise UsageError(str(error).replace(str(file), PASTED)) from error
+        return found | {"source": PASTED}
 
 
 def _stamps(program: Program) -> Iterator[tuple[str, int, int]]:

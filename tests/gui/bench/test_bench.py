@@ -74,6 +74,7 @@ def test_pasted_and_sampled_completions_get_scores_failures_and_facts(
     assert [row[:2] for row in rows] == [["one two three", "0.333"], ["", "failed"], ["four", "1"]]
     assert table.item(1, 3).foreground().color().name() == BAD
     assert "row 2: line 2: ZeroDivisionError" in panel.facts.text()
+    assert panel.facts.text().startswith("3 completions from the pasted text")
     assert "spread within a group" in panel.facts.text()
     assert "one two three" in panel.detail.toPlainText()
 

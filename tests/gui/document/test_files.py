@@ -14,7 +14,7 @@ import flows
 import pytest
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
-from ryven_llm_nodes.catalogue import DPO, SFT, ExportScript, LoadModel
+from ryven_llm_nodes.catalogue import DPO, SFT, ExportScript, LoadDataset, LoadModel
 from ryven_llm_nodes.gui.state.edits import rename, set_value
 from ryven_llm_nodes.program import build, read_flow, read_live_flow
 from ryven_llm_nodes.program.carried import OPENING
@@ -78,6 +78,31 @@ def test_findings_of_three_weights_and_a_remedy_in_the_menu(open_editor: Callabl
     assert sft.params["warmup_steps"] == 0.1
     editor.settle(50)
     assert not sft.gui.mark.isVisible()
+
+
+def test_a_node_that_is_the_remedy_is_inserted_on_the_wire(open_editor: Callable[..., Any], work: Path) -> None:
+    rows = [{"instruction": f"say {i}", "input": "", "output": f"answer {i}"} for i in range(16)]
+    (work / "alpaca.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    drawn = flows.draw(
+        "base -> sft, rows -> sft",
+        base=flows.BASE,
+        rows=flows.node(LoadDataset, path="alpaca.jsonl"),
+        sft=flows.TRAINERS["sft"],
+    )
+    editor = open_editor(drawn, flows.save(drawn, work / "f.json"))
+    check(editor)
+    assert "insert Convert Format" in editor.node("sft").gui.mark.findings[0].message
+    editor.node("sft").gui.actions["Insert Convert Format"]["method"]()
+    editor.settle(50)
+    (made,) = (node for node in editor.flow.nodes if node.title == "Convert Format")
+    inputs = editor.node("sft").inputs
+    assert editor.flow.connected_output(inputs[1]).node is made
+    assert editor.flow.connected_output(made.inputs[0]).node is editor.node("rows")
+    check(editor)
+    assert not any(node.gui.mark.isVisible() for node in editor.flow.nodes)
+    editor.view._undo_stack.undo()
+    assert editor.flow.connected_output(inputs[1]).node is editor.node("rows")
+    assert made not in editor.flow.nodes
 
 
 def test_two_nodes_of_one_name_are_marked(editor: Any) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import flows
 import pytest
 
-from ryven_llm_nodes.run.examine.serving import COMMAND, Server, question, serve
+from ryven_llm_nodes.run.examine.serving import COMMAND, Server, bench_question, question, serve
 
 
 def asked(folder: Path, drawn: flows.Project, name: str, row: str = "", number: int = 1) -> dict[str, object]:
@@ -89,3 +89,19 @@ def test_the_process_itself(workspace: Path) -> None:
     lines = "".join(json.dumps(asked(workspace, flows.alone("sft"), "rows", number=n)) + "\n" for n in (1, 2))
     run = subprocess.run([sys.executable, *COMMAND], input=lines, capture_output=True, text=True, check=True)
     assert [json.loads(line)["number"] for line in run.stdout.splitlines()] == [1, 2]
+
+
+def test_pasted_completions_are_scored_and_named_so(workspace: Path) -> None:
+    graph = flows.graph(flows.alone("ppo"), workspace)
+    server = Server()
+    for pasted, expected in (("", "the pasted text holds no completions"), ("ab\ncc", "")):
+        asked = bench_question(graph, graph.by_name["variety"], 3, pasted)
+        assert "final" not in asked["steps"]
+        found = server.answer(json.loads(json.dumps(asked)))
+        assert found["number"] == 3
+        if expected:
+            assert found["problems"][0].startswith(expected)
+        else:
+            assert found["scored"]["source"] == "the pasted text"
+            assert found["scored"]["rewards"][0]["scores"] == [1.0, 0.5]
+    server.close()

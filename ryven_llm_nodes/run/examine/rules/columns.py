@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ryven_llm_nodes.catalogue.columns import FORMATS
-from ryven_llm_nodes.catalogue.findings import Finding
+from ryven_llm_nodes.catalogue.findings import Finding, mapping
 from ryven_llm_nodes.run.examine.look import Look, excerpt, rule, where
 from ryven_llm_nodes.run.examine.survey import kind_of
 
@@ -90,6 +90,7 @@ def ignored_questions(look: Look) -> Iterator[Finding]:
                     "model learns from answers without their question. Rename it to 'prompt' with Map Columns.",
                     "warning",
                     1,
+                    mapping(port, rename={column: "prompt"}),
                 )
                 break
 

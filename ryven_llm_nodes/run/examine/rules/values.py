@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ryven_llm_nodes.catalogue.columns import FORMATS
-from ryven_llm_nodes.catalogue.findings import Finding
+from ryven_llm_nodes.catalogue.findings import Finding, converting
 from ryven_llm_nodes.run.examine.look import Look, excerpt, rule, where
 from ryven_llm_nodes.run.examine.survey import Survey
 
@@ -33,6 +33,8 @@ WHAT: Final = {
     ),
 }
 """What is said of a kind of values that training does not take, and the remedy."""
+CONVERTED: Final = ("conversation of from and value", "JSON text", "lists under keys", "single message")
+"""The kinds that Convert Format makes conversations of."""
 NO_VALUES: Final = ("null", "empty list")
 READABLE: Final = ("text", "empty text", "conversation")
 
@@ -60,11 +62,12 @@ def wrong_types(look: Look) -> Iterator[Finding]:
         for kind, tally in survey.kinds[column].items():
             if kind in READABLE or kind in NO_VALUES or not _is_judged(column, kind):
                 continue
-            what, remedy = WHAT.get(kind, (f"contains values of type {kind}", "Give text, or messages."))
+            what, words = WHAT.get(kind, (f"contains values of type {kind}", "Give text, or messages."))
             yield Finding(
                 port,
-                f"column {column!r} {what} {where(tally, survey.rows)}: {excerpt(tally.value)}. {remedy}",
+                f"column {column!r} {what} {where(tally, survey.rows)}: {excerpt(tally.value)}. {words}",
                 row=tally.row,
+                remedy=converting(port) if kind in CONVERTED else None,
             )
 
 
