@@ -74,6 +74,8 @@ class TestDropped:
         spot = QPoint(500, 300)
         drop(editor, at(editor, pin(model)), spot)
         assert editor.view._node_list_widget_proxy.isVisible()
+        assert {SFT, DPO, GRPO} <= set(listed(editor)), "and nothing that does not fit"
+        assert all(any(port.kind == "model" for port in node.in_ports) for node in listed(editor))
         choose(editor, "dpo")
         _, dpo = editor.flow.nodes
         assert type(dpo) is DPO
@@ -81,12 +83,8 @@ class TestDropped:
         end = at(editor, pin(dpo, 0, "inputs"))
         assert (end - spot).manhattanLength() <= 3
         assert not editor.view._node_list_widget_proxy.isVisible()
-
-    def test_it_is_undone_and_redone_in_one_step(self, editor: Any, model: Any) -> None:
-        drop(editor, at(editor, pin(model)), QPoint(500, 300))
-        choose(editor, "sft")
         stack = editor.view._undo_stack
-        assert stack.undoText() == "Create SFT"
+        assert stack.undoText() == "Create DPO", "node and wire are one step"
         stack.undo()
         assert editor.flow.nodes == [model]
         assert editor.view.connection_items == {}
@@ -105,11 +103,6 @@ class TestDropped:
         assert LoadModel not in listed(editor)
         choose(editor, "load dataset")
         assert editor.flow.connected_output(ppo.inputs[1]) is editor.flow.nodes[-1].outputs[0]
-
-    def test_only_what_fits_is_offered(self, editor: Any, model: Any) -> None:
-        drop(editor, at(editor, pin(model)), QPoint(500, 300))
-        assert {SFT, DPO, GRPO} <= set(listed(editor))
-        assert all(any(port.kind == "model" for port in node.in_ports) for node in listed(editor))
 
     def test_after_escape_the_list_offers_everything_and_connects_nothing(self, editor: Any, model: Any) -> None:
         drop(editor, at(editor, pin(model)), QPoint(500, 300))

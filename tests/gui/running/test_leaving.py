@@ -92,6 +92,10 @@ def test_cancel_keeps_window_and_run(training: Any, questions: Any) -> None:
     before = training.state.model.stages["sft"].done
     training.wait_for_step("sft", before + 2)
     assert not training.shell.runs.stopping
+    training.node("sft").params["save_strategy"] = "no"
+    questions[0].append(leaving.CANCEL)
+    assert close(training)
+    assert "its save_strategy is 'no', so the next run trains it from the beginning" in questions[1][-1]
 
 
 def test_quit_in_the_menu_asks_too_and_before_anything_else(
@@ -104,14 +108,6 @@ def test_quit_in_the_menu_asks_too_and_before_anything_else(
     training.shell.actions["quit"].trigger()
     assert training.window.isVisible()
     assert not training.shell.runs.stopping
-
-
-def test_where_no_checkpoint_is_written_it_says_so(training: Any, questions: Any) -> None:
-    training.node("sft").params["save_strategy"] = "no"
-    buttons, texts = questions
-    buttons.append(leaving.CANCEL)
-    assert close(training)
-    assert "its save_strategy is 'no', so the next run trains it from the beginning" in texts[0]
 
 
 def test_keep_training_hides_the_window_until_the_run_has_ended(
