@@ -4,7 +4,7 @@
 #     "torch>=2.8,<3",
 #     "transformers>=5.0,<6",
 #     "trl>=1.16,<1.17",
-#     "datasets>=4.0,<6",
+#     "datasets>=4.7,<6",
 #     "accelerate>=1.10,<2",
 #     "peft>=0.18,<1",
 # ]
