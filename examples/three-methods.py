@@ -928,10 +928,12 @@ def differences_of(before: Mapping[str, Mapping], after: Mapping[str, Mapping]) 
 def compare(alpha: float = 0.05, **reports: str) -> dict[str, object]:
     """The models of `reports`, folders of evaluations of the same rows, by name; all are compared with the first."""
     folders = {name: Path(folder) / "report.json" for name, folder in reports.items()}
-    return table_of({name: json.loads(file.read_text(encoding="utf-8")) for name, file in folders.items()}, alpha)
+    return comparison_table(
+        {name: json.loads(file.read_text(encoding="utf-8")) for name, file in folders.items()}, alpha
+    )
 
 
-def table_of(found: Mapping[str, Mapping], alpha: float) -> dict[str, object]:
+def comparison_table(found: Mapping[str, Mapping], alpha: float) -> dict[str, object]:
     """The same of the reports themselves.
 
     Differences are paired by row. They are significant where the p-value, corrected for the number of differences in

@@ -56,11 +56,11 @@ ELSEWHERE = {
     "runtime/rows.py": "catalogue/data/test_filter.py",
     "agents/active_runs.py": "agents/test_server.py",
     "catalogue/described.py": "terminal/test_nodes.py",
-    "cli/__main__.py": "cli/test_app.py",
+    "cli/__main__.py": "cli/test_commands.py",
     "cli/agents.py": "agents/test_server.py",
     "cli/chat.py": "terminal/test_chat.py",
     "cli/experiments.py": "terminal/test_sweep.py",
-    "cli/options.py": "cli/test_app.py",
+    "cli/options.py": "cli/test_commands.py",
     "run/execute/requests.py": "run/execute/test_apart.py",
     "run/execute/stage.py": "run/execute/test_runner.py",
     "run/execute/worker.py": "run/execute/test_apart.py",
@@ -121,7 +121,7 @@ ELSEWHERE = {
     "runtime/stages.py": "program/test_goldens.py",
     "system/causes.py": "run/execute/test_failures.py",
     "terminal/runs.py": "terminal/test_display.py",
-    "terminal/check.py": "cli/test_app.py",
+    "terminal/check.py": "cli/test_commands.py",
 }
 """Modules that another file of tests covers."""
 

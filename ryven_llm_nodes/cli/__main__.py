@@ -1,5 +1,5 @@
 """``python -m ryven_llm_nodes.cli``."""
 
-from ryven_llm_nodes.cli.app import main
+from ryven_llm_nodes.cli.commands import main
 
 main()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from flows import REWARD, alone, program, script
 
-from ryven_llm_nodes import cli
+from ryven_llm_nodes.cli import commands
 from ryven_llm_nodes.program import environment
 from ryven_llm_nodes.program.environment import LINES, NAMES, prepare_environment, prepared_environment
 from ryven_llm_nodes.run import run_program
@@ -72,8 +72,8 @@ def test_a_machine_is_busy_where_something_else_runs_at_every_look(
 
 
 def test_every_command_sets_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "app", lambda: None)
-    cli.main()
+    monkeypatch.setattr(commands, "app", lambda: None)
+    commands.main()
     assert os.environ["OMP_WAIT_POLICY"] == "passive"
 
 

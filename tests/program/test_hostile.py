@@ -29,6 +29,7 @@ from ryven_llm_nodes.catalogue import (
     SFT,
     CombineRewards,
     ExportScript,
+    ImportModel,
     LLMNode,
     LoadDataset,
     LoadModel,
@@ -91,7 +92,8 @@ def flow_around(kind: type[LLMNode]) -> dict[str, Any]:
     wires += ", a -> final, a -> script"
     if kind not in [placed for placed, _ in nodes.values()]:
         required = [port for port in kind.in_ports if not port.optional]
-        nodes["own"] = node(kind)
+        needed = {"path": "owner/name"} if kind is ImportModel else {}
+        nodes["own"] = node(kind, **needed)
         for port in required:
             own, more = supplied(f"its_{port.name}", port.kind)
             nodes, wires = nodes | own, ", ".join([wires, *more])
@@ -205,6 +207,7 @@ def exercise(kind: type[LLMNode], values: dict[str, Any], root: Path, shape: str
 
 
 UNSEEN = {(ExportScript, "path"), (RewardFunction, "function")}
+UNSEEN |= {(SaveModel, name) for name in ("license", "about")}  # without push_to_hub
 UNSEEN |= {(LoadDataset, name) for name in ("config", "revision", "field", "encoding", "separator")}
 """Parameters that do not, or not always, stand in a script: a local data file has no configuration and no revision."""
 

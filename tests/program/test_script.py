@@ -115,7 +115,10 @@ class TestEveryScript:
         allowed = [ast.unparse(item) for item in ast.parse(LINES).body]
         for name, text in texts.items():
             for item in ast.parse(text).body[1:-1]:
-                plain = isinstance(item, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef | ast.Assign)
+                plain = isinstance(
+                    item,
+                    ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign,
+                )
                 assert plain or ast.unparse(item) in allowed, f"{name}: {ast.unparse(item)}"
 
     def test_a_configuration_and_a_call_a_stage(self, texts: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ from transformers import TrainerCallback
 
 from ryven_llm_nodes.run.execute.callback import FiniteGradients, Quiet, Watch
 from ryven_llm_nodes.run.execute.early_end import EarlyEnd, OwnCheckpoints
+from ryven_llm_nodes.run.execute.stopping import Stop
 from ryven_llm_nodes.runtime.checkpoints import AtomicCheckpoints
 from ryven_llm_nodes.runtime.ppo import PPOTrainer, ValueHead
 from ryven_llm_nodes.runtime.ppo_config import PPOConfig
@@ -33,7 +34,8 @@ DECLARED: dict[type, tuple[str, ...]] = {
     ),
     ValueHead: ("__init__", "forward"),
     AtomicCheckpoints: ("on_train_begin", "on_step_end", "on_save"),
-    Watch: ("on_train_begin", "on_train_end", "on_step_begin", "on_step_end", "on_log"),
+    Watch: ("on_train_begin", "on_step_end", "on_log"),
+    Stop: ("on_train_begin", "on_step_begin", "on_step_end", "on_save", "on_train_end"),
     FiniteGradients: ("on_train_begin", "on_pre_optimizer_step", "on_step_end", "on_train_end"),
     EarlyEnd: ("on_step_end",),
     OwnCheckpoints: ("on_save",),

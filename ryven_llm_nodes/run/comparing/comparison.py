@@ -96,7 +96,7 @@ def comparison_over_seeds(folders: Mapping[str, Sequence[Path]], alpha: float = 
 
 
 def _compared(folders: Mapping[str, Path], reports: Mapping[str, Mapping[str, Any]], alpha: float) -> Comparison:
-    return Comparison(folders, runtime_function("comparison", "table_of")(reports, alpha), reports)
+    return Comparison(folders, runtime_function("comparison", "comparison_table")(reports, alpha), reports)
 
 
 def comparison_from(folders: Mapping[str, Path], table: Mapping[str, Any]) -> Comparison:
