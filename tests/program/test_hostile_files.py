@@ -1,4 +1,7 @@
-"""Thousands of spoiled flow files: each is opened or refused in plain lines, soon, and nothing runs or is written."""
+"""Hundreds of spoiled flow files: each is opened or refused in plain lines, soon, and nothing runs or is written.
+
+RYVEN_LLM_FILES=180 makes thousands of them.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ from ryven_llm_nodes.program.names import names_of
 from ryven_llm_nodes.program.runtime_source import runtime_names
 from ryven_llm_nodes.run.trust.seen import unseen
 
-BATCHES, FILES = 12, 180
+BATCHES, FILES = 12, int(os.environ.get("RYVEN_LLM_FILES", "60"))
 LONGEST = 2.0
 
 
