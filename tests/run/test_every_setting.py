@@ -15,8 +15,8 @@ import flows
 import pytest
 from every_setting import DONE, OTHER, Result, Trial, run_all, table, trials
 
-SHARE = 60
-"""Trials of one day, some tens of seconds; a hundred days try each value of each field about once."""
+SHARE = 30
+"""Trials of one day, some tens of seconds; two hundred days try each value of each field about once."""
 SLOW = {*every_setting.SLOW, "dataloader_num_workers", "dataset_num_proc"}
 
 

@@ -15,13 +15,13 @@ import flows
 import further
 import pytest
 from flows import node
+from rotation import turn
 
 from ryven_llm_nodes.catalogue import GRPO, PPO, RLOO, TrainRewardModel
 from ryven_llm_nodes.run import CancelToken, Event, run_program
 from ryven_llm_nodes.run.events import Progress
 
 CASES = [(method, lora) for method in further.KINDS for lora in (False, True)]
-IDS = [f"{method}-{'lora' if lora else 'full'}" for method, lora in CASES]
 SAMPLERS: dict[str, Any] = {"ppo": PPO, "grpo": GRPO, "rloo": RLOO}
 
 
@@ -53,7 +53,7 @@ SCRIPTS = [(method, False) for method in further.KINDS] + [("judge", True)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "lora"), SCRIPTS, ids=[f"{m}-{'lora' if lora else 'full'}" for m, lora in SCRIPTS])
+@pytest.mark.parametrize(("method", "lora"), turn(SCRIPTS, 2), ids=str)
 def test_the_script_ends_with_the_weights_of_the_run(method: str, lora: bool, place: Path, tmp_path: Path) -> None:
     program = flows.program(further.alone(method, lora), place)
     assert run_program(program, tmp_path / "run").error is None
@@ -62,7 +62,7 @@ def test_the_script_ends_with_the_weights_of_the_run(method: str, lora: bool, pl
     assert of_run != weights(place / "model")
 
 
-@pytest.mark.parametrize(("method", "lora"), CASES, ids=IDS)
+@pytest.mark.parametrize(("method", "lora"), turn(CASES, 2), ids=str)
 def test_stopped_and_run_again_ends_with_the_same_bits(method: str, lora: bool, place: Path, tmp_path: Path) -> None:
     settings = {"max_steps": 6, "save_strategy": "steps", "save_steps": 1}
     program = flows.program(further.alone(method, lora, **settings), place)

@@ -11,6 +11,7 @@ from typing import Any
 
 import flows
 import pytest
+from rotation import turn
 
 from ryven_llm_nodes.run import CancelToken, Event, Outcome, run_program
 from ryven_llm_nodes.run.events import Log, Progress, StageReused
@@ -56,7 +57,7 @@ def run_script(project: flows.Project, root: Path, folder: Path, output_dir: Pat
         sys.argv = before
 
 
-@pytest.mark.parametrize(("method", "lora"), CASES, ids=[f"{m}-{'lora' if lora else 'full'}" for m, lora in CASES])
+@pytest.mark.parametrize(("method", "lora"), turn(CASES, 2), ids=str)
 def test_it_is_one_thing(method: str, lora: bool, workspace: Path, tmp_path: Path) -> None:
     longer = drawn(method, lora, extra_steps=MORE)
     outcome, events = run(longer, workspace, tmp_path / "begun")

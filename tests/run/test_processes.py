@@ -67,6 +67,8 @@ for script in scripts:
     name = os.path.basename(script)[:-3]
     sys.argv = [script, "--output-dir", os.path.join(out, name)]
     runpy.run_path(script, run_name="__main__")
+if torch.distributed.is_initialized():
+    torch.distributed.destroy_process_group()  # its threads must not outlive the interpreter
 """
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import children
 import flows
 import pytest
+from rotation import turn
 from typer.testing import CliRunner
 
 from ryven_llm_nodes.catalogue import DPO, SFT, LoadModel, SaveModel
@@ -31,6 +32,8 @@ from ryven_llm_nodes.run.store.kept import all_kept
 from ryven_llm_nodes.run.store.links import entry_name
 
 SAVED: dict[str, Any] = {"max_steps": 4, "save_strategy": "steps", "save_steps": 1}
+
+KILLS = os.environ.get("RYVEN_LLM_KILLS")
 
 
 def weights(folder: Path) -> str:
@@ -237,7 +240,7 @@ def test_what_is_listed_and_deleted(workspace: Path, tmp_path: Path, monkeypatch
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(int(os.environ.get("RYVEN_LLM_KILLS", "4"))))
+@pytest.mark.parametrize("number", range(int(KILLS)) if KILLS else turn(range(4), 2))
 def test_killed_while_another_setting_is_trained(number: int, workspace: Path, tmp_path: Path) -> None:
     """What was kept of the first is whole, and the second ends with the bits of an undisturbed run."""
     server = multiprocessing.get_context("forkserver")

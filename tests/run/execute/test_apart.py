@@ -20,12 +20,13 @@ import flows
 import psutil
 import pytest
 from children import run_in_processes
+from rotation import turn
 
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.run import CancelToken, Event, here, in_processes, run_apart, run_program
 from ryven_llm_nodes.run.events import Completions, Metrics, Progress, StageFailed, StageStarted
 
-METHODS = flows.METHODS if os.environ.get("RYVEN_LLM_ALL_METHODS") else ("grpo",)
+METHODS = turn(flows.METHODS, 4)
 """Those whose run here is compared with one in a process of its own."""
 LONG = {"max_steps": 400, "save_strategy": "steps", "save_steps": 1}
 
