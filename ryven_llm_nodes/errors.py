@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
 from typing import Any, Final, Literal
@@ -68,6 +68,11 @@ class Problem:
         setting = self.remedy.setting if self.remedy else ""
         option = f" (--set {quote(setting)})" if setting else ""
         return f"{self.weight}: {self}{option}"
+
+    @classmethod
+    def of_fields(cls, fields: Mapping[str, Any]) -> Problem:
+        """The problem that ``asdict`` made ``fields`` of, in another process."""
+        return cls(**{**fields, "remedy": fields["remedy"] and Remedy(**fields["remedy"])})
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for programs."""

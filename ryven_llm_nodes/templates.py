@@ -27,6 +27,7 @@ from ryven_llm_nodes.catalogue import (
     TrainRewardModel,
 )
 from ryven_llm_nodes.catalogue.training.trainer import WITH_LORA
+from ryven_llm_nodes.errors import UsageError, suggestion
 from ryven_llm_nodes.program.project import Placement, project
 
 SMALL: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -201,3 +202,11 @@ TEMPLATES: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "methods": methods,
     "full": full,
 }
+
+
+def project_from(name: str) -> dict[str, Any]:
+    """The project of the template ``name``. Raises UsageError where there is none."""
+    if name not in TEMPLATES:
+        known = ", ".join(TEMPLATES)
+        raise UsageError(f"there is no template {name!r}.{suggestion(name, list(TEMPLATES))} Templates: {known}.")
+    return TEMPLATES[name]()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
 from ryven_llm_nodes.catalogue.node import Port
-from ryven_llm_nodes.catalogue.parameters import JSON
+from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.errors import UsageError, suggestion
 from ryven_llm_nodes.program.graph import Graph, Step, Wire
 from ryven_llm_nodes.program.names import identifier
@@ -55,15 +55,19 @@ def set_values(graph: Graph, name: str, values: Mapping[str, JSON]) -> Graph:
     """The node ``name`` with other ``values``; null puts a parameter back to its default. Raises UsageError."""
     step = find_step(graph, name)
     known = step.node.all_parameters()
-    for parameter in values:
+    given = dict(step.given)
+    for parameter, value in values.items():
         if parameter not in known:
             raise UsageError(f"{step.label} > {parameter}: {step.node._unknown(parameter)}")
-    given = {n: v for n, v in {**step.given, **values}.items() if v is not None or known[n].default is not None}
-    reset = {n for n, v in values.items() if v is None and not _takes_null(known[n])}
-    return _with(graph, replace(step, given={n: v for n, v in given.items() if n not in reset}))
+        if value is None and not _takes_null(known[parameter]):
+            given.pop(parameter, None)
+        else:
+            given[parameter] = value
+    return _with(graph, replace(step, given=given))
 
 
-def _takes_null(parameter: Any) -> bool:
+def _takes_null(parameter: Parameter) -> bool:
+    """Whether null is a value of its own, other than the default."""
     return type(None) in parameter.types and parameter.default is not None
 
 

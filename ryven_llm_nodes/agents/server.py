@@ -18,11 +18,11 @@ from ryven_llm_nodes.agents import editing
 from ryven_llm_nodes.agents.active_runs import ActiveRuns
 from ryven_llm_nodes.catalogue import ALL_NODES
 from ryven_llm_nodes.catalogue.described import node_data, parameter_data
-from ryven_llm_nodes.errors import FlowError, LLMNodesError, UsageError, suggestion
+from ryven_llm_nodes.errors import FlowError, LLMNodesError, UsageError
 from ryven_llm_nodes.host.session import default_output_dir
 from ryven_llm_nodes.program import Graph, Program, build, read_flow
 from ryven_llm_nodes.program.project import write_project
-from ryven_llm_nodes.program.settings import find_step
+from ryven_llm_nodes.program.settings import part_up_to
 from ryven_llm_nodes.run.comparing.comparison import comparison_of
 from ryven_llm_nodes.run.comparing.found import evaluations_at
 from ryven_llm_nodes.run.examine.check import checked
@@ -30,7 +30,7 @@ from ryven_llm_nodes.run.health.watch import of_curves
 from ryven_llm_nodes.run.records.history import find_run, past_runs
 from ryven_llm_nodes.run.trust.seen import refusal, remember, unseen
 from ryven_llm_nodes.system.files import write_whole
-from ryven_llm_nodes.templates import TEMPLATES
+from ryven_llm_nodes.templates import project_from
 
 ABOUT: Final = (
     "Post-training pipelines for language models as graphs: Load Model, datasets, rewards, SFT, DPO, PPO, GRPO and "
@@ -84,13 +84,8 @@ class Tools:
             raise UsageError(f"{path} already exists; choose another name.")
         if not template:
             editing.write(Graph(path.stem, (), path.parent), path)
-        elif template in TEMPLATES:
-            write_project(TEMPLATES[template](), path)
         else:
-            known = ", ".join(TEMPLATES)
-            raise UsageError(
-                f"there is no template {template!r}.{suggestion(template, [*TEMPLATES])} There are: {known}."
-            )
+            write_project(project_from(template), path)
         return self.show_flow(flow)
 
     def show_flow(self, flow: str) -> dict[str, Any]:
@@ -212,8 +207,7 @@ class Tools:
         return dict(comparison_of(evaluations_at(map(Path, places)), alpha).table)
 
     def _program(self, flow: str, to: str = "") -> Program:
-        graph = read_flow(Path(flow))
-        return build(graph.upstream([find_step(graph, to).name]) if to else graph)
+        return build(part_up_to(read_flow(Path(flow)), to))
 
 
 def tools_of(tools: Tools) -> list[Callable[..., Any]]:

@@ -29,8 +29,9 @@ from ryven_llm_nodes.cli.options import (
     Trust,
     allow,
     plain_errors,
+    say_written,
 )
-from ryven_llm_nodes.errors import FlowError, UsageError, suggestion
+from ryven_llm_nodes.errors import FlowError, UsageError
 
 if TYPE_CHECKING:
     from ryven_llm_nodes.program import Program
@@ -126,7 +127,7 @@ def export(
         if output.resolve() == flow.resolve():
             raise UsageError(f"{output} is the flow itself; choose another file.")
         write_whole(output, program.script_for(output.absolute().parent, lean).text)
-        Console(stderr=True, soft_wrap=True).print(f"wrote {output}", highlight=False, markup=False)
+        say_written(output)
 
 
 @app.command()
@@ -274,17 +275,13 @@ def new(
 ) -> None:
     """Write a template flow to start from."""
     from ryven_llm_nodes.program.project import write_project
-    from ryven_llm_nodes.templates import TEMPLATES
+    from ryven_llm_nodes.templates import project_from
 
     with plain_errors():
-        if template not in TEMPLATES:
-            known = ", ".join(TEMPLATES)
-            raise UsageError(
-                f"there is no template {template!r}.{suggestion(template, list(TEMPLATES))} Templates: {known}."
-            )
+        project = project_from(template)
         if os.path.exists(output):  # unlike Path.exists, False for a name that is too long
             raise UsageError(f"{output} already exists; choose another name.")
-        write_project(TEMPLATES[template](), output)
+        write_project(project, output)
         typer.echo(f"wrote {output}")
 
 
@@ -389,7 +386,7 @@ app.command()(sweep)
 
 def _program(flow: Path, title: str | None, settings: list[str] | None, to: str | None, processes: int = 1) -> Program:
     from ryven_llm_nodes.program import apply_settings, build, read_flow
-    from ryven_llm_nodes.program.settings import find_step
+    from ryven_llm_nodes.program.settings import part_up_to
 
     graph = replace(apply_settings(read_flow(flow, title), settings or []), processes=processes)
-    return build(graph.upstream([find_step(graph, to).name]) if to else graph)
+    return build(part_up_to(graph, to))

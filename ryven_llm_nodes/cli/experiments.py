@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ryven_llm_nodes.cli.options import FlowFile, FlowTitle, Isolated, Trust, allow, plain_errors
+from ryven_llm_nodes.cli.options import FlowFile, FlowTitle, Isolated, Trust, allow, plain_errors, say_written
 from ryven_llm_nodes.errors import LLMNodesError, UsageError
 
 
@@ -41,7 +41,7 @@ def compare(
             comparison = comparison_of(evaluations_at(places), alpha)
         show_compared(comparison, Console(soft_wrap=True), as_json)
         for file in write_compared(comparison, as_csv, html, markdown):
-            Console(stderr=True, soft_wrap=True).print(f"wrote {file}", highlight=False, markup=False)
+            say_written(file)
 
 
 def sweep(
@@ -92,9 +92,9 @@ def sweep(
         show_sweep(plan, result, Console(soft_wrap=True), as_json)
         if html is not None:
             write_whole(html, page(plan, result))
-            Console(stderr=True, soft_wrap=True).print(f"wrote {html}", highlight=False, markup=False)
+            say_written(html)
         if result.best is None:
             raise LLMNodesError("no trial was done, so there is no best one.")
         if apply_best:
             set_values(flow, graph, result.best.values)
-            Console(stderr=True, soft_wrap=True).print(f"wrote {flow}", highlight=False, markup=False)
+            say_written(flow)

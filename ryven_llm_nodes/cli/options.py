@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from rich.console import Console
 
 from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, Problem, UsageError
 
@@ -67,3 +68,8 @@ def allow(graph: Graph, folder: Path, trust: bool) -> None:
         raise refusal(items, "review it, then run again with --trust.")
     if note := remember(items):
         typer.echo(f"note: {note}", err=True)
+
+
+def say_written(file: Path) -> None:
+    """Says which file was written, apart from the output."""
+    Console(stderr=True, soft_wrap=True).print(f"wrote {file}", highlight=False, markup=False)

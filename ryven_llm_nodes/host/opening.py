@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ryven_llm_nodes.errors import UsageError, suggestion
 from ryven_llm_nodes.host.required_packages import installed_packages
 from ryven_llm_nodes.program.carried import COPY
 from ryven_llm_nodes.program.flow import read_project, root_of
@@ -43,19 +42,12 @@ def open_file(path: Path) -> Opened:
 
 def open_new(template: str | None = None, project: Mapping[str, Any] | None = None) -> Opened:
     """A new project: from ``template`` (a key of TEMPLATES), as given by ``project``, or empty. Raises UsageError."""
-    content = _template(template) if template is not None else project or empty_project("pipeline", [], [])
+    from ryven_llm_nodes.templates import project_from
+
+    content = project_from(template) if template is not None else project or empty_project("pipeline", [], [])
     return Opened({**content, "required packages": []})
 
 
 def with_packages(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """``content`` with its required packages, as installed by the user. Raises FlowError for a missing one."""
     return {**content, "required packages": installed_packages(content, name, PACKAGE_FOLDER.name)}
-
-
-def _template(name: str) -> Mapping[str, Any]:
-    from ryven_llm_nodes.templates import TEMPLATES
-
-    if name not in TEMPLATES:
-        known = ", ".join(TEMPLATES)
-        raise UsageError(f"there is no template {name!r}.{suggestion(name, list(TEMPLATES))} Templates: {known}.")
-    return TEMPLATES[name]()

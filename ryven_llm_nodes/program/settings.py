@@ -30,3 +30,8 @@ def find_step(graph: Graph, name: str) -> Step:
         return graph.by_name[name]
     there = ", ".join(graph.by_name)
     raise UsageError(f"there is no node {name!r}.{suggestion(name, list(graph.by_name))} Nodes: {there}.")
+
+
+def part_up_to(graph: Graph, name: str | None) -> Graph:
+    """What the step called ``name`` needs, and itself; all of ``graph`` without a name. Raises UsageError."""
+    return graph.upstream([find_step(graph, name).name]) if name else graph

@@ -17,9 +17,13 @@ class Event:
     kind: ClassVar[str] = ""
     step: str = ""
 
+    def to_data(self) -> dict[str, Any]:
+        """As plain data, with the kind of the event."""
+        return {"event": type(self).__name__, **asdict(self)}
+
     def to_json(self) -> str:
-        """One line of JSON, with the kind of the event."""
-        return json.dumps({"event": type(self).__name__, **asdict(self)})
+        """One line of JSON."""
+        return json.dumps(self.to_data())
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ class RunFinished(Event):
 
 
 def event_of(data: Mapping[str, Any]) -> Event:
-    """The event that :meth:`Event.to_json` wrote, from its JSON.
+    """The event that :meth:`Event.to_data` described, also after a way through JSON.
 
     Raises KeyError for an unknown kind.
     """

@@ -95,8 +95,7 @@ def _say_reply(speaker: Speaker, talk: list[Message], sampling: Sampling, consol
 
 
 def _facts(reply: Reply) -> str:
-    ends = {"length": ", cut at the most tokens", "stopped": ", stopped"}.get(reply.ended, "")
-    return f"{reply.tokens} tokens in {duration(reply.seconds)}{ends}"
+    return f"{reply.tokens} tokens in {duration(reply.seconds)}{reply.remark}"
 
 
 @contextmanager

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, Signal
+from qtpy.QtCore import QObject, Signal
 
-from ryven_llm_nodes.gui.preview.client import LAST_LINES, ONE_THREAD
+from ryven_llm_nodes.gui.concurrency.line_process import LineProcess
+from ryven_llm_nodes.run.chat.replies import Reply
 from ryven_llm_nodes.run.chat.serving import COMMAND
 
 
 class ChatClient(QObject):
-    """Starts the process of ``model`` with the first request, and ends it with :meth:`stop`.
-
-    It runs with one thread, next to a training.
-    """
+    """The process of ``model``, which starts with the first request, and ends with :meth:`stop`."""
 
     ready = Signal(bool)
     """The model has been loaded; whether it has a chat template."""
     piece = Signal(str)
     """The next piece of the reply."""
     replied = Signal(object)
-    """The end of a reply, as a mapping with the fields of ``Reply``."""
+    """The end of a reply, a ``Reply``."""
     failed = Signal(str)
     """The reply failed, or the model could not be loaded."""
 
     def __init__(self, model: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.model = model
-        self._process: QProcess | None = None
+        self.lines = LineProcess([*COMMAND, model], self._take, self._lost, self)
         self._numbers, self._asked = count(1), 0
-        self._text = self._errors = ""
 
     @property
     def is_busy(self) -> bool:
@@ -44,34 +39,12 @@ class ChatClient(QObject):
     def ask(self, messages: Sequence[Mapping[str, str]], sampling: Mapping[str, Any]) -> None:
         """Asks for a reply to ``messages``."""
         self._asked = next(self._numbers)
-        self._send({"number": self._asked, "messages": list(messages), "sampling": dict(sampling)})
+        self.lines.send({"number": self._asked, "messages": list(messages), "sampling": dict(sampling)})
 
     def interrupt(self) -> None:
         """Ends the reply; what has been generated stays."""
-        if self._asked and self._process is not None:
-            self._send({"stop": True})
-
-    def _send(self, message: Mapping[str, Any]) -> None:
-        self._running().write(json.dumps(message).encode() + b"\n")
-
-    def _running(self) -> QProcess:
-        if self._process is None:
-            self._process, self._text, self._errors = QProcess(self), "", ""
-            surroundings = QProcessEnvironment.systemEnvironment()
-            for name in ONE_THREAD:
-                surroundings.insert(name, "1")
-            self._process.setProcessEnvironment(surroundings)
-            self._process.readyReadStandardOutput.connect(self._read)
-            self._process.readyReadStandardError.connect(self._read_errors)
-            self._process.finished.connect(self._ended)
-            self._process.start(sys.executable, [*COMMAND, self.model])
-        return self._process
-
-    def _read(self) -> None:
-        self._text += bytes(self._process.readAllStandardOutput().data()).decode()
-        while "\n" in self._text:
-            line, _, self._text = self._text.partition("\n")
-            self._take(json.loads(line))
+        if self._asked and self.lines.is_running:
+            self.lines.send({"stop": True})
 
     def _take(self, message: Mapping[str, Any]) -> None:
         if "ready" in message:
@@ -84,7 +57,7 @@ class ChatClient(QObject):
             self.piece.emit(message["piece"])
         elif "reply" in message:
             self._asked = 0
-            self.replied.emit(message["reply"])
+            self.replied.emit(Reply(**message["reply"]))
         else:
             self._fail(message["error"])
 
@@ -92,22 +65,11 @@ class ChatClient(QObject):
         self._asked = 0
         self.failed.emit(text)
 
-    def _read_errors(self) -> None:
-        text = bytes(self._process.readAllStandardError().data()).decode(errors="replace")
-        self._errors = (self._errors + text)[-LAST_LINES:]
-
-    def _ended(self, *_: object) -> None:
-        """A process that ends while it is asked (out of memory, a crash in a library) is told."""
-        self._process = None
+    def _lost(self, why: str) -> None:
         if self._asked:
-            lines = self._errors.strip().splitlines()
-            self._fail(f"The process of the model has ended{f': {lines[-1]}' if lines else '.'}")
+            self._fail(f"The process of the model has ended{why}")
 
     def stop(self) -> None:
         """Ends the process, and gives its memory back."""
         self._asked = 0
-        if self._process is not None:
-            process, self._process = self._process, None
-            process.finished.disconnect(self._ended)
-            process.kill()
-            process.waitForFinished(2000)
+        self.lines.stop()

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QTextEdit, QVBoxLayout, QWidget
 from ryven_llm_nodes.gui.chat.client import ChatClient
 from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, GOOD, MUTED, TEXT
 from ryven_llm_nodes.run.chat.models import ChatModel
-from ryven_llm_nodes.run.chat.replies import Message
+from ryven_llm_nodes.run.chat.replies import Message, Reply
 
 NO_MODEL: Final = "no model"
 LOADING: Final = "loading the model ..."
@@ -94,12 +94,11 @@ class Column(QWidget):
             self.note.setText(LOADING)
         return self.client
 
-    def _replied(self, reply: Mapping[str, Any]) -> None:
-        self.talk.append({"role": "assistant", "content": reply["text"]})
-        ends = {"length": ", cut at the most tokens", "stopped": ", stopped"}.get(reply["ended"], "")
-        pace = reply["tokens"] / max(reply["seconds"], 1e-3)
-        first = f"first after {reply['first_seconds']:.1f} s, " if reply["tokens"] else ""
-        self._add(f"\n{reply['tokens']} tokens, {first}{pace:.0f} per second{ends}\n", MUTED)
+    def _replied(self, reply: Reply) -> None:
+        self.talk.append({"role": "assistant", "content": reply.text})
+        pace = reply.tokens / max(reply.seconds, 1e-3)
+        first = f"first after {reply.first_seconds:.1f} s, " if reply.tokens else ""
+        self._add(f"\n{reply.tokens} tokens, {first}{pace:.0f} per second{reply.remark}\n", MUTED)
         self.changed.emit()
 
     def _failed(self, text: str) -> None:

@@ -28,7 +28,7 @@ from ryven_llm_nodes.host.session import default_output_dir, up_to
 from ryven_llm_nodes.program import Graph, Program, build, read_live_flow
 from ryven_llm_nodes.run import CancelToken, Outcome, run_apart, run_program
 from ryven_llm_nodes.run.events import Event, RunFinished, StageStarted
-from ryven_llm_nodes.run.examine.serving import check_question, problem_of
+from ryven_llm_nodes.run.examine.serving import check_question
 from ryven_llm_nodes.run.states import RunState
 from ryven_llm_nodes.run.trust.seen import Foreign, remember, unseen
 
@@ -135,7 +135,7 @@ class RunController(QObject):
             if self._checks[flow] != number:
                 return  # a later check has other findings
             lost = [Problem(text) for text in answer.get("problems", ())]
-            problems = (*lost, *map(problem_of, answer.get("found", ())))
+            problems = (*lost, *map(Problem.of_fields, answer.get("found", ())))
             state.clear_problems()
             self._show(state, problems, graph)
             then(None if any(one.weight == "error" for one in problems) else program)

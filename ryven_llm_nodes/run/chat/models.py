@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.run.store.kept import Kept, kept_below
 
-CONFIG = "config.json"
+CONFIG: Final = "config.json"
 """The file that tells the folder of a model from that of a report."""
 
 

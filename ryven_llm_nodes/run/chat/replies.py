@@ -57,6 +57,11 @@ class Reply:
     seconds: float
     ended: str
 
+    @property
+    def remark(self) -> str:
+        """Why it ended, where that was not its own end: the end of a sentence, or nothing."""
+        return {"length": ", cut at the most tokens", "stopped": ", stopped"}.get(self.ended, "")
+
 
 class Speaker:
     """A model that has been loaded, with its tokenizer. Loading takes seconds."""

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem, Remedy, UsageError
+from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem, UsageError
 from ryven_llm_nodes.program import Graph, Program, Step, build
 from ryven_llm_nodes.program.environment import prepare_environment, prepared_environment
 from ryven_llm_nodes.program.project import graph_of_project, project_of
@@ -64,12 +64,6 @@ def bench_question(graph: Graph, reward: Step, number: int, pasted: str | None, 
     project = project_of(part, part.root)
     asked = {"bench": project, "root": str(part.root), "step": reward.name, "pasted": pasted, "sampling": sampling}
     return {"number": number, "steps": [step.name for step in part.steps], **asked}
-
-
-def problem_of(data: Mapping[str, Any]) -> Problem:
-    """A problem from an answer."""
-    remedy = Remedy(**data["remedy"]) if data["remedy"] else None
-    return Problem(**{**data, "remedy": remedy})
 
 
 class Server:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem, Remedy, StageError, UsageError
+from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem, StageError, UsageError
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.project import project_of
 
@@ -38,14 +38,9 @@ def _threads() -> int | None:
     return torch.get_num_threads() if torch else None
 
 
-def problem_of(data: Mapping[str, Any]) -> Problem:
-    """A problem from its fields."""
-    return Problem(**{**data, "remedy": Remedy(**data["remedy"]) if data["remedy"] else None})
-
-
 def error_of(data: Mapping[str, Any]) -> LLMNodesError:
     """An error from another process."""
-    problems = [problem_of(one) for one in data["problems"]]
+    problems = [Problem.of_fields(one) for one in data["problems"]]
     if data["kind"] == "StageError":
         return StageError(problems[0])
     if data["kind"] == "FlowError":

@@ -97,7 +97,7 @@ def _serve(request: Mapping[str, Any], say: Say, cancel: CancelToken) -> None:
     work = _run_stage if "step" in request else _run_program
     _as_there(request)
     try:
-        end = work(request, lambda event: say(json.loads(event.to_json())), cancel)
+        end = work(request, lambda event: say(event.to_data()), cancel)
     except LLMNodesError as error:
         end = {"error": error_data(error), "details": traceback.format_exc()}
     say({"end": end})

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import fmean, median, stdev
+from itertools import accumulate, pairwise
+from statistics import fmean, median
 from typing import Final
 
 from ryven_llm_nodes.errors import Weight
@@ -139,7 +139,8 @@ def _loss_rose(seen: Series) -> str | None:
     if "reward" in seen:  # the loss of a policy gradient is not a measure of progress
         return None
     values = seen["loss"]
-    best = min(fmean(values[i : i + 10]) for i in range(len(values) - 9))
+    sums = list(accumulate(values, initial=0.0))  # this is asked at every logged step of a long run
+    best = min(after - before for before, after in zip(sums, sums[10:], strict=False)) / 10
     now = last(values, 10)
     if best <= 0 or now < LOSS_ROSE * best or not _rises(values):
         return None
@@ -162,13 +163,19 @@ def _flat_reward(seen: Series) -> str | None:
     values = seen["reward"]
     third = len(values) // 3
     first, now = values[:third], values[-third:]
-    error = ((stdev(first) ** 2 + stdev(now) ** 2) / third) ** 0.5
+    error = ((_variance(first) + _variance(now)) / third) ** 0.5
     if fmean(now) - fmean(first) > 2 * error:
         return None
     return (
         f"the reward has not risen in {len(values)} logged steps ({fmean(first):.3g} to {fmean(now):.3g}, two standard "
         f"errors are {2 * error:.2g}). Check that it can be reached, or raise learning_rate."
     )
+
+
+def _variance(values: Sequence[float]) -> float:
+    """The sample variance; that of ``statistics`` computes with fractions, which takes long for a long run."""
+    mean = fmean(values)
+    return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
 def _chosen_fall(seen: Series) -> str | None:
@@ -207,7 +214,7 @@ RULES: Final = (
 )  # fmt: skip
 
 
-def complaints(seen: Series) -> list[tuple[Rule, str]]:
+def complaints(seen: Series, rules: Sequence[Rule] = RULES) -> list[tuple[Rule, str]]:
     """What ``seen`` says, rule by rule."""
-    asked = ((rule, rule.says(seen)) for rule in RULES if len(seen.get(rule.metric, ())) >= rule.at_least)
+    asked = ((rule, rule.says(seen)) for rule in rules if len(seen.get(rule.metric, ())) >= rule.at_least)
     return [(rule, text) for rule, text in asked if text]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.run.events import Event, Metrics, Warned
-from ryven_llm_nodes.run.health.rules import complaints
+from ryven_llm_nodes.run.health.rules import RULES, complaints
 
 
 class Health:
@@ -17,7 +17,7 @@ class Health:
     def __init__(self, label: Callable[[str], str]) -> None:
         self._label = label
         self._seen: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-        self._told: set[tuple[str, str]] = set()
+        self._told: dict[str, set[str]] = defaultdict(set)
 
     @classmethod
     def of(cls, program: Program) -> Health:
@@ -32,11 +32,10 @@ class Health:
         for name, value in event.values.items():
             if value is not None and math.isfinite(value):
                 series[name].append(value)
-        for rule, text in complaints(series):
-            if (event.step, rule.name) not in self._told:
-                self._told.add((event.step, rule.name))
-                where = f"{self._label(event.step)}: step {event.done}"
-                yield Warned(event.step, "", f"{where}: {text}", rule.weight)
+        told = self._told[event.step]
+        for rule, text in complaints(series, [rule for rule in RULES if rule.name not in told]):
+            told.add(rule.name)
+            yield Warned(event.step, "", f"{self._label(event.step)}: step {event.done}: {text}", rule.weight)
 
 
 def of_curves(curves: Mapping[str, Iterable[tuple[int, float]]]) -> list[str]:

@@ -65,7 +65,7 @@ def test_two_models_answer_and_their_replies_become_rows(chat: ChatWindow, qtbot
     say(chat, "what is 2")
     qtbot.waitUntil(lambda: not chat.is_busy, timeout=LONG)
     assert [turn["role"] for turn in left] == ["system", "user", "assistant", "user", "assistant"]
-    processes = [column.client._process for column in chat.columns]
+    processes = [column.client.lines.process for column in chat.columns]
     chat.close()
     assert all(process.state() == process.ProcessState.NotRunning for process in processes), "their memory is free"
 

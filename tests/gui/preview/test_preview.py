@@ -94,7 +94,7 @@ def test_code_that_was_not_allowed_is_not_executed(open_editor: Callable[..., An
     editor.select(editor.node("ppo"))
     panel = panel_of(editor)
     editor.qtbot.waitUntil(lambda: panel.words.text() == UNKNOWN_CODE, timeout=WAIT)
-    assert editor.shell.runs.examiner._process is None
+    assert editor.shell.runs.examiner._lines.process is None
 
 
 def test_nothing_is_loaded_while_the_dock_is_hidden(open_editor: Callable[..., Any], work: Path) -> None:
@@ -102,9 +102,9 @@ def test_nothing_is_loaded_while_the_dock_is_hidden(open_editor: Callable[..., A
     editor.window.show()
     editor.select(editor.node("sft_rows"))
     editor.settle(900)
-    assert editor.shell.runs.examiner._process is None
+    assert editor.shell.runs.examiner._lines.process is None
     editor.shell.docks.preview.raise_()
-    editor.qtbot.waitUntil(lambda: editor.shell.runs.examiner._process is not None, timeout=WAIT)
+    editor.qtbot.waitUntil(lambda: editor.shell.runs.examiner._lines.process is not None, timeout=WAIT)
 
 
 # Parts
@@ -171,7 +171,7 @@ def test_a_process_that_dies_is_told_and_replaced(qtbot: Any, monkeypatch: pytes
     qtbot.waitUntil(lambda: len(answers) == 1, timeout=WAIT)
     assert answers[0] == {"problems": ["The process that loads the rows has ended: out of memory"]}
     echo = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
-    monkeypatch.setattr(client_module, "COMMAND", ("-c", echo))
+    client._lines.command = ("-c", echo)
     client.ask({"number": 2}, owner, answers.append)
     qtbot.waitUntil(lambda: len(answers) == 2, timeout=WAIT)
     assert answers[1] == {"number": 2}
