@@ -142,6 +142,14 @@ def run(
     strict: Strict = False,
     all_rows: AllRows = False,
     isolated: Isolated = False,
+    rehearse: Annotated[
+        bool,
+        typer.Option(
+            "--rehearse",
+            help="A few steps of every stage, with the rehearsal models of Load Model, into <output>-rehearsal; then "
+            "how long the real run takes.",
+        ),
+    ] = False,
     processes: Annotated[
         int, typer.Option("--processes", min=1, help="Processes that share each stage; above 1, stages are isolated.")
     ] = 1,
@@ -152,7 +160,7 @@ def run(
     Rows, tokenizers, models and settings are examined first. Errors end the run; with --strict, warnings do too.
     """
     from ryven_llm_nodes.host.session import default_output_dir
-    from ryven_llm_nodes.run import here, in_processes
+    from ryven_llm_nodes.run import here, in_processes, rehearse_program, run_program
     from ryven_llm_nodes.terminal.display import show_run
 
     with plain_errors():
@@ -160,7 +168,8 @@ def run(
         folder = output_dir or default_output_dir(program.graph.title)
         allow(program.graph, folder, trust)
         place = in_processes if isolated or processes > 1 else here
-        show_run(program, folder, as_json, fresh=fresh, strict=strict, all_rows=all_rows, place=place)
+        work = rehearse_program if rehearse else run_program
+        show_run(program, folder, as_json, work, fresh=fresh, strict=strict, all_rows=all_rows, place=place)
 
 
 @app.command()

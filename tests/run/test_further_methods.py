@@ -1,4 +1,4 @@
-"""Six more methods keep the promises: script = run, resumed = uninterrupted, and they learn."""
+"""Eight more methods keep the promises: script = run, resumed = uninterrupted, and they learn."""
 
 from __future__ import annotations
 
@@ -89,11 +89,13 @@ def test_stopped_and_run_again_ends_with_the_same_bits(method: str, lora: bool, 
         ("rloo", "reward", True),
         ("distillation", "loss", False),
         ("judge", "margin", True),
+        ("online_dpo", "objective/scores", True),
+        ("gkd", "loss", False),
     ],
 )
 def test_it_learns(method: str, metric: str, rises: bool, place: Path, tmp_path: Path) -> None:
     settings = {"max_steps": 40, "learning_rate": 3e-3, "lr_scheduler_type": "constant"}
-    settings |= {"per_device_train_batch_size": 16} if method in ("rloo", "distillation") else {}
+    settings |= {"per_device_train_batch_size": 16} if method in ("rloo", "distillation", "online_dpo") else {}
     program = flows.program(further.alone(method, **settings), place)
     assert run_program(program, tmp_path).error is None
     lines = map(json.loads, (tmp_path / method / "metrics.jsonl").read_text().splitlines())

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from ryven_llm_nodes.catalogue.cell import RUNTIME, Cell, literal, report_cell_of
 from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
-from ryven_llm_nodes.catalogue.parameters import number, whole
+from ryven_llm_nodes.catalogue.parameters import JSON, number, whole
 from ryven_llm_nodes.catalogue.training.sampling import reward_list
 from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue, RewardValue, Value
+from ryven_llm_nodes.catalogue.work import Work
 
 FITTING: Final = (("chosen", "rejected"), ("prompt", "completion"), ("messages",), ("text",))
 MEASURES: Final = ("loss", "perplexity", "preference_accuracy", "preference_margin")
 SETTINGS: Final = ("limit", "samples", "temperature", "max_completion_length", "max_length", "batch_size", "seed")
+REHEARSED: Final = 8
+"""Rows that are measured in a rehearsal."""
 
 
 class Evaluate(LLMNode):
@@ -57,9 +60,9 @@ class Evaluate(LLMNode):
         assert isinstance(model, ModelValue)
         assert isinstance(rows, DatasetValue)
         inputs = {"model": model.expression, "rows": rows.expression}
-        inputs |= _loaded("load", model)
+        inputs |= load_options("load", model)
         if isinstance(baseline := context.inputs.get("baseline"), ModelValue):
-            inputs |= {"baseline": baseline.expression, **_loaded("baseline_load", baseline)}
+            inputs |= {"baseline": baseline.expression, **load_options("baseline_load", baseline)}
         if isinstance(reward, RewardValue):
             inputs["rewards"] = reward_list(reward)
         inputs |= {name: literal(value) for name, value in context.changed(*SETTINGS).items()}
@@ -74,6 +77,14 @@ class Evaluate(LLMNode):
         parts = reward.parts if isinstance(reward, RewardValue) else ()
         kinds = ("reward", "win_rate") if "baseline" in context.inputs else ("reward",)
         return (*MEASURES, *(f"{kind}/{name}" for kind in kinds for p in parts for name in (p.owner, p.symbol)))
+
+    @classmethod
+    def rehearsed(cls, given: Mapping[str, JSON], name: str, steps: int) -> Mapping[str, JSON]:
+        return {**given, "limit": min(given.get("limit") or REHEARSED, REHEARSED)}
+
+    @classmethod
+    def work(cls, context: NodeContext, rows: int, settings: Any) -> Work:
+        return Work(rows=min(context["limit"] or rows, rows))
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
@@ -96,6 +107,7 @@ class Evaluate(LLMNode):
             yield "dataset", f"nothing can be measured: needs {wanted}, or a reward; the dataset has {there}."
 
 
-def _loaded(name: str, model: ModelValue) -> dict[str, str]:
+def load_options(name: str, model: ModelValue) -> dict[str, str]:
+    """How a model is loaded, as the argument ``name``; none where there is nothing to say."""
     options = model.init_kwargs | ({"trust_remote_code": True} if model.trust_remote_code else {})
     return {name: literal(options)} if options else {}

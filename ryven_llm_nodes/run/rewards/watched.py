@@ -117,7 +117,22 @@ def _as_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     messages = value if isinstance(value, list) else [value]
-    return "\n".join(f"{m.get('role')}: {m.get('content')}" if isinstance(m, dict) else str(m) for m in messages)
+    return "\n".join(_message(m) if isinstance(m, dict) else str(m) for m in messages)
+
+
+def _message(message: dict[str, Any]) -> str:
+    """A message with its role, and the tools that it calls."""
+    calls = [call.get("function") or call for call in message.get("tool_calls") or ()]
+    written = [f"{one.get('name')}({_arguments(one.get('arguments'))})" for one in calls]
+    said = [str(message.get("content"))] if message.get("content") or not calls else []
+    name = f" {message['name']}" if message.get("role") == "tool" and message.get("name") else ""
+    return f"{message.get('role')}{name}: {' '.join([*said, *(f'[calls {text}]' for text in written)])}"
+
+
+def _arguments(given: Any) -> str:
+    if not isinstance(given, dict):
+        return str(given)
+    return ", ".join(f"{name}={value!r}" for name, value in given.items())
 
 
 def _as_score(score: Any) -> float | None:
