@@ -5,6 +5,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
+import torch
+
 from .evaluation import differences_of, measure
 
 
@@ -51,7 +53,9 @@ def of_harness(
     settings = {"pretrained": model, "dtype": "float32", **load}
     seeds = dict.fromkeys(("random_seed", "numpy_random_seed", "torch_random_seed", "fewshot_random_seed"), seed)
     manager = TaskManager(include_path=folder)
-    made = simple_evaluate("hf", settings, list(tasks), task_manager=manager, bootstrap_iters=0, **seeds, **options)
+    device = torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"
+    given = {"device": device, "task_manager": manager, "bootstrap_iters": 0, **seeds, **options}
+    made = simple_evaluate("hf", settings, list(tasks), **given)
     gc.collect()
     measures, rows = {}, []
     for task, samples in made["samples"].items():

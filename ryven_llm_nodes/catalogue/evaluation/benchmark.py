@@ -27,7 +27,7 @@ class Benchmark(LLMNode):
     """Measures a model on tasks of lm-evaluation-harness, next to a baseline, if given; its report goes to Compare.
 
     Tasks are named as there (``arc_easy,hellaswag``); own ones are YAML files in a folder, and need no network if their
-    rows are local. Values are those of the harness, intervals are over the rows.
+    rows are local. Values are those of the harness; those that are means over rows have an interval.
     """
 
     title = "Benchmark"
