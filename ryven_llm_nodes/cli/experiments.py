@@ -58,7 +58,16 @@ def sweep(
     ] = None,
     direction: Annotated[str, typer.Option(help="maximize or minimize the metric.")] = "maximize",
     seed: Annotated[int, typer.Option(help="Seed of what is tried.")] = 0,
-    apply_best: Annotated[bool, typer.Option("--apply", help="Write the best values into the flow.")] = False,
+    prune: Annotated[
+        str,
+        typer.Option(
+            metavar="NODE.METRIC",
+            help="A metric that a trainer logs: a trial that is worse than the median of the others there is ended.",
+        ),
+    ] = "",
+    apply_best: Annotated[
+        bool, typer.Option("--apply", "--write-best", help="Write the best values into the flow.")
+    ] = False,
     title: FlowTitle = None,
     output_dir: Annotated[Path | None, typer.Option(help="Output folder; default: outputs/<flow>.")] = None,
     trust: Trust = False,
@@ -87,7 +96,7 @@ def sweep(
             raise UsageError(f"--apply writes into a flow file, and {flow} is none.")
         graph = read_flow(flow, title)
         folder = output_dir or default_output_dir(graph.title)
-        plan = planned(space_of(graph, settings), metric, folder, trials, direction == "maximize", seed)
+        plan = planned(space_of(graph, settings), metric, folder, trials, direction == "maximize", seed, prune)
         result = run_sweep(plan, lambda graph: allow(graph, folder, trust), in_processes if isolated else here)
         show_sweep(plan, result, Console(soft_wrap=True), as_json)
         if html is not None:
