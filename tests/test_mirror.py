@@ -99,6 +99,7 @@ ELSEWHERE = {
     "host/window_style.py": "host/test_launch.py",
     "host/wires.py": "gui/canvas/test_wires.py",
     "nodes.py": "test_imports.py",
+    "recipes.py": "test_templates.py",
     "program/requirements.py": "program/test_script.py",
     "run/comparing/found.py": "run/comparing/test_comparison.py",
     "run/sweeping/metric.py": "run/sweeping/test_sweep.py",

@@ -26,7 +26,8 @@ class Evaluate(LLMNode):
 
     Rows with a completion, messages or text: loss and perplexity. Preference pairs: how often the chosen completion is
     more likely than the rejected one, and by how much. Prompts with a reward: the mean reward of sampled completions,
-    and the win rate against the baseline: the share of prompts on which the model gets more (a tie counts half).
+    and the win rate against the baseline: the share of prompts on which the model gets more (a tie counts half). With
+    pairs and a reward, such as a trained reward model, also how often that prefers the chosen completion.
     Model and baseline get the same rows and seeds, so that their difference is taken row by row.
     """
 
@@ -75,7 +76,7 @@ class Evaluate(LLMNode):
         """A reward is called after its function, or after the node that gives the model."""
         reward = context.inputs.get("reward")
         parts = reward.parts if isinstance(reward, RewardValue) else ()
-        kinds = ("reward", "win_rate") if "baseline" in context.inputs else ("reward",)
+        kinds = ("reward", "reward_accuracy", *(("win_rate",) if "baseline" in context.inputs else ()))
         return (*MEASURES, *(f"{kind}/{name}" for kind in kinds for p in parts for name in (p.owner, p.symbol)))
 
     @classmethod
