@@ -28,10 +28,14 @@ def compare(
     as_csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the table as CSV.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs no network.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table as Markdown.")] = None,
+    votes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also count the blind votes that a page has saved.")
+    ] = None,
 ) -> None:
     """Put evaluations of any runs side by side: which model is better, by how much, and by more than chance."""
     from ryven_llm_nodes.run.comparing.comparison import comparison_of, comparison_over_seeds
     from ryven_llm_nodes.run.comparing.found import evaluations_at, evaluations_by_seed
+    from ryven_llm_nodes.run.comparing.votes import read_votes
     from ryven_llm_nodes.terminal.compare import show_compared, write_compared
 
     with plain_errors():
@@ -39,7 +43,8 @@ def compare(
             comparison = comparison_over_seeds(evaluations_by_seed(places), alpha)
         else:
             comparison = comparison_of(evaluations_at(places), alpha)
-        show_compared(comparison, Console(soft_wrap=True), as_json)
+        tally = read_votes(votes) if votes else None
+        show_compared(comparison, Console(soft_wrap=True), as_json, tally)
         for file in write_compared(comparison, as_csv, html, markdown):
             say_written(file)
 
