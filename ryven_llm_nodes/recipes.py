@@ -44,7 +44,7 @@ SFT_SETTINGS: Final = {
 PAIRS: Final = {
     **COMMON,
     "per_device_train_batch_size": 4,
-    "num_train_epochs": 1.0,
+    "max_steps": 40,
     "learning_rate": 5e-4,
     "warmup_steps": 2,
     "max_length": 160,

@@ -278,7 +278,11 @@ def nodes(
 @app.command()
 def new(
     template: Annotated[
-        str, typer.Argument(help="sft, dpo, grpo, methods (compares three) or full (Llama-2-7b: all four).")
+        str,
+        typer.Argument(
+            help="sft, dpo, grpo, methods (compares three), full (Llama-2-7b: all four), instructgpt, zephyr, r1-zero "
+            "or reward-bakeoff."
+        ),
     ],
     output: Annotated[Path, typer.Argument(metavar="FLOW.json", help="File to write.")],
 ) -> None:
@@ -302,7 +306,7 @@ def edit(
     ] = None,
     template: Annotated[Optional[str], typer.Option("--new", metavar="NAME", help="Start from a template.")] = None,
 ) -> None:
-    """Open the editor: with a flow, with a template (sft, dpo, grpo, methods, full), or with the demo's pipeline."""
+    """Open the editor: with a flow, with a template (see `new`), or with the demo's pipeline."""
     from ryven_llm_nodes.demo.story import editor_flow
     from ryven_llm_nodes.gui.editor import edit as open_editor
 
