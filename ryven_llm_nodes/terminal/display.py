@@ -135,6 +135,9 @@ class Display:
             self._spoke[event.step] = now
             self._say(f"  {event.step} step {event.done}: {line}")
 
+    def _show_Tracked(self, event: events.Tracked) -> None:
+        self._say(f"{event.step}: reports to {event.service} {event.place}".rstrip())
+
     def _show_StageStarted(self, event: events.StageStarted) -> None:
         from transformers.utils import logging
 
