@@ -28,7 +28,9 @@ from ryven_llm_nodes.catalogue import (
     PPO,
     SFT,
     CombineRewards,
+    Environment,
     ExportScript,
+    GenerateRows,
     ImportModel,
     LLMNode,
     LoadDataset,
@@ -207,6 +209,8 @@ def exercise(kind: type[LLMNode], values: dict[str, Any], root: Path, shape: str
 
 
 UNSEEN = {(ExportScript, "path"), (RewardFunction, "function")}
+UNSEEN |= {(LoadModel, "rehearsal_model"), (RewardModel, "rehearsal_model")}
+UNSEEN |= {(GenerateRows, "function"), (Environment, "class_name")}
 UNSEEN |= {(SaveModel, name) for name in ("license", "about")}  # without push_to_hub
 UNSEEN |= {(LoadDataset, name) for name in ("config", "revision", "field", "encoding", "separator")}
 """Parameters that do not, or not always, stand in a script: a local data file has no configuration and no revision."""
