@@ -63,6 +63,7 @@ ELSEWHERE = {
     "cli/chat.py": "terminal/test_chat.py",
     "cli/experiments.py": "terminal/test_sweep.py",
     "cli/options.py": "cli/test_commands.py",
+    "cli/setting_up.py": "cli/test_commands.py",
     "run/execute/requests.py": "run/execute/test_apart.py",
     "run/execute/stage.py": "run/execute/test_runner.py",
     "run/execute/worker.py": "run/execute/test_apart.py",
