@@ -108,17 +108,13 @@ ARITHMETIC: Final = '''import random
 
 
 def sums():
-    """Sums and differences of small numbers, each once, with their results."""
-    rng = random.Random(0)
-    cases = [(a, sign, b) for a in range(2, 21) for b in range(1, a) for sign in "+-"]
-    rng.shuffle(cases)
-    for a, sign, b in cases[:320]:
-        asked = f"What is {a} {sign} {b}? End with: The answer is N."
-        yield {"prompt": [{"role": "user", "content": asked}], "answer": str(a + b if sign == "+" else a - b)}
+    """The sums of two small numbers, each once, with their results."""
+    cases = [(a, b) for a in range(1, 15) for b in range(1, 15)]
+    random.Random(0).shuffle(cases)
+    for a, b in cases:
+        asked = f"What is {a} + {b}? Answer with the number only."
+        yield {"prompt": [{"role": "user", "content": asked}], "answer": str(a + b)}
 '''
-ANSWER: Final = r"answer is:?\s*\$?(-?\d+)"
-
-
 Node = tuple[str, type[LLMNode], Mapping[str, Any], float, float]
 """A node: its name, class, settings, column and row."""
 
@@ -170,12 +166,25 @@ def r1_zero() -> dict[str, Any]:
         ("base", LoadModel, {"path": MODEL}, 0, 0),
         ("sums", GenerateRows, {"code": ARITHMETIC}, 0, 1),
         ("lora", LoRA, ADAPTER, 0, 2),
-        ("right", ExactMatch, {"pattern": ANSWER, "ignore_case": True}, 0, 3),
-        ("form", PatternMatch, {"pattern": ANSWER, "ignore_case": True}, 0, 4),
-        ("parts", Split, {"test_size": 0.2}, 1, 1),
+        ("right", ExactMatch, {"pattern": r"\d+"}, 0, 3),
+        ("form", PatternMatch, {"pattern": r"\W*\d+\W*", "where": "all"}, 0, 4),
+        ("parts", Split, {"test_size": 0.25}, 1, 1),
         ("reward", CombineRewards, {"weight_2": 0.2}, 1, 3),
-        ("grpo", GRPO, {**ROLLOUT, "num_generations": 8, "max_steps": 96, "beta": 0.0, "reward_threshold": None}, 2, 0),
-        ("after_grpo", Evaluate, {**SAMPLES, "samples": 2}, 3, 0),
+        (
+            "grpo",
+            GRPO,
+            {
+                **ROLLOUT,
+                "num_generations": 8,
+                "max_completion_length": 16,
+                "max_steps": 96,
+                "beta": 0.0,
+                "reward_threshold": None,
+            },
+            2,
+            0,
+        ),
+        ("after_grpo", Evaluate, {**SAMPLES, "max_completion_length": 16, "samples": 4}, 3, 0),
         ("comparison", Compare, {}, 4, 0),
     ]
     wires = [
