@@ -162,6 +162,7 @@ def zephyr() -> dict[str, Any]:
 
 def r1_zero() -> dict[str, Any]:
     """R1-Zero (arXiv 2501.12948): GRPO from a model without SFT, on arithmetic that is checked by its result alone."""
+    short = {"max_completion_length": 16}
     nodes: list[Node] = [
         ("base", LoadModel, {"path": MODEL}, 0, 0),
         ("sums", GenerateRows, {"code": ARITHMETIC}, 0, 1),
@@ -170,21 +171,8 @@ def r1_zero() -> dict[str, Any]:
         ("form", PatternMatch, {"pattern": r"\W*\d+\W*", "where": "all"}, 0, 4),
         ("parts", Split, {"test_size": 0.25}, 1, 1),
         ("reward", CombineRewards, {"weight_2": 0.2}, 1, 3),
-        (
-            "grpo",
-            GRPO,
-            {
-                **ROLLOUT,
-                "num_generations": 8,
-                "max_completion_length": 16,
-                "max_steps": 96,
-                "beta": 0.0,
-                "reward_threshold": None,
-            },
-            2,
-            0,
-        ),
-        ("after_grpo", Evaluate, {**SAMPLES, "max_completion_length": 16, "samples": 4}, 3, 0),
+        ("grpo", GRPO, {**ROLLOUT, **short, "max_steps": 96, "num_generations": 8, "reward_threshold": None}, 2, 0),
+        ("after_grpo", Evaluate, {**SAMPLES, **short, "samples": 4}, 3, 0),
         ("comparison", Compare, {}, 4, 0),
     ]
     wires = [
