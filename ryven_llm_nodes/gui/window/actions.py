@@ -74,7 +74,8 @@ ACTIONS: Final = (
         "rehearse", "Rehearse",
         "Run every stage for a few steps, with the rehearsal models, into a folder of its own; tells how long the real "
         "run takes",
-        lambda shell: shell.commands.run(rehearse=True), when=_idle, bar=True, glyph="rehearse", colour=ACCENT,
+        lambda shell: shell.commands.run(rehearse=True), key="Ctrl+F5", when=_idle, bar=True, glyph="rehearse",
+        colour=ACCENT,
     ),
     Action(
         "stop", "Stop", "Stop after this step, and save a checkpoint; again: at once",

@@ -74,6 +74,7 @@ def test_toolbar_and_menu_offer_the_same_with_shortcuts(editor: Any) -> None:
     bar = [action for action in editor.shell.toolbar.bar.actions() if action.text()]
     keys = {action.text(): action.shortcut().toString() for action in bar}
     kept = {"Stop and Keep": "Ctrl+Shift+F5"}
+    kept |= {"Rehearse": "Ctrl+F5"}
     assert keys == {"Run": "F5", "Stop": "Shift+F5", **kept, "Check": "F6", "Generate Code": "F7"}
     menu = next(a.menu() for a in editor.window.menuBar().actions() if a.text() == "LLM")
     assert [action for action in menu.actions() if action in bar] == bar
