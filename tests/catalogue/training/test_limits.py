@@ -15,6 +15,7 @@ from ryven_llm_nodes.catalogue.methods.dpo import DIVERGENT
 from ryven_llm_nodes.catalogue.parameters import UNKNOWN
 from ryven_llm_nodes.catalogue.training.choices import compared, enumerated, keys, source
 from ryven_llm_nodes.catalogue.training.limits import EVERY
+from ryven_llm_nodes.catalogue.training.trainer import Trainer
 
 DPO_CONFIG = "trl/trainer/dpo_config.py"
 
@@ -167,3 +168,11 @@ class TestRules:
             sft=node(SFT, **flows.FAST, eval_strategy="steps", eval_on_start=True),
         )
         assert flows.problems(drawn, data) == []
+
+
+@pytest.mark.parametrize("method", [DPO, GRPO])
+def test_every_loss_of_the_installed_trl_has_its_line(method: type[Trainer]) -> None:
+    loss = method.all_parameters()["loss_type"]
+    assert set(loss.meanings) == set(loss.choices)
+    assert len(loss.choices) > 5
+    assert all(len(line) < 110 and not line.endswith(".") for line in loss.meanings.values())
