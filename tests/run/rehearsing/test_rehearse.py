@@ -7,8 +7,10 @@ from pathlib import Path
 
 import flows
 from flows import node
+from typer.testing import CliRunner
 
 from ryven_llm_nodes.catalogue import GRPO, SFT, Evaluate, ExportScript, LoadModel, RewardFunction, SaveModel
+from ryven_llm_nodes.cli import app
 from ryven_llm_nodes.run import Event, rehearse_program
 from ryven_llm_nodes.run.events import Log, Progress
 from ryven_llm_nodes.run.rehearsing.plans import plans_of
@@ -37,9 +39,7 @@ def drawn(saved: Path, **of_base: str) -> flows.Project:
         "final": node(SaveModel, folder=str(saved)),
         "script": node(ExportScript, path=str(saved.with_suffix(".py"))),
     }
-    wires = (
-        "base -> sft, rows -> sft, sft -> grpo, prompts -> grpo, variety -> grpo, grpo -> measured, rows -> measured"
-    )
+    wires = "base -> sft, rows -> sft, sft -> grpo, prompts -> grpo, variety -> grpo, grpo -> measured"
     return flows.draw(
         f"{wires}, rows -> measured, rows -> sft.eval_dataset, grpo -> final, grpo -> script", "tale", **nodes
     )
@@ -108,3 +108,16 @@ def test_the_work_of_a_stage_is_known_before_it_runs(workspace: Path) -> None:
     assert plan.rows == 16
     assert plan.work is not None
     assert plan.work.steps == 32  # 16 prompts, one in each step of four completions, twice
+
+
+def test_the_command(work: Path) -> None:
+    flow = flows.save(flows.alone("sft", max_steps=2), work / "flow.json")
+    command = ["run", str(flow), "--rehearse", "--output-dir", str(work / "out")]
+    said = CliRunner().invoke(app, command)
+    assert said.exit_code == 0, said.output
+    assert "the real run: about" in said.output
+    assert (work / "out-rehearsal" / "rehearsal.json").is_file()
+    assert not (work / "out").exists()
+    refused = CliRunner().invoke(app, [*command, "--processes", "2"])
+    assert refused.exit_code == 2
+    assert "--rehearse takes one process" in refused.output
