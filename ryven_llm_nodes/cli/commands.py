@@ -213,7 +213,6 @@ def bench(
     """Score completions with a reward: every score, the spread within a group, times, and failures with their line."""
     from ryven_llm_nodes.program.settings import find_step
     from ryven_llm_nodes.run.rewards.bench import bench as tried
-    from ryven_llm_nodes.run.rewards.bench import trainer_of
     from ryven_llm_nodes.terminal.bench import show_bench
 
     with plain_errors():
@@ -221,7 +220,7 @@ def bench(
         step = find_step(program.graph, reward)
         if "reward" not in program.cells[step.name].values:
             raise UsageError(f"{step.label} gives no reward; name a node that does.")
-        trainer = trainer_of(program.graph, step)
+        trainer = program.graph.scored_by(step)
         program = _program(flow, title, settings, trainer.name if trainer else step.name)
         with TemporaryDirectory() as folder:
             allow(program.graph, Path(folder), trust)

@@ -78,7 +78,10 @@ def open_ryven(content: Mapping[str, Any], app: Any, path: Path | None = None, s
 
 
 def _start(file: Path, app: Any) -> Any:
-    """``animations=False``: a node would flash for every new wire, and raise once it is deleted."""
+    """``animations=False``: a node would flash for every new wire, and raise once it is deleted.
+
+    ``defer_code_loading=True``: the source of a node is read when its tab is shown, not that of all at the start.
+    """
     from ryven.main.Ryven import run
 
     return run(
@@ -89,6 +92,7 @@ def _start(file: Path, app: Any) -> Any:
         nodes={str(PACKAGE_FOLDER)},
         qt_api="pyside6",
         animations=False,
+        defer_code_loading=True,
         window_title="Ryven",
     )
 

@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +27,11 @@ class Piece:
 
     text: str
     names: frozenset[str]
-    uses: frozenset[str]
+    statement: ast.stmt
+
+    @cached_property
+    def uses(self) -> frozenset[str]:
+        return frozenset(node.id for node in ast.walk(self.statement) if isinstance(node, ast.Name))
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,7 @@ def _pieces(tree: ast.Module, lines: list[str]) -> Iterator[Piece]:
         start, end = end, node.end_lineno or end
         is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if not is_docstring and not isinstance(node, ast.Import | ast.ImportFrom):
-            uses = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
-            yield Piece("\n".join(lines[start:end]).strip("\n"), frozenset(_defined(node)), uses)
+            yield Piece("\n".join(lines[start:end]).strip("\n"), frozenset(_defined(node)), node)
 
 
 def _defined(node: ast.stmt) -> Iterator[str]:

@@ -10,7 +10,7 @@ from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.gui.running.run_controller import RunController
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.program import Graph, Step, build, read_live_flow
-from ryven_llm_nodes.run.examine.serving import bench_question, question
+from ryven_llm_nodes.run.examine.questions import bench_question, question
 
 UNKNOWN_CODE: Final = "This flow came with code that you have not allowed. Run it once (F5) to review the code."
 

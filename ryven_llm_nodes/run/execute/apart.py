@@ -36,8 +36,8 @@ from ryven_llm_nodes.run.events import (
 )
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
 from ryven_llm_nodes.run.execute.failures import death, the_next_run
+from ryven_llm_nodes.run.execute.outcome import Outcome
 from ryven_llm_nodes.run.execute.requests import MODULE, error_of, run_request, stage_request
-from ryven_llm_nodes.run.execute.runner import Outcome
 from ryven_llm_nodes.run.execute.stage import Made
 from ryven_llm_nodes.run.loaded import LoadedProgram
 

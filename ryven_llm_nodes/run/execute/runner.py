@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from ryven_llm_nodes.run.events import (
 from ryven_llm_nodes.run.examine.preflight import preflight
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
 from ryven_llm_nodes.run.execute.failures import stage_error
+from ryven_llm_nodes.run.execute.outcome import Outcome
 from ryven_llm_nodes.run.execute.stage import Place, here
 from ryven_llm_nodes.run.health.watch import Health
 from ryven_llm_nodes.run.library_warnings import hearing
@@ -42,25 +43,6 @@ from ryven_llm_nodes.run.store.keys import Key, keys_of
 from ryven_llm_nodes.run.store.output import Output
 from ryven_llm_nodes.system.causes import forget
 from ryven_llm_nodes.system.files import write_whole
-
-
-@dataclass
-class Outcome:
-    """How a run ended: ``status`` is done, failed or cancelled.
-
-    ``models`` maps steps to the folders of the models that they wrote, ``reports`` those that wrote something else.
-    """
-
-    status: str = "done"
-    models: dict[str, Path] = field(default_factory=dict)
-    reports: dict[str, Path] = field(default_factory=dict)
-    error: LLMNodesError | None = None
-    seconds: float = 0.0
-
-    def note(self, step: Step, folder: Path) -> None:
-        """Lists what ``step`` has left in ``folder``."""
-        left = self.models if step.node.leaves == "model" else self.reports
-        left[step.name] = folder
 
 
 def run_program(
