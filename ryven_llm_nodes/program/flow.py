@@ -18,6 +18,7 @@ from ryven_llm_nodes.catalogue.node import stored
 from ryven_llm_nodes.errors import FlowError, Problem, one_line, shown, suggestion
 from ryven_llm_nodes.program.carried import CARRIED_FILE, ROOT, flow_in_script
 from ryven_llm_nodes.program.graph import Graph, Step, Wire
+from ryven_llm_nodes.program.launch.settings import KEY, Launch
 from ryven_llm_nodes.program.names import Names, identifier
 from ryven_llm_nodes.program.pickles import refuse_unsafe
 
@@ -125,7 +126,7 @@ def graph_of(data: Mapping[str, Any], title: str, root: Path, source: str = "") 
     if problems:
         raise FlowError(problems)
     steps = (Step(names[n.index], n.node, n.given, wires[n.index], n.index, n.name, n.place) for n in placed if n)
-    return Graph(title, tuple(steps), root, source)
+    return Graph(title, tuple(steps), root, source, Launch.of_data(data.get(KEY)))
 
 
 def _placed(data: Any, index: int, problems: list[Problem]) -> _Placed | None:
