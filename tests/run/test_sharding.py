@@ -5,6 +5,7 @@ accelerate shards on GPUs only. Here two processes on a CPU, over gloo, are told
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import os
@@ -34,7 +35,12 @@ STEPS: Mapping[str, Any] = {
     "save_steps": 1,
     "seed": 3,
 }
-ROLLOUT = {"max_completion_length": 12, "generation_kwargs": {"sequence_bias": [[[1], 4.0]]}}  # many end early
+ROLLOUT: Mapping[str, Any] = {  # completions of very different lengths: some end at once
+    "max_completion_length": 32,
+    "generation_kwargs": {"sequence_bias": [[[1], 4.0]]},
+    "per_device_train_batch_size": 2,
+    "gradient_accumulation_steps": 2,
+}
 OWN: Mapping[str, Mapping[str, Any]] = {
     "sft": {"warmup_steps": 0},
     "dpo": {},
@@ -46,7 +52,7 @@ SCORES = """def letters(completions, prompts, **kwargs):
     return [len(set(text)) / 4 + len(prompt) % 3 for text, prompt in zip(texts, map(str, prompts))]
 """
 RUN_ALL = """
-import os, runpy, sys
+import os, runpy, signal, sys, threading, time
 import torch
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType
@@ -59,6 +65,11 @@ def begin_sharding(self, *args, fsdp_plugin=None, **kwargs):
         self.distributed_type, self.fsdp_plugin = DistributedType.FSDP, fsdp_plugin
         PartialState._shared_state["distributed_type"] = DistributedType.FSDP
 
+def die_at(checkpoint):
+    while not os.path.exists(checkpoint):
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+
 AcceleratorState.__init__ = begin_sharding
 ended, PartialState.destroy_process_group = PartialState.destroy_process_group, lambda self, group=None: None
 torch.set_num_threads(1)
@@ -66,6 +77,8 @@ out, options, *scripts = sys.argv[1:]
 for script in scripts:
     name = os.path.basename(script)[:-3]
     sys.argv = [script, "--output-dir", os.path.join(out, name), *options.split()]
+    if (killed := os.environ.get("KILLED_AT")) and os.environ["RANK"] == "1":
+        threading.Thread(target=die_at, args=(os.path.join(out, name, "stage/checkpoints", killed),)).start()
     runpy.run_path(script, run_name="__main__")
 ended(PartialState())
 """
@@ -130,6 +143,10 @@ def start(
     return done.stdout + done.stderr if done.returncode else ""
 
 
+def digest(folder: Path) -> str:
+    return hashlib.sha256((folder / "stage/model.safetensors").read_bytes()).hexdigest()
+
+
 def logits(folder: Path) -> Any:
     """What a saved model says, opened outside."""
     import torch
@@ -146,7 +163,7 @@ def test_sharded_weights_are_trained_and_saved_like_whole_ones(place: Path, tmp_
     """Models, opened outside, give the same logits within 1e-4; with LoRA, the adapter is merged."""
     import torch
 
-    cases = turn(CASES, 4)
+    cases = turn(CASES, 8)
     assert start(place, tmp_path / "whole", WHOLE, cases) == ""
     assert start(place, tmp_path / "sharded", SHARDED, cases) == ""
     for method, lora in cases:
@@ -154,3 +171,19 @@ def test_sharded_weights_are_trained_and_saved_like_whole_ones(place: Path, tmp_
         whole, parts = logits(tmp_path / "whole" / name), logits(tmp_path / "sharded" / name)
         torch.testing.assert_close(parts, whole, atol=1e-4, rtol=0, msg=lambda text, name=name: f"{name}: {text}")
         assert (whole - logits(place / "model")).abs().max() > 1e-2, "the test needs weights that moved"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "lora"), turn([("ppo", False), ("sft", True), ("grpo", False), ("ppo", True)], 4))
+def test_a_killed_process_costs_nothing(
+    method: str, lora: bool, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two processes is killed; the run that resumes ends with the bits of an uninterrupted one."""
+    case, name = [(method, lora)], f"{method}{'_lora' if lora else ''}"
+    assert start(place, tmp_path / "whole", SHARDED, case) == ""
+    monkeypatch.setenv("KILLED_AT", "checkpoint-1")
+    assert "SIGKILL" in start(place, tmp_path / "killed", SHARDED, case)
+    assert not (tmp_path / "killed" / name / "stage/finished").exists()
+    monkeypatch.delenv("KILLED_AT")
+    assert start(place, tmp_path / "killed", SHARDED, case, "--resume") == ""
+    assert digest(tmp_path / "killed" / name) == digest(tmp_path / "whole" / name)
