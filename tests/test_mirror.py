@@ -21,6 +21,7 @@ ACROSS = {
     "program/test_goldens_of_cells.py": "the text of every node",
     "program/test_hostile.py": "hostile text in every parameter, name and title",
     "program/test_hostile_files.py": "hostile files, to every reader of files",
+    "run/planning/test_published.py": "the formulae of a plan next to published figures",
     "run/test_adapters.py": "LoRA adapters, from the check to the model that is saved",
     "run/test_beside.py": "modules beside a flow, in runs and scripts",
     "run/test_evaluating.py": "evaluations as stages, from a run and from the script",

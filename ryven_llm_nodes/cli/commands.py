@@ -15,7 +15,7 @@ from ryven_llm_nodes import __version__
 from ryven_llm_nodes.cli.agents import mcp
 from ryven_llm_nodes.cli.chat import chat
 from ryven_llm_nodes.cli.experiments import compare, sweep
-from ryven_llm_nodes.cli.launching import export, submit
+from ryven_llm_nodes.cli.launching import export, plan, submit
 from ryven_llm_nodes.cli.options import (
     AllRows,
     FlowFile,
@@ -362,3 +362,4 @@ app.command()(compare)
 app.command()(sweep)
 app.command()(export)
 app.command()(submit)
+app.command()(plan)

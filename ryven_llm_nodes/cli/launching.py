@@ -1,4 +1,4 @@
-"""The commands that take a flow to other machines: `ryven-llm export` and `submit`."""
+"""The commands that take a flow to other machines: `ryven-llm export`, `submit` and `plan`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from ryven_llm_nodes.cli.options import (
     FlowFile,
@@ -15,6 +16,8 @@ from ryven_llm_nodes.cli.options import (
     Processes,
     Settings,
     Target,
+    Trust,
+    allow,
     plain_errors,
     program_of,
     say_written,
@@ -104,3 +107,28 @@ def submit(
         typer.echo(f"the job ended: {state}", err=True)
         if state not in ("COMPLETED", "ENDED"):
             raise typer.Exit(1)
+
+
+def plan(
+    flow: FlowFile,
+    gpus: Annotated[str, typer.Option("--gpus", metavar="NUMBERxNAME", help="The GPUs, such as 8xH100 or 64xA100.")],
+    title: FlowTitle = None,
+    to: Target = None,
+    settings: Settings = None,
+    price: Annotated[float | None, typer.Option(min=0.0, help="USD per GPU and hour; default: a rough one.")] = None,
+    trust: Trust = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON: bytes, seconds and USD.")] = False,
+) -> None:
+    """Say what each stage would take on GPUs that need not be here: memory, communication, time and cost.
+
+    For each strategy, by documented formulae; the fastest one that fits is chosen.
+    """
+    from ryven_llm_nodes.host.session import default_output_dir
+    from ryven_llm_nodes.run.planning.hardware import cluster
+    from ryven_llm_nodes.terminal.plan import show_plan
+
+    with plain_errors():
+        machines = cluster(gpus)
+        program = program_of(flow, title, settings, to)
+        allow(program.graph, default_output_dir(program.graph.title), trust)
+        show_plan(program, machines, price, as_json, Console(soft_wrap=True))
