@@ -135,9 +135,7 @@ def run(
         program = program_of(flow, title, settings, to, processes, launching)
         folder = output_dir or default_output_dir(program.graph.title)
         allow(program.graph, folder, trust)
-        launch = program.graph.launch
-        is_shared = any(launch.of(step.name).total > 1 for step in program.steps if step.node.is_stage)
-        place = in_processes if isolated or is_shared else here
+        place = in_processes if isolated else here
         show_run(program, folder, as_json, fresh=fresh, strict=strict, all_rows=all_rows, place=place)
 
 
