@@ -51,9 +51,9 @@ def contents(window: Any) -> dict[str, Any]:
         file = Path(folder, "flow.json")
         window.save_project(str(file))
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    for flow in window.core_session.flows:
-        if launch := live_launch(flow).to_data():
-            found["flows"][flow.title][KEY] = launch
+    launches = {flow.title: live_launch(flow).to_data() for flow in window.core_session.flows}
+    for title, flow in found["flows"].items():
+        flow |= {KEY: launches[title]} if launches.get(title) else {}
     return {key: value for key, value in found.items() if key not in LAYOUT}
 
 
