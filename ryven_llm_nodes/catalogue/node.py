@@ -43,7 +43,8 @@ class NodeContext:
     """What a node knows when it makes its cell: its name, its parameters, and what is wired to its inputs.
 
     ``given`` holds the values that were set; ``inputs`` a value for every input that is wired; ``root`` is the folder
-    that relative paths are looked up in; ``processes`` the number of processes that share an optimizer step.
+    that relative paths are looked up in; ``processes`` the number of processes that share an optimizer step, and
+    ``sharded`` whether the weights are spread over them.
     """
 
     node: type[LLMNode]
@@ -52,6 +53,7 @@ class NodeContext:
     inputs: Mapping[str, Value]
     root: Path
     processes: int = 1
+    sharded: bool = False
 
     def __getitem__(self, parameter: str) -> JSON:
         if parameter in self.given:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -17,11 +15,13 @@ from ryven_llm_nodes import __version__
 from ryven_llm_nodes.cli.agents import mcp
 from ryven_llm_nodes.cli.chat import chat
 from ryven_llm_nodes.cli.experiments import compare, sweep
+from ryven_llm_nodes.cli.launching import export, plan, submit
 from ryven_llm_nodes.cli.options import (
     AllRows,
     FlowFile,
     FlowTitle,
     Isolated,
+    Launching,
     Processes,
     Settings,
     Strict,
@@ -29,7 +29,7 @@ from ryven_llm_nodes.cli.options import (
     Trust,
     allow,
     plain_errors,
-    say_written,
+    program_of,
 )
 from ryven_llm_nodes.errors import FlowError, UsageError
 
@@ -74,6 +74,7 @@ def check(
     title: FlowTitle = None,
     settings: Settings = None,
     processes: Processes = 1,
+    launching: Launching = None,
     quick: Annotated[bool, typer.Option("--quick", help="Do not read rows and tokenizers.")] = False,
     all_rows: AllRows = False,
     strict: Strict = False,
@@ -89,7 +90,7 @@ def check(
     with plain_errors():
         program: Program | None = None
         try:
-            program = _program(flow, title, settings, None, processes)
+            program = program_of(flow, title, settings, None, processes, launching)
             problems = found_in(program, quick, all_rows, trust)
         except FlowError as error:
             if not as_json:
@@ -102,32 +103,6 @@ def check(
         weights = {problem.weight for problem in problems}
         if "error" in weights or (strict and "warning" in weights):
             raise typer.Exit(2)
-
-
-@app.command()
-def export(
-    flow: FlowFile,
-    output: Annotated[
-        Optional[Path], typer.Option("--output", "-o", help="File to write; default: the terminal.")
-    ] = None,
-    title: FlowTitle = None,
-    to: Target = None,
-    settings: Settings = None,
-    processes: Processes = 1,
-    lean: Annotated[bool, typer.Option("--lean", help="Leave out crash safety and resuming.")] = False,
-) -> None:
-    """Write the flow as one plain Python script that does not need this package."""
-    from ryven_llm_nodes.system.files import write_whole
-
-    with plain_errors():
-        program = _program(flow, title, settings, to, processes)
-        if output is None:
-            sys.stdout.write(program.script_for(program.graph.root, lean).text)
-            return
-        if output.resolve() == flow.resolve():
-            raise UsageError(f"{output} is the flow itself; choose another file.")
-        write_whole(output, program.script_for(output.absolute().parent, lean).text)
-        say_written(output)
 
 
 @app.command()
@@ -145,6 +120,7 @@ def run(
     processes: Annotated[
         int, typer.Option("--processes", min=1, help="Processes that share each stage; above 1, stages are isolated.")
     ] = 1,
+    launching: Launching = None,
     as_json: Annotated[bool, typer.Option("--json", help="Every event as one line of JSON.")] = False,
 ) -> None:
     """Run the flow: the very text that `export` writes, with a progress bar and live metrics.
@@ -156,10 +132,10 @@ def run(
     from ryven_llm_nodes.terminal.display import show_run
 
     with plain_errors():
-        program = _program(flow, title, settings, to, processes)
+        program = program_of(flow, title, settings, to, processes, launching)
         folder = output_dir or default_output_dir(program.graph.title)
         allow(program.graph, folder, trust)
-        place = in_processes if isolated or processes > 1 else here
+        place = in_processes if isolated else here
         show_run(program, folder, as_json, fresh=fresh, strict=strict, all_rows=all_rows, place=place)
 
 
@@ -183,7 +159,7 @@ def preview(
 
     quiet_libraries()
     with plain_errors():
-        program = _program(flow, title, settings, node)
+        program = program_of(flow, title, settings, node)
         allow(program.graph, default_output_dir(program.graph.title), trust)
         console = Console(soft_wrap=True)
         show_preview(program, find_step(program.graph, node), row, as_json, console)
@@ -216,12 +192,12 @@ def bench(
     from ryven_llm_nodes.terminal.bench import show_bench
 
     with plain_errors():
-        program = _program(flow, title, settings, None)
+        program = program_of(flow, title, settings, None)
         step = find_step(program.graph, reward)
         if "reward" not in program.cells[step.name].values:
             raise UsageError(f"{step.label} gives no reward; name a node that does.")
         trainer = program.graph.scored_by(step)
-        program = _program(flow, title, settings, trainer.name if trainer else step.name)
+        program = program_of(flow, title, settings, trainer.name if trainer else step.name)
         with TemporaryDirectory() as folder:
             allow(program.graph, Path(folder), trust)
             made = tried(program, step, Path(folder), completions, prompts, samples, tokens, seed)
@@ -245,7 +221,7 @@ def fit(
     from ryven_llm_nodes.terminal.fit import show_fit
 
     with plain_errors():
-        program = _program(flow, title, settings, to)
+        program = program_of(flow, title, settings, to)
         allow(program.graph, default_output_dir(program.graph.title), trust)
         show_fit(program, measure, as_json, Console(soft_wrap=True))
 
@@ -381,11 +357,6 @@ app.command()(chat)
 app.command()(mcp)
 app.command()(compare)
 app.command()(sweep)
-
-
-def _program(flow: Path, title: str | None, settings: list[str] | None, to: str | None, processes: int = 1) -> Program:
-    from ryven_llm_nodes.program import apply_settings, build, read_flow
-    from ryven_llm_nodes.program.settings import part_up_to
-
-    graph = replace(apply_settings(read_flow(flow, title), settings or []), processes=processes)
-    return build(part_up_to(graph, to))
+app.command()(export)
+app.command()(submit)
+app.command()(plan)

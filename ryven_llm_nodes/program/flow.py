@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from ryven_llm_nodes.catalogue.node import stored
 from ryven_llm_nodes.errors import FlowError, Problem, one_line, shown, suggestion
 from ryven_llm_nodes.program.carried import CARRIED_FILE, ROOT, flow_in_script
 from ryven_llm_nodes.program.graph import Graph, Step, Wire
+from ryven_llm_nodes.program.launch.settings import KEY, Launch
 from ryven_llm_nodes.program.names import Names, identifier
 from ryven_llm_nodes.program.pickles import refuse_unsafe
 
@@ -61,7 +62,17 @@ def read_live_flow(flow: Any, root: Path, source: str = "", places: bool = False
     ``places``: include the positions on the canvas, which only an open window can tell.
     """
     data = flow.session.complete_data(flow.data()) if places else flow.data()
-    return graph_of(data, flow.title, root, source)
+    return replace(graph_of(data, flow.title, root, source), launch=live_launch(flow))
+
+
+def live_launch(flow: Any) -> Launch:
+    """The launch settings of a ``ryvencore.Flow``, which keeps all it was loaded from, but saves its nodes alone."""
+    return Launch.of_data((flow.load_data or {}).get(KEY))
+
+
+def set_live_launch(flow: Any, launch: Launch) -> None:
+    """Gives a ``ryvencore.Flow`` other launch settings."""
+    flow.load_data = {**(flow.load_data or {}), KEY: launch.to_data()}
 
 
 def read_project(path: Path) -> Mapping[str, Any]:
@@ -125,7 +136,7 @@ def graph_of(data: Mapping[str, Any], title: str, root: Path, source: str = "") 
     if problems:
         raise FlowError(problems)
     steps = (Step(names[n.index], n.node, n.given, wires[n.index], n.index, n.name, n.place) for n in placed if n)
-    return Graph(title, tuple(steps), root, source)
+    return Graph(title, tuple(steps), root, source, Launch.of_data(data.get(KEY)))
 
 
 def _placed(data: Any, index: int, problems: list[Problem]) -> _Placed | None:

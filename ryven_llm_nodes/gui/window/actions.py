@@ -93,6 +93,10 @@ ACTIONS: Final = (
         key="F7", bar=True, glyph="code", colour=VIOLET,
     ),
     Action(
+        "launch", "Launch Settings...", "On how many processes and machines the flow runs, and how they share a model",
+        lambda shell: shell.show_launch(), group=True,
+    ),
+    Action(
         "runs", "Run History...", "Look at earlier runs, compare two, open the flow of one",
         lambda shell: shell.history.show_runs(), group=True,
     ),

@@ -45,6 +45,7 @@ class Shell(QObject):
         super().__init__(window)
         self.window = window
         self._closed = False
+        self._launch: Any = None
         self.flows = Flows(window, lambda: self.document.folder, self)
         self.document = Document(window, self.flows.stacks, self)
         self.saving = Saving(self.document, self.flows.flush, self)
@@ -115,6 +116,14 @@ class Shell(QObject):
         if flow in self.flows:
             self.say(f"✗ {sentence}", flow_state(flow))
             QToolTip.showText(QCursor.pos(), sentence, self.window, self.window.rect(), TIP_MS)
+
+    def show_launch(self) -> None:
+        """Shows the launch settings of the flow in front."""
+        if self._launch is None:
+            from ryven_llm_nodes.gui.launching.dialog import LaunchDialog
+
+            self._launch = LaunchDialog(self.flows.current_flow, self.document.change, self.window)
+        self._launch.open_for_front()
 
     def _show_title(self) -> None:
         self.window.setWindowTitle(f"{self.document.title}[*] · {TITLE}")

@@ -68,10 +68,11 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
         for name in names:
             assert callable(getattr(getattr(shell, part), name))
             monkeypatch.setattr(getattr(shell, part), name, lambda name=name, **_: called.append(name))
-    monkeypatch.setattr(shell, "quit", lambda: called.append("quit"))
+    for name in ("quit", "show_launch"):
+        monkeypatch.setattr(shell, name, lambda name=name: called.append(name))
     for action in ACTIONS:
         action.does(shell)
     assert called == [
-        *("run", "run", "stop", "keep", "check", "generate", "show_runs", "show_kept"),
+        *("run", "run", "stop", "keep", "check", "generate", "show_launch", "show_runs", "show_kept"),
         *("ask_and_open", "save_as", "quit", "tidy", "show_all"),
     ]
