@@ -29,6 +29,7 @@ from ryven_llm_nodes.catalogue import (
 from ryven_llm_nodes.catalogue.training.trainer import WITH_LORA
 from ryven_llm_nodes.errors import UsageError, suggestion
 from ryven_llm_nodes.program.project import Placement, project
+from ryven_llm_nodes.recipes import RECIPES
 
 SMALL: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
 LLAMA: Final = "meta-llama/Llama-2-7b-hf"
@@ -201,6 +202,7 @@ TEMPLATES: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "grpo": grpo,
     "methods": methods,
     "full": full,
+    **RECIPES,
 }
 
 

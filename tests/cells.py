@@ -25,6 +25,7 @@ from ryven_llm_nodes.catalogue import (
     CombineRewards,
     ConvertFormat,
     Deduplicate,
+    Environment,
     Evaluate,
     ExactMatch,
     Filter,
@@ -47,6 +48,7 @@ from ryven_llm_nodes.catalogue import (
     SaveModel,
     Split,
     Threshold,
+    Tools,
     ValidJSON,
 )
 from ryven_llm_nodes.catalogue.parameters import Parameter
@@ -60,6 +62,8 @@ SUPPLY: Mapping[str, Drawn] = {
     "reward": node(RewardFunction, code=flows.REWARD),
     "adapter": node(LoRA, r=4),
     "report": node(Evaluate),
+    "tools": node(Tools),
+    "environment": node(Environment),
 }
 """What is wired to an input where a case says nothing else, by kind."""
 

@@ -12,12 +12,14 @@ from flows import FAST, ROLLOUT, node
 
 from ryven_llm_nodes.catalogue import (
     CPO,
+    GKD,
     KTO,
     ORPO,
     RLOO,
     Distillation,
     LoadDataset,
     LoRA,
+    OnlineDPO,
     RewardFunction,
     TrainRewardModel,
 )
@@ -33,6 +35,8 @@ KINDS: Final[Mapping[str, tuple[type, Any, Mapping[str, Any]]]] = {
     "rloo": (RLOO, PROMPTS, GROUPS),
     "distillation": (Distillation, PROMPTS, ROLLOUT),
     "judge": (TrainRewardModel, PAIRS, FAST),
+    "online_dpo": (OnlineDPO, PROMPTS, {**FAST, "max_new_tokens": 8}),
+    "gkd": (GKD, node(LoadDataset, path="messages.jsonl"), {**FAST, "max_new_tokens": 8}),
 }
 """By step: the class, its rows, and settings that are fast."""
 
@@ -53,10 +57,10 @@ def alone(method: str, lora: bool = False, **params: Any) -> flows.Project:
     kind, rows, fast = KINDS[method]
     nodes = {"base": flows.BASE, "rows": rows, method: node(kind, **{**fast, **params})}
     wires = f"base -> {method}.model, rows -> {method}"
-    if method == "rloo":
+    if method in ("rloo", "online_dpo"):
         nodes["variety"] = node(RewardFunction, code=flows.REWARD)
         wires += f", variety -> {method}"
-    if method == "distillation":
+    if method in ("distillation", "gkd"):
         nodes["teacher"] = node(flows.LoadModel, path="teacher")
         wires += f", teacher -> {method}.teacher"
     if lora:

@@ -9,7 +9,7 @@ from typing import Final
 
 from ryven_llm_nodes.catalogue.node import LLMNode, Port
 
-FOLDERS: Final = ("sources", "data", "rewards", "adapters", "methods", "evaluation", "outputs")
+FOLDERS: Final = ("sources", "data", "rewards", "tools", "adapters", "methods", "evaluation", "outputs")
 """The groups of nodes, in the order of a pipeline."""
 
 

@@ -27,5 +27,5 @@ def parameter_data(parameter: Parameter) -> dict[str, Any]:
     rules = {rule: bound for rule, _ in BOUNDS if (bound := getattr(parameter, rule)) is not None}
     types = ["null" if kind is type(None) else kind.__name__ for kind in parameter.types]
     words = {"choices": list(parameter.choices), "typical": parameter.typical, "help": parameter.help}
-    words |= {"gallery": dict(parameter.gallery)}
+    words |= {"gallery": dict(parameter.gallery), "meanings": dict(parameter.meanings)}
     return {"name": parameter.name, "types": types, **given, **rules, **{k: v for k, v in words.items() if v}}

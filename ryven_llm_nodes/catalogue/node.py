@@ -16,6 +16,7 @@ from ryven_llm_nodes.catalogue.held import Held
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.catalogue.secrets import secret_complaint
 from ryven_llm_nodes.catalogue.values import Value
+from ryven_llm_nodes.catalogue.work import Work
 from ryven_llm_nodes.errors import one_line, shown, suggestion
 
 PACKAGE = "ryven_llm_nodes"
@@ -173,6 +174,11 @@ class LLMNode(Node):
         return {parameter.name: parameter for parameter in cls.parameters}
 
     @classmethod
+    def unavailable(cls) -> str:
+        """Why the libraries that are installed cannot run it, and what to do; empty where they can."""
+        return ""
+
+    @classmethod
     def summary(cls) -> str:
         """The first sentence of the docstring, for a tooltip."""
         return one_line((cls.__doc__ or "").split("\n\n")[0]).replace("``", "")
@@ -205,6 +211,21 @@ class LLMNode(Node):
         If in doubt, a file is included: a stage whose inputs changed must not be reused.
         """
         yield from ()
+
+    @classmethod
+    def rehearsed(cls, given: Mapping[str, JSON], name: str, steps: int) -> Mapping[str, JSON]:
+        """The values of the node called ``name`` in a rehearsal (program/rehearsal.py), instead of ``given``.
+
+        It then works on few rows or for ``steps`` optimizer steps, writes into the output folder only, and sends
+        nothing.
+        """
+        return given
+
+    @classmethod
+    def work(cls, context: NodeContext, rows: int, settings: Any) -> Work | None:
+        """How much it does with a dataset of ``rows`` rows and the configuration ``settings`` of its trainer, if it has
+        one; None where that is not what its time depends on."""
+        return None
 
     @classmethod
     def first_part(cls, given: Mapping[str, JSON]) -> Mapping[str, JSON] | None:

@@ -37,7 +37,8 @@ class Parameter:
     text: ``line``, ``text`` (several lines), ``code``, ``file`` or ``folder``. ``required`` refuses empty text.
     ``outcome`` is false where nothing that is trained or exported depends on the value. ``choices`` bind the types that
     they are of, in lists too, and ``items`` are the types that a list may hold. ``refused`` says why no value but the
-    default can be used. ``gallery`` holds texts to start from, by what they do. ``empty`` says what no value means.
+    default can be used. ``gallery`` holds texts to start from, by what they do. ``empty`` says what no value means,
+    ``meanings`` what some of the choices mean, in a line for each.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Parameter:
     gallery: Mapping[str, str] = field(default_factory=dict)
     label: str = field(default="")
     empty: str = "none"
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
     def problem(self, value: JSON) -> str | None:
         """What is wrong with ``value`` and what would be right, or None."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from ryven_llm_nodes.catalogue.files import File, model_files
 from ryven_llm_nodes.catalogue.findings import Complaint, Pretrained
 from ryven_llm_nodes.catalogue.node import NodeContext
-from ryven_llm_nodes.catalogue.parameters import flag, text
+from ryven_llm_nodes.catalogue.parameters import JSON, flag, text
 from ryven_llm_nodes.catalogue.places import is_local, resolve
 from ryven_llm_nodes.errors import shown
 
@@ -20,6 +20,21 @@ REVISION: Final = text("revision", "", "Branch, tag or commit of a Hub model; em
 TRUST: Final = flag(
     "trust_remote_code", False, "Run Python code from the model's repository. Set it only if you trust the code."
 )
+
+REHEARSAL: Final = text(
+    "rehearsal_model",
+    "",
+    "Small model that is used instead while the flow is rehearsed (`ryven-llm run FLOW --rehearse`); empty: this one.",
+    typical="HuggingFaceTB/SmolLM2-135M-Instruct",
+    widget="folder",
+    outcome=False,
+)
+
+
+def rehearsed(given: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """The values of a node that loads a model, with the rehearsal model in place of the model, if there is one."""
+    small = given.get(REHEARSAL.name)
+    return {**given, "path": small, "revision": ""} if small else given
 
 
 def pretrained(context: NodeContext, scores: bool = False) -> Pretrained:
@@ -41,6 +56,9 @@ def model_complaints(context: NodeContext) -> Iterator[Complaint]:
         yield from (("path", wrong) for wrong in folder_complaints(context["path"], context.root, tokenizer=True))
         if context["revision"]:
             yield "revision", f"is for Hub models, but {shown(context['path'])} is a folder; clear it."
+    small = context[REHEARSAL.name]
+    if small and is_local(small, context.root):
+        yield from ((REHEARSAL.name, wrong) for wrong in folder_complaints(small, context.root, tokenizer=True))
 
 
 def folder_complaints(location: str, root: Path, tokenizer: bool = False) -> Iterator[str]:

@@ -48,13 +48,19 @@ class UserCode:
         return read_code("\n".join(lines), name)
 
 
-@lru_cache(maxsize=1024)
-def read_code(text: str, wanted: str = "") -> UserCode:
-    """Parses ``text``; ``wanted`` names the function, else it is the last public one. Raises CodeError."""
+def parsed(text: str) -> tuple[str, ast.Module]:
+    """``text`` as it stands in a script, and its parts. Raises CodeError where it cannot stand there."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
     tree = _parse(text)
     if complaint := _out_of_place(text, tree):
         raise CodeError(complaint)
+    return text, tree
+
+
+@lru_cache(maxsize=1024)
+def read_code(text: str, wanted: str = "") -> UserCode:
+    """Parses ``text``; ``wanted`` names the function, else it is the last public one. Raises CodeError."""
+    text, tree = parsed(text)
     functions = {node.name: node for node in tree.body if isinstance(node, FunctionDef)}
     public = [name for name in functions if not name.startswith("_")] or list(functions)
     if wanted and wanted not in functions:

@@ -78,6 +78,17 @@ class DatasetValue(Value):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CodeValue(Value):
+    """What the code of a node defines: functions that a model may call, or a class. ``functions`` are their names."""
+
+    functions: frozenset[str] = frozenset()
+
+    @property
+    def taken_names(self) -> frozenset[str]:
+        return self.functions
+
+
+@dataclass(frozen=True, kw_only=True)
 class RewardPart:
     """One reward callable with TRL's signature.
 

@@ -117,6 +117,14 @@ def run(
     strict: Strict = False,
     all_rows: AllRows = False,
     isolated: Isolated = False,
+    rehearse: Annotated[
+        bool,
+        typer.Option(
+            "--rehearse",
+            help="A few steps of every stage, with the rehearsal models of Load Model, into <output>-rehearsal; then "
+            "how long the real run takes.",
+        ),
+    ] = False,
     processes: Annotated[
         int, typer.Option("--processes", min=1, help="Processes that share each stage; above 1, stages are isolated.")
     ] = 1,
@@ -128,7 +136,7 @@ def run(
     Rows, tokenizers, models and settings are examined first. Errors end the run; with --strict, warnings do too.
     """
     from ryven_llm_nodes.host.session import default_output_dir
-    from ryven_llm_nodes.run import here, in_processes
+    from ryven_llm_nodes.run import here, in_processes, rehearse_program, run_program
     from ryven_llm_nodes.terminal.display import show_run
 
     with plain_errors():
@@ -136,7 +144,8 @@ def run(
         folder = output_dir or default_output_dir(program.graph.title)
         allow(program.graph, folder, trust)
         place = in_processes if isolated else here
-        show_run(program, folder, as_json, fresh=fresh, strict=strict, all_rows=all_rows, place=place)
+        work = rehearse_program if rehearse else run_program
+        show_run(program, folder, as_json, work, fresh=fresh, strict=strict, all_rows=all_rows, place=place)
 
 
 @app.command()
@@ -244,7 +253,11 @@ def nodes(
 @app.command()
 def new(
     template: Annotated[
-        str, typer.Argument(help="sft, dpo, grpo, methods (compares three) or full (Llama-2-7b: all four).")
+        str,
+        typer.Argument(
+            help="sft, dpo, grpo, methods (compares three), full (Llama-2-7b: all four), instructgpt, zephyr, r1-zero "
+            "or reward-bakeoff."
+        ),
     ],
     output: Annotated[Path, typer.Argument(metavar="FLOW.json", help="File to write.")],
 ) -> None:
@@ -268,7 +281,7 @@ def edit(
     ] = None,
     template: Annotated[Optional[str], typer.Option("--new", metavar="NAME", help="Start from a template.")] = None,
 ) -> None:
-    """Open the editor: with a flow, with a template (sft, dpo, grpo, methods, full), or with the demo's pipeline."""
+    """Open the editor: with a flow, with a template (see `new`), or with the demo's pipeline."""
     from ryven_llm_nodes.demo.story import editor_flow
     from ryven_llm_nodes.gui.editor import edit as open_editor
 

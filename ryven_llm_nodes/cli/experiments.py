@@ -28,10 +28,14 @@ def compare(
     as_csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the table as CSV.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs no network.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table as Markdown.")] = None,
+    votes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also count the blind votes that a page has saved.")
+    ] = None,
 ) -> None:
     """Put evaluations of any runs side by side: which model is better, by how much, and by more than chance."""
     from ryven_llm_nodes.run.comparing.comparison import comparison_of, comparison_over_seeds
     from ryven_llm_nodes.run.comparing.found import evaluations_at, evaluations_by_seed
+    from ryven_llm_nodes.run.comparing.votes import read_votes
     from ryven_llm_nodes.terminal.compare import show_compared, write_compared
 
     with plain_errors():
@@ -39,7 +43,8 @@ def compare(
             comparison = comparison_over_seeds(evaluations_by_seed(places), alpha)
         else:
             comparison = comparison_of(evaluations_at(places), alpha)
-        show_compared(comparison, Console(soft_wrap=True), as_json)
+        tally = read_votes(votes) if votes else None
+        show_compared(comparison, Console(soft_wrap=True), as_json, tally)
         for file in write_compared(comparison, as_csv, html, markdown):
             say_written(file)
 
@@ -58,7 +63,16 @@ def sweep(
     ] = None,
     direction: Annotated[str, typer.Option(help="maximize or minimize the metric.")] = "maximize",
     seed: Annotated[int, typer.Option(help="Seed of what is tried.")] = 0,
-    apply_best: Annotated[bool, typer.Option("--apply", help="Write the best values into the flow.")] = False,
+    prune: Annotated[
+        str,
+        typer.Option(
+            metavar="NODE.METRIC",
+            help="A metric that a trainer logs: a trial that is worse than the median of the others there is ended.",
+        ),
+    ] = "",
+    apply_best: Annotated[
+        bool, typer.Option("--apply", "--write-best", help="Write the best values into the flow.")
+    ] = False,
     title: FlowTitle = None,
     output_dir: Annotated[Path | None, typer.Option(help="Output folder; default: outputs/<flow>.")] = None,
     trust: Trust = False,
@@ -87,7 +101,7 @@ def sweep(
             raise UsageError(f"--apply writes into a flow file, and {flow} is none.")
         graph = read_flow(flow, title)
         folder = output_dir or default_output_dir(graph.title)
-        plan = planned(space_of(graph, settings), metric, folder, trials, direction == "maximize", seed)
+        plan = planned(space_of(graph, settings), metric, folder, trials, direction == "maximize", seed, prune)
         result = run_sweep(plan, lambda graph: allow(graph, folder, trust), in_processes if isolated else here)
         show_sweep(plan, result, Console(soft_wrap=True), as_json)
         if html is not None:

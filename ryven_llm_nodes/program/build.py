@@ -102,6 +102,9 @@ class _Builder:
             self._visit(step)
 
     def _visit(self, step: Step) -> None:
+        if reason := step.node.unavailable():
+            self.problems.append(step.problem(reason))
+            return
         own = list(self._value_problems(step)) + list(self._wire_problems(step))
         inputs = dict(self._inputs(step))
         bad = {problem.parameter for problem in own}

@@ -77,6 +77,8 @@ REPLACED: Final = (
     ("reports", "make_report"),
     ("templates", "set_chat_template"),
 )
+CHECKPOINTED: Final = ("longer", "early_stopping")
+"""The modules that need checkpoints."""
 LEAN: Final = {(module, name): ("lean", name) for module, name in REPLACED}
 """What a lean script uses in place of the names that cells import from the runtime."""
 
@@ -90,7 +92,7 @@ def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bo
     imports = Imports(line for step in graph.order for line in cells[step.name].imports)
     imports.add(("import os", "from pathlib import Path", PIPELINE))
     imports.add(("import sys",) if _has_modules(cells) else ())
-    goes_on = any(module == "longer" for module, _ in imports.runtime)  # from a checkpoint, not in a lean script
+    goes_on = any(module in CHECKPOINTED for module, _ in imports.runtime)  # not in a lean script
     is_lean = lean and not goes_on
     replaced = (LEAN if is_lean else {}) | (DECIDED if _is_shared(graph) else {})
     support = excerpts(imports.runtime, replaced)

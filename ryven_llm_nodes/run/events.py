@@ -100,6 +100,14 @@ class Metrics(Event):
 
 
 @dataclass(frozen=True)
+class Tracked(Event):
+    """A trainer reports its metrics to ``service``, where they are at ``place``: an address, a folder, or empty."""
+
+    service: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
 class Completions(Event):
     """Samples that a reward has scored during optimizer step ``done`` + 1: prompts, completions, and their rewards.
 

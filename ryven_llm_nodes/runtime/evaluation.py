@@ -40,7 +40,8 @@ def evaluate(
     Rows with `completion`, `messages` or `text` give the loss per trained token, tokenized as TRL's SFTTrainer does,
     and the perplexity; rows with `chosen` and `rejected` the share of pairs whose chosen completion is more likely,
     and the margin of log-probabilities; with `rewards`, prompts are sampled from, and how often that gives more than
-    `baseline` is the win rate. Both models get the same seeds.
+    `baseline` is the win rate; with pairs, also how often a reward prefers the chosen completion. Both models get the
+    same seeds.
     """
     rows = [dict(row) for row in rows][:limit]
     places = {"model": (model, load or {})} | ({"baseline": (baseline, baseline_load or {})} if baseline else {})
@@ -50,6 +51,7 @@ def evaluate(
         found[name] = measured.of_rows(rows)
         if rewards:
             found[name] |= measured.of_samples(rows, rewards, samples, temperature, max_completion_length, seed)
+            found[name] |= of_preferences(rows, rewards)
         del measured
         gc.collect()
     if baseline:
@@ -199,6 +201,24 @@ class Measured:
         if isinstance(prompt, str):
             return prompt
         return self.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+
+
+def of_preferences(rows: Sequence[Row], rewards: Sequence[Callable]) -> dict[str, dict[str, object]]:
+    """The share of pairs whose chosen completion gets the higher reward; equal ones count half."""
+    if not set(SIDES) <= set(rows[0]):
+        return {}
+    found = {}
+    for reward in rewards:
+        chosen, rejected = (scored(reward, rows, [text_of_completion(row[side]) for row in rows]) for side in SIDES)
+        pairs = zip(chosen, rejected, strict=True)
+        wins = [float(good > bad) if good != bad else 0.5 for good, bad in pairs]
+        found[f"reward_accuracy/{reward.__name__}"] = measure(wins)
+    return found
+
+
+def text_of_completion(completion: object) -> str:
+    """A completion as text: of a conversation, that of its last message."""
+    return completion if isinstance(completion, str) else completion[-1]["content"]
 
 
 def scored(reward: Callable, rows: Sequence[Row], completions: list[str]) -> list[float]:

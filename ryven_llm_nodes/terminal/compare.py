@@ -16,18 +16,20 @@ from rich.text import Text
 
 from ryven_llm_nodes.run.comparing.comparison import COLUMNS, Comparison, outcome
 from ryven_llm_nodes.run.comparing.page import page
+from ryven_llm_nodes.run.comparing.votes import Tally
 from ryven_llm_nodes.system.files import write_whole
 
 STYLES: Final = {"better": "green", "worse": "red", "same": "dim"}
 MARKS: Final = {"better": " * better", "worse": " * worse", "same": ""}
 
 
-def show_compared(comparison: Comparison, console: Console, as_json: bool) -> None:
-    """The table, or all of it as JSON."""
+def show_compared(comparison: Comparison, console: Console, as_json: bool, votes: Tally | None = None) -> None:
+    """The table, with blind votes if there are any; or all of it as JSON."""
     if as_json:
         folders = {name: str(folder) for name, folder in comparison.folders.items()}
         seeds = {"over_seeds": comparison.over_seeds} if comparison.over_seeds else {}
-        console.print_json(json.dumps({**comparison.table, **seeds, "folders": folders}))
+        voted = {"votes": {**votes.votes, "ties": votes.ties}} if votes else {}
+        console.print_json(json.dumps({**comparison.table, **seeds, **voted, "folders": folders}))
         return
     first = comparison.table["compared_with"]
     headings = ("mean", f"difference from {escape(first)}")
@@ -40,6 +42,8 @@ def show_compared(comparison: Comparison, console: Console, as_json: bool) -> No
     console.print("\n".join(_notes(comparison)), style="dim", highlight=False, markup=False)
     if comparison.over_seeds:
         console.print(_seeds_table(comparison))
+    if votes:
+        console.print(_votes_table(votes))
 
 
 def _seeds_table(comparison: Comparison) -> Table:
@@ -52,6 +56,16 @@ def _seeds_table(comparison: Comparison) -> Table:
             mean = f"{of['value']:+.3g} [{of['low']:+.3g}, {of['high']:+.3g}]"
             each = ", ".join(f"{value:+.3g}" for value in of["values"])
             table.add_row(escape(name), escape(measure), Text(mean), each)
+    return table
+
+
+def _votes_table(votes: Tally) -> Table:
+    """The votes of each model, and its share of those that are no ties."""
+    title = f"{votes.total} blind votes, {votes.ties} of them ties"
+    table = Table("", "votes", "share", box=None, pad_edge=False, title=title, title_justify="left")
+    for name, count in votes.votes.items():
+        share, low, high = votes.share(name)
+        table.add_row(escape(name), str(count), Text(f"{share:.0%} [{low:.0%}, {high:.0%}]"))
     return table
 
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -135,6 +135,9 @@ class Display:
             self._spoke[event.step] = now
             self._say(f"  {event.step} step {event.done}: {line}")
 
+    def _show_Tracked(self, event: events.Tracked) -> None:
+        self._say(f"{event.step}: reports to {event.service} {event.place}".rstrip())
+
     def _show_StageStarted(self, event: events.StageStarted) -> None:
         from transformers.utils import logging
 
@@ -170,11 +173,17 @@ def show_findings(problems: Iterable[Problem]) -> None:
         console.print(problem.line, style=FINDINGS[problem.weight], highlight=False, markup=False)
 
 
-def show_run(program: Program, output_dir: Path, as_json: bool = False, **options: Any) -> Outcome:
+def show_run(
+    program: Program,
+    output_dir: Path,
+    as_json: bool = False,
+    work: Callable[..., Outcome] = run_program,
+    **options: Any,
+) -> Outcome:
     """Runs a program with the display, and ends with the folder of each model. Ctrl-C stops it after a step, and
     Ctrl-\\ ends the stage that is training and keeps its model.
 
-    ``options`` go to the run. With ``as_json`` the display is one line of JSON per event.
+    ``options`` go to ``work``, which runs or rehearses it. With ``as_json`` the display is one line of JSON per event.
 
     Raises the error of a run that failed, and Cancelled for one that was stopped.
     """
@@ -182,7 +191,7 @@ def show_run(program: Program, output_dir: Path, as_json: bool = False, **option
     console, token = Console(stderr=True, soft_wrap=True), CancelToken()
     with Display(console) as display, keys(token, console):
         listen = _print_json if as_json else display
-        outcome = run_program(program, output_dir, listen, token, **options)
+        outcome = work(program, output_dir, listen, token, **options)
     if outcome.error:
         raise outcome.error
     if not as_json:

@@ -115,6 +115,7 @@ def _facts(parameter: Parameter) -> Iterator[tuple[str, str]]:
     bounds = [f"{words} {bound}" for rule, words in BOUNDS if (bound := getattr(parameter, rule)) is not None]
     facts = (("range", ", ".join(bounds)), ("choices", ", ".join(map(repr, parameter.choices))))
     facts += (("templates", ", ".join(parameter.gallery)),)
+    facts += tuple(("", f"{choice}: {meaning}") for choice, meaning in parameter.meanings.items())
     yield from (
         (title, text) for title, text in (*facts, ("usually", parameter.typical), ("help", parameter.help)) if text
     )

@@ -73,6 +73,9 @@ def show_run(run: PastRun, console: Console) -> None:
         last = {metric: points[-1][1] for metric, points in run.metrics(name).items()}
         table.add_row(name, in_words(run.state(name)), _time(about), metrics_line(last), escape(run.folder_of(name)))
     console.print(table)
+    for name in run.stages:
+        for service, place in run.tracking(name).items():
+            console.print(f"{name}: {service} {place}".rstrip(), markup=False, highlight=False)
     console.print(f"record: {run.folder}", markup=False, highlight=False)
 
 

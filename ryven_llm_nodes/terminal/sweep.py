@@ -73,7 +73,11 @@ def show_sweep(plan: Plan, result: Result, console: Console, as_json: bool) -> N
     console.print(table)
     for trial in result.trials:
         if trial.error:
-            console.print(f"trial {trial.number + 1}: {trial.error}", style="red", highlight=False, markup=False)
+            style = TONES[tone_of(trial.state)]
+            console.print(f"trial {trial.number + 1}: {trial.error}", style=style, highlight=False, markup=False)
+    if result.importances:
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in result.importances.items())
+        console.print(f"importance: {shares}", highlight=False, markup=False)
     if result.best:
         console.print(f"best: trial {result.best.number + 1}: {settings(result.best.values)}", highlight=False)
 
@@ -94,5 +98,6 @@ def _plain(plan: Plan, result: Result) -> dict[str, Any]:
         "direction": "maximize" if plan.maximize else "minimize",
         "best": result.best.to_dict() if result.best else None,
         "trials": [trial.to_dict() for trial in result.trials],
+        "importances": result.importances,
         "study": str(plan.folder),
     }

@@ -1,4 +1,4 @@
-"""Six more methods keep the promises: script = run, resumed = uninterrupted, and they learn."""
+"""Eight more methods keep the promises: script = run, resumed = uninterrupted, and they learn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rotation import turn
 
 from ryven_llm_nodes.catalogue import GRPO, PPO, RLOO, TrainRewardModel
 from ryven_llm_nodes.run import CancelToken, Event, run_program
-from ryven_llm_nodes.run.events import Progress
+from ryven_llm_nodes.run.events import Completions, Progress
 
 CASES = [(method, lora) for method in further.KINDS for lora in (False, True)]
 SAMPLERS: dict[str, Any] = {"ppo": PPO, "grpo": GRPO, "rloo": RLOO}
@@ -89,11 +89,13 @@ def test_stopped_and_run_again_ends_with_the_same_bits(method: str, lora: bool, 
         ("rloo", "reward", True),
         ("distillation", "loss", False),
         ("judge", "margin", True),
+        ("online_dpo", "objective/scores", True),
+        ("gkd", "loss", False),
     ],
 )
 def test_it_learns(method: str, metric: str, rises: bool, place: Path, tmp_path: Path) -> None:
     settings = {"max_steps": 40, "learning_rate": 3e-3, "lr_scheduler_type": "constant"}
-    settings |= {"per_device_train_batch_size": 16} if method in ("rloo", "distillation") else {}
+    settings |= {"per_device_train_batch_size": 16} if method in ("rloo", "distillation", "online_dpo") else {}
     program = flows.program(further.alone(method, **settings), place)
     assert run_program(program, tmp_path).error is None
     lines = map(json.loads, (tmp_path / method / "metrics.jsonl").read_text().splitlines())
@@ -130,3 +132,10 @@ def test_a_reward_model_that_the_flow_has_trained(method: str, place: Path, tmp_
     again = run_program(flows.program(drawn(max_steps=1), place), tmp_path / "run")
     assert again.error is None
     assert weights(tmp_path / "run" / method) != first
+
+
+def test_completions_are_told_with_their_step_where_the_trainer_does_not(place: Path, tmp_path: Path) -> None:
+    events: list[Event] = []
+    program = flows.program(further.alone("online_dpo", max_steps=3), place)
+    assert run_program(program, tmp_path, events.append).error is None
+    assert [event.done for event in events if isinstance(event, Completions)] == [0, 1, 2]

@@ -173,3 +173,20 @@ def test_rows_are_limited_and_cut(workspace: Path) -> None:
     found = evaluate(str(workspace / "model"), PAIRS, limit=4, max_length=5)
     assert found["rows"] == 4
     assert found["model"]["loss"]["weights"] == [2, 2, 2, 2]
+
+
+def test_how_often_a_reward_prefers_the_chosen_completion(workspace: Path) -> None:
+    """Of four pairs a reward of the length prefers the chosen one twice, and one is equal."""
+    rows = [
+        {"prompt": "a", "chosen": "long text", "rejected": "no"},
+        {"prompt": "b", "chosen": "longer text", "rejected": "no"},
+        {"prompt": "c", "chosen": "no", "rejected": "long text"},
+        {"prompt": "d", "chosen": "ab", "rejected": "cd"},
+    ]
+
+    def length(completions: list[str], **kwargs: Any) -> list[float]:
+        return [float(len(text)) for text in completions]
+
+    found = evaluate(str(workspace / "model"), rows, rewards=[length], max_completion_length=2)
+    assert found["model"]["reward_accuracy/length"]["value"] == 2.5 / 4
+    assert found["model"]["reward_accuracy/length"]["per_row"] == [1, 1, 0, 0.5]

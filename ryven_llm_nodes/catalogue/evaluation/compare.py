@@ -28,7 +28,7 @@ class Compare(LLMNode):
     title = "Compare"
     stem = "comparison"
     icon, accent = "check", "output"
-    position = 2
+    position = 3
     is_stage = True
     leaves = "report"
     compares = True

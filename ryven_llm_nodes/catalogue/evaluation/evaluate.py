@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from ryven_llm_nodes.catalogue.cell import RUNTIME, Cell, literal, report_cell_of
 from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
-from ryven_llm_nodes.catalogue.parameters import number, whole
+from ryven_llm_nodes.catalogue.parameters import JSON, number, whole
 from ryven_llm_nodes.catalogue.training.sampling import reward_list
 from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue, RewardValue, Value
+from ryven_llm_nodes.catalogue.work import Work
 
 FITTING: Final = (("chosen", "rejected"), ("prompt", "completion"), ("messages",), ("text",))
 MEASURES: Final = ("loss", "perplexity", "preference_accuracy", "preference_margin")
 SETTINGS: Final = ("limit", "samples", "temperature", "max_completion_length", "max_length", "batch_size", "seed")
+REHEARSED: Final = 8
+"""Rows that are measured in a rehearsal."""
 
 
 class Evaluate(LLMNode):
@@ -23,7 +26,8 @@ class Evaluate(LLMNode):
 
     Rows with a completion, messages or text: loss and perplexity. Preference pairs: how often the chosen completion is
     more likely than the rejected one, and by how much. Prompts with a reward: the mean reward of sampled completions,
-    and the win rate against the baseline: the share of prompts on which the model gets more (a tie counts half).
+    and the win rate against the baseline: the share of prompts on which the model gets more (a tie counts half). With
+    pairs and a reward, such as a trained reward model, also how often that prefers the chosen completion.
     Model and baseline get the same rows and seeds, so that their difference is taken row by row.
     """
 
@@ -57,9 +61,9 @@ class Evaluate(LLMNode):
         assert isinstance(model, ModelValue)
         assert isinstance(rows, DatasetValue)
         inputs = {"model": model.expression, "rows": rows.expression}
-        inputs |= _loaded("load", model)
+        inputs |= load_options("load", model)
         if isinstance(baseline := context.inputs.get("baseline"), ModelValue):
-            inputs |= {"baseline": baseline.expression, **_loaded("baseline_load", baseline)}
+            inputs |= {"baseline": baseline.expression, **load_options("baseline_load", baseline)}
         if isinstance(reward, RewardValue):
             inputs["rewards"] = reward_list(reward)
         inputs |= {name: literal(value) for name, value in context.changed(*SETTINGS).items()}
@@ -72,8 +76,16 @@ class Evaluate(LLMNode):
         """A reward is called after its function, or after the node that gives the model."""
         reward = context.inputs.get("reward")
         parts = reward.parts if isinstance(reward, RewardValue) else ()
-        kinds = ("reward", "win_rate") if "baseline" in context.inputs else ("reward",)
+        kinds = ("reward", "reward_accuracy", *(("win_rate",) if "baseline" in context.inputs else ()))
         return (*MEASURES, *(f"{kind}/{name}" for kind in kinds for p in parts for name in (p.owner, p.symbol)))
+
+    @classmethod
+    def rehearsed(cls, given: Mapping[str, JSON], name: str, steps: int) -> Mapping[str, JSON]:
+        return {**given, "limit": min(given.get("limit") or REHEARSED, REHEARSED)}
+
+    @classmethod
+    def work(cls, context: NodeContext, rows: int, settings: Any) -> Work:
+        return Work(rows=min(context["limit"] or rows, rows))
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
@@ -96,6 +108,7 @@ class Evaluate(LLMNode):
             yield "dataset", f"nothing can be measured: needs {wanted}, or a reward; the dataset has {there}."
 
 
-def _loaded(name: str, model: ModelValue) -> dict[str, str]:
+def load_options(name: str, model: ModelValue) -> dict[str, str]:
+    """How a model is loaded, as the argument ``name``; none where there is nothing to say."""
     options = model.init_kwargs | ({"trust_remote_code": True} if model.trust_remote_code else {})
     return {name: literal(options)} if options else {}

@@ -8,9 +8,9 @@ from typing import Final
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.parameters import number
-from ryven_llm_nodes.catalogue.training.choices import compared
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
 from ryven_llm_nodes.catalogue.training.limits import COUNT, NOT_NEGATIVE, SHARE, Limits, choices_of
+from ryven_llm_nodes.catalogue.training.losses import DPO_LOSSES, losses_of
 from ryven_llm_nodes.catalogue.training.references import (
     REFERENCE,
     copies_policy,
@@ -22,6 +22,7 @@ from ryven_llm_nodes.catalogue.training.trainer import (
     ADAPTER,
     DATASET,
     EVAL,
+    FREQUENT,
     MODEL,
     Trainer,
     batch_size,
@@ -30,11 +31,7 @@ from ryven_llm_nodes.catalogue.training.trainer import (
 from ryven_llm_nodes.errors import shown
 
 LIMITS: Final[Limits] = {
-    "loss_type": lambda: {
-        "types": (list, str),
-        "items": (str,),
-        "choices": compared("trl/trainer/dpo_trainer.py", "loss_type"),
-    },
+    "loss_type": losses_of("trainer/dpo_trainer", DPO_LOSSES, types=(list, str), items=(str,)),
     "loss_weights": {"items": (float,)},
     "train_sampling_strategy": {"choices": ("random", "sequential")},  # the others need the length of one text per row
     "f_divergence_type": choices_of("trainer/dpo_trainer", "f_divergence_type"),
@@ -66,6 +63,7 @@ class DPO(Trainer):
     sequences = ("chosen", "rejected")
     imports = ("from trl import DPOConfig, DPOTrainer",)
     columns = (("prompt", "chosen", "rejected"), ("chosen", "rejected"))
+    frequent = ("loss_type", "loss_weights", *FREQUENT)
     in_ports = (MODEL, DATASET, REFERENCE, ADAPTER, EVAL)
     parameters = (
         learning_rate(5e-6, "1e-7 to 5e-6 (LoRA: about ten times that)"),

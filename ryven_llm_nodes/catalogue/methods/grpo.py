@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from ryven_llm_nodes.catalogue.cell import RUNTIME, call, literal
-from ryven_llm_nodes.catalogue.findings import Complaint
+from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
+from ryven_llm_nodes.catalogue.training.limits import Limits
+from ryven_llm_nodes.catalogue.training.losses import GRPO_LOSSES, losses_of
 from ryven_llm_nodes.catalogue.training.references import reference_complaints
 from ryven_llm_nodes.catalogue.training.sampling import (
     SAMPLING,
@@ -19,8 +22,11 @@ from ryven_llm_nodes.catalogue.training.sampling import (
     wrong_weights,
 )
 from ryven_llm_nodes.catalogue.training.stage import Part
+from ryven_llm_nodes.catalogue.training.tool_calling import ENVIRONMENT, TOOLS, tool_findings, tool_part
 from ryven_llm_nodes.catalogue.training.trainer import batch_size, learning_rate
 from ryven_llm_nodes.catalogue.values import RewardValue
+
+LIMITS: Final[Limits] = {**SAMPLING, "loss_type": losses_of("trainer/grpo_trainer", GRPO_LOSSES)}
 
 
 class GRPO(SamplingTrainer):
@@ -36,8 +42,10 @@ class GRPO(SamplingTrainer):
     stem = "grpo"
     position = 4
     tags = ["grpo", "group", "relative", "policy", "reward", "threshold", "penalized", "rlvr", "train", "rl"]
-    config = ConfigClass("GRPOConfig", ("trl/trainer/grpo_config.py:GRPOConfig",), SAMPLING)
+    config = ConfigClass("GRPOConfig", ("trl/trainer/grpo_config.py:GRPOConfig",), LIMITS)
     trainer = "GRPOTrainer"
+    frequent = ("loss_type", *SamplingTrainer.frequent, "max_tool_calling_iterations")
+    in_ports = (*SamplingTrainer.in_ports, TOOLS, ENVIRONMENT)
     curves = ("raw_reward", "reward", "loss")
     imports = ("from trl import GRPOConfig, GRPOTrainer",)
     parameters = (
@@ -58,14 +66,11 @@ class GRPO(SamplingTrainer):
     @classmethod
     def own_parts(cls, context: NodeContext) -> Iterator[Part]:
         """With a threshold the weighted sum is taken before TRL sees the rewards."""
-        reward, threshold = context.inputs["reward"], context["reward_threshold"]
-        if threshold is None:
+        if context["reward_threshold"] is None:
             yield from super().own_parts(context)
-            return
-        assert isinstance(reward, RewardValue)
-        weights = {"weights": literal(reward.weights)} if reward.weights else {}
-        shaped = call("penalize_shortfall", reward_list(reward), threshold=literal(threshold), **weights)
-        yield Part({"reward_funcs": shaped}, (f"from {RUNTIME}.rewards import penalize_shortfall", *reward.imports))
+        else:
+            yield _shaped(context)
+        yield from tool_part(context)
 
     @classmethod
     def remark(cls, given: Mapping[str, JSON]) -> str:
@@ -79,6 +84,11 @@ class GRPO(SamplingTrainer):
         yield from group_complaints(context)
 
     @classmethod
+    def read(cls, context: NodeContext, seen: Seen) -> Iterator[Finding]:
+        yield from super().read(context, seen)
+        yield from tool_findings(context, seen)
+
+    @classmethod
     def reward_complaints(cls, context: NodeContext, reward: RewardValue) -> Iterator[Complaint]:
         if context["reward_threshold"] is None:
             yield from super().reward_complaints(context, reward)
@@ -86,3 +96,13 @@ class GRPO(SamplingTrainer):
         if any(part.is_async for part in reward.parts):
             yield "reward_threshold", "works with synchronous functions only; rewrite the async reward, or clear this."
         yield from wrong_weights(context, 1)
+
+
+def _shaped(context: NodeContext) -> Part:
+    """The rewards, below the threshold less their shortfall."""
+    reward = context.inputs["reward"]
+    assert isinstance(reward, RewardValue)
+    weights = {"weights": literal(reward.weights)} if reward.weights else {}
+    threshold = literal(context["reward_threshold"])
+    shaped = call("penalize_shortfall", reward_list(reward), threshold=threshold, **weights)
+    return Part({"reward_funcs": shaped}, (f"from {RUNTIME}.rewards import penalize_shortfall", *reward.imports))

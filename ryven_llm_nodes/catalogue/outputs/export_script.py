@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from ryven_llm_nodes.catalogue.cell import Cell
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
-from ryven_llm_nodes.catalogue.parameters import flag, text
+from ryven_llm_nodes.catalogue.parameters import JSON, flag, text
 from ryven_llm_nodes.catalogue.places import lacks, unwritable
 
 OUR_SCRIPT: Final = "Written by ryven-llm-nodes"
@@ -46,6 +46,10 @@ class ExportScript(LLMNode):
     @classmethod
     def document(cls, context: NodeContext, script_for: Callable[[Path, bool], str], place: Path) -> str:
         return script_for(place.parent, context["lean"])
+
+    @classmethod
+    def rehearsed(cls, given: Mapping[str, JSON], name: str, steps: int) -> Mapping[str, JSON]:
+        return {**given, "path": f"{name}.py"}
 
     @classmethod
     def is_others(cls, place: Path) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from ryven_llm_nodes.catalogue.cell import PIPELINE, RUNTIME, Cell, call, literal
 from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
-from ryven_llm_nodes.catalogue.parameters import choice, flag, text
+from ryven_llm_nodes.catalogue.parameters import JSON, choice, flag, text
 from ryven_llm_nodes.catalogue.places import lacks, unwritable
 from ryven_llm_nodes.catalogue.values import ModelValue
 from ryven_llm_nodes.errors import shown
@@ -80,6 +80,10 @@ class SaveModel(LLMNode):
         push = call("push_model", "pipeline", literal(context.name), copy, **repository, **card)
         imports.append(f"from {RUNTIME}.hub import push_model")
         return Cell(tuple(imports), statement=f"{context.name} = {push}")
+
+    @classmethod
+    def rehearsed(cls, given: Mapping[str, JSON], name: str, steps: int) -> Mapping[str, JSON]:
+        return {**given, "folder": name, PUSH: False, "hub_model_id": ""}
 
     @classmethod
     def is_others(cls, place: Path) -> bool:

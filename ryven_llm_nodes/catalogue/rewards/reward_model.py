@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ryven_llm_nodes.catalogue.cell import Cell, call, literal
 from ryven_llm_nodes.catalogue.files import File
 from ryven_llm_nodes.catalogue.findings import Complaint, Pretrained
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
-from ryven_llm_nodes.catalogue.parameters import choice, flag, text, whole
+from ryven_llm_nodes.catalogue.parameters import JSON, choice, flag, text, whole
 from ryven_llm_nodes.catalogue.places import location_expression
-from ryven_llm_nodes.catalogue.pretrained import DTYPES, REVISION, TRUST, local_files, model_complaints, pretrained
+from ryven_llm_nodes.catalogue.pretrained import (
+    DTYPES,
+    REHEARSAL,
+    REVISION,
+    TRUST,
+    local_files,
+    model_complaints,
+    pretrained,
+    rehearsed,
+)
 from ryven_llm_nodes.catalogue.values import RewardPart, RewardValue
 
 
@@ -51,6 +60,7 @@ class RewardModel(LLMNode):
             "Append the tokenizer's end token to plain text: on if TRL's RewardTrainer trained it on plain text.",
         ),
         TRUST,
+        REHEARSAL,
     )
 
     @classmethod
@@ -62,6 +72,10 @@ class RewardModel(LLMNode):
         imports = ("from ryven_llm_nodes.runtime.rewards import RewardModel",)
         part = RewardPart(expression=expression, symbol="RewardModel", owner=context.name, imports=imports)
         return Cell(values={"reward": RewardValue(parts=(part,))})
+
+    @classmethod
+    def rehearsed(cls, given: Mapping[str, JSON], name: str, steps: int) -> Mapping[str, JSON]:
+        return rehearsed(given)
 
     @classmethod
     def fingerprint(cls, context: NodeContext) -> Iterator[File]:

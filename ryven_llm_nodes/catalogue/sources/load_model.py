@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ryven_llm_nodes.catalogue.cell import Cell
 from ryven_llm_nodes.catalogue.files import File
 from ryven_llm_nodes.catalogue.findings import Complaint, Pretrained
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Package, Port
-from ryven_llm_nodes.catalogue.parameters import choice, text
+from ryven_llm_nodes.catalogue.parameters import JSON, choice, text
 from ryven_llm_nodes.catalogue.places import location_expression
-from ryven_llm_nodes.catalogue.pretrained import DTYPES, REVISION, TRUST, local_files, model_complaints, pretrained
+from ryven_llm_nodes.catalogue.pretrained import (
+    DTYPES,
+    REHEARSAL,
+    REVISION,
+    TRUST,
+    local_files,
+    model_complaints,
+    pretrained,
+    rehearsed,
+)
 from ryven_llm_nodes.catalogue.quantization import NONE, PACKAGE, QUANTIZATION
 from ryven_llm_nodes.catalogue.values import ModelValue
 
@@ -46,6 +55,7 @@ class LoadModel(LLMNode):
         ),
         QUANTIZATION,
         TRUST,
+        REHEARSAL,
     )
 
     @classmethod
@@ -62,6 +72,10 @@ class LoadModel(LLMNode):
         return Cell(
             statement=f"{context.name} = {location_expression(context['path'], context.root)}", values={"model": value}
         )
+
+    @classmethod
+    def rehearsed(cls, given: Mapping[str, JSON], name: str, steps: int) -> Mapping[str, JSON]:
+        return rehearsed(given)
 
     @classmethod
     def fingerprint(cls, context: NodeContext) -> Iterator[File]:

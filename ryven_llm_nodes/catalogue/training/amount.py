@@ -10,6 +10,7 @@ from typing import Any, Final
 from ryven_llm_nodes.catalogue.findings import Finding
 from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.training.stage import EXTRA_STEPS
+from ryven_llm_nodes.catalogue.work import Work
 from ryven_llm_nodes.errors import Remedy, Weight
 
 WITHOUT_WARMUP: Final = frozenset({"constant", "reduce_lr_on_plateau", "greedy"})
@@ -47,8 +48,34 @@ class Amount:
             return int(self.config.max_steps)
         if getattr(self.config, "packing", False):
             return None
-        epoch = max(math.ceil(self._batches / self.config.gradient_accumulation_steps), 1)
-        return math.ceil(self.config.num_train_epochs * epoch)
+        return math.ceil(self.config.num_train_epochs * self._epoch)
+
+    @property
+    def _epoch(self) -> int:
+        """The optimizer steps of one epoch."""
+        return max(math.ceil(self._batches / self.config.gradient_accumulation_steps), 1)
+
+    @property
+    def work(self) -> Work:
+        """The same in the terms of all stages, with extra_steps."""
+        if self.total is None:
+            return Work(rollout=self._rollout_steps)
+        total = self.total + self.context[EXTRA_STEPS]
+        return Work(total, self._rollout_steps, self._evaluations(total))
+
+    @property
+    def _rollout_steps(self) -> int:
+        """The optimizer steps that use one rollout."""
+        if not self._samples:
+            return 1
+        batches = self.config.steps_per_generation * self.config.num_iterations
+        return math.ceil(batches / self.config.gradient_accumulation_steps)
+
+    def _evaluations(self, total: int) -> int:
+        strategy, every = _word(self.config.eval_strategy), self.config.eval_steps
+        if strategy == "steps":
+            return int(total // (every if every >= 1 else max(math.ceil(every * total), 1)))
+        return math.ceil(total / self._epoch) if strategy == "epoch" else 0
 
     @property
     def _batches(self) -> int:
@@ -113,7 +140,7 @@ class Amount:
         """What is probably unintended: a learning rate that never reaches its configured value."""
         yield from self._never_reached()
         config, total = self.config, self.total
-        schedule = str(getattr(config.lr_scheduler_type, "value", config.lr_scheduler_type))
+        schedule = _word(config.lr_scheduler_type)
         if not total or schedule in WITHOUT_WARMUP:
             return
         warmup = config.get_warmup_steps(total)
@@ -130,7 +157,7 @@ class Amount:
         given, config, total = self.context.given, self.config, self.total
         for name, (switch, effect, weight) in INTERVALS.items():
             interval = given.get(name)
-            is_used = str(getattr(getattr(config, switch), "value", getattr(config, switch))) == "steps"
+            is_used = _word(getattr(config, switch)) == "steps"
             if total and is_used and interval and interval > total:
                 text = f"is {interval:g}, but there are only {total} steps in total, so it is never reached: {effect}. "
                 value = max(total // 2, 1)
@@ -143,6 +170,11 @@ INTERVALS: Final[Mapping[str, tuple[str, str, Weight]]] = {
     "logging_steps": ("logging_strategy", "no metrics are logged before the end", "note"),
 }
 """Intervals in steps, the field that says whether they are used, and what does not happen without them."""
+
+
+def _word(value: Any) -> str:
+    """A value of an enumeration, or a text, as text."""
+    return str(getattr(value, "value", value))
 
 
 def _remedy(total: int) -> str:

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from ryven_llm_nodes.catalogue.parameters import JSON, UNKNOWN, Parameter
@@ -51,6 +52,15 @@ class ConfigClass:
                 found.setdefault(parameter.name, parameter)
         return {name: self._limited(parameter) for name, parameter in found.items()}
 
+    @cached_property
+    def missing(self) -> str:
+        """Why the class cannot be used, where the installed library does not have it; empty where it has."""
+        try:
+            _class_fields(self.sources[0])
+        except LLMNodesError:
+            return f"{_without(self.sources[0])}; install trl>=1.16,<1.17."
+        return ""
+
     def own(self, *names: str) -> tuple[Parameter, ...]:
         """The fields called ``names`` that the class declares itself, whether or not its bases are installed."""
         fields = {parameter.name: parameter for parameter in _class_fields(self.sources[0])}
@@ -59,6 +69,15 @@ class ConfigClass:
     def _limited(self, parameter: Parameter) -> Parameter:
         found = self.limits.get(parameter.name) or EVERY.get(parameter.name, {})
         return replace(parameter, **(found() if callable(found) else found))
+
+
+def _without(source: str) -> str:
+    """What is not there of a class in a library."""
+    package, name = source.partition("/")[0], source.partition(":")[2]
+    try:
+        return f"needs {name}, which {package} {version(package)}, the installed version, does not have"
+    except PackageNotFoundError:
+        return f"needs {name} of {package}, which is not installed"
 
 
 @lru_cache

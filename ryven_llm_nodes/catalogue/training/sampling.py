@@ -93,6 +93,7 @@ class SamplingTrainer(Trainer):
 
     columns = (("prompt",),)
     sequences = ()
+    best = "eval_reward"
     frequent = ("max_completion_length", "temperature", "beta", *FREQUENT)
     in_ports = (MODEL, DATASET, REWARD, ADAPTER, EVAL)
 
@@ -158,7 +159,7 @@ def _completions(context: NodeContext) -> Iterator[Complaint]:
             "auto_find_batch_size",
             "works with SFT and DPO only: groups of completions must stay complete; lower per_device_train_batch_size.",
         )
-    if context["generation_batch_size"] is not None and context["steps_per_generation"] is not None:
+    if all(context.given.get(name) is not None for name in ("generation_batch_size", "steps_per_generation")):
         yield "steps_per_generation", "sets the same quantity as generation_batch_size; clear one of the two."
 
 

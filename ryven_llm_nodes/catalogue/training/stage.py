@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from ryven_llm_nodes.catalogue.cell import PIPELINE, RUNTIME, Cell, call, indent, layout, literal
@@ -91,9 +92,14 @@ def _settled(settings: Mapping[str, JSON]) -> Mapping[str, JSON]:
 # The parts that every trainer has
 
 
-def model_part(model: ModelValue, init_kwargs: Mapping[str, JSON] | None) -> Part:
-    """The model that is trained, and how it is loaded: ``init_kwargs`` are those that the user set on the trainer."""
-    init = model.init_kwargs | dict(init_kwargs or {})
+def model_part(
+    model: ModelValue, init_kwargs: Mapping[str, JSON] | None, loading: Mapping[str, JSON] = MappingProxyType({})
+) -> Part:
+    """The model that is trained, and how it is loaded: ``init_kwargs`` are those that the user set on the trainer.
+
+    ``loading`` are those that its trainer would set otherwise than others do.
+    """
+    init = {**loading, **model.init_kwargs} | dict(init_kwargs or {})
     settings = {"trust_remote_code": True} if model.trust_remote_code else {}
     keywords = {"model": model.expression, **quantization_keywords(model)}
     return Part(keywords, quantization_imports(model), settings | ({"model_init_kwargs": init} if init else {}))
@@ -114,6 +120,17 @@ def adapter_part(context: NodeContext) -> Iterator[Part]:
         save = f"partial({name}, keep_adapter=True)" if adapter.keep else name
         imports = (f"from {RUNTIME}.{module} import {name}", *(PARTIAL if adapter.keep else ()))
         yield Part({"peft_config": adapter.expression, "save": save}, imports)
+
+
+def tokenizer_part(context: NodeContext) -> Part:
+    """The tokenizer of the model that is trained, for a trainer that does not load it, when the stage begins."""
+    model = context.inputs["model"]
+    assert isinstance(model, ModelValue)
+    options = {"revision": model.revision} if model.revision else {}
+    options |= {"trust_remote_code": True} if model.trust_remote_code else {}
+    texts = {name: literal(value) for name, value in options.items()}
+    made = call("partial", "padding_tokenizer", model.expression, **texts)
+    return Part({"processing_class": made}, (f"from {RUNTIME}.tokenizers import padding_tokenizer", *PARTIAL))
 
 
 def longer_part(context: NodeContext) -> Iterator[Part]:

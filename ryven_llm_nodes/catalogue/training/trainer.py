@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from ryven_llm_nodes.catalogue.cell import RUNTIME, Cell
 from ryven_llm_nodes.catalogue.columns import is_converted, missing_columns
@@ -17,9 +17,17 @@ from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
 from ryven_llm_nodes.catalogue.places import looks_local, resolve
 from ryven_llm_nodes.catalogue.quantization import quantization_complaints
 from ryven_llm_nodes.catalogue.training.amount import Amount
+from ryven_llm_nodes.catalogue.training.early_stopping import (
+    EARLY,
+    early_complaints,
+    early_findings,
+    early_part,
+    early_settings,
+)
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
 from ryven_llm_nodes.catalogue.training.fitting import Fitting
 from ryven_llm_nodes.catalogue.training.limits import RULES
+from ryven_llm_nodes.catalogue.training.rehearsing import few_steps
 from ryven_llm_nodes.catalogue.training.stage import (
     EXTRA_STEPS,
     Part,
@@ -30,6 +38,7 @@ from ryven_llm_nodes.catalogue.training.stage import (
     model_part,
 )
 from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue, Value
+from ryven_llm_nodes.catalogue.work import Work
 from ryven_llm_nodes.errors import Remedy, shown, suggestion
 
 MODEL: Final = Port("model", "model", help="The policy that is trained: where it is loaded from.")
@@ -51,6 +60,8 @@ WITHHELD: Final[Mapping[str, str]] = {
 FREQUENT: Final = (
     "num_train_epochs",
     "max_steps",
+    "early_stopping",
+    "eval_steps",
     "gradient_accumulation_steps",
     "max_length",
     "lr_scheduler_type",
@@ -87,8 +98,12 @@ class Trainer(LLMNode):
     columns: ClassVar[tuple[tuple[str, ...], ...]] = ()
     head: ClassVar[Head] = "log_probs"
     """What its forward pass computes of the last hidden states."""
+    best: ClassVar[str] = "eval_loss"
+    """The metric of an evaluation by which the best checkpoint is told."""
     quantizes: ClassVar[bool] = True
     """Whether its trainer loads a model in fewer bits."""
+    loading: ClassVar[Mapping[str, JSON]] = {}
+    """The arguments of ``from_pretrained`` that its trainer sets otherwise than others, and their usual values."""
     withheld: ClassVar[Mapping[str, str]] = WITHHELD
     frequent = FREQUENT
     out_ports = (TRAINED,)
@@ -97,8 +112,14 @@ class Trainer(LLMNode):
     @lru_cache
     def all_parameters(cls) -> Mapping[str, Parameter]:
         own = {parameter.name: parameter for parameter in cls.parameters}
-        fields = {n: field for n, field in cls.config.fields.items() if n not in cls.withheld}
-        return own | {LONGER.name: LONGER} | {name: field for name, field in fields.items() if name not in own}
+        known = {} if cls.unavailable() else cls.config.fields
+        fields = {n: field for n, field in known.items() if n not in cls.withheld and n not in own}
+        early = {EARLY.name: EARLY} if EVAL in cls.in_ports else {}
+        return own | {LONGER.name: LONGER} | early | fields
+
+    @classmethod
+    def unavailable(cls) -> str:
+        return cls.config.missing
 
     # The text of the stage
 
@@ -131,20 +152,23 @@ class Trainer(LLMNode):
         essential = [parameter.name for parameter in cls.parameters if parameter.name in fields]
         values = {name: context[name] for name in essential}
         given = {name: context[name] for name in fields if name in context.given and name not in values}
-        if "eval_dataset" in context.inputs and "eval_strategy" not in context.given:
+        early = early_settings(context, cls.best) if context.has(EARLY.name) else {}
+        if "eval_dataset" in context.inputs and "eval_strategy" not in context.given and not early:
             given["eval_strategy"] = "epoch"
-        return values | {name: value for name, value in given.items() if value != fields[name].default}
+        return values | early | {name: value for name, value in given.items() if value != fields[name].default}
 
     @classmethod
     def parts(cls, context: NodeContext) -> Iterator[Part]:
         """What its inputs add to the text of its stage, in the order in which the trainer is called with them."""
         model = context.inputs["model"]
         assert isinstance(model, ModelValue)
-        yield model_part(model, context.given.get("model_init_kwargs"))
+        yield model_part(model, context.given.get("model_init_kwargs"), cls.loading)
         yield from cls.own_parts(context)
         yield data_part(context)
         yield from cls.adapter_parts(context)
         yield from longer_part(context)
+        if context.has(EARLY.name):
+            yield from early_part(context)
 
     @classmethod
     def own_parts(cls, context: NodeContext) -> Iterator[Part]:
@@ -168,9 +192,17 @@ class Trainer(LLMNode):
         return False
 
     @classmethod
+    def work(cls, context: NodeContext, rows: int, settings: Any) -> Work:
+        return Amount(context, settings, rows).work
+
+    @classmethod
     def fingerprint(cls, context: NodeContext) -> Iterator[File]:
         for name, value in context.given.items():
             yield from files_named_by(value, context.root, name in FILE_FIELDS)
+
+    @classmethod
+    def rehearsed(cls, given: Mapping[str, JSON], name: str, steps: int) -> Mapping[str, JSON]:
+        return {**given, **few_steps(given, steps, cls.all_parameters())}
 
     @classmethod
     def first_part(cls, given: Mapping[str, JSON]) -> Mapping[str, JSON] | None:
@@ -196,6 +228,7 @@ class Trainer(LLMNode):
         yield from _missing_files(context)
         yield from quantization_complaints(context, cls.quantizes)
         yield from _longer_complaints(context)
+        yield from early_complaints(context)
         for port in (DATASET.name, EVAL.name):
             value = context.inputs.get(port)
             if isinstance(value, DatasetValue) and value.columns is not None:
@@ -218,7 +251,9 @@ class Trainer(LLMNode):
     def ready(cls, context: NodeContext, seen: Seen) -> Iterator[Finding]:
         """A stage that makes no step would pass on its input model as if it had been trained."""
         if DATASET.name in seen.rows:
-            yield from Amount(context, seen.settings, len(seen.rows[DATASET.name])).findings()
+            amount = Amount(context, seen.settings, len(seen.rows[DATASET.name]))
+            yield from amount.findings()
+            yield from early_findings(context, amount.work.evaluations, amount.work.steps)
 
     @classmethod
     def _unknown(cls, name: str) -> str:

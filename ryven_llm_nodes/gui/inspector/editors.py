@@ -234,6 +234,8 @@ class ChoiceEditor(Editor):
             self._values = values
             self.box.clear()
             self.box.addItems([self._label(item) for item in values])
+            for i, item in enumerate(values):
+                self.box.setItemData(i, self.parameter.meanings.get(str(item)), Qt.ItemDataRole.ToolTipRole)
         self.box.setCurrentIndex(next(i for i, item in enumerate(values) if same(item, value)))
 
     def _label(self, value: JSON) -> str:

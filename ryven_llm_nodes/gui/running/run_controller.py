@@ -169,8 +169,8 @@ class RunController(QObject):
 
     # Running
 
-    def run(self, flow: Any, to: LLMNode | None = None, fresh: bool = False) -> bool:
-        """Runs ``flow``, up to ``to`` where one is given; ``fresh`` reuses nothing.
+    def run(self, flow: Any, to: LLMNode | None = None, fresh: bool = False, rehearse: bool = False) -> bool:
+        """Runs ``flow``, up to ``to`` where one is given; ``fresh`` reuses nothing; or rehearses it.
 
         False, with a line in the log, if that is not possible.
         """
@@ -185,7 +185,7 @@ class RunController(QObject):
         self.state, self._cancel, self._begun, self._asked_to_end = state, CancelToken(), "", ""
         state.begin(graph)
         self.running_changed.emit(True)
-        self._thread = self._start(lambda: self._work(state, graph, self._cancel, fresh))
+        self._thread = self._start(lambda: self._work(state, graph, self._cancel, fresh, rehearse))
         return True
 
     def _may_run(self, flow: Any, graph: Graph) -> bool:
@@ -236,9 +236,9 @@ class RunController(QObject):
         background().wait(patience)
         self.collector.stop()
 
-    def _work(self, state: FlowState, graph: Graph, cancel: CancelToken | None, fresh: bool) -> None:
+    def _work(self, state: FlowState, graph: Graph, cancel: CancelToken | None, fresh: bool, rehearse: bool) -> None:
         """The worker: everything heavy happens here."""
-        from ryven_llm_nodes.run import run_apart, run_program
+        from ryven_llm_nodes.run import rehearse_program, run_apart, run_program
 
         result: Outcome | LLMNodesError
         _stand_back()
@@ -248,6 +248,7 @@ class RunController(QObject):
                 result = program
             else:
                 work = partial(run_apart, isolated=True) if self.isolated else run_program
+                work = partial(rehearse_program, run=work) if rehearse else work
                 result = work(program, _output_dir(graph), self._listener(state), cancel, fresh)
         except BaseException as error:  # an internal error must not look like an active run
             result = LLMNodesError(f"{type(error).__name__}: {error}")

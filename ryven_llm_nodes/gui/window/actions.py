@@ -71,6 +71,12 @@ ACTIONS: Final = (
         lambda shell: shell.commands.run(fresh=True), when=_idle, glyph="play", colour=WARN,
     ),
     Action(
+        "rehearse", "Rehearse",
+        "Run every stage for a few steps, with the rehearsal models, into a folder of its own; tells how long the real "
+        "run takes",
+        lambda shell: shell.commands.run(rehearse=True), when=_idle, bar=True, glyph="rehearse", colour=ACCENT,
+    ),
+    Action(
         "stop", "Stop", "Stop after this step, and save a checkpoint; again: at once",
         lambda shell: shell.commands.stop(), key="Shift+F5", when=_running, bar=True, glyph="stop", colour="#ff7a90",
     ),

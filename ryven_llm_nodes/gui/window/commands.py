@@ -53,11 +53,11 @@ class Commands(QObject):
 
     # Runs
 
-    def run(self, flow: Any = None, to: LLMNode | None = None, fresh: bool = False) -> bool:
-        """Runs a flow, up to ``to`` where one is given; ``fresh`` reuses nothing. False if it cannot run."""
+    def run(self, flow: Any = None, to: LLMNode | None = None, fresh: bool = False, rehearse: bool = False) -> bool:
+        """Runs or rehearses a flow, up to ``to`` if given; ``fresh`` reuses nothing. False if it cannot run."""
         flow = self._flow(flow)
         self.beginning.emit()
-        return flow is not None and self._runs.run(flow, to, fresh)
+        return flow is not None and self._runs.run(flow, to, fresh, rehearse)
 
     def stop(self) -> None:
         """Stops the run after this step, with a checkpoint; asked again, at once."""

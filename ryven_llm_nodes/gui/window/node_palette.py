@@ -17,6 +17,8 @@ from ryven_llm_nodes.host.node_list import ranked
 
 NODE: Final = Qt.ItemDataRole.UserRole
 OTHERS: Final = "Other packages"
+FAINT: Final = "#8d99a8"
+"""The colour of headings, and of nodes that the installed libraries cannot run."""
 
 
 class Palette(QWidget):
@@ -109,7 +111,7 @@ def _group_item(title: str) -> QTreeWidgetItem:
     font.setPixelSize(10)
     font.setWeight(QFont.Weight.DemiBold)
     item.setFont(0, font)
-    item.setForeground(0, QColor("#8d99a8"))
+    item.setForeground(0, QColor(FAINT))
     return item
 
 
@@ -118,6 +120,9 @@ def _node_item(node: Any) -> QTreeWidgetItem:
     item.setData(0, NODE, node)
     ours = issubclass(node, LLMNode)
     item.setToolTip(0, node.summary() if ours else (node.__doc__ or "").strip())
+    if ours and (reason := node.unavailable()):
+        item.setForeground(0, QColor(FAINT))
+        item.setToolTip(0, f"{node.title} {reason}")
     if ours:
         item.setIcon(0, QIcon(QPixmap.fromImage(glyph(node.icon, colour_of(node)))))
     return item

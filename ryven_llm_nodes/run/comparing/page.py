@@ -15,6 +15,7 @@ from ryven_llm_nodes.quantities import duration, number
 from ryven_llm_nodes.run.comparing.charts import SERIES, Bar, Line, flow_picture, interval_chart, line_chart
 from ryven_llm_nodes.run.comparing.comparison import Comparison, outcome, verdict
 from ryven_llm_nodes.run.comparing.origins import Origin, Trained, settings_of
+from ryven_llm_nodes.run.comparing.votes import voting
 
 PLOTS: Final[Mapping[str, tuple[str, ...]]] = {
     "Loss on the evaluation set": ("eval_loss",),
@@ -174,7 +175,7 @@ def _completions(comparison: Comparison) -> dict[str, Any]:
         {"text": prompt_text(prompt), "answers": [_answer(comparison, name, i) for name in names]}
         for i, prompt in enumerate(prompts[:SHOWN_PROMPTS] if names else [])
     ]
-    return {"prompts": shown, "prompt_count": len(prompts)}
+    return {"prompts": shown, "prompt_count": len(prompts), "voting": voting(shown)}
 
 
 def _answer(comparison: Comparison, model: str, row: int) -> dict[str, str]:

@@ -16,6 +16,24 @@ from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.system.causes import describe
 
 Attempt = Callable[[Any], object]
+COMPLETION: Final = ("max_completion_length", "max_new_tokens")
+"""The fields that bound the tokens of a completion; a trainer has one of them."""
+
+
+def completion_field(config: Any) -> str:
+    """The name of the one of them that a configuration has."""
+    return next(name for name in COMPLETION if hasattr(config, name))
+
+
+def completion_length(config: Any) -> int:
+    """The most tokens that a trainer with the configuration ``config`` samples for a completion."""
+    return getattr(config, completion_field(config))
+
+
+def completion_setting(step: Step) -> tuple[str, int]:
+    """Name and value of the same of a trainer whose configuration has not been made; 0 where it has no limit."""
+    name = next(name for name in COMPLETION if name in step.node.all_parameters())
+    return name, step.setting(name) or 0
 
 
 def config_problems(program: Program, loaded: LoadedProgram, step: Step) -> Iterator[Problem]:
@@ -95,7 +113,7 @@ def _generation(config: Any) -> None:
     names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "cache_implementation")
     fields = {name: getattr(config, name) for name in names}
     own = config.generation_kwargs or {}
-    GenerationConfig(max_new_tokens=config.max_completion_length, do_sample=True, **fields).validate()
+    GenerationConfig(max_new_tokens=completion_length(config), do_sample=True, **fields).validate()
     known = vars(GenerationConfig())
     if unknown := [name for name in own if name not in known]:
         raise ValueError(f"generation_kwargs: generation has no setting {', '.join(map(repr, unknown))}")

@@ -54,8 +54,8 @@ def _known(config_class: type, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _references(trainer_class: type) -> list[str]:
-    """TRL would load a reference from where the policy came from, which a stand-in does not have."""
-    return [name for name in ("ref_model",) if name in signature(trainer_class.__init__).parameters]
+    """Other models. TRL would load a reference from where the policy came from, which a stand-in does not have."""
+    return [name for name in ("ref_model", "teacher_model") if name in signature(trainer_class.__init__).parameters]
 
 
 def tiny_model(tokenizer: Any, scores: bool) -> Any:

@@ -15,7 +15,8 @@ from accelerate import Accelerator
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ryven_llm_nodes.errors import Explained
-from ryven_llm_nodes.run.events import Listener, Metrics, Progress
+from ryven_llm_nodes.run.events import Listener, Metrics, Progress, Tracked
+from ryven_llm_nodes.run.execute.tracking import tracked
 from ryven_llm_nodes.run.store.kept import newest_step
 from ryven_llm_nodes.system.files import write_whole
 
@@ -27,6 +28,7 @@ class Watch(TrainerCallback):
         self.step, self.listen = step, listen
         self.metrics_file = folder / "metrics.jsonl"
         self.gradients = FiniteGradients(folder)
+        self._has_logged = False
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         if state.is_world_process_zero:
@@ -50,6 +52,10 @@ class Watch(TrainerCallback):
             with self.metrics_file.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
         self.listen(Metrics(self.step, state.global_step, values))
+        if not self._has_logged and state.is_world_process_zero:
+            self._has_logged = True
+            for service, place in tracked(args):
+                self.listen(Tracked(self.step, service, place))
 
     def _keep_metrics_until(self, step: int) -> None:
         """Drops what was logged after ``step``: everything for a new stage, the rest for a resumed one."""

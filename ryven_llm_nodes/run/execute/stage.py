@@ -13,7 +13,7 @@ from ryven_llm_nodes.run.events import Listener, Log
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
 from ryven_llm_nodes.run.library_warnings import about
 from ryven_llm_nodes.run.loaded import LoadedProgram
-from ryven_llm_nodes.run.rewards.watched import recording
+from ryven_llm_nodes.run.rewards.watched import Steps, recording
 from ryven_llm_nodes.run.store.kept import newest_step
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ def here(program: Program, loaded: LoadedProgram, step: Step, tell: Listener, ca
     from ryven_llm_nodes.run.execute.early_end import EarlyEnd, OwnCheckpoints
     from ryven_llm_nodes.run.execute.stopping import Stop, stopping_models
 
-    folder, stop = loaded.output_dir / step.name, Stop(cancel)
+    folder, stop, told = loaded.output_dir / step.name, Stop(cancel), Steps(tell)
     early_end = EarlyEnd(folder, cancel.keep_event)
     with (
         _saying_where(step, folder, stop, tell),
         about(step),
         nullcontext() if program.cells[step.name].config else stopping_models(stop.raise_if_set),
-        watching(Watch(step.name, folder, tell), stop, early_end, OwnCheckpoints(folder)),
-        recording(program, loaded, step, tell, stop),
+        watching(Watch(step.name, folder, told), stop, early_end, OwnCheckpoints(folder)),
+        recording(program, loaded, step, told, stop),
     ):
         return Made(loaded.run(step.name), early_end.at)
 

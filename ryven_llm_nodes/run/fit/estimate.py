@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ryven_llm_nodes.program import Step
+from ryven_llm_nodes.run.examine.configs import completion_length
 from ryven_llm_nodes.run.examine.opened import Opened
 from ryven_llm_nodes.run.fit.optimizers import state_bytes
 from ryven_llm_nodes.run.fit.workload import Configs, Workload, longest_batch, workload
@@ -91,7 +92,7 @@ def _shape(work: Workload) -> Any:
 
     settings, lengths = work.settings, work.batch.lengths
     if work.batch.samples:
-        length = max(lengths) + settings.max_completion_length
+        length = max(lengths) + completion_length(settings)
         return Shape(settings.per_device_train_batch_size, length, len(set(lengths)) > 1)
     if getattr(settings, "padding_free", False) or getattr(settings, "packing", False):
         return Shape(1, sum(lengths), False)
@@ -104,7 +105,7 @@ def _generation(work: Workload, recipe: Any) -> int:
     settings = work.settings
     count = getattr(settings, "generation_batch_size", None) or settings.per_device_train_batch_size
     shape = Shape(count // settings.world_size, max(work.batch.lengths), len(set(work.batch.lengths)) > 1)
-    return generation_bytes(replace(recipe, adapter=None), shape, settings.max_completion_length)
+    return generation_bytes(replace(recipe, adapter=None), shape, completion_length(settings))
 
 
 def _frozen_bytes(frozen: Any) -> int:

@@ -11,6 +11,7 @@ from ryven_llm_nodes.catalogue.findings import Finding
 from ryven_llm_nodes.errors import Remedy
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.quantities import size
+from ryven_llm_nodes.run.examine.configs import completion_length
 from ryven_llm_nodes.run.examine.look import Look
 from ryven_llm_nodes.run.examine.rules.models import modules_of
 from ryven_llm_nodes.run.fit.device import Device, device
@@ -61,7 +62,7 @@ def _guess(look: Look) -> float:
     )
     longest = max((len(ids) for _, ids in look.rendered(PORT).tokens), default=0)
     length = (
-        longest + settings.max_completion_length
+        longest + completion_length(settings)
         if look.samples
         else min(longest, getattr(settings, "max_length", None) or longest)
     )

@@ -22,6 +22,7 @@ from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.program import Graph, Program, Step, build
 from ryven_llm_nodes.program.environment import prepare_environment
 from ryven_llm_nodes.program.project import graph_of_project, project_of
+from ryven_llm_nodes.run.examine.configs import completion_length
 from ryven_llm_nodes.run.examine.opened import Opened, opened
 from ryven_llm_nodes.run.fit.workload import longest_rows
 from ryven_llm_nodes.system.causes import describe
@@ -80,11 +81,9 @@ class _Probe:
 def _changes(config: Any) -> dict[str, Any]:
     """Two steps; completions are as long as they may be."""
     changes = dict(ONLY_STEPS)
-    if hasattr(config, "max_completion_length"):
-        changes["generation_kwargs"] = {
-            **(config.generation_kwargs or {}),
-            "min_new_tokens": config.max_completion_length,
-        }
+    if hasattr(config, "generation_kwargs"):
+        least = {"min_new_tokens": completion_length(config)}
+        changes["generation_kwargs"] = {**(config.generation_kwargs or {}), **least}
     return changes
 
 

@@ -89,6 +89,11 @@ def weight_bytes(config: Any, dtype: torch.dtype, head: Head = "log_probs") -> i
     return _bytes(_model(config, dtype, head).parameters())
 
 
+def weight_count(config: Any) -> int:
+    """The number of weights of a language model."""
+    return sum(weight.numel() for weight in _model(config, torch.float32, "log_probs").parameters())
+
+
 def saved_by_quantization(recipe: Recipe, bits: int | None) -> int:
     """By how many bytes weights in ``bits`` are smaller: those of the linear layers, but the head.
 

@@ -60,7 +60,7 @@ def workload(program: Program, loaded: LoadedProgram, step: Step, batch: Batch, 
     held = step.node.held(program.context(step))
     if held is None:
         return None
-    policy = config_of(_origin(program, step, "model"))
+    policy = config_of(origin(program, step, "model"))
     adapters = [loaded.input(step, port) for port in step.wired("adapter")]
     frozen = tuple(_frozen(program, step, held, policy, config_of))
     critic = policy if held.critic == "copy" else _critic(program, held, config_of)
@@ -75,7 +75,7 @@ def _critic(program: Program, held: Held, config_of: Configs) -> Any:
     return config_of(Pretrained("value_model", held.critic)) if held.critic else None
 
 
-def _origin(program: Program, step: Step, port: str) -> Pretrained:
+def origin(program: Program, step: Step, port: str) -> Pretrained:
     """The model that the chain into ``port`` starts from: stages do not change its shape."""
     *_, base = program.graph.lineage(program.graph.by_name[step.wires[port].step])
     found = base.node.pretrained(program.context(base))
@@ -94,7 +94,7 @@ def _frozen(program: Program, step: Step, held: Held, policy: Any, config_of: Co
         yield Frozen("reference", policy, _init(program, step, "model")[0])
     for port in step.wired("model"):
         if port != "model":
-            yield Frozen(port, config_of(_origin(program, step, port)), _init(program, step, port)[0])
+            yield Frozen(port, config_of(origin(program, step, port)), _init(program, step, port)[0])
     for part in program.rewards(step):
         yield from _reward_models(program, program.graph.by_name[part.owner], config_of)
 
@@ -105,7 +105,7 @@ def _reward_models(program: Program, owner: Step, config_of: Configs) -> Iterato
     if model is not None:
         yield Frozen("reward model", config_of(model), str(owner.setting("dtype")), True)
     elif owner.node.is_stage:
-        yield Frozen("reward model", config_of(_origin(program, owner, "model")), "float32", True)
+        yield Frozen("reward model", config_of(origin(program, owner, "model")), "float32", True)
 
 
 # The longest batch

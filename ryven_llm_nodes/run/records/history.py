@@ -75,6 +75,11 @@ class PastRun:
         """Its trainers in their order: label, state, done and total steps, seconds, folder."""
         return {name: stage for name, stage in self._table("stages").items() if isinstance(stage, dict)}
 
+    def tracking(self, stage: str) -> dict[str, str]:
+        """The services that a stage reported to, each with an address or a folder."""
+        found = self.stages.get(stage, {}).get("tracking")
+        return {str(name): str(place) for name, place in found.items()} if isinstance(found, dict) else {}
+
     def state(self, stage: str) -> str:
         """How a stage stands, in a word or two."""
         about = self.stages.get(stage, {})

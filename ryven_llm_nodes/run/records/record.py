@@ -31,6 +31,7 @@ from ryven_llm_nodes.run.events import (
     StageFinished,
     StageReused,
     StageStarted,
+    Tracked,
     Warned,
 )
 from ryven_llm_nodes.run.store.kept import kept_in
@@ -155,6 +156,11 @@ class Record:
 
     def _on_Metrics(self, event: Metrics) -> None:
         self._append("metrics", event.step, {"step": event.done, **event.values})
+
+    def _on_Tracked(self, event: Tracked) -> None:
+        self._say(f"{event.step}: reports to {event.service} {event.place}")
+        if stage := self.summary["stages"].get(event.step):
+            self._note(event.step, tracking={**stage.get("tracking", {}), event.service: event.place})
 
     def _on_Completions(self, event: Completions) -> None:
         samples = zip(event.prompts, event.completions, event.scores, strict=False)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from ryven_llm_nodes.catalogue.values import RewardPart
 from ryven_llm_nodes.errors import Cancelled, Problem, shown
 from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.run.examine.configs import completion_setting
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.rewards.calls import Caller
 from ryven_llm_nodes.system.causes import describe, forget
@@ -158,11 +159,11 @@ def _wrong_lengths(owner: Step, trainer: Step, model: Any, prompts: list[Any]) -
         return
     texts = [(model.text(prompt, _completion(prompt, "")), isinstance(prompt, str)) for prompt in prompts]
     longest = max(len(model.tokenizer(text, add_special_tokens=plain)["input_ids"]) for text, plain in texts)
-    most = trainer.setting("max_completion_length") or 0
+    name, most = completion_setting(trainer)
     if longest + most > model.positions:
         yield owner.problem(
             f"has positions for {model.positions} tokens, but the longest prompt of {trainer.label} takes {longest} "
-            f"and a completion up to {most} (max_completion_length). Shorten these, or set max_length to "
+            f"and a completion up to {most} ({name}). Shorten these, or set max_length to "
             f"{model.positions} here: longer texts are then truncated on the left.",
             "max_length",
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.program import Program, Step
-from ryven_llm_nodes.run.examine.configs import configuration
+from ryven_llm_nodes.run.examine.configs import completion_setting, configuration
 from ryven_llm_nodes.run.examine.prepared import prompt_ids, template_kwargs
 from ryven_llm_nodes.run.loaded import LoadedProgram
 
@@ -53,7 +53,7 @@ def sampled(
                 ids.repeat(samples, 1),
                 attention_mask=torch.ones(samples, ids.shape[1], dtype=torch.long),
                 do_sample=True,
-                max_new_tokens=min(tokens, trainer.setting("max_completion_length") or tokens),
+                max_new_tokens=min(tokens, completion_setting(trainer)[1] or tokens),
                 pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
                 **options,
             )

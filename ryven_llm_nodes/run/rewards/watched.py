@@ -11,13 +11,26 @@ from typing import Any
 
 from ryven_llm_nodes.errors import Cancelled, StageError
 from ryven_llm_nodes.program import Program, Step
-from ryven_llm_nodes.run.events import Completions, Listener
+from ryven_llm_nodes.run.events import Completions, Event, Listener, Progress
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.rewards.calls import Caller, Flag, TookTooLong, too_long
 
 
+class Steps:
+    """Passes the events of a stage on, and knows how many optimizer steps it has made: not every trainer says so to
+    its rewards."""
+
+    def __init__(self, listen: Listener) -> None:
+        self.listen, self.done = listen, 0
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            self.done = event.done
+        self.listen(event)
+
+
 @contextmanager
-def recording(program: Program, loaded: LoadedProgram, step: Step, listen: Listener, cancelled: Flag) -> Iterator[None]:
+def recording(program: Program, loaded: LoadedProgram, step: Step, listen: Steps, cancelled: Flag) -> Iterator[None]:
     """Inside, every reward that ``step`` calls reports what it scored, and is interrupted by its time limit or a stop.
 
     The reward functions are wrapped in the loaded module, where the statement of ``step`` looks them up; their values
@@ -37,7 +50,7 @@ def recording(program: Program, loaded: LoadedProgram, step: Step, listen: Liste
 class _Wrapper:
     """Wraps the rewards of one stage."""
 
-    def __init__(self, program: Program, loaded: LoadedProgram, step: Step, listen: Listener, caller: Caller) -> None:
+    def __init__(self, program: Program, loaded: LoadedProgram, step: Step, listen: Steps, caller: Caller) -> None:
         self.loaded, self.step, self.listen, self.caller = loaded, step, listen, caller
         self.steps = program.graph.by_name
         self.owners = {part.symbol: self.steps[part.owner] for part in program.rewards(step)}
@@ -85,7 +98,7 @@ class _Wrapper:
         return Recorded
 
     def _report(self, owner: Step, name: str, arguments: dict[str, Any], scores: Any) -> Any:
-        event = _event(self.step.name, name, arguments, scores)
+        event = _event(self.step.name, name, self._done(arguments), arguments, scores)
         self.listen(event)
         wrong = next((score for score in event.scores if score is not None and math.isinf(score)), None)
         if wrong is not None:  # its group's mean would be infinite too, and the gradient NaN
@@ -97,27 +110,41 @@ class _Wrapper:
         return StageError(too_long(owner, error, self.loaded, self._when(arguments)))
 
     def _when(self, arguments: dict[str, Any]) -> str:
-        return f"(while {self.step.label} was running, step {_done(arguments) + 1})"
+        return f"(while {self.step.label} was running, step {self._done(arguments) + 1})"
+
+    def _done(self, arguments: dict[str, Any]) -> int:
+        return getattr(arguments.get("trainer_state"), "global_step", self.listen.done)
 
 
 def _seconds(owner: Step) -> int:
     return int(owner.setting("time_limit"))
 
 
-def _done(arguments: dict[str, Any]) -> int:
-    return getattr(arguments.get("trainer_state"), "global_step", 0)
-
-
-def _event(step: str, name: str, arguments: dict[str, Any], scores: Any) -> Completions:
+def _event(step: str, name: str, done: int, arguments: dict[str, Any], scores: Any) -> Completions:
     prompts, completions = (tuple(map(_as_text, arguments.get(key, ()))) for key in ("prompts", "completions"))
-    return Completions(step, _done(arguments), name, prompts, completions, tuple(_as_score(score) for score in scores))
+    return Completions(step, done, name, prompts, completions, tuple(_as_score(score) for score in scores))
 
 
 def _as_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     messages = value if isinstance(value, list) else [value]
-    return "\n".join(f"{m.get('role')}: {m.get('content')}" if isinstance(m, dict) else str(m) for m in messages)
+    return "\n".join(_message(m) if isinstance(m, dict) else str(m) for m in messages)
+
+
+def _message(message: dict[str, Any]) -> str:
+    """A message with its role, and the tools that it calls."""
+    calls = [call.get("function") or call for call in message.get("tool_calls") or ()]
+    written = [f"{one.get('name')}({_arguments(one.get('arguments'))})" for one in calls]
+    said = [str(message.get("content"))] if message.get("content") or not calls else []
+    name = f" {message['name']}" if message.get("role") == "tool" and message.get("name") else ""
+    return f"{message.get('role')}{name}: {' '.join([*said, *(f'[calls {text}]' for text in written)])}"
+
+
+def _arguments(given: Any) -> str:
+    if not isinstance(given, dict):
+        return str(given)
+    return ", ".join(f"{name}={value!r}" for name, value in given.items())
 
 
 def _as_score(score: Any) -> float | None:

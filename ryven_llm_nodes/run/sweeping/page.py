@@ -23,6 +23,8 @@ from ryven_llm_nodes.run.sweeping.sweep import Plan, Result
 WIDTH, HEIGHT = 460, 230
 WIDE, TALL = 1000, 320
 MOST_TICKS: Final = 4
+BAR: Final = 30
+"""The height of a bar, and the space below it."""
 
 
 def page(plan: Plan, result: Result) -> str:
@@ -36,12 +38,14 @@ def page(plan: Plan, result: Result) -> str:
         direction="maximize" if plan.maximize else "minimize",
         trials=result.trials,
         failed=sum(trial.state == "failed" for trial in result.trials),
+        pruned=sum(trial.state == "pruned" for trial in result.trials),
         time=duration(sum(trial.seconds for trial in result.trials)),
         how=f"Seed {plan.seed}; " + ("all combinations." if plan.space.size else "chosen by TPE."),
         best=_best(result.best),
         names=names,
         rows=[_row(trial, names, trial == result.best) for trial in result.trials],
         parallel=drawn.parallel() if drawn.done else "",
+        importances=drawn.importances() if len(result.importances) > 1 else "",
         scatter=[{"title": name, "svg": drawn.scatter(name)} for name in names] if drawn.done else [],
         version=__version__,
         study=plan.folder.relative_to(plan.output_dir.parent),
@@ -128,6 +132,19 @@ class _Drawn:
     @staticmethod
     def _rule(value: float, up: Scale) -> tuple[str, str]:
         return stroke(54, up(value), WIDTH - 12, up(value), "grid"), text_at(46, up(value) + 4, tick(value), "tick end")
+
+    def importances(self) -> Markup:
+        """A bar for each parameter: how much it matters to being among the best trials."""
+        shares = self.result.importances
+        across = Scale(0, 1, 260, WIDE - 80)
+        marks: list[str] = []
+        for row, (name, share) in enumerate(shares.items()):
+            y = 14 + BAR * row
+            marks.append(text_at(248, y + 15, shortened(name, 34), "tick end"))
+            size = f'x="{across(0):.1f}" y="{y}" width="{across(share) - across(0):.1f}" height="{BAR - 8}"'
+            marks.append(f'<rect class="dot better" {size} rx="3"/>')
+            marks.append(text_at(across(share) + 8, y + 15, f"{share:.0%}", "tick"))
+        return svg(WIDE, 20 + BAR * len(shares), "importance of the parameters", marks)
 
     def parallel(self) -> Markup:
         """All trials, as lines through an axis for each parameter and one for the metric."""

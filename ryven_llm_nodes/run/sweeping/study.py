@@ -23,13 +23,16 @@ from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.run.sweeping.space import Choices, Space, Values
 
 FILE: Final = "study.journal"
+LEAST_TRIALS: Final = 4
+"""Trials before any is ended as hopeless, and before it is said which parameter matters."""
 STARTUP: Final = 5
 """Trials at random before TPE (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", 2011) takes over."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial: ``state`` is done, failed or unfinished; ``value`` is the metric, ``error`` why there is none."""
+    """One trial: ``state`` is done, failed, pruned (ended since it was hopeless) or unfinished; ``value`` is the
+    metric, ``error`` why there is none."""
 
     number: int
     values: Values
@@ -56,7 +59,11 @@ class Study:
         self._storage = JournalStorage(JournalFileBackend(str(repaired(folder / FILE))))
         direction = "maximize" if maximize else "minimize"
         self._study = optuna.create_study(
-            storage=self._storage, study_name="sweep", direction=direction, load_if_exists=True
+            storage=self._storage,
+            study_name="sweep",
+            direction=direction,
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=LEAST_TRIALS),
         )
 
     def trials(self) -> list[Trial]:
@@ -64,11 +71,12 @@ class Study:
         return list(self._trials())
 
     def _trials(self) -> Iterator[Trial]:
-        states = {"COMPLETE": "done", "FAIL": "failed"}
+        states = {"COMPLETE": "done", "FAIL": "failed", "PRUNED": "pruned"}
         about = self._study.user_attrs
         for frozen in self._study.get_trials(deepcopy=False):
             if set(frozen.params) == set(self.space.axes):
-                state, value = states.get(frozen.state.name, "unfinished"), frozen.values[0] if frozen.values else None
+                state = states.get(frozen.state.name, "unfinished")
+                value = frozen.values[0] if state == "done" and frozen.values else None
                 yield Trial(
                     frozen.number, self._values(frozen.params), state, value, **about.get(str(frozen.number), {})
                 )
@@ -96,6 +104,36 @@ class Study:
         """Notes why a trial has failed."""
         self._note(trial, seconds=seconds, error=error)
         self._study.tell(trial.number, state=_optuna().trial.TrialState.FAIL)
+
+    def is_hopeless(self, trial: Trial, value: float, step: int) -> bool:
+        """Whether the live metric of a trial, ``value`` at ``step``, is worse than the median of the others there.
+
+        The best value so far counts. The first trials are never hopeless.
+        """
+        optuna = _optuna()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a trial that is continued reports a step again
+            running = optuna.trial.Trial(self._study, self._study.get_trials(deepcopy=False)[trial.number]._trial_id)
+            running.report(value, step)
+            return running.should_prune()
+
+    def pruned(self, trial: Trial, reason: str, seconds: float) -> None:
+        """Notes that a trial was ended, and why."""
+        self._note(trial, seconds=seconds, error=reason)
+        self._study.tell(trial.number, state=_optuna().trial.TrialState.PRUNED)
+
+    def importances(self) -> dict[str, float]:
+        """How much each parameter matters to being among the best trials, as shares of 1, the largest first.
+
+        PED-ANOVA (Watanabe et al., arXiv 2304.10255); none where there are too few trials to tell.
+        """
+        from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+        if sum(trial.state == "done" for trial in self._trials()) < LEAST_TRIALS:
+            return {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a parameter has had one value only
+            return dict(get_param_importances(self._study, evaluator=PedAnovaImportanceEvaluator()))
 
     def _note(self, trial: Trial, **about: Any) -> None:
         self._study.set_user_attr(str(trial.number), about)

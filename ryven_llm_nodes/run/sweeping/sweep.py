@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
 from ryven_llm_nodes.errors import Cancelled, LLMNodesError, UsageError, one_line
 from ryven_llm_nodes.program import Graph, Program, build
+from ryven_llm_nodes.quantities import number
 from ryven_llm_nodes.run import events
 from ryven_llm_nodes.run.events import Listener
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
@@ -37,6 +38,8 @@ class Plan:
     trials: int
     maximize: bool
     seed: int = 0
+    live: Metric | None = None
+    """What a trial is judged by while it trains, in the same direction; one that is hopeless is ended."""
 
     @cached_property
     def folder(self) -> Path:
@@ -60,10 +63,17 @@ class Result:
 
     trials: list[Trial]
     best: Trial | None
+    importances: dict[str, float] = field(default_factory=dict)
 
 
 def plan(
-    space: Space, metric: str, output_dir: Path, trials: int | None = None, maximize: bool = True, seed: int = 0
+    space: Space,
+    metric: str,
+    output_dir: Path,
+    trials: int | None = None,
+    maximize: bool = True,
+    seed: int = 0,
+    live: str = "",
 ) -> Plan:
     """A plan that is checked: flow, metric, and that what is varied matters to it. Raises UsageError and FlowError."""
     program = build(space.with_values(space.first))
@@ -75,7 +85,16 @@ def plan(
     count = trials or space.size
     if count is None:
         raise UsageError("say how many trials to run, with --trials: a range has no end of values.")
-    return Plan(space, found, output_dir.absolute(), min(count, space.size or count), maximize, seed)
+    watched = _live(program, live, needed) if live else None
+    return Plan(space, found, output_dir.absolute(), min(count, space.size or count), maximize, seed, watched)
+
+
+def _live(program: Program, live: str, needed: Collection[str]) -> Metric:
+    """A metric that is logged while a trial runs. Raises UsageError for another."""
+    found = metric_of(program, live)
+    if not program.cells[found.step.name].config or found.step.name not in needed:
+        raise UsageError(f"--prune {live}: name a metric of a trainer that --metric depends on.")
+    return found
 
 
 def sweep(
@@ -101,25 +120,39 @@ def sweep(
             if is_taken(plan.output_dir):  # which is no fault of the trial
                 raise UsageError(f"another run is writing to {plan.output_dir}; wait for it to end, and go on then.")
             begins(trial)
-            _run(plan, study, trial, partial(_program_run, plan, trial, allow, cancel, place), listen)
+            _run(plan, study, trial, partial(_program_run, plan, trial, allow, cancel, place), listen, cancel)
             trial = None
-        return Result(study.trials(), study.best())
+        return Result(study.trials(), study.best(), study.importances())
 
 
-def _run(plan: Plan, study: Study, trial: Trial, run: Callable[[Listener], Outcome], listen: Listener) -> None:
+def _run(
+    plan: Plan,
+    study: Study,
+    trial: Trial,
+    run: Callable[[Listener], Outcome],
+    listen: Listener,
+    cancel: CancelToken,
+) -> None:
     """Runs a trial, and notes its outcome."""
     started = time.monotonic()
     record: list[Path] = []
+    watch = _Pruning(plan, study, trial, cancel)
 
     def heard(event: events.Event) -> None:
         if isinstance(event, events.RunStarted) and event.record:
             record.append(Path(event.record))
         listen(event)
+        watch(event)
 
     outcome = run(heard)
+    seconds = round(time.monotonic() - started, 1)
+    if watch.reason:
+        watch.take_back()
+    if watch.reason and outcome.status == "cancelled":
+        study.pruned(trial, watch.reason, seconds)
+        return
     if outcome.status == "cancelled":
         raise Cancelled
-    seconds = round(time.monotonic() - started, 1)
     if outcome.error:
         study.failed(trial, one_line(str(outcome.error)), seconds)
         return
@@ -131,6 +164,28 @@ def _run(plan: Plan, study: Study, trial: Trial, run: Callable[[Listener], Outco
             raise  # a metric that no trial has would fail them all
         return
     study.done(trial, value, seconds)
+
+
+class _Pruning:
+    """Ends the run of a trial whose live metric is hopeless; ``reason`` then says why."""
+
+    def __init__(self, plan: Plan, study: Study, trial: Trial, cancel: CancelToken) -> None:
+        self.plan, self.study, self.trial, self.cancel = plan, study, trial, cancel
+        self.reason = ""
+
+    def __call__(self, event: events.Event) -> None:
+        live = self.plan.live
+        if live is None or self.reason or not isinstance(event, events.Metrics) or event.step != live.step.name:
+            return
+        value = event.values.get(live.name)
+        if value is not None and self.study.is_hopeless(self.trial, value, event.done):
+            self.reason = f"{live} was {number(value)} at step {event.done}, worse than the median of the others"
+            self.cancel.cancel(now=True)
+
+    def take_back(self) -> None:
+        """The next trial is not asked to stop."""
+        self.cancel.event.clear()
+        self.cancel.now_event.clear()
 
 
 def _program_run(

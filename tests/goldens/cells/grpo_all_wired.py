@@ -15,6 +15,8 @@ pipeline.train(
     grpo_config,
     model=its_model,
     reward_funcs=penalize_shortfall([its_reward], threshold=0.7),
+    tools=[calculate],
+    environment_factory=Counter,
     train_dataset=its_dataset,
     eval_dataset=its_eval_dataset,
     peft_config=its_adapter(),

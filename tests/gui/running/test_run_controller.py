@@ -158,6 +158,22 @@ def test_run_afresh_uses_nothing_that_is_kept(open_flow: Callable[..., Any], wor
     assert weights(work / "outputs" / "sft" / "sft") == before
 
 
+def test_a_rehearsal_runs_every_stage_elsewhere_and_tells_how_long_the_real_run_takes(
+    open_flow: Callable[..., Any], work: Path
+) -> None:
+    editor = open_flow(flows.alone("sft", max_steps=500))
+    said = editor.log()
+    with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=60_000) as blocker:
+        editor.shell.actions["rehearse"].trigger()
+    assert blocker.args[1].status == "done"
+    editor.settle()
+    assert any("the real run: about" in line for line in said)
+    assert not (work / "outputs" / "sft").exists()
+    assert (work / "outputs" / "sft-rehearsal" / "sft" / "model.safetensors").is_file()
+    lines = (work / "outputs" / "sft-rehearsal" / "sft" / "metrics.jsonl").read_text().splitlines()
+    assert len(lines) == 4  # three steps, and the summary
+
+
 def test_a_reused_stage_shows_its_curves(open_flow: Callable[..., Any], work: Path) -> None:
     editor = open_flow(flows.alone("sft", max_steps=8))
     assert editor.run().status == "done"

@@ -40,7 +40,7 @@ def test_open_stands_before_save_and_quit_is_last(editor: Any) -> None:
 @pytest.mark.parametrize(
     ("running", "training", "ending", "enabled"),
     [
-        (False, "", "", {"run", "run_afresh"}),
+        (False, "", "", {"run", "run_afresh", "rehearse"}),
         (True, "", "", {"stop"}),
         (True, "sft", "", {"stop", "keep"}),
         (True, "sft", "sft", {"stop"}),
@@ -48,7 +48,7 @@ def test_open_stands_before_save_and_quit_is_last(editor: Any) -> None:
 )
 def test_what_can_be_done_depends_on_the_run(running: bool, training: str, ending: str, enabled: set[str]) -> None:
     shell = SimpleNamespace(runs=SimpleNamespace(running=running, training=training, ending=ending))
-    depends = {"run", "run_afresh", "stop", "keep"}
+    depends = {"run", "run_afresh", "rehearse", "stop", "keep"}
     assert {action.name for action in ACTIONS if action.when(shell)} & depends == enabled
     assert all(action.when(shell) for action in ACTIONS if action.name not in depends)
 
@@ -73,6 +73,6 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
     for action in ACTIONS:
         action.does(shell)
     assert called == [
-        *("run", "run", "stop", "keep", "check", "generate", "show_launch", "show_runs", "show_kept"),
+        *("run", "run", "run", "stop", "keep", "check", "generate", "show_launch", "show_runs", "show_kept"),
         *("ask_and_open", "save_as", "quit", "tidy", "show_all"),
     ]

@@ -119,6 +119,27 @@ def test_a_study_is_that_of_a_flow_whatever_it_says_of_what_is_varied(work: Path
     assert made.folder != planned(work, BETAS, seed=1).folder
 
 
+def test_a_hopeless_trial_is_ended_and_the_best_of_the_others_counts(work: Path) -> None:
+    """A learning rate of nearly 0 teaches nothing: its loss is worse than that of the others from the first step on."""
+    rates = "dpo.learning_rate=" + ",".join(["1e-12", "1e-3", "2e-3", "3e-3", "4e-3", "5e-3"])
+    settings = ["dpo.max_steps=4", rates]
+    made = planned(work, *settings, metric="check.preference_margin", live="dpo.rewards/margins", seed=1)
+    found = sweep(made)
+    pruned = [trial for trial in found.trials if trial.state == "pruned"]
+    assert pruned
+    assert all("dpo.rewards/margins was" in trial.error and trial.value is None for trial in pruned)
+    assert found.best is not None
+    assert found.best.state == "done"
+    assert {trial.state for trial in found.trials} == {"done", "pruned"}
+    assert found.importances == {"dpo.learning_rate": 1.0}
+    assert sweep(made) == found
+
+
+def test_what_cannot_be_watched_is_said(work: Path) -> None:
+    with pytest.raises(UsageError, match=r"--prune check\.preference_margin: name a metric of a trainer"):
+        planned(work, BETAS, live="check.preference_margin")
+
+
 @pytest.mark.slow
 def test_twelve_trials_with_a_kill_in_the_middle(work: Path) -> None:
     flow = flows.save(drawn(), work / "flow.json")

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ryven_llm_nodes.catalogue.findings import Finding
 from ryven_llm_nodes.errors import Remedy, Weight, shown
+from ryven_llm_nodes.run.examine.configs import completion_field, completion_length
 from ryven_llm_nodes.run.examine.look import Look, excerpt, rule
 
 POSITION_TABLES: Final = ("wpe", "position_embeddings", "embed_positions")
@@ -43,7 +44,7 @@ def beyond_the_positions(look: Look) -> Iterator[Finding]:
     config, settings = look.seen.config, look.seen.settings
     learned = learned_positions(config)
     known = learned or getattr(config.get_text_config(), "max_position_embeddings", None)
-    more = settings.max_completion_length if look.samples else 0
+    more = completion_length(settings) if look.samples else 0
     most = None if look.samples else getattr(settings, "max_length", None)
     if not isinstance(known, int) or look.seen.other_template:
         return
@@ -60,8 +61,8 @@ def _too_long(look: Look, known: int, is_learned: bool, longest: int, row: int) 
     weight: Weight = "error" if is_learned else "warning"
     model = f"{shown(look.seen.model)} has positions for {known} tokens, and {effect}"
     if look.samples:
-        more = look.seen.settings.max_completion_length
-        place, left = "max_completion_length", known - longest
+        more = completion_length(look.seen.settings)
+        place, left = completion_field(look.seen.settings), known - longest
         text = f"{model}: the longest prompt of the sample has {longest} tokens (row {row}), and completions up to "
         text += f"{more}. " + (f"Set {left}, or shorten prompts." if left > 0 else "Shorten prompts.")
         remedy = Remedy(place, left) if left > 0 else None

@@ -1,0 +1,8 @@
+make_report(
+    pipeline,
+    "benchmark",
+    measure_tasks,
+    model=its_model,
+    tasks=["owner/name"],
+    baseline=its_baseline,
+)
