@@ -47,6 +47,15 @@ ACROSS = {
 
 ELSEWHERE = {
     "catalogue/files.py": "run/store/test_inputs.py",
+    "catalogue/samples.py": "importing/test_data.py",
+    "cli/starting.py": "cli/test_commands.py",
+    "importing/keys.py": "importing/test_files.py",
+    "importing/model_files.py": "importing/test_trl.py",
+    "importing/places.py": "importing/test_trl.py",
+    "importing/plan.py": "importing/test_trl.py",
+    "importing/rewards.py": "importing/test_trl.py",
+    "importing/saving.py": "importing/test_axolotl.py",
+    "program/layout.py": "importing/test_data.py",
     "catalogue/coded_reward.py": "catalogue/rewards/test_exact_match.py",
     "catalogue/foreign_formats.py": "catalogue/data/test_convert_format.py",
     "runtime/formats.py": "catalogue/data/test_convert_format.py",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from ryven_llm_nodes.cli.options import (
     plain_errors,
     say_written,
 )
+from ryven_llm_nodes.cli.starting import import_, new
 from ryven_llm_nodes.errors import FlowError, UsageError
 
 if TYPE_CHECKING:
@@ -267,25 +267,6 @@ def nodes(
 
 
 @app.command()
-def new(
-    template: Annotated[
-        str, typer.Argument(help="sft, dpo, grpo, methods (compares three) or full (Llama-2-7b: all four).")
-    ],
-    output: Annotated[Path, typer.Argument(metavar="FLOW.json", help="File to write.")],
-) -> None:
-    """Write a template flow to start from."""
-    from ryven_llm_nodes.program.project import write_project
-    from ryven_llm_nodes.templates import project_from
-
-    with plain_errors():
-        project = project_from(template)
-        if os.path.exists(output):  # unlike Path.exists, False for a name that is too long
-            raise UsageError(f"{output} already exists; choose another name.")
-        write_project(project, output)
-        typer.echo(f"wrote {output}")
-
-
-@app.command()
 def edit(
     flow: Annotated[
         Optional[Path],
@@ -378,6 +359,8 @@ def demo(
         run_demo(folder)
 
 
+app.command()(new)
+app.command("import")(import_)
 app.command()(chat)
 app.command()(mcp)
 app.command()(compare)
