@@ -274,15 +274,14 @@ def edit(
     ] = None,
     template: Annotated[Optional[str], typer.Option("--new", metavar="NAME", help="Start from a template.")] = None,
 ) -> None:
-    """Open the editor: with a flow, with a template (sft, dpo, grpo, methods, full), or with the demo's pipeline."""
+    """Open the editor: with a flow, with a template (sft, dpo, grpo, methods, full), or with the start page."""
     from ryven_llm_nodes.demo.story import editor_flow
     from ryven_llm_nodes.gui.editor import edit as open_editor
 
     with plain_errors():
         if flow is not None and template is not None:
             raise UsageError(f"give a flow or a template, not both: {flow} and --new {template}.")
-        project = None if flow or template else editor_flow()
-        raise typer.Exit(open_editor(flow, template, project))
+        raise typer.Exit(open_editor(flow, template, editor_flow))
 
 
 @app.command()

@@ -105,8 +105,20 @@ ACTIONS: Final = (
         lambda shell: shell.chatting.show(), key="F8", group=True,
     ),
     Action(
+        "new", "New...", "The start page: an empty flow, one for your data, a configuration, recent flows, templates",
+        lambda shell: shell.starting.show(), key="Ctrl+N", menu="File", before="actionImport_Nodes",
+    ),
+    Action(
         "open", "Open...", "Open a project, an exported script, or the folder of a model or a run",
-        lambda shell: shell.opening.ask_and_open(), key="Ctrl+O", menu="File", before="actionSave_Project",
+        lambda shell: shell.opening.ask_and_open(), key="Ctrl+O", menu="File", before="actionImport_Nodes",
+    ),
+    Action(
+        "from_data", "New From Data...", "A flow for data files: their format is detected",
+        lambda shell: shell.starting.ask_data(), menu="File", before="actionImport_Nodes",
+    ),
+    Action(
+        "import", "Import...", "A flow of a configuration of TRL, Axolotl or LLaMA-Factory, or of an exported script",
+        lambda shell: shell.starting.ask_configuration(), key="Ctrl+I", menu="File", before="actionImport_Nodes",
     ),
     Action(
         "save_as", "Save Project As...", "Save the project under another name",

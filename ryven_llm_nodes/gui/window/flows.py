@@ -78,6 +78,21 @@ class Flows(QObject):
             place_node(view, node)
             view.setFocus()
 
+    def empty_flow(self, title: str) -> Any:
+        """The flow in front if it has no nodes, else a new one; called ``title``, as far as that is free."""
+        session, flow = self._window.core_session, self.current_flow()
+        if flow is not None and not flow.nodes and flow.title == title:
+            return flow
+        names = (title if count == 1 else f"{title} {count}" for count in range(1, len(session.flows) + 2))
+        free = next(name for name in names if session.flow_title_valid(name))
+        if flow is None or flow.nodes:
+            made = session.create_flow(free)
+            tabs = self._window.ui.flows_tab_widget
+            QTimer.singleShot(0, self, lambda: tabs.setCurrentIndex(tabs.count() - 1))
+            return made
+        session.rename_flow(flow, free)
+        return flow
+
     # All flows
 
     def stacks(self) -> Iterator[Any]:

@@ -18,6 +18,7 @@ from ryven_llm_nodes.gui.document.saving import Saving
 from ryven_llm_nodes.gui.history.windows import HistoryWindows
 from ryven_llm_nodes.gui.running.leaving import Leaving
 from ryven_llm_nodes.gui.running.run_controller import RunController
+from ryven_llm_nodes.gui.state import recent
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.window.actions import Actions
@@ -30,6 +31,7 @@ from ryven_llm_nodes.gui.window.menus import fill_menus
 from ryven_llm_nodes.gui.window.node_palette import Palette
 from ryven_llm_nodes.gui.window.panels import bench_panel, preview_panel
 from ryven_llm_nodes.gui.window.remembered import remember
+from ryven_llm_nodes.gui.window.starting import Starting
 from ryven_llm_nodes.gui.window.toolbar import Toolbar
 from ryven_llm_nodes.host.ports import refused_signal
 from ryven_llm_nodes.host.saving import take_over_saving
@@ -55,6 +57,7 @@ class Shell(QObject):
         self.commands = Commands(window, self.flows, self.runs, self)
         self.history = HistoryWindows(window, self.opening.open_path)
         self.chatting = Chatting(window, self.document, self.flows)
+        self.starting = Starting(self.document, self.flows, self.opening, self.say, self)
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
         self.palette = Palette(window.core_session.nodes, window)
@@ -67,7 +70,7 @@ class Shell(QObject):
         )
         self.autosave = Autosave(self.document, self)
         self._connect()
-        fill_menus(window, self.actions, self.flows.current_view)
+        fill_menus(window, self)
         self.document.untouched = self.flows.untouched
         self.document.place(path)
         use_theme(window)
@@ -82,7 +85,7 @@ class Shell(QObject):
         self.flows.deleted.connect(self._flow_deleted)
         self.flows.changed.connect(self.document.change)
         self.flows.shown.connect(lambda state: self.docks.show_model_soon(state.model))
-        self.document.placed.connect(self._show_title)
+        self.document.placed.connect(self._placed)
         self.document.touched.connect(self._show_modified)
         self.one_window.wanted.connect(self.come_forward)
         self.saving.saved.connect(lambda name: self.say(f"✓ saved {name}"))
@@ -115,6 +118,11 @@ class Shell(QObject):
         if flow in self.flows:
             self.say(f"✗ {sentence}", flow_state(flow))
             QToolTip.showText(QCursor.pos(), sentence, self.window, self.window.rect(), TIP_MS)
+
+    def _placed(self) -> None:
+        if self.document.path is not None:
+            recent.remember(self.document.path)
+        self._show_title()
 
     def _show_title(self) -> None:
         self.window.setWindowTitle(f"{self.document.title}[*] · {TITLE}")

@@ -33,7 +33,8 @@ def test_every_action_stands_in_one_menu_with_key_and_tooltip(editor: Any) -> No
 def test_open_stands_before_save_and_quit_is_last(editor: Any) -> None:
     ui, actions = editor.window.ui, editor.shell.actions
     order = ui.menuFile.actions()
-    assert order.index(actions["open"]) + 1 == order.index(ui.actionSave_Project)
+    assert order[0] == actions["new"]
+    assert order.index(actions["open"]) < order.index(actions["import"]) < order.index(ui.actionSave_Project)
     assert order[-1] == actions["quit"]
 
 
@@ -63,6 +64,7 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
         "opening": ("ask_and_open",),
         "saving": ("save_as",),
         "flows": ("tidy", "show_all"),
+        "starting": ("show", "ask_data", "ask_configuration"),
     }
     for part, names in targets.items():
         for name in names:
@@ -73,5 +75,5 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
         action.does(shell)
     assert called == [
         *("run", "run", "stop", "keep", "check", "generate", "show_runs", "show_kept"),
-        *("ask_and_open", "save_as", "quit", "tidy", "show_all"),
+        *("show", "ask_and_open", "ask_data", "ask_configuration", "save_as", "quit", "tidy", "show_all"),
     ]
