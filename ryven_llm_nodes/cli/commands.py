@@ -30,7 +30,7 @@ from ryven_llm_nodes.cli.options import (
     plain_errors,
     say_written,
 )
-from ryven_llm_nodes.cli.starting import import_, new
+from ryven_llm_nodes.cli.starting import docs, import_, new
 from ryven_llm_nodes.errors import FlowError, UsageError
 
 if TYPE_CHECKING:
@@ -360,6 +360,7 @@ def demo(
 
 app.command()(new)
 app.command("import")(import_)
+app.command()(docs)
 app.command()(chat)
 app.command()(mcp)
 app.command()(compare)

@@ -1,4 +1,4 @@
-"""Commands that write a flow to start from: `new`, of a template or of data, and `import`, of a configuration."""
+"""Commands to start with: `new`, a flow of a template or of data, `import`, one of a configuration, and `docs`."""
 
 from __future__ import annotations
 
@@ -80,6 +80,18 @@ def import_(
         _write(found.project, place)
         left = sum(problem.weight == "warning" for problem in found.told)
         typer.echo(f"{found.format}: {left} not taken over" if left else f"{found.format}: everything taken over")
+
+
+def docs(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write to; new, or written by this.")],
+) -> None:
+    """Write the documentation of all nodes as Markdown, with an mkdocs.yml: `mkdocs build` makes a site of it."""
+    from ryven_llm_nodes.terminal.docs import write_docs
+
+    with plain_errors():
+        count = write_docs(folder)
+        typer.echo(f"wrote {count} pages to {folder}")
+        typer.echo(f"next: pip install mkdocs-material; mkdocs build -f {folder / 'mkdocs.yml'}")
 
 
 def _free(place: Path) -> None:

@@ -124,6 +124,26 @@ ACTIONS: Final = (
         "save_as", "Save Project As...", "Save the project under another name",
         lambda shell: shell.saving.save_as(), key="Ctrl+Shift+S", menu="File", before="menuScripts",
     ),
+    Action(
+        "find", "Find Command...", "Search all commands, nodes and templates by what they do",
+        lambda shell: shell.helping.find(), key="Ctrl+Shift+P", menu="Help",
+    ),
+    Action(
+        "help", "Help on Node", "The page of the selected node: inputs, columns, parameters, example, papers",
+        lambda shell: shell.helping.show_node(), key="F1", menu="Help",
+    ),
+    Action(
+        "shortcuts", "Shortcuts", "All keys on one page", lambda shell: shell.helping.show_shortcuts(),
+        key="Shift+F1", menu="Help",
+    ),
+    Action(
+        "next_problem", "Next Problem", "Go to the next finding: its node, and its field",
+        lambda shell: shell.docks.step_problem(1), key="F4", group=True,
+    ),
+    Action(
+        "previous_problem", "Previous Problem", "Go to the finding before",
+        lambda shell: shell.docks.step_problem(-1), key="Shift+F4",
+    ),
     Action("quit", "Quit", "Close the editor", lambda shell: shell.quit(), key="Ctrl+Q", menu="File"),
     Action(
         "tidy", "Tidy", "Lay the nodes out in columns, without overlaps", lambda shell: shell.flows.tidy(),

@@ -8,6 +8,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.gui.canvas import tidy
 from ryven_llm_nodes.gui.canvas.fitting import fitting_of
 from ryven_llm_nodes.gui.inspector.stack import InspectorStack
@@ -78,14 +79,28 @@ class Flows(QObject):
             place_node(view, node)
             view.setFocus()
 
+    def show_field(self, node: Any, name: str) -> None:
+        """Selects ``node``, brings it into view, and its field ``name`` in the inspector."""
+        view = self._window.session_gui.flow_views.get(node.flow)
+        if view is None or node not in view.node_items:
+            return
+        item = view.node_items[node]
+        view.select_items([item])
+        view.ensureVisible(item, 80, 80)
+        inspector = self.inspectors[node.flow]
+        inspector.show_node()
+        self._window.flow_UIs[node.flow].ui.inspector_dock.raise_()
+        if isinstance(node, LLMNode):
+            QTimer.singleShot(0, inspector, lambda: inspector.panel(node).go_to(name))
+
     def empty_flow(self, title: str) -> Any:
         """The flow in front if it has no nodes, else a new one; called ``title``, as far as that is free."""
         session, flow = self._window.core_session, self.current_flow()
-        if flow is not None and not flow.nodes and flow.title == title:
-            return flow
-        names = (title if count == 1 else f"{title} {count}" for count in range(1, len(session.flows) + 2))
-        free = next(name for name in names if session.flow_title_valid(name))
-        if flow is None or flow.nodes:
+        is_used = flow is None or bool(flow.nodes)
+        taken = {one.title for one in session.flows if is_used or one is not flow}
+        names = (title if count == 1 else f"{title} {count}" for count in range(1, len(taken) + 2))
+        free = next(name for name in names if name not in taken)
+        if is_used:
             made = session.create_flow(free)
             tabs = self._window.ui.flows_tab_widget
             QTimer.singleShot(0, self, lambda: tabs.setCurrentIndex(tabs.count() - 1))

@@ -21,6 +21,7 @@ def fill_menus(window: Any, shell: Any) -> None:
     for action, made in actions.having(lambda action: action.menu == "File"):
         window.ui.menuFile.insertAction(_place(window, action), made)
     _beginnings(window, shell)
+    window.menuBar().addMenu("Help").addActions([made for _, made in actions.having(lambda one: one.menu == "Help")])
     _canvas_menu(window, actions, shell.flows.current_view)
 
 

@@ -25,11 +25,12 @@ from ryven_llm_nodes.gui.window.actions import Actions
 from ryven_llm_nodes.gui.window.chatting import Chatting
 from ryven_llm_nodes.gui.window.commands import Commands
 from ryven_llm_nodes.gui.window.flows import Flows
+from ryven_llm_nodes.gui.window.helping import Helping
 from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
 from ryven_llm_nodes.gui.window.looking import Looking
 from ryven_llm_nodes.gui.window.menus import fill_menus
 from ryven_llm_nodes.gui.window.node_palette import Palette
-from ryven_llm_nodes.gui.window.panels import bench_panel, preview_panel
+from ryven_llm_nodes.gui.window.panels import bench_panel, preview_panel, problems_panel
 from ryven_llm_nodes.gui.window.remembered import remember
 from ryven_llm_nodes.gui.window.starting import Starting
 from ryven_llm_nodes.gui.window.toolbar import Toolbar
@@ -58,6 +59,7 @@ class Shell(QObject):
         self.history = HistoryWindows(window, self.opening.open_path)
         self.chatting = Chatting(window, self.document, self.flows)
         self.starting = Starting(self.document, self.flows, self.opening, self.say, self)
+        self.helping = Helping(self)
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
         self.palette = Palette(window.core_session.nodes, window)
@@ -67,6 +69,7 @@ class Shell(QObject):
             self.palette,
             lambda model: preview_panel(model, looking, self.runs.examiner),
             lambda model: bench_panel(model, looking.bench, self.runs.examiner),
+            lambda model: problems_panel(model, self.flows.show_field),
         )
         self.autosave = Autosave(self.document, self)
         self._connect()

@@ -21,7 +21,8 @@ def test_every_action_stands_in_one_menu_with_key_and_tooltip(editor: Any) -> No
     own = next(action.menu() for action in bar.actions() if action.text() == "LLM")
     canvas = next(action.menu() for action in ui.menuView.actions() if action.text() == "Canvas")
     canvas.aboutToShow.emit()
-    menus = {"LLM": own, "File": ui.menuFile, "Canvas": canvas}
+    helping = next(action.menu() for action in bar.actions() if action.text() == "Help")
+    menus = {"LLM": own, "File": ui.menuFile, "Canvas": canvas, "Help": helping}
     for action in ACTIONS:
         made = editor.shell.actions[action.name]
         assert [name for name, menu in menus.items() if made in menu.actions()] == [action.menu]
@@ -65,15 +66,18 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
         "saving": ("save_as",),
         "flows": ("tidy", "show_all"),
         "starting": ("show", "ask_data", "ask_configuration"),
+        "helping": ("find", "show_node", "show_shortcuts"),
+        "docks": ("step_problem",),
     }
     for part, names in targets.items():
         for name in names:
             assert callable(getattr(getattr(shell, part), name))
-            monkeypatch.setattr(getattr(shell, part), name, lambda name=name, **_: called.append(name))
+            monkeypatch.setattr(getattr(shell, part), name, lambda *_, name=name, **__: called.append(name))
     monkeypatch.setattr(shell, "quit", lambda: called.append("quit"))
     for action in ACTIONS:
         action.does(shell)
     assert called == [
         *("run", "run", "stop", "keep", "check", "generate", "show_runs", "show_kept"),
-        *("show", "ask_and_open", "ask_data", "ask_configuration", "save_as", "quit", "tidy", "show_all"),
+        *("show", "ask_and_open", "ask_data", "ask_configuration", "save_as"),
+        *("find", "show_node", "show_shortcuts", "step_problem", "step_problem", "quit", "tidy", "show_all"),
     ]
