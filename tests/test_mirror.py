@@ -84,6 +84,8 @@ ELSEWHERE = {
     "run/examine/stand_in.py": "run/examine/test_prepared.py",
     "host/application.py": "gui/test_shell_window.py",
     "host/canvas.py": "gui/test_shell_canvas.py",
+    "host/arranging.py": "gui/canvas/test_navigation.py",
+    "host/navigation.py": "gui/canvas/test_navigation.py",
     "host/dropping.py": "gui/start/test_start.py",
     "host/filling.py": "gui/start/test_start.py",
     "host/install.py": "host/test_launch.py",

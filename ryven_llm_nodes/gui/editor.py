@@ -27,7 +27,7 @@ def load() -> None:
     from ryven_llm_nodes.gui.canvas import node_gui  # noqa: F401  # registers by being imported
     from ryven_llm_nodes.gui.style.theme import kind_colour, paint_pin
     from ryven_llm_nodes.gui.window.install import install_later
-    from ryven_llm_nodes.host import canvas, dropping, node_list, ports, versions, wires  # noqa: F401  # their workarounds
+    from ryven_llm_nodes.host import canvas, dropping, navigation, node_list, ports, versions, wires  # noqa: F401  # their workarounds
 
     versions.apply_workarounds()
     ports.colour_ports(kind_colour, paint_pin)

@@ -46,6 +46,7 @@ class ProblemsPanel(QWidget):
         self.list.itemActivated.connect(self._go)
         self.nothing = QLabel(NOTHING)
         self.nothing.setProperty("role", "muted")
+        self.nothing.setWordWrap(True)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 6, 6)

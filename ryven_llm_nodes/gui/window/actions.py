@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QAction, QKeySequence
 
 from ryven_llm_nodes.gui.style.colours import ACCENT, GOOD, VIOLET, WARN
@@ -30,6 +30,17 @@ def _running(shell: Any) -> bool:
 def _training(shell: Any) -> bool:
     """A stage has done a step, so that it can be ended early, and was not yet asked to."""
     return bool(shell.runs.training) and not shell.runs.ending
+
+
+ALIGNMENTS: Final = {
+    "left": "Move the selected nodes to the left edge of the leftmost",
+    "right": "Move the selected nodes to the right edge of the rightmost",
+    "top": "Move the selected nodes to the upper edge of the highest",
+    "bottom": "Move the selected nodes to the lower edge of the lowest",
+    "column": "Put the selected nodes below each other, with equal gaps",
+    "row": "Put the selected nodes next to each other, with equal gaps",
+}
+"""How nodes can be aligned, and what that does."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +160,33 @@ ACTIONS: Final = (
         "tidy", "Tidy", "Lay the nodes out in columns, without overlaps", lambda shell: shell.flows.tidy(),
         menu="Canvas",
     ),
-    Action("show_all", "Show all", "Show all nodes of the flow", lambda shell: shell.flows.show_all(), menu="Canvas"),
+    Action(
+        "show_all", "Show All", "Show all nodes of the flow", lambda shell: shell.flows.show_all(),
+        key="Home", menu="Canvas",
+    ),
+    Action(
+        "show_selected", "Show Selected", "Show the selected nodes as large as they fit",
+        lambda shell: shell.flows.show_selected(), key="F", menu="Canvas",
+    ),
+    Action(
+        "search", "Add Node...", "Search a node, and place it at the pointer",
+        lambda shell: shell.flows.search(), key="Tab", menu="Canvas",
+    ),
+    Action(
+        "minimap", "Map", "Show a map of the flow while not all of it is in view",
+        lambda shell: shell.flows.switch_map(), key="M", menu="Canvas",
+    ),
+    Action(
+        "duplicate", "Duplicate", "Copy the selected nodes, with the wires that come in",
+        lambda shell: shell.flows.duplicate(), key="Ctrl+D", menu="Canvas", group=True,
+    ),
+    *(
+        Action(
+            f"align_{how}", f"Align {how.title()}", tip, lambda shell, how=how: shell.flows.align(how), menu="Canvas",
+            group=how == "left",
+        )
+        for how, tip in ALIGNMENTS.items()
+    ),
 )  # fmt: skip
 
 
@@ -167,6 +204,8 @@ class Actions(QObject):
         if action.glyph:
             made.setIcon(icon(action.glyph, action.colour))
         made.setShortcut(QKeySequence(action.key))
+        if action.menu == "Canvas":  # single letters, too: they are for the canvas alone
+            made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         made.setToolTip(action.tooltip)
         made.setCheckable(action.is_on is not None)
         made.triggered.connect(lambda: action.does(self._shell))

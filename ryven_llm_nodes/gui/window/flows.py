@@ -9,12 +9,14 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.gui.canvas import tidy
+from ryven_llm_nodes.gui.canvas import minimap, tidy
 from ryven_llm_nodes.gui.canvas.fitting import fitting_of
 from ryven_llm_nodes.gui.inspector.stack import InspectorStack
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.window.layout import dress_flow
+from ryven_llm_nodes.host.arranging import align, can_insert, duplicate, insert_on
 from ryven_llm_nodes.host.canvas import late_view, place_node
+from ryven_llm_nodes.host.navigation import search
 
 
 class Flows(QObject):
@@ -76,8 +78,38 @@ class Flows(QObject):
     def place(self, node: type) -> None:
         """Places a node of the class ``node`` on the canvas in front."""
         if (view := self.current_view()) is not None:
-            place_node(view, node)
+            wires = [item for item in view.connection_items.values() if item.isSelected()]
+            if len(wires) == 1 and can_insert(node, wires[0]):
+                insert_on(view, node, wires[0])
+            else:
+                place_node(view, node)
             view.setFocus()
+
+    def search(self) -> None:
+        """Opens the list of nodes on the canvas in front."""
+        if (view := self.current_view()) is not None:
+            search(view)
+
+    def switch_map(self) -> None:
+        """Turns the map of the canvas on or off."""
+        if (view := self.current_view()) is not None:
+            minimap.switch(view)
+
+    def duplicate(self) -> None:
+        """Duplicates what is selected in the flow in front."""
+        if (view := self.current_view()) is not None:
+            duplicate(view)
+
+    def align(self, how: str) -> None:
+        """Aligns what is selected in the flow in front."""
+        if (view := self.current_view()) is not None:
+            align(view, how)
+
+    def show_selected(self) -> None:
+        """Shows the selected nodes of the flow in front as large as they fit; all of them if none is selected."""
+        if (view := self.current_view()) is not None:
+            items = view.selected_node_items()
+            tidy.fit(view, items) if items else fitting_of(view).fit()
 
     def show_field(self, node: Any, name: str) -> None:
         """Selects ``node``, brings it into view, and its field ``name`` in the inspector."""

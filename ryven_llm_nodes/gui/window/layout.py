@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QStackedWidget, QTabWidget
 
 from ryven_llm_nodes.gui.canvas.empty_hint import Hint
 from ryven_llm_nodes.gui.canvas.fitting import fitting_of
+from ryven_llm_nodes.gui.canvas.minimap import Minimap
 from ryven_llm_nodes.gui.canvas.tidy import tidy
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
@@ -142,6 +143,7 @@ def dress_flow(flow_ui: Any, view: Any) -> None:
     for dock in (flow_ui.ui.inspector_dock, flow_ui.ui.undo_history_dock):
         _no_title(dock)
     Hint(view)
+    Minimap(view)
     flow_ui.centralWidget().layout().setContentsMargins(0, 0, 0, 0)
     for name in UNUSED_DOCKS:
         getattr(flow_ui.ui, name).hide()

@@ -68,7 +68,10 @@ def _canvas_menu(window: Any, actions: Actions, view: Callable[[], Any | None]) 
     def fill() -> None:
         menu.clear()
         if (canvas := view()) is not None:
-            menu.addActions([made for _, made in actions.having(lambda action: action.menu == "Canvas")])
+            for action, made in actions.having(lambda action: action.menu == "Canvas"):
+                if action.group:
+                    menu.addSeparator()
+                menu.addAction(made)
             menu.addSeparator()
             menu.addActions(canvas.menu().actions())
 

@@ -102,6 +102,7 @@ class Shell(QObject):
 
     def _adopted(self, state: FlowState, view: Any) -> None:
         self.document.watch(view._undo_stack)
+        view.addActions([made for _, made in self.actions.having(lambda action: action.menu == "Canvas")])
         self.commands.watch(state)
 
     def _flow_deleted(self, state: FlowState) -> None:
