@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -31,6 +30,7 @@ from ryven_llm_nodes.cli.options import (
     plain_errors,
     program_of,
 )
+from ryven_llm_nodes.cli.starting import docs, import_, new
 from ryven_llm_nodes.errors import FlowError, UsageError
 
 if TYPE_CHECKING:
@@ -251,29 +251,6 @@ def nodes(
 
 
 @app.command()
-def new(
-    template: Annotated[
-        str,
-        typer.Argument(
-            help="sft, dpo, grpo, methods (compares three), full (Llama-2-7b: all four), instructgpt, zephyr, r1-zero "
-            "or reward-bakeoff."
-        ),
-    ],
-    output: Annotated[Path, typer.Argument(metavar="FLOW.json", help="File to write.")],
-) -> None:
-    """Write a template flow to start from."""
-    from ryven_llm_nodes.program.project import write_project
-    from ryven_llm_nodes.templates import project_from
-
-    with plain_errors():
-        project = project_from(template)
-        if os.path.exists(output):  # unlike Path.exists, False for a name that is too long
-            raise UsageError(f"{output} already exists; choose another name.")
-        write_project(project, output)
-        typer.echo(f"wrote {output}")
-
-
-@app.command()
 def edit(
     flow: Annotated[
         Optional[Path],
@@ -281,15 +258,14 @@ def edit(
     ] = None,
     template: Annotated[Optional[str], typer.Option("--new", metavar="NAME", help="Start from a template.")] = None,
 ) -> None:
-    """Open the editor: with a flow, with a template (see `new`), or with the demo's pipeline."""
+    """Open the editor: with a flow, with a template (see `new`), or with the start page."""
     from ryven_llm_nodes.demo.story import editor_flow
     from ryven_llm_nodes.gui.editor import edit as open_editor
 
     with plain_errors():
         if flow is not None and template is not None:
             raise UsageError(f"give a flow or a template, not both: {flow} and --new {template}.")
-        project = None if flow or template else editor_flow()
-        raise typer.Exit(open_editor(flow, template, project))
+        raise typer.Exit(open_editor(flow, template, editor_flow))
 
 
 @app.command()
@@ -366,6 +342,9 @@ def demo(
         run_demo(folder)
 
 
+app.command()(new)
+app.command("import")(import_)
+app.command()(docs)
 app.command()(chat)
 app.command()(mcp)
 app.command()(compare)

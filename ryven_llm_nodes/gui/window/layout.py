@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QStackedWidget, QTabWidget
 
 from ryven_llm_nodes.gui.canvas.empty_hint import Hint
 from ryven_llm_nodes.gui.canvas.fitting import fitting_of
+from ryven_llm_nodes.gui.canvas.minimap import Minimap
 from ryven_llm_nodes.gui.canvas.tidy import tidy
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
@@ -53,6 +54,7 @@ class Docks:
         palette: QWidget,
         preview: Callable[[RunModel], QWidget],
         bench: Callable[[RunModel], QWidget],
+        problems: Callable[[RunModel], QWidget],
     ) -> None:
         self._wanted: RunModel | None = None
         self._later = QTimer(window, interval=PANELS_MS, singleShot=True)
@@ -62,13 +64,19 @@ class Docks:
         self.completions = _dock(window, "Completions", "llm_completions", Pages(panels.completions_browser))
         self.preview = _dock(window, "Preview", "llm_preview", Pages(preview))
         self.bench = _dock(window, "Bench", "llm_bench", Pages(bench))
+        self.problems = _dock(window, "Problems", "llm_problems", Pages(problems))
         self.palette = window.ui.nodes_dock
         self.stock_palette = window.nodes_list_widget  # Ryven still writes to it
         self.palette.setWidget(palette)
         self.stock_palette.setParent(window)
         self.stock_palette.hide()
-        for dock in (window.ui.flows_dock, self.palette, self.metrics, self.completions, self.preview, self.bench):
+        for dock in (window.ui.flows_dock, self.palette, *self._with_pages):
             _no_title(dock)
+
+    @property
+    def _with_pages(self) -> tuple[QDockWidget, ...]:
+        """Those that show the flow in front."""
+        return (self.log, self.problems, self.metrics, self.completions, self.preview, self.bench)
 
     def show_model_soon(self, model: RunModel) -> None:
         """Makes every dock show ``model`` once the window has been painted, so that it opens sooner."""
@@ -78,8 +86,16 @@ class Docks:
     def show_model(self) -> None:
         """Makes every dock show the model that was requested last."""
         if self._wanted is not None:
-            for dock in (self.log, self.metrics, self.completions, self.preview, self.bench):
+            for dock in self._with_pages:
                 dock.widget().show_model(self._wanted)
+
+    def step_problem(self, by: int) -> None:
+        """Goes to the next finding of the flow in front, or to the one before."""
+        self.show_model()
+        panel = self.problems.widget().currentWidget()
+        if panel is not None and panel.step(by):
+            self.problems.show()
+            self.problems.raise_()
 
 
 def _dock(window: Any, title: str, name: str, content: QWidget) -> QDockWidget:
@@ -127,6 +143,7 @@ def dress_flow(flow_ui: Any, view: Any) -> None:
     for dock in (flow_ui.ui.inspector_dock, flow_ui.ui.undo_history_dock):
         _no_title(dock)
     Hint(view)
+    Minimap(view)
     flow_ui.centralWidget().layout().setContentsMargins(0, 0, 0, 0)
     for name in UNUSED_DOCKS:
         getattr(flow_ui.ui, name).hide()
@@ -162,9 +179,11 @@ def arrange(window: Any, docks: Docks) -> None:
     window.addDockWidget(bottom, docks.log)
     window.addDockWidget(bottom, docks.metrics)
     window.splitDockWidget(docks.log, docks.metrics, Qt.Orientation.Horizontal)
+    window.tabifyDockWidget(docks.log, docks.problems)
     window.tabifyDockWidget(docks.metrics, docks.completions)
     window.tabifyDockWidget(docks.completions, docks.preview)
     window.tabifyDockWidget(docks.preview, docks.bench)
+    docks.log.raise_()
     docks.metrics.raise_()
     docks.palette.raise_()
     layout = Layout()
