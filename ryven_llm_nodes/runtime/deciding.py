@@ -8,7 +8,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from torch.distributed.checkpoint import FileSystemReader
 
-from .checkpoints import FINISHED, checkpoints, is_complete
+from .checkpoints import FINISHED, checkpoints, is_complete, is_cut_short
 
 
 def decided(value: Any) -> Any:
@@ -42,7 +42,10 @@ def newest_checkpoint(folder: Path) -> str | None:
 
 
 def has_all_parts(checkpoint: Path) -> bool:
-    """Whether the files that processes wrote together are there in full length."""
+    """Whether the files that processes wrote together, by torch or by DeepSpeed, are there in full length."""
+    if any(is_cut_short(file) for file in checkpoint.glob("*/*.pt")):
+        print(f"{checkpoint} is incomplete: resuming from the previous one")
+        return False
     for index in checkpoint.glob("*/.metadata"):
         for part in FileSystemReader(index.parent).read_metadata().storage_data.values():
             file = index.parent / part.relative_path

@@ -87,9 +87,9 @@ def save_merged_sharded(trainer: Trainer, folder: Path, keep_adapter: bool = Fal
 def gathered(parameter: nn.Parameter) -> torch.Tensor:
     """All of a parameter, on every process; all processes have to ask for it."""
     if hasattr(parameter, "ds_id"):  # DeepSpeed, stage 3
-        from deepspeed.zero import GatheredParameters
+        import deepspeed
 
-        with GatheredParameters([parameter]):
+        with deepspeed.zero.GatheredParameters([parameter]):
             return parameter.detach().clone().cpu()
     whole = parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter
     return whole.detach().cpu()
@@ -99,9 +99,9 @@ def gathered(parameter: nn.Parameter) -> torch.Tensor:
 def set_gathered(parameter: nn.Parameter, value: torch.Tensor) -> None:
     """Give a parameter the value of `gathered`; each process takes its own part of it."""
     if hasattr(parameter, "ds_id"):
-        from deepspeed.zero import GatheredParameters
+        import deepspeed
 
-        with GatheredParameters([parameter], modifier_rank=0):
+        with deepspeed.zero.GatheredParameters([parameter], modifier_rank=0):
             parameter.copy_(value)
     elif hasattr(parameter, "device_mesh"):
         from torch.distributed.tensor import distribute_tensor

@@ -54,3 +54,8 @@ def test_a_job_is_submitted_and_its_end_is_the_exit_status(
     status, printed, said = ryven_llm("submit", flow, "-o", tmp_path / "job/job.py")
     assert (status, printed.splitlines()[-1], "the job ended: FAILED" in said) == (1, "trained", True)
     assert (tmp_path / "job/job.sbatch").is_file()
+
+
+def test_a_plan_is_for_gpus_that_are_known(flow: Path) -> None:
+    status, _, said = ryven_llm("plan", flow, "--gpus", "8xH10")
+    assert (status, "Did you mean 'H100'? GPUs: A100-40GB, A100, H100" in said) == (2, True)

@@ -36,6 +36,16 @@ def test_the_newest_complete_one_is_chosen(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path) is None, "the list of parts is missing"
 
 
+def test_parts_of_deepspeed_are_looked_at(tmp_path: Path) -> None:
+    made = checkpoint(tmp_path, 1)
+    (made / "global_step1").mkdir()
+    torch.save({"weight": torch.zeros(4)}, made / "global_step1/zero_pp_rank_0_mp_rank_00_model_states.pt")
+    assert newest_checkpoint(tmp_path) == str(made)
+    (part,) = (made / "global_step1").iterdir()
+    part.write_bytes(part.read_bytes()[:-30])
+    assert newest_checkpoint(tmp_path) is None
+
+
 def test_half_written_ones_are_removed(tmp_path: Path) -> None:
     (tmp_path / "unfinished/checkpoint-3").mkdir(parents=True)
     assert newest_checkpoint(tmp_path) is None
