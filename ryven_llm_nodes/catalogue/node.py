@@ -20,6 +20,8 @@ from ryven_llm_nodes.catalogue.work import Work
 from ryven_llm_nodes.errors import one_line, shown, suggestion
 
 PACKAGE = "ryven_llm_nodes"
+BYPASSED = "bypassed"
+"""The key of a node's stored data that says so."""
 Package = tuple[str, str]
 """A module that is imported, and what to install for it."""
 
@@ -128,6 +130,8 @@ class LLMNode(Node):
     version does not have is skipped."""
     holds_code: ClassVar[bool] = False
     """Whether it holds Python of its user's, in a parameter called ``code``, which its cell defines."""
+    bypassed: bool = False
+    """Whether the flow goes past it: what comes in is what goes out, and it is no step of the pipeline."""
     runner: ClassVar[Callable[..., Any] | None] = None
     """Runs a flow up to a node; set by the host of the nodes (``nodes.py``, the editor, a test)."""
 
@@ -151,10 +155,11 @@ class LLMNode(Node):
     # What is stored
 
     def additional_data(self) -> dict[str, JSON]:
-        return {"name": self.name, "params": dict(self.params)}
+        return {"name": self.name, "params": dict(self.params)} | ({BYPASSED: True} if self.bypassed else {})
 
     def load_additional_data(self, data: Any) -> None:
         self.name, self.params = stored(data)
+        self.bypassed = is_bypassed(data)
         self.came_with = dict(self.params)
 
     # What it does
@@ -328,6 +333,11 @@ class LLMNode(Node):
     @classmethod
     def _unknown(cls, name: str) -> str:
         return f"{cls.title} has no such parameter.{suggestion(name, list(cls.all_parameters()))}"
+
+
+def is_bypassed(data: Any) -> bool:
+    """Whether a node's ``additional data`` says that the flow goes past it."""
+    return isinstance(data, dict) and data.get(BYPASSED) is True
 
 
 def stored(data: Any) -> tuple[str, dict[str, JSON]]:

@@ -89,10 +89,15 @@ def _default(parameter: Parameter) -> str:
 def _accepted(parameter: Parameter) -> str:
     """Types, range, choices and what is typical, in words."""
     types = " or ".join(TYPE_NAMES.get(kind, kind.__name__) for kind in parameter.types)
-    bounds = [f"{words} {bound}" for rule, words in BOUNDS if (bound := getattr(parameter, rule)) is not None]
+    bounds = [f"{words} {bound}" for rule, words in BOUNDS if _is_telling(bound := getattr(parameter, rule))]
     choices = ", ".join(f"`{choice}`" for choice in parameter.choices)
     typical = f"typical: {parameter.typical}" if parameter.typical else ""
     return "; ".join(part for part in (choices or types, ", ".join(bounds), typical) if part)
+
+
+def _is_telling(bound: float | None) -> bool:
+    """Whether a bound says something: the largest are there so that a typo does not exhaust the memory."""
+    return bound is not None and abs(bound) < 1e5
 
 
 def _papers(node: type[LLMNode]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.catalogue.node import PACKAGE, stored
+from ryven_llm_nodes.catalogue.node import BYPASSED, PACKAGE, is_bypassed, stored
 from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.program.flow import NODES, pixels
 from ryven_llm_nodes.program.launch.settings import KEY
@@ -68,7 +68,10 @@ def _mended_node(node: Mapping[str, Any], number: int) -> dict[str, Any]:
     name, params = stored(node.get("additional data"))
     place = pixels(node.get("pos x")), pixels(node.get("pos y"))
     shown = {key: node[key] for key in SHOWN if isinstance(node.get(key), bool)}
-    return {**shown, **stored_node(NODES[node["identifier"]], number, name, params, place)}
+    made = stored_node(NODES[node["identifier"]], number, name, params, place)
+    if is_bypassed(node.get("additional data")):
+        made["additional data"][BYPASSED] = True
+    return {**shown, **made}
 
 
 def stored_node(

@@ -353,7 +353,7 @@ class TestNew:
 
     def test_an_unknown_template(self, tmp_path: Path) -> None:
         errors = ryven_llm("new", "gpro", tmp_path / "f.json")[2]
-        known = "Templates: sft, dpo, grpo, methods, full."
+        known = f"Templates: {', '.join(templates.TEMPLATES)}."
         assert errors == f"error: there is no template 'gpro'. Did you mean 'grpo'? {known}\n"
 
 

@@ -25,6 +25,8 @@ from ryven_llm_nodes.gui.style.theme import LABEL_FONT, TITLE_FONT
 from ryven_llm_nodes.host.canvas import insert_node
 
 ICON_HEIGHT: Final = 20
+FADED: Final = 0.4
+"""How much is seen of a node that is bypassed."""
 
 
 class NoInspector(NodeInspectorWidget, QWidget):
@@ -54,6 +56,7 @@ class LLMNodeGUI(NodeGUI):
         self.mark = Mark(self.item)
         self.item.widget.title_label.fm = _TitleMetrics(_title_font())
         self._fit_labels()
+        self.item.setOpacity(FADED if self.node.bypassed else 1.0)
         self.state.changed.connect(self._refresh_mark)
         changed_signal.connect(self._edited)
         self._refresh_mark()
@@ -79,6 +82,8 @@ class LLMNodeGUI(NodeGUI):
         return glyph(self.node.icon, "#ffffff")
 
     def _edited(self, node: LLMNode) -> None:
+        if node is self.node and isalive(self.item):
+            self.item.setOpacity(FADED if self.node.bypassed else 1.0)
         if node is self.node and isalive(self.item) and self.item.widget.title_label.title_str != self.display_title:
             QTimer.singleShot(0, self, self.update_shape)
 

@@ -17,7 +17,6 @@ from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
 
 REFRESH_MS: Final = 80
 NOTHING: Final = "Nothing was found. Check (F6) reads rows, tokenizers and models as well."
-SIGNS: Final = {"error": "error", "warning": "warning", "note": "note"}
 PLACE: Final = Qt.ItemDataRole.UserRole
 
 Place = tuple[Any, Problem]
@@ -36,11 +35,11 @@ class ProblemsPanel(QWidget):
         self.setObjectName("panel")
         self.setStyleSheet(PANEL_STYLE)
         self.list = QTreeWidget()
-        self.list.setHeaderLabels(["", "Node", "Field", "What was found, and what to do"])
+        self.list.setHeaderLabels(["Node", "Field", "What was found, and what to do"])
         self.list.setRootIsDecorated(False)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.list.header().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for column, width in enumerate((86, 170, 190)):
+        for column, width in enumerate((150, 130)):
             self.list.setColumnWidth(column, width)
         self.list.itemClicked.connect(self._go)
         self.list.itemActivated.connect(self._go)
@@ -105,10 +104,10 @@ class ProblemsPanel(QWidget):
 
 
 def _item(node: Any, problem: Problem) -> QTreeWidgetItem:
-    item = QTreeWidgetItem([SIGNS[problem.weight], title_of(node), problem.parameter, problem.message])
+    item = QTreeWidgetItem([title_of(node), problem.parameter, f"{problem.weight}: {problem.message}"])
     colour = COLOURS[problem.weight][0]
     item.setIcon(0, QIcon(QPixmap.fromImage(glyph("bad", colour))))
-    item.setForeground(0, QColor(colour))
-    item.setToolTip(3, problem.message)
+    item.setForeground(2, QColor(colour))
+    item.setToolTip(2, problem.message)
     item.setData(0, PLACE, (node, problem))
     return item

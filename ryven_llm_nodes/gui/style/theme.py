@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from qtpy.QtCore import QRectF, Qt
-from qtpy.QtGui import QBrush, QColor, QFont, QLinearGradient, QPainter, QPainterPath, QPen
+from qtpy.QtGui import QBrush, QColor, QFont, QFontMetricsF, QLinearGradient, QPainter, QPainterPath, QPen
 from ryvencore_qt.src.flows.FlowTheme import FlowTheme_PureDark
 
 from ryven_llm_nodes.gui.style.families import KIND_COLOURS, NEUTRAL
+from ryven_llm_nodes.gui.style.fonts import readable
 
 CANVAS: Final = "#15191f"
 BODY: Final = "#1f252d"
 EDGE: Final = "#38414d"
 TITLE_FONT: Final = ("Poppins", 11)
 LABEL_FONT: Final = ("Poppins", 9)
+TITLE_PIXELS: Final = 15
+LABEL_PIXELS: Final = 12
+LABEL_GROWTH: Final = 1.12
+"""Labels of ports have little more room than they take."""
+ICON_ROOM: Final = 40.0
+"""What icon and margins take of the width of a header."""
 RADIUS: Final = 9
 
 
@@ -40,24 +48,24 @@ class LLMTheme(FlowTheme_PureDark):
         node_title: str, node_color: QColor, rect: QRectF,
     ) -> None:  # fmt: skip
         kind, _, name = node_title.partition(" · ")
-        font = QFont(*TITLE_FONT)
-        font.setWeight(QFont.Weight.DemiBold)
-        painter.setFont(font)
-        painter.setPen(QColor("#f2f5f9"))
-        painter.drawText(rect, _LEFT, kind)
-        if name:
-            rest = QRectF(rect)
-            rest.setLeft(rect.left() + painter.fontMetrics().horizontalAdvance(f"{kind}  "))
-            painter.setFont(QFont(TITLE_FONT[0], TITLE_FONT[1] - 1))
-            painter.setPen(QColor(242, 245, 249, 170))
-            painter.drawText(rest, _LEFT, name)
+        size = readable(TITLE_PIXELS, scale_of(painter), growth=math.inf)
+        room = QRectF(rect)
+        room.setWidth(node_gui.item.boundingRect().width() - ICON_ROOM)
+        room.adjust(0, -size, 0, size)  # it may be higher than the header
+        used = _draw(painter, room, kind, size, QFont.Weight.DemiBold, QColor("#f2f5f9"))
+        room.setLeft(room.left() + used + size / 2)
+        if name and room.width() > 2 * size:
+            _draw(painter, room, name, size - 1 if size == TITLE_PIXELS else size, None, QColor(242, 245, 249, 190))
 
     def paint_PI_label(
         self, node_gui: Any, painter: QPainter, option: Any, type_: str, connected: bool, label_str: str,
         node_color: QColor, rect: QRectF,
     ) -> None:  # fmt: skip
         colour = QColor("#d5dbe3" if connected else "#98a3b0")
-        self.paint_PI_label_default(painter, label_str, colour, QFont(*LABEL_FONT), rect)
+        if size := readable(LABEL_PIXELS, scale_of(painter), growth=LABEL_GROWTH):
+            font = QFont(LABEL_FONT[0])
+            font.setPixelSize(size)
+            self.paint_PI_label_default(painter, label_str, colour, font, rect)
 
     def draw_NI_normal(
         self, node_gui: Any, selected: bool, hovered: bool, painter: QPainter, c: QColor, w: float, h: float,
@@ -72,6 +80,27 @@ class LLMTheme(FlowTheme_PureDark):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(edge)
         painter.drawRoundedRect(body, RADIUS, RADIUS)
+
+
+def scale_of(painter: QPainter) -> float:
+    """How large one unit is on the screen."""
+    return painter.worldTransform().m11()
+
+
+def _draw(
+    painter: QPainter, rect: QRectF, text: str, pixels: int, weight: QFont.Weight | None, colour: QColor
+) -> float:
+    """Draws as much of ``text`` as there is room for; returns its width."""
+    font = QFont(TITLE_FONT[0])
+    font.setPixelSize(pixels)
+    if weight is not None:
+        font.setWeight(weight)
+    painter.setFont(font)
+    painter.setPen(colour)
+    metrics = QFontMetricsF(font)
+    short = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
+    painter.drawText(rect, _LEFT, short)
+    return metrics.horizontalAdvance(short)
 
 
 _LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter

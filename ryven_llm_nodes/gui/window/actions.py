@@ -190,6 +190,10 @@ ACTIONS: Final = (
         "duplicate", "Duplicate", "Copy the selected nodes, with the wires that come in",
         lambda shell: shell.flows.duplicate(), key="Ctrl+D", menu="Canvas", group=True,
     ),
+    Action(
+        "bypass", "Bypass", "Let the flow go past the selected nodes, or through them again",
+        lambda shell: shell.flows.bypass(), key="Ctrl+B", menu="Canvas",
+    ),
     *(
         Action(
             f"align_{how}", f"Align {how.title()}", tip, lambda shell, how=how: shell.flows.align(how), menu="Canvas",

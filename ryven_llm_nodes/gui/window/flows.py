@@ -12,6 +12,7 @@ from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.gui.canvas import minimap, tidy
 from ryven_llm_nodes.gui.canvas.fitting import fitting_of
 from ryven_llm_nodes.gui.inspector.stack import InspectorStack
+from ryven_llm_nodes.gui.state.edits import bypass
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.window.layout import dress_flow
 from ryven_llm_nodes.host.arranging import align, can_insert, duplicate, insert_on
@@ -99,6 +100,19 @@ class Flows(QObject):
         """Duplicates what is selected in the flow in front."""
         if (view := self.current_view()) is not None:
             duplicate(view)
+
+    def bypass(self) -> None:
+        """Lets the flow in front go past the selected nodes; through them again where all are bypassed."""
+        if (view := self.current_view()) is None:
+            return
+        nodes = [node for node in view.selected_nodes() if isinstance(node, LLMNode)]
+        past = not all(node.bypassed for node in nodes)
+        view._undo_stack.beginMacro("Bypass" if past else "Use again")
+        try:
+            for node in nodes:
+                bypass(node, past)
+        finally:
+            view._undo_stack.endMacro()
 
     def align(self, how: str) -> None:
         """Aligns what is selected in the flow in front."""

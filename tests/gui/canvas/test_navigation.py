@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from ryven_llm_nodes.catalogue import DPO, SFT, ChatTemplate, Filter, LoadDatase
 from ryven_llm_nodes.gui.canvas.minimap import Minimap
 from ryven_llm_nodes.host.arranging import ALIGNMENTS, can_insert, wire_at
 from ryven_llm_nodes.host.canvas import place_node
+from ryven_llm_nodes.program import read_flow, read_live_flow
+from ryven_llm_nodes.program.flow import read_project
+from ryven_llm_nodes.program.mending import mended
 
 
 def wheel(editor: Any, notches: int, place: QPoint, modifiers: Any = Qt.KeyboardModifier.NoModifier) -> None:
@@ -205,3 +209,33 @@ class TestMap:
         on_map = made._on_map(wired.flow.nodes[2].gui.item.sceneBoundingRect(), area, small).center().toPoint()
         wired.qtbot.mouseClick(made, Qt.MouseButton.LeftButton, pos=on_map)
         assert made.visible.contains(target)
+
+
+class TestBypass:
+    def test_it_fades_and_is_undone(self, wired: Any) -> None:
+        first, sft = wired.flow.nodes[0], wired.flow.nodes[2]
+        second = place_node(wired.view, SFT, QPointF(2100, 1250))
+        wired.wire(sft, second, "model")
+        wired.select(sft)
+        wired.shell.actions["bypass"].trigger()
+        assert sft.gui.item.opacity() < 0.5
+        steps = read_live_flow(wired.flow, Path()).by_name
+        assert [step.index for step in steps.values()] == [0, 1, 3]
+        assert steps["sft_2"].wires["model"].step == "base_model"
+        wired.view._undo_stack.undo()
+        assert (sft.gui.item.opacity(), sft.bypassed, first.bypassed) == (1.0, False, False)
+        wired.view._undo_stack.redo()
+        wired.shell.actions["bypass"].trigger()
+        assert not sft.bypassed
+
+    def test_it_is_saved_and_copied(self, wired: Any, tmp_path: Path) -> None:
+        sft = wired.flow.nodes[2]
+        wired.select(sft)
+        wired.shell.flows.bypass()
+        wired.shell.saving.save_to(tmp_path / "flow.json")
+        assert [step.name for step in read_flow(tmp_path / "flow.json").steps] == ["base_model", "dataset"]
+        stored = mended(read_project(tmp_path / "flow.json"))["flows"]
+        assert [node["additional data"].get("bypassed") for node in next(iter(stored.values()))["nodes"]][2]
+        wired.shell.flows.duplicate()
+        assert wired.flow.nodes[3].bypassed
+        assert wired.flow.nodes[3].gui.item.opacity() < 0.5

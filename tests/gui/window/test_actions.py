@@ -64,7 +64,7 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
         "history": ("show_runs", "show_kept"),
         "opening": ("ask_and_open",),
         "saving": ("save_as",),
-        "flows": ("tidy", "show_all", "show_selected", "search", "switch_map", "duplicate", "align"),
+        "flows": ("tidy", "show_all", "show_selected", "search", "switch_map", "duplicate", "bypass", "align"),
         "starting": ("show", "ask_data", "ask_configuration"),
         "helping": ("find", "show_node", "show_shortcuts"),
         "docks": ("step_problem",),
@@ -81,5 +81,5 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
         *("run", "run", "run", "stop", "keep", "check", "generate", "show_launch", "show_runs", "show_kept"),
         *("show", "ask_and_open", "ask_data", "ask_configuration", "save_as"),
         *("find", "show_node", "show_shortcuts", "step_problem", "step_problem", "quit", "tidy", "show_all"),
-        *("show_selected", "search", "switch_map", "duplicate", *["align"] * 6),
+        *("show_selected", "search", "switch_map", "duplicate", "bypass", *["align"] * 6),
     ]

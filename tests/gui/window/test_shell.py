@@ -74,11 +74,14 @@ def test_toolbar_and_menu_offer_the_same_with_shortcuts(editor: Any) -> None:
     bar = [action for action in editor.shell.toolbar.bar.actions() if action.text()]
     keys = {action.text(): action.shortcut().toString() for action in bar}
     kept = {"Stop and Keep": "Ctrl+Shift+F5"}
-    assert keys == {"Run": "F5", "Stop": "Shift+F5", **kept, "Check": "F6", "Generate Code": "F7"}
+    assert keys == {"Run": "F5", "Rehearse": "", "Stop": "Shift+F5", **kept, "Check": "F6", "Generate Code": "F7"}
     menu = next(a.menu() for a in editor.window.menuBar().actions() if a.text() == "LLM")
     assert [action for action in menu.actions() if action in bar] == bar
     others = [action.text() for action in menu.actions() if action not in bar]
-    assert others == ["Retrain All", "Isolated Runs", "", "", "Run History...", "Cached Stages...", "", "Chat..."]
+    assert others == [
+        *("Retrain All", "Isolated Runs", "", "", "Launch Settings...", "", "Run History...", "Cached Stages..."),
+        *("", "Chat...", "", "Next Problem", "Previous Problem"),
+    ]
     assert not editor.shell.actions["stop"].isEnabled()
 
 
