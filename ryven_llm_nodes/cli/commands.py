@@ -140,6 +140,8 @@ def run(
     from ryven_llm_nodes.terminal.display import show_run
 
     with plain_errors():
+        if rehearse and processes > 1:
+            raise UsageError("--rehearse takes one process; leave out --processes.")
         program = program_of(flow, title, settings, to, processes, launching)
         folder = output_dir or default_output_dir(program.graph.title)
         allow(program.graph, folder, trust)

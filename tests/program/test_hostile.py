@@ -27,9 +27,11 @@ from ryven_llm_nodes.catalogue import (
     GRPO,
     PPO,
     SFT,
+    Benchmark,
     CombineRewards,
+    Environment,
     ExportScript,
-    ImportModel,
+    GenerateRows,
     LLMNode,
     LoadDataset,
     LoadModel,
@@ -92,7 +94,7 @@ def flow_around(kind: type[LLMNode]) -> dict[str, Any]:
     wires += ", a -> final, a -> script"
     if kind not in [placed for placed, _ in nodes.values()]:
         required = [port for port in kind.in_ports if not port.optional]
-        needed = {"path": "owner/name"} if kind is ImportModel else {}
+        needed = {p.name: "owner/name" for p in kind.parameters if p.required and p.default == ""}
         nodes["own"] = node(kind, **needed)
         for port in required:
             own, more = supplied(f"its_{port.name}", port.kind)
@@ -207,6 +209,8 @@ def exercise(kind: type[LLMNode], values: dict[str, Any], root: Path, shape: str
 
 
 UNSEEN = {(ExportScript, "path"), (RewardFunction, "function")}
+UNSEEN |= {(LoadModel, "rehearsal_model"), (RewardModel, "rehearsal_model")}
+UNSEEN |= {(GenerateRows, "function"), (Environment, "class_name"), (Benchmark, "tasks")}  # a list of names
 UNSEEN |= {(SaveModel, name) for name in ("license", "about")}  # without push_to_hub
 UNSEEN |= {(LoadDataset, name) for name in ("config", "revision", "field", "encoding", "separator")}
 """Parameters that do not, or not always, stand in a script: a local data file has no configuration and no revision."""

@@ -39,6 +39,7 @@ def losses(folder: Path) -> dict[int, float]:
     return {line["step"]: line["eval_loss"] for line in lines if "eval_loss" in line}
 
 
+@pytest.mark.slow
 def test_it_ends_early_with_the_best_checkpoint_and_the_script_does_the_same(workspace: Path, tmp_path: Path) -> None:
     program = flows.program(overfitting(), workspace)
     assert run_program(program, tmp_path / "run").error is None

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import flows
 import pytest
 from flows import node
+from rotation import turn
 
 from ryven_llm_nodes.catalogue import GRPO, Environment, LoadModel, RewardFunction, Tools
 from ryven_llm_nodes.run import Event, run_program
@@ -123,6 +128,26 @@ def drawn(model: str = "caller", rows: str = "grpo", **kinds: Any) -> flows.Proj
 
 def metrics(folder: Path) -> dict[str, float]:
     return json.loads((folder / "metrics.jsonl").read_text().splitlines()[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", turn(["tools", "game"], 2))
+def test_the_script_ends_with_the_weights_of_the_run(given: str, place: Path, tmp_path: Path) -> None:
+    kinds = {"tools": node(Tools, code=DOUBLE), "game": node(Environment, code=GAME)}
+    program = flows.program(drawn(**{given: kinds[given]}), place)
+    assert run_program(program, tmp_path / "run").error is None
+    script = tmp_path / "script.py"
+    script.write_text(program.script_for(tmp_path).text, encoding="utf-8")
+    command = [sys.executable, str(script), "--output-dir", str(tmp_path / "script")]
+    done = subprocess.run(
+        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    of_run, of_script = (
+        hashlib.sha256((tmp_path / where / "grpo" / "model.safetensors").read_bytes()).hexdigest()
+        for where in ("run", "script")
+    )
+    assert of_run == of_script
 
 
 def test_calls_and_their_results_are_in_completions_and_metrics(place: Path, tmp_path: Path) -> None:

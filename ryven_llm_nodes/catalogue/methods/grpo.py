@@ -44,7 +44,7 @@ class GRPO(SamplingTrainer):
     tags = ["grpo", "group", "relative", "policy", "reward", "threshold", "penalized", "rlvr", "train", "rl"]
     config = ConfigClass("GRPOConfig", ("trl/trainer/grpo_config.py:GRPOConfig",), LIMITS)
     trainer = "GRPOTrainer"
-    frequent = ("loss_type", *SamplingTrainer.frequent, "max_tool_calling_iterations")
+    frequent = (*SamplingTrainer.frequent, "loss_type")
     in_ports = (*SamplingTrainer.in_ports, TOOLS, ENVIRONMENT)
     curves = ("raw_reward", "reward", "loss")
     imports = ("from trl import GRPOConfig, GRPOTrainer",)

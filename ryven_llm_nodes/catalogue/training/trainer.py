@@ -60,13 +60,13 @@ WITHHELD: Final[Mapping[str, str]] = {
 FREQUENT: Final = (
     "num_train_epochs",
     "max_steps",
-    "early_stopping",
-    "eval_steps",
     "gradient_accumulation_steps",
     "max_length",
     "lr_scheduler_type",
     "warmup_steps",
     "bf16",
+    "early_stopping",
+    "eval_steps",
 )
 WITH_LORA: Final = 10
 """How much higher the learning rate is with LoRA than with full fine-tuning; the help of each rate says so."""

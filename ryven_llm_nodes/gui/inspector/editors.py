@@ -12,6 +12,7 @@ from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QKeySequence, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import (
     QCheckBox,
+    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
@@ -215,7 +216,10 @@ class _CheckBox(QCheckBox):
 
 
 class ChoiceEditor(Editor):
-    """One of a few values. Any other value is shown unchanged, as an additional item."""
+    """One of a few values, or several, typed with commas, where the parameter takes a list.
+
+    Any other value is shown unchanged, as an additional item.
+    """
 
     def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
         super().__init__(parameter, parent)
@@ -223,6 +227,10 @@ class ChoiceEditor(Editor):
         self._values: list[JSON] = []
         self._fill(self.box)
         self.box.activated.connect(self._on_chosen)
+        self.box.setEditable(list in parameter.types)
+        if (line := self.box.lineEdit()) is not None:
+            self.box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+            line.editingFinished.connect(lambda: self._on_typed(line.text()))
 
     def input(self) -> QWidget:
         return self.box
@@ -242,6 +250,13 @@ class ChoiceEditor(Editor):
         if value is UNKNOWN:
             return "set by the library"
         return shown_choice(value) + ("  (default)" if same(value, self.parameter.default) else "")
+
+    def _on_typed(self, text: str) -> None:
+        if text in (self.box.itemText(i) for i in range(self.box.count())):
+            return  # chosen, not typed
+        several = [part.strip() for part in text.split(",")]
+        is_plain = len(several) > 1 and not text.lstrip().startswith("[")
+        self.edited.emit(several if is_plain else from_text(self.parameter, text))
 
     def _on_chosen(self, index: int) -> None:
         if self._values[index] is not UNKNOWN:

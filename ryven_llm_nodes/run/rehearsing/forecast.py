@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.quantities import duration, size
-from ryven_llm_nodes.run.events import Event, Listener, Progress, StageFinished, StageStarted
+from ryven_llm_nodes.run.events import Event, Listener, Progress, StageFinished, StageReused, StageStarted
 from ryven_llm_nodes.run.rehearsing.plans import Planned
 
 
@@ -50,6 +51,7 @@ class Clock:
     def __init__(self, listen: Listener, now: Callable[[], float] = time.monotonic) -> None:
         self.listen, self.now = listen, now
         self.times: dict[str, Times] = {}
+        self._places: dict[Path, Times] = {}
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, StageStarted):
@@ -58,6 +60,9 @@ class Clock:
             self.times[event.step].steps.setdefault(event.done, self.now())
         elif event.step in self.times and isinstance(event, StageFinished):
             self.times[event.step].ended = self.now()
+            self._places[Path(event.folder).resolve()] = self.times[event.step]
+        elif isinstance(event, StageReused):  # in few steps it is the same as another stage, and takes as long
+            self.times[event.step] = self._places.get(Path(event.folder).resolve(), Times())
         self.listen(event)
 
 

@@ -9,7 +9,7 @@ from ryven_llm_nodes.catalogue.findings import Pretrained
 from ryven_llm_nodes.catalogue.work import Work
 from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.program import Program, Step
-from ryven_llm_nodes.run.examine.configs import configuration
+from ryven_llm_nodes.run.examine.configs import config_problems, configuration
 from ryven_llm_nodes.run.examine.opened import Opened, opened
 from ryven_llm_nodes.run.fit.estimate import estimate
 from ryven_llm_nodes.run.fit.workload import loaded_config, longest_batch, origin, workload
@@ -39,6 +39,8 @@ def plans_of(program: Program) -> dict[str, Planned]:
 
 def _planned(there: Opened, step: Step) -> Planned:
     rows, trains = there.loaded.rows(step).get("dataset"), there.trains(step)
+    if trains and (wrong := list(config_problems(there.program, there.loaded, step))):
+        raise FlowError(wrong)
     settings = configuration(there.program, there.loaded, step) if trains else None
     work = None if rows is None else step.node.work(there.program.context(step), len(rows), settings)
     peak = _peak(there, step) if trains and rows is not None else None

@@ -15,7 +15,7 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QToolButton
 
-from ryven_llm_nodes.catalogue import GRPO, SFT, LoadDataset, LoadModel, LoRA, RewardFunction, SaveModel
+from ryven_llm_nodes.catalogue import DPO, GRPO, SFT, LoadDataset, LoadModel, LoRA, RewardFunction, SaveModel
 from ryven_llm_nodes.catalogue.reward_templates import GALLERY
 from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.gui.inspector.field_row import first_sentences, plain_help
@@ -303,6 +303,22 @@ def test_choices_are_lists_and_others_are_refused(make: Any) -> None:
     assert row.editor.box.findText("cosine") >= 0
     for name in ("save_strategy", "optim", "bf16", "eval_strategy"):
         assert isinstance(form.row(name).editor.input(), QComboBox), name
+
+
+def test_several_losses_are_typed_with_commas_and_each_has_its_line(make: Any, qtbot: Any) -> None:
+    form = make(DPO)
+    box = form.row("loss_type").editor.box
+    box.lineEdit().setText("sigmoid, sft")
+    qtbot.keyClick(box.lineEdit(), Qt.Key.Key_Return)
+    assert form.node.params == {"loss_type": ["sigmoid", "sft"]}
+    assert box.currentText() == '["sigmoid", "sft"]'
+    box.setCurrentIndex(box.findText("ipo"))
+    box.activated.emit(box.currentIndex())
+    assert form.node.params == {"loss_type": "ipo"}
+    assert "IPO, arXiv 2310.12036" in box.itemData(box.findText("ipo"), Qt.ItemDataRole.ToolTipRole)
+    box.lineEdit().setText("sigmoid, sfd")
+    qtbot.keyClick(box.lineEdit(), Qt.Key.Key_Return)
+    assert "got 'sfd'. Did you mean 'sft'?" in form.row("loss_type").problem_text
 
 
 def test_search_finds_by_name_first_and_by_help(make: Any, qtbot: Any) -> None:

@@ -11,7 +11,7 @@ from flows import node
 from ryven_llm_nodes.catalogue import SFT, Evaluate, LoadDataset
 from ryven_llm_nodes.catalogue.work import Work
 from ryven_llm_nodes.program import Program
-from ryven_llm_nodes.run.events import Event, Progress, StageFinished, StageStarted
+from ryven_llm_nodes.run.events import Event, Progress, StageFinished, StageReused, StageStarted
 from ryven_llm_nodes.run.rehearsing.forecast import Clock, forecast
 from ryven_llm_nodes.run.rehearsing.plans import Planned
 
@@ -54,6 +54,17 @@ def test_steps_evaluations_and_rows_are_multiplied_and_scaled_by_the_weights(pro
     assert measured.seconds == 4 * 3 * 80 / 8
     assert "50" in sft.line(10)
     assert "6 min 10 s" in sft.line(10)
+
+
+def test_a_stage_that_is_the_same_in_few_steps_takes_as_long(program: Program) -> None:
+    times = iter([0.0, 1.0, 2.0, 4.0, 5.0])
+    clock = Clock(lambda event: None, lambda: next(times))
+    for event in (StageStarted("sft"), Progress("sft", 0, 2), Progress("sft", 1, 2), Progress("sft", 2, 2)):
+        clock(event)
+    clock(StageFinished("sft", "out/sft"))
+    clock(StageReused("measured", "out/sft"))
+    assert clock.times["measured"] is clock.times["sft"]
+    assert clock.times["sft"].step == 2
 
 
 def test_without_a_number_of_steps_there_is_no_time(program: Program) -> None:

@@ -94,6 +94,14 @@ def test_what_cannot_be_read_of_the_real_model_is_an_error(work: Path, tmp_path:
     assert not (tmp_path / "out-rehearsal").exists()
 
 
+def test_a_setting_that_the_library_rejects_is_a_finding(workspace: Path, tmp_path: Path) -> None:
+    program = flows.program(flows.alone("sft", lr_scheduler_kwargs={"no_such_setting": 1}), workspace)
+    outcome = rehearse_program(program, tmp_path / "out")
+    assert outcome.status == "failed"
+    assert "SFT 'sft' > lr_scheduler_kwargs: SFTConfig rejects it" in str(outcome.error)
+    assert not (tmp_path / "out-rehearsal").exists()
+
+
 def test_the_work_of_a_stage_is_known_before_it_runs(workspace: Path) -> None:
     program = flows.program(flows.alone("grpo", max_steps=-1, num_train_epochs=2.0), workspace)
     (plan,) = [plan for name, plan in plans_of(program).items() if name == "grpo"]

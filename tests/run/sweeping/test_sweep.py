@@ -122,8 +122,8 @@ def test_a_study_is_that_of_a_flow_whatever_it_says_of_what_is_varied(work: Path
 def test_a_hopeless_trial_is_ended_and_the_best_of_the_others_counts(work: Path) -> None:
     """A learning rate of nearly 0 teaches nothing: its loss is worse than that of the others from the first step on."""
     rates = "dpo.learning_rate=" + ",".join(["1e-12", "1e-3", "2e-3", "3e-3", "4e-3", "5e-3"])
-    settings = ["dpo.max_steps=4", rates]
-    made = planned(work, *settings, metric="check.preference_margin", live="dpo.rewards/margins", seed=1)
+    settings = ["dpo.max_steps=3", rates]
+    made = planned(work, *settings, metric="dpo.rewards/margins", live="dpo.rewards/margins", seed=1)
     found = sweep(made)
     pruned = [trial for trial in found.trials if trial.state == "pruned"]
     assert pruned
