@@ -41,6 +41,11 @@ class ShardedPPOTrainer(ShardedTrainer, PPOTrainer):
         for parameter, value in zip(own, copies, strict=True):
             set_gathered(parameter, value)
 
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        if state_dict is not None:  # DeepSpeed gathers all parameters, also those that are in no state dict
+            state_dict = {name: tensor for name, tensor in state_dict.items() if "value_head." not in name}
+        super()._save(output_dir, state_dict)
+
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         with self._gathered_head():
             super()._save_optimizer_and_scheduler(output_dir)

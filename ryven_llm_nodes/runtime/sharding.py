@@ -9,18 +9,28 @@ from accelerate import PartialState
 from safetensors import safe_open
 from torch import nn
 from transformers import PreTrainedModel, Trainer
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from .adapters import ADAPTER_FOLDER, fixed_logits, merge_adapter, on_original_weights, require_same_logits
 from .stages import refuse_untrained
 
 
 class ShardedTrainer(Trainer):
-    """What a trainer does otherwise if its weights are spread over the processes by FSDP or DeepSpeed."""
+    """What a trainer does otherwise if its weights are spread over the processes by FSDP or DeepSpeed.
+
+    Every process loads all weights first, and keeps its part of them when training begins: so models can be copied,
+    merged and scored with as in a single process.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        unset_hf_deepspeed_config()  # or DeepSpeed would spread whatever is loaded from now on
+        super().__init__(*args, **kwargs)
 
     def _prepare_for_training(self, *args: Any, **kwargs: Any) -> Any:
         prepared = super()._prepare_for_training(*args, **kwargs)
-        if self.is_fsdp_enabled:  # so that a process whose completions have ended waits for those of the others
-            self.accelerator.unwrap_model(self.model)._is_fsdp_managed_module = True
+        unset_hf_deepspeed_config()  # which accelerate has set again
+        # so that a process whose completions have ended takes part in those of the others
+        self.accelerator.unwrap_model(self.model)._is_fsdp_managed_module = True
         return prepared
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
