@@ -76,6 +76,7 @@ ELSEWHERE = {
     "program/launch/slurm.py": "program/launch/test_files.py",
     "cli/experiments.py": "terminal/test_sweep.py",
     "cli/options.py": "cli/test_commands.py",
+    "cli/setting_up.py": "cli/test_commands.py",
     "run/execute/outcome.py": "run/execute/test_runner.py",
     "run/execute/requests.py": "run/execute/test_apart.py",
     "run/execute/stage.py": "run/execute/test_runner.py",

@@ -30,6 +30,7 @@ from ryven_llm_nodes.cli.options import (
     plain_errors,
     program_of,
 )
+from ryven_llm_nodes.cli.setting_up import demo, install
 from ryven_llm_nodes.cli.starting import docs, import_, new
 from ryven_llm_nodes.errors import FlowError, UsageError
 
@@ -270,25 +271,6 @@ def edit(
         raise typer.Exit(open_editor(flow, template, editor_flow))
 
 
-@app.command()
-def install(
-    folder: Annotated[
-        Optional[Path], typer.Argument(help="Ryven's folder of packages (default: ~/.ryven/nodes).")
-    ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Remove the package from Ryven.")] = False,
-) -> None:
-    """Make the nodes appear in a stock Ryven."""
-    from ryven_llm_nodes.host import install as ryven
-
-    with plain_errors():
-        place = ryven.uninstall(folder) if remove else ryven.install(folder)
-        if remove:
-            typer.echo(f"removed {place}")
-            return
-        typer.echo(f"Ryven now finds the nodes in {place}")
-        typer.echo(ryven.HOW_TO_START.format(file=place / "nodes.py"))
-
-
 @app.command("cache")
 @app.command(hidden=True)
 def kept(
@@ -333,17 +315,8 @@ def runs(
             show_runs(found, folder, Console(soft_wrap=True))
 
 
-@app.command()
-def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder for flow, data, models and script.")] = Path("ryven-llm-demo"),
-) -> None:
-    """Train SmolLM2-135M through SFT, PPO, DPO and GRPO on text that ships with Python, and show what it gained."""
-    from ryven_llm_nodes.demo.story import run_demo
-
-    with plain_errors():
-        run_demo(folder)
-
-
+app.command()(install)
+app.command()(demo)
 app.command()(new)
 app.command("import")(import_)
 app.command()(docs)

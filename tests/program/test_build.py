@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from flows import BASE, METHODS, REWARD, ROLLOUT, ROWS, alone, chain, draw, grap
 from ryven_llm_nodes.catalogue import (
     DPO,
     GRPO,
+    ORPO,
     PPO,
     SFT,
     ExportScript,
@@ -19,6 +21,7 @@ from ryven_llm_nodes.catalogue import (
     RewardFunction,
     SaveModel,
 )
+from ryven_llm_nodes.catalogue.training.fields import ConfigClass
 from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.program import build
 
@@ -122,3 +125,23 @@ def test_what_leaves_nothing_and_needs_nothing_that_is_left_is_a_value(data: Pat
     made = program(chain(), data)
     assert made.later == {*METHODS, "final"}
     assert {step.name for step in made.steps} - made.later == {"base", "variety", *(f"{m}_rows" for m in METHODS)}
+
+
+class Gone(ORPO):
+    """A method that the installed TRL does not have."""
+
+    title = "Gone"
+    config = ConfigClass("GoneConfig", ("trl/experimental/gone/gone_config.py:GoneConfig",))
+
+
+def test_a_method_that_the_installed_library_does_not_have_is_one_problem_at_its_node(data: Path) -> None:
+    drawn = draw("base -> orpo, rows -> orpo", base=BASE, rows=ROWS["dpo"], orpo=node(ORPO))
+    found = graph(drawn, data)
+    steps = tuple(replace(step, node=Gone) if step.name == "orpo" else step for step in found.steps)
+    with pytest.raises(FlowError) as caught:
+        build(replace(found, steps=steps))
+    (problem,) = caught.value.problems
+    assert str(problem).startswith("Gone 'orpo': needs GoneConfig, which trl 1.")
+    assert str(problem).endswith("the installed version, does not have; install trl>=1.16,<1.17.")
+    assert "beta" in Gone.all_parameters()
+    assert ORPO.unavailable() == ""

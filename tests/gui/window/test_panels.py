@@ -8,8 +8,10 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 
-from ryven_llm_nodes.catalogue import SFT
+from ryven_llm_nodes.catalogue import ORPO, SFT
+from ryven_llm_nodes.catalogue.training.fields import ConfigClass
 from ryven_llm_nodes.gui.inspector.panel import InspectorPanel
+from ryven_llm_nodes.gui.window.node_palette import Palette
 
 
 def test_the_panels_load_nothing_heavy() -> None:
@@ -18,6 +20,23 @@ def test_the_panels_load_nothing_heavy() -> None:
     code += "print({'torch', 'transformers', 'trl', 'datasets', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+class Gone(ORPO):
+    """A method that the installed TRL does not have."""
+
+    title = "Gone"
+    config = ConfigClass("GoneConfig", ("trl/experimental/gone/gone_config.py:GoneConfig",))
+
+
+def test_a_node_that_the_installed_libraries_cannot_run_is_grey_and_says_why(qtbot: Any) -> None:
+    palette = Palette([Gone, ORPO])
+    qtbot.addWidget(palette)
+    palette.search.setText("preference")
+    items = {item.text(0): item for item in map(palette.tree.topLevelItem, range(palette.tree.topLevelItemCount()))}
+    assert "needs GoneConfig, which trl 1." in items["Gone"].toolTip(0)
+    assert items["Gone"].foreground(0).color() != items["ORPO"].foreground(0).color()
+    assert items["ORPO"].toolTip(0) == ORPO.summary()
 
 
 def panel_of(editor: Any, node: Any) -> InspectorPanel:
