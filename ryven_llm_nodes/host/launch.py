@@ -81,6 +81,8 @@ def _start(file: Path, app: Any) -> Any:
     """``animations=False``: a node would flash for every new wire, and raise once it is deleted."""
     from ryven.main.Ryven import run
 
+    from ryven_llm_nodes.host.palette import SCHEME
+
     return run(
         str(file),
         qt_app=app,
@@ -90,6 +92,7 @@ def _start(file: Path, app: Any) -> Any:
         qt_api="pyside6",
         animations=False,
         window_title="Ryven",
+        window_theme=SCHEME,
     )
 
 
