@@ -84,6 +84,8 @@ def _start(file: Path, app: Any) -> Any:
     """
     from ryven.main.Ryven import run
 
+    from ryven_llm_nodes.host.palette import SCHEME
+
     return run(
         str(file),
         qt_app=app,
@@ -94,6 +96,7 @@ def _start(file: Path, app: Any) -> Any:
         animations=False,
         defer_code_loading=True,
         window_title="Ryven",
+        window_theme=SCHEME,
     )
 
 

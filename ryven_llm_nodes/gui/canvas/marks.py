@@ -13,6 +13,7 @@ from ryven_llm_nodes.gui.canvas.bubbles import bubbles_of
 from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, WARN
 from ryven_llm_nodes.gui.style.icons import glyph
 from ryven_llm_nodes.gui.style.rich_text import escape
+from ryven_llm_nodes.host.palette import colour
 
 BADGE: Final = 22.0
 PADDING: Final = 8.0
@@ -23,9 +24,9 @@ LONGEST: Final = 260
 _WRAP: Final = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 
 COLOURS: Final[dict[Weight, tuple[str, str, str]]] = {
-    "error": (BAD, "#3a1822", "#ffc2cd"),
-    "warning": (WARN, "#352a17", "#ffe0ad"),
-    "note": (ACCENT, "#16283c", "#c3ddff"),
+    "error": (BAD, colour("bad_ground"), colour("bad_ink")),
+    "warning": (WARN, colour("warn_ground"), colour("warn_ink")),
+    "note": (ACCENT, colour("note_ground"), colour("note_ink")),
 }
 """The colours of the badge and the border, of the box, and of the text, by weight."""
 

@@ -19,9 +19,10 @@ from ryven_llm_nodes.gui.canvas.marks import Mark
 from ryven_llm_nodes.gui.canvas.trainer_widget import TrainerWidget
 from ryven_llm_nodes.gui.state.edits import changed_signal, rename, set_value
 from ryven_llm_nodes.gui.state.flow_state import flow_state
+from ryven_llm_nodes.gui.style.colours import BRIGHT
 from ryven_llm_nodes.gui.style.families import colour_of, title_of
 from ryven_llm_nodes.gui.style.icons import glyph
-from ryven_llm_nodes.gui.style.theme import LABEL_FONT, TITLE_FONT
+from ryven_llm_nodes.gui.style.theme import LABEL_FONT, SHADOW, TITLE_FONT
 from ryven_llm_nodes.host.canvas import insert_node
 
 ICON_HEIGHT: Final = 20
@@ -79,7 +80,7 @@ class LLMNodeGUI(NodeGUI):
 
     @property
     def icon(self) -> QImage:
-        return glyph(self.node.icon, "#ffffff")
+        return glyph(self.node.icon, BRIGHT)
 
     def _edited(self, node: LLMNode) -> None:
         if node is self.node and isalive(self.item):
@@ -199,7 +200,7 @@ def shadow() -> QGraphicsDropShadowEffect:
     effect = QGraphicsDropShadowEffect()
     effect.setOffset(3, 5)
     effect.setBlurRadius(16)
-    effect.setColor(QColor(0, 0, 0, 120))
+    effect.setColor(QColor(0, 0, 0, SHADOW))
     return effect
 
 

@@ -13,7 +13,7 @@ from ryven.gui_env import NodeMainWidget
 from ryven_llm_nodes.gui.canvas.sparkline import Point, paint_sparkline
 from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.gui.state.run_model import StageRun
-from ryven_llm_nodes.gui.style.colours import ACCENT, BRIGHT, FAINT, MUTED, TEXT
+from ryven_llm_nodes.gui.style.colours import ACCENT, BRIGHT, FAINT, GRID, MUTED, TEXT, WELL
 from ryven_llm_nodes.gui.style.fonts import readable
 from ryven_llm_nodes.gui.style.states import state_colour
 from ryven_llm_nodes.quantities import duration
@@ -131,9 +131,9 @@ def _paint_headline(
 
 def _paint_curve(painter: QPainter, rect: QRectF, name: str, points: list[Point], scale: float = 1.0) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor("#12161c"))
+    painter.setBrush(QColor(WELL))
     painter.drawRoundedRect(rect, 5, 5)
-    painter.setPen(QColor("#232a33"))
+    painter.setPen(QColor(GRID))
     for share in (1, 2, 3):
         y = rect.top() + rect.height() * share / 4
         painter.drawLine(QPointF(rect.left() + 1, y), QPointF(rect.right() - 1, y))
@@ -153,7 +153,7 @@ def _paint_remark(painter: QPainter, rect: QRectF, text: str, scale: float = 1.0
         ground = QRectF(rect)
         ground.setWidth(painter.fontMetrics().horizontalAdvance(text) + 8)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(18, 22, 28, 200))
+        painter.setBrush(QColor(WELL))
         painter.drawRoundedRect(ground, 3, 3)
         painter.setPen(QColor(TEXT))
         painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, text)
@@ -161,7 +161,7 @@ def _paint_remark(painter: QPainter, rect: QRectF, text: str, scale: float = 1.0
 
 def _paint_bar(painter: QPainter, rect: QRectF, state: RunState, stage: StageRun | None) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor("#12161c"))
+    painter.setBrush(QColor(WELL))
     painter.drawRoundedRect(rect, 3, 3)
     share = stage.done / stage.total if stage and stage.total else float(state in FINISHED)
     if share > 0:

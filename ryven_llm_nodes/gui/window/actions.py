@@ -9,7 +9,7 @@ from typing import Any, Final
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QAction, QKeySequence
 
-from ryven_llm_nodes.gui.style.colours import ACCENT, GOOD, VIOLET, WARN
+from ryven_llm_nodes.gui.style.colours import ACCENT, GOOD, OUTPUT, VIOLET, WARN
 from ryven_llm_nodes.gui.style.icons import icon
 
 Check = Callable[[Any], bool]
@@ -89,7 +89,7 @@ ACTIONS: Final = (
     ),
     Action(
         "stop", "Stop", "Stop after this step, and save a checkpoint; again: at once",
-        lambda shell: shell.commands.stop(), key="Shift+F5", when=_running, bar=True, glyph="stop", colour="#ff7a90",
+        lambda shell: shell.commands.stop(), key="Shift+F5", when=_running, bar=True, glyph="stop", colour=OUTPUT,
     ),
     Action(
         "keep", "Stop and Keep", "End the running stage at this step, and pass its model on as is",

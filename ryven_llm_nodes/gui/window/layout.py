@@ -18,6 +18,7 @@ from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
 from ryven_llm_nodes.gui.style.theme import LLMTheme
 from ryven_llm_nodes.gui.window import panels
 from ryven_llm_nodes.gui.window.remembered import Layout, first_size
+from ryven_llm_nodes.host.palette import SCHEME
 from ryven_llm_nodes.program.project import COLUMN
 
 PALETTE_WIDTH: Final = 210
@@ -120,8 +121,8 @@ def use_theme(window: Any) -> None:
     if theme not in design.flow_themes:
         design.flow_themes.append(theme)
         _offer_theme(window, theme)
-    # The canvas is dark, so a light window keeps the theme that fits it.
-    if getattr(window.theme, "name", "dark") == "dark":
+    # Stock Ryven may have been started with a window theme of its own.
+    if getattr(window.theme, "name", SCHEME) == SCHEME:
         design.set_flow_theme(theme=theme)
     app = QApplication.instance()
     if WINDOW_STYLE not in app.styleSheet():

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from qtpy.QtGui import QAction
+from qtpy.QtGui import QAction, QActionGroup
 from qtpy.QtWidgets import QMenu
 
+from ryven_llm_nodes.gui.state import preferences
 from ryven_llm_nodes.gui.state.recent import recent
 from ryven_llm_nodes.gui.window.actions import Action, Actions
+from ryven_llm_nodes.host.palette import CHOICE, chosen
 from ryven_llm_nodes.templates import ABOUT
+
+APPEARANCES = {"system": "As the System", "dark": "Dark", "light": "Light"}
 
 
 def fill_menus(window: Any, shell: Any) -> None:
@@ -22,7 +26,24 @@ def fill_menus(window: Any, shell: Any) -> None:
         window.ui.menuFile.insertAction(_place(window, action), made)
     _beginnings(window, shell)
     window.menuBar().addMenu("Help").addActions([made for _, made in actions.having(lambda one: one.menu == "Help")])
+    _appearance(window, shell)
     _canvas_menu(window, actions, shell.flows.current_view)
+
+
+def _appearance(window: Any, shell: Any) -> None:
+    """The choice between light and dark, which takes effect at the next start."""
+    menu = window.ui.menuView.addMenu("Appearance")
+    group = QActionGroup(menu)
+    for name, text in APPEARANCES.items():
+        action = menu.addAction(text, partial(_choose, shell, name, text))
+        action.setCheckable(True)
+        action.setChecked(chosen() == name)
+        group.addAction(action)
+
+
+def _choose(shell: Any, name: str, text: str) -> None:
+    preferences.keep(CHOICE, name)
+    shell.say(f"Appearance: {text}, from the next start on.")
 
 
 def _beginnings(window: Any, shell: Any) -> None:
@@ -37,7 +58,7 @@ def _beginnings(window: Any, shell: Any) -> None:
     def fill() -> None:
         recent_menu.clear()
         for path in recent():
-            recent_menu.addAction(str(path), partial(shell.opening.open_path, path))
+            recent_menu.addAction(str(path), partial(shell.starting.open_path, path))
         recent_menu.setEnabled(bool(recent_menu.actions()))
 
     menu.aboutToShow.connect(fill)

@@ -9,19 +9,23 @@ from typing import Any, Final
 from qtpy.QtCore import QObject, QPointF, QTimer
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from ryven_llm_nodes.catalogue.node import PACKAGE
 from ryven_llm_nodes.catalogue.reading import BUILDERS, ending_of
 from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem
 from ryven_llm_nodes.gui.canvas.fitting import fitting_of
 from ryven_llm_nodes.gui.canvas.tidy import tidy
+from ryven_llm_nodes.gui.document.one_window import raise_window
 from ryven_llm_nodes.gui.document.opening import Opening
 from ryven_llm_nodes.gui.start.page import StartPage
 from ryven_llm_nodes.gui.start.report import report
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.edits import set_value
 from ryven_llm_nodes.gui.window.flows import Flows
+from ryven_llm_nodes.gui.window.layout import lay_out
 from ryven_llm_nodes.host.canvas import place_node
 from ryven_llm_nodes.host.dropping import dropped_signal
 from ryven_llm_nodes.host.filling import fill
+from ryven_llm_nodes.host.opening import Opened, open_file
 from ryven_llm_nodes.importing.data import data_node, from_data, is_model, model_node
 from ryven_llm_nodes.importing.files import imported
 from ryven_llm_nodes.program.flow import read_project
@@ -57,7 +61,7 @@ class Starting(QObject):
             self._page = StartPage(self._document.window, further)
             self._page.begun.connect(self._begin)
             self._page.template_chosen.connect(self.use_template)
-            self._page.opened.connect(self._opening.open_path)
+            self._page.opened.connect(self.open_path)
             self._page.dropped.connect(self.take)
         return self._page
 
@@ -86,6 +90,35 @@ class Starting(QObject):
             return
         self._use(project)
 
+    def open_path(self, path: Path) -> bool:
+        """Opens a flow: in this window where nothing was done in it, which takes no second. False if it cannot."""
+        flow = self._flows.current_flow()
+        if flow is None or not self._opening.is_pristine or (opened := self._alone(path)) is None:
+            return self._opening.open_path(path)
+        ((title, _),) = opened.content["flows"].items()
+        self._flows.empty_flow(title)
+        self._hide()
+        view = self._document.window.session_gui.flow_views[flow]
+        fill(view, opened.content)
+        view._undo_stack.clear()
+        view.clear_selection()
+        lay_out(self._document.window)
+        self._document.place(opened.path, opened.root, opened.origin)
+        self._document.unchanged()
+        return True
+
+    def _alone(self, path: Path) -> Opened | None:
+        """The project at ``path`` if it is one flow of our nodes alone, that no window shows; else None."""
+        try:
+            opened = open_file(path)
+        except LLMNodesError:
+            return None  # told by what opens it then
+        flows = list(opened.content["flows"].values())
+        view = flows[0].get("flow view")
+        is_plain = len(flows) == 1 and not (isinstance(view, dict) and view.get("drawings"))
+        is_ours = all(name == PACKAGE for name in map(_package, opened.content["required packages"]))
+        return opened if is_plain and is_ours and not raise_window(path) else None
+
     def ask_data(self) -> None:
         """Asks for data files, and makes a flow for them."""
         chosen = QFileDialog.getOpenFileNames(self._document.window, "Data to train on", "", DATA)[0]
@@ -103,7 +136,7 @@ class Starting(QObject):
         if len(paths) == 1 and _is_configuration(paths[0]):
             return self.import_file(paths[0])
         if len(paths) == 1 and _is_project(paths[0]):
-            return self._opening.open_path(paths[0])
+            return self.open_path(paths[0])
         try:
             started = from_data(list(paths), self._document.folder)
         except FlowError as error:
@@ -175,6 +208,10 @@ class Starting(QObject):
                 set_value(node, name, value)
         finally:
             view._undo_stack.endMacro()
+
+
+def _package(required: Any) -> str:
+    return str(required.get("name")) if isinstance(required, dict) else ""
 
 
 def _is_configuration(path: Path) -> bool:

@@ -18,6 +18,7 @@ from ryven_llm_nodes.catalogue import DPO, GRPO, SFT, LoadDataset, LoadModel
 from ryven_llm_nodes.gui.start.cards import PADDING
 from ryven_llm_nodes.gui.start.facts import Machine, last_result, runs_here
 from ryven_llm_nodes.gui.state.recent import recent, remember
+from ryven_llm_nodes.program import read_flow, read_live_flow
 from ryven_llm_nodes.program.graph import Graph, Wire
 from ryven_llm_nodes.program.project import graph_of_project
 from ryven_llm_nodes.run.records.record import RECORDS
@@ -78,9 +79,7 @@ class TestPage:
         editor.qtbot.keyClick(page, Qt.Key.Key_Escape)
         assert not page.isVisible()
 
-    def test_recent_flows_with_picture_and_result(self, editor: Any, tmp_path: Path, monkeypatch: Any) -> None:
-        opened: list[Path] = []
-        monkeypatch.setattr(editor.shell.opening, "open_path", opened.append)
+    def test_recent_flows_with_picture_and_result(self, editor: Any, tmp_path: Path) -> None:
         (tmp_path / "broken.json").write_text("{")
         for name in ("broken.json", "mine.json"):
             path = tmp_path / name
@@ -90,7 +89,17 @@ class TestPage:
         assert (mine.text(), mine.shown.lines[-1][0], mine.shown.picture is None) == ("mine", "not run yet", False)
         assert (broken.text(), broken.shown.picture) == ("broken", None)
         mine.click()
-        assert opened == [tmp_path / "mine.json"]
+        assert editor.shell.document.path == tmp_path / "mine.json"
+        assert read_live_flow(editor.flow, tmp_path).digest == read_flow(tmp_path / "mine.json").digest
+        assert not editor.shell.document.modified
+        assert not editor.view._undo_stack.canUndo()
+
+    def test_a_window_that_was_used_is_left_alone(self, editor: Any, tmp_path: Path, monkeypatch: Any) -> None:
+        opened: list[Path] = []
+        monkeypatch.setattr(editor.shell.opening, "open_path", opened.append)
+        editor.place(SFT)
+        editor.shell.starting.open_path(flows.save(flows.alone("sft"), tmp_path / "mine.json"))
+        assert (opened, kinds(editor)) == ([tmp_path / "mine.json"], {SFT})
 
     def test_what_is_gone_is_not_listed(self, editor: Any, tmp_path: Path) -> None:
         remember(flows.save(flows.alone("sft"), tmp_path / "mine.json"))
