@@ -1634,6 +1634,7 @@ if __name__ == "__main__":
         dpo=dpo_config,
         grpo=grpo_config,
     ))
+    PartialState().destroy_process_group()
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)

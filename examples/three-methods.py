@@ -2184,6 +2184,7 @@ if __name__ == "__main__":
         after_grpo=None,
         comparison=None,
     ))
+    PartialState().destroy_process_group()
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)

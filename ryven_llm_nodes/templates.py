@@ -6,6 +6,7 @@ They name public models and datasets; opening, checking and exporting them loads
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ryven_llm_nodes.catalogue import (
@@ -204,6 +205,38 @@ TEMPLATES: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "full": full,
     **RECIPES,
 }
+
+
+@dataclass(frozen=True)
+class About:
+    """What someone who chooses a template wants to know.
+
+    ``billions`` of parameters are trained, all of them or a ``lora`` adapter; ``steps`` are all optimizer steps.
+    """
+
+    title: str
+    billions: float
+    lora: bool
+    steps: int
+
+    @property
+    def gigabytes(self) -> float:
+        """About what training takes: float32 with gradients and AdamW, or bfloat16 with an adapter."""
+        return self.billions * (4 if self.lora else 20) + 2
+
+
+ABOUT: Final[Mapping[str, About]] = {
+    "sft": About("Fine-tune on conversations", 0.135, False, 250),
+    "dpo": About("Learn from preferences", 0.135, True, 250),
+    "grpo": About("Learn from a reward", 0.135, False, 1000),
+    "methods": About("Compare PPO, DPO and GRPO", 0.135, True, 4500),
+    "full": About("Llama-2-7b through all four", 7, True, 3875),
+    "instructgpt": About("InstructGPT: SFT, reward model, PPO", 0.135, True, 79),
+    "zephyr": About("Zephyr: SFT, then DPO", 0.135, True, 55),
+    "r1-zero": About("R1-Zero: GRPO on arithmetic", 0.135, True, 96),
+    "reward-bakeoff": About("Which reward model is best?", 0.135, True, 88),
+}
+"""The steps follow from rows, passes and batches of each template; a test compares them."""
 
 
 def project_from(name: str) -> dict[str, Any]:

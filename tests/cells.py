@@ -384,6 +384,7 @@ CASES: dict[str, Project] = {
     "saved_model_as_it_is_loaded": case(
         SaveModel, given=_model(revision=ODD, trust_remote_code=True), dtype="bfloat16"
     ),
+    "saved_model_with_gguf": case(SaveModel, gguf="q8_0", push_to_hub=True, hub_model_id="owner/name"),
     "saved_model_pushed": case(
         SaveModel, push_to_hub=True, hub_model_id="owner/name", hub_private_repo=False, license="mit", about=ODD
     ),

@@ -15,16 +15,17 @@ import flows
 M_MMAP_THRESHOLD = -3  # from malloc.h
 
 
-def run_saving_every_step(workspace: Path, output_dir: Path, method: str, lora: bool) -> None:
-    """Runs one trainer that saves every step, and ends the process."""
+def run_saving_every_step(workspace: Path, output_dir: Path, method: str, lora: bool, is_apart: bool = False) -> None:
+    """Runs one trainer that saves every step, here or in a process of its own, and ends the process."""
     import torch
 
-    from ryven_llm_nodes.run import run_program
+    from ryven_llm_nodes.run import here, in_processes, run_program
 
     torch.set_num_threads(1)
     rollout = {"num_iterations": 2} if method in ("ppo", "grpo") else {}
     saved = {"max_steps": 12, "save_strategy": "steps", "save_steps": 1}
-    outcome = run_program(flows.program(flows.alone(method, lora, **saved, **rollout), workspace), output_dir)
+    program = flows.program(flows.alone(method, lora, **saved, **rollout), workspace)
+    outcome = run_program(program, output_dir, place=in_processes if is_apart else here)
     os._exit(0 if outcome.status == "done" else 1)
 
 

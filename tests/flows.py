@@ -28,6 +28,7 @@ from ryven_llm_nodes.catalogue import (
 from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.program import Graph, Program, build
 from ryven_llm_nodes.program.carried import OPENING
+from ryven_llm_nodes.program.launch.settings import Launch
 from ryven_llm_nodes.program.project import Placement, graph_of_project, project, write_project
 
 Project = dict[str, Any]
@@ -88,9 +89,10 @@ def graph(drawn: Project, root: Path, source: str = "flow.json") -> Graph:
     return graph_of_project(drawn, root, source)
 
 
-def program(drawn: Project, root: Path, processes: int = 1) -> Program:
+def program(drawn: Project, root: Path, processes: int = 1, launch: Launch | None = None) -> Program:
     """The checked program of a drawn project."""
-    return build(replace(graph(drawn, root), processes=processes))
+    read = graph(drawn, root)
+    return build(replace(read, launch=launch or read.launch.on(processes)))
 
 
 def script(drawn: Project, root: Path) -> str:

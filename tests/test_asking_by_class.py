@@ -16,7 +16,7 @@ import pytest
 from ryven_llm_nodes.catalogue import ALL_NODES, FOLDERS
 
 PACKAGE: Final = Path(__file__).parents[1] / "ryven_llm_nodes"
-DRAWING: Final = ("catalogue/", "runtime/", "demo/", "recipes.py", "templates.py")
+DRAWING: Final = ("catalogue/", "runtime/", "demo/", "importing/", "recipes.py", "templates.py")
 """What defines nodes, what knows nothing of them, and what draws flows with certain ones."""
 
 CATALOGUE: Final = "ryven_llm_nodes.catalogue"

@@ -15,8 +15,9 @@ from ryven_llm_nodes.catalogue.node import Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.errors import UsageError, suggestion
 from ryven_llm_nodes.program.graph import Graph, Step, Wire
+from ryven_llm_nodes.program.layout import laid_out
 from ryven_llm_nodes.program.names import identifier
-from ryven_llm_nodes.program.project import COLUMN, ROW, as_project, write_project
+from ryven_llm_nodes.program.project import as_project, write_project
 from ryven_llm_nodes.program.settings import find_step
 
 KINDS: Final[Mapping[str, type[LLMNode]]] = {node.__name__.lower(): node for node in ALL_NODES}
@@ -132,19 +133,6 @@ def _with(graph: Graph, step: Step) -> Graph:
 def write(graph: Graph, path: Path) -> None:
     """Writes ``graph`` to a flow file, atomically; its nodes are laid out in columns by what they need."""
     write_project(as_project(laid_out(graph)), path)
-
-
-def laid_out(graph: Graph) -> Graph:
-    """Each node one column right of those that it reads."""
-    columns: dict[str, int] = {}
-    rows: dict[int, int] = {}
-    for step in graph.order:
-        column = 1 + max((columns[wire.step] for wire in step.wires.values()), default=-1)
-        columns[step.name] = column
-        place = (float(column * COLUMN), float(rows.get(column, 0) * ROW))
-        rows[column] = rows.get(column, 0) + 1
-        graph = _with(graph, replace(step, place=place))
-    return graph
 
 
 def described(graph: Graph) -> dict[str, Any]:

@@ -55,12 +55,13 @@ class Loading:
 
     @cached_property
     def _ending_of_folder(self) -> str:
-        files = self._files_of_folder
+        files = self.files_of_folder
         endings = {BUILDERS[ending_of(file.name)]: ending_of(file.name) for file in files}
         return next(iter(endings.values())) if len(endings) == 1 else ""
 
     @cached_property
-    def _files_of_folder(self) -> list[Path]:
+    def files_of_folder(self) -> list[Path]:
+        """The data files in the folder that is named, if one is."""
         place = resolve(self.paths[0], self.root) if len(self.paths) == 1 else None
         below = files_below(place) if place is not None and os.path.isdir(place) else ()
         return [file for file in below if ending_of(file.name)]
@@ -84,7 +85,7 @@ class Loading:
             options["key"] = self.context["field"]
             return [found for path in self.paths for found in look_at(path, self.root, MOST_LOOKED_AT, **options)]
         try:
-            return [look(file, **options) for file in self._files_of_folder[:1] if self.builder]
+            return [look(file, **options) for file in self.files_of_folder[:1] if self.builder]
         except UNREADABLE:
             return []
 

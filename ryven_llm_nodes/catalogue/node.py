@@ -20,6 +20,8 @@ from ryven_llm_nodes.catalogue.work import Work
 from ryven_llm_nodes.errors import one_line, shown, suggestion
 
 PACKAGE = "ryven_llm_nodes"
+BYPASSED = "bypassed"
+"""The key of a node's stored data that says so."""
 Package = tuple[str, str]
 """A module that is imported, and what to install for it."""
 
@@ -44,7 +46,8 @@ class NodeContext:
     """What a node knows when it makes its cell: its name, its parameters, and what is wired to its inputs.
 
     ``given`` holds the values that were set; ``inputs`` a value for every input that is wired; ``root`` is the folder
-    that relative paths are looked up in; ``processes`` the number of processes that share an optimizer step.
+    that relative paths are looked up in; ``processes`` the number of processes that share an optimizer step, and
+    ``sharded`` whether the weights are spread over them.
     """
 
     node: type[LLMNode]
@@ -53,6 +56,7 @@ class NodeContext:
     inputs: Mapping[str, Value]
     root: Path
     processes: int = 1
+    sharded: bool = False
 
     def __getitem__(self, parameter: str) -> JSON:
         if parameter in self.given:
@@ -126,6 +130,8 @@ class LLMNode(Node):
     version does not have is skipped."""
     holds_code: ClassVar[bool] = False
     """Whether it holds Python of its user's, in a parameter called ``code``, which its cell defines."""
+    bypassed: bool = False
+    """Whether the flow goes past it: what comes in is what goes out, and it is no step of the pipeline."""
     runner: ClassVar[Callable[..., Any] | None] = None
     """Runs a flow up to a node; set by the host of the nodes (``nodes.py``, the editor, a test)."""
 
@@ -149,10 +155,11 @@ class LLMNode(Node):
     # What is stored
 
     def additional_data(self) -> dict[str, JSON]:
-        return {"name": self.name, "params": dict(self.params)}
+        return {"name": self.name, "params": dict(self.params)} | ({BYPASSED: True} if self.bypassed else {})
 
     def load_additional_data(self, data: Any) -> None:
         self.name, self.params = stored(data)
+        self.bypassed = is_bypassed(data)
         self.came_with = dict(self.params)
 
     # What it does
@@ -326,6 +333,11 @@ class LLMNode(Node):
     @classmethod
     def _unknown(cls, name: str) -> str:
         return f"{cls.title} has no such parameter.{suggestion(name, list(cls.all_parameters()))}"
+
+
+def is_bypassed(data: Any) -> bool:
+    """Whether a node's ``additional data`` says that the flow goes past it."""
+    return isinstance(data, dict) and data.get(BYPASSED) is True
 
 
 def stored(data: Any) -> tuple[str, dict[str, JSON]]:

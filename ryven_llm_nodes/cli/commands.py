@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -17,11 +14,13 @@ from ryven_llm_nodes import __version__
 from ryven_llm_nodes.cli.agents import mcp
 from ryven_llm_nodes.cli.chat import chat
 from ryven_llm_nodes.cli.experiments import compare, sweep
+from ryven_llm_nodes.cli.launching import export, plan, submit
 from ryven_llm_nodes.cli.options import (
     AllRows,
     FlowFile,
     FlowTitle,
     Isolated,
+    Launching,
     Processes,
     Settings,
     Strict,
@@ -29,9 +28,10 @@ from ryven_llm_nodes.cli.options import (
     Trust,
     allow,
     plain_errors,
-    say_written,
+    program_of,
 )
 from ryven_llm_nodes.cli.setting_up import demo, install
+from ryven_llm_nodes.cli.starting import docs, import_, new
 from ryven_llm_nodes.errors import FlowError, UsageError
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def check(
     title: FlowTitle = None,
     settings: Settings = None,
     processes: Processes = 1,
+    launching: Launching = None,
     quick: Annotated[bool, typer.Option("--quick", help="Do not read rows and tokenizers.")] = False,
     all_rows: AllRows = False,
     strict: Strict = False,
@@ -90,7 +91,7 @@ def check(
     with plain_errors():
         program: Program | None = None
         try:
-            program = _program(flow, title, settings, None, processes)
+            program = program_of(flow, title, settings, None, processes, launching)
             problems = found_in(program, quick, all_rows, trust)
         except FlowError as error:
             if not as_json:
@@ -103,32 +104,6 @@ def check(
         weights = {problem.weight for problem in problems}
         if "error" in weights or (strict and "warning" in weights):
             raise typer.Exit(2)
-
-
-@app.command()
-def export(
-    flow: FlowFile,
-    output: Annotated[
-        Optional[Path], typer.Option("--output", "-o", help="File to write; default: the terminal.")
-    ] = None,
-    title: FlowTitle = None,
-    to: Target = None,
-    settings: Settings = None,
-    processes: Processes = 1,
-    lean: Annotated[bool, typer.Option("--lean", help="Leave out crash safety and resuming.")] = False,
-) -> None:
-    """Write the flow as one plain Python script that does not need this package."""
-    from ryven_llm_nodes.system.files import write_whole
-
-    with plain_errors():
-        program = _program(flow, title, settings, to, processes)
-        if output is None:
-            sys.stdout.write(program.script_for(program.graph.root, lean).text)
-            return
-        if output.resolve() == flow.resolve():
-            raise UsageError(f"{output} is the flow itself; choose another file.")
-        write_whole(output, program.script_for(output.absolute().parent, lean).text)
-        say_written(output)
 
 
 @app.command()
@@ -154,6 +129,7 @@ def run(
     processes: Annotated[
         int, typer.Option("--processes", min=1, help="Processes that share each stage; above 1, stages are isolated.")
     ] = 1,
+    launching: Launching = None,
     as_json: Annotated[bool, typer.Option("--json", help="Every event as one line of JSON.")] = False,
 ) -> None:
     """Run the flow: the very text that `export` writes, with a progress bar and live metrics.
@@ -167,10 +143,10 @@ def run(
     with plain_errors():
         if rehearse and processes > 1:
             raise UsageError("--rehearse takes one process; leave out --processes.")
-        program = _program(flow, title, settings, to, processes)
+        program = program_of(flow, title, settings, to, processes, launching)
         folder = output_dir or default_output_dir(program.graph.title)
         allow(program.graph, folder, trust)
-        place = in_processes if isolated or processes > 1 else here
+        place = in_processes if isolated else here
         work = rehearse_program if rehearse else run_program
         show_run(program, folder, as_json, work, fresh=fresh, strict=strict, all_rows=all_rows, place=place)
 
@@ -195,7 +171,7 @@ def preview(
 
     quiet_libraries()
     with plain_errors():
-        program = _program(flow, title, settings, node)
+        program = program_of(flow, title, settings, node)
         allow(program.graph, default_output_dir(program.graph.title), trust)
         console = Console(soft_wrap=True)
         show_preview(program, find_step(program.graph, node), row, as_json, console)
@@ -225,16 +201,15 @@ def bench(
     """Score completions with a reward: every score, the spread within a group, times, and failures with their line."""
     from ryven_llm_nodes.program.settings import find_step
     from ryven_llm_nodes.run.rewards.bench import bench as tried
-    from ryven_llm_nodes.run.rewards.bench import trainer_of
     from ryven_llm_nodes.terminal.bench import show_bench
 
     with plain_errors():
-        program = _program(flow, title, settings, None)
+        program = program_of(flow, title, settings, None)
         step = find_step(program.graph, reward)
         if "reward" not in program.cells[step.name].values:
             raise UsageError(f"{step.label} gives no reward; name a node that does.")
-        trainer = trainer_of(program.graph, step)
-        program = _program(flow, title, settings, trainer.name if trainer else step.name)
+        trainer = program.graph.scored_by(step)
+        program = program_of(flow, title, settings, trainer.name if trainer else step.name)
         with TemporaryDirectory() as folder:
             allow(program.graph, Path(folder), trust)
             made = tried(program, step, Path(folder), completions, prompts, samples, tokens, seed)
@@ -258,7 +233,7 @@ def fit(
     from ryven_llm_nodes.terminal.fit import show_fit
 
     with plain_errors():
-        program = _program(flow, title, settings, to)
+        program = program_of(flow, title, settings, to)
         allow(program.graph, default_output_dir(program.graph.title), trust)
         show_fit(program, measure, as_json, Console(soft_wrap=True))
 
@@ -279,29 +254,6 @@ def nodes(
 
 
 @app.command()
-def new(
-    template: Annotated[
-        str,
-        typer.Argument(
-            help="sft, dpo, grpo, methods (compares three), full (Llama-2-7b: all four), instructgpt, zephyr, r1-zero "
-            "or reward-bakeoff."
-        ),
-    ],
-    output: Annotated[Path, typer.Argument(metavar="FLOW.json", help="File to write.")],
-) -> None:
-    """Write a template flow to start from."""
-    from ryven_llm_nodes.program.project import write_project
-    from ryven_llm_nodes.templates import project_from
-
-    with plain_errors():
-        project = project_from(template)
-        if os.path.exists(output):  # unlike Path.exists, False for a name that is too long
-            raise UsageError(f"{output} already exists; choose another name.")
-        write_project(project, output)
-        typer.echo(f"wrote {output}")
-
-
-@app.command()
 def edit(
     flow: Annotated[
         Optional[Path],
@@ -309,15 +261,14 @@ def edit(
     ] = None,
     template: Annotated[Optional[str], typer.Option("--new", metavar="NAME", help="Start from a template.")] = None,
 ) -> None:
-    """Open the editor: with a flow, with a template (see `new`), or with the demo's pipeline."""
+    """Open the editor: with a flow, with a template (see `new`), or with the start page."""
     from ryven_llm_nodes.demo.story import editor_flow
     from ryven_llm_nodes.gui.editor import edit as open_editor
 
     with plain_errors():
         if flow is not None and template is not None:
             raise UsageError(f"give a flow or a template, not both: {flow} and --new {template}.")
-        project = None if flow or template else editor_flow()
-        raise typer.Exit(open_editor(flow, template, project))
+        raise typer.Exit(open_editor(flow, template, editor_flow))
 
 
 @app.command("cache")
@@ -366,15 +317,13 @@ def runs(
 
 app.command()(install)
 app.command()(demo)
+app.command()(new)
+app.command("import")(import_)
+app.command()(docs)
 app.command()(chat)
 app.command()(mcp)
 app.command()(compare)
 app.command()(sweep)
-
-
-def _program(flow: Path, title: str | None, settings: list[str] | None, to: str | None, processes: int = 1) -> Program:
-    from ryven_llm_nodes.program import apply_settings, build, read_flow
-    from ryven_llm_nodes.program.settings import part_up_to
-
-    graph = replace(apply_settings(read_flow(flow, title), settings or []), processes=processes)
-    return build(part_up_to(graph, to))
+app.command()(export)
+app.command()(submit)
+app.command()(plan)

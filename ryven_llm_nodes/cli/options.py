@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -13,7 +14,7 @@ from rich.console import Console
 from ryven_llm_nodes.errors import Cancelled, FlowError, LLMNodesError, Problem, UsageError
 
 if TYPE_CHECKING:
-    from ryven_llm_nodes.program import Graph
+    from ryven_llm_nodes.program import Graph, Program
 
 FlowFile = Annotated[
     Path,
@@ -24,8 +25,14 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NODE.PARAM=VALUE", help="Override a parameter; may be repeated."),
 ]
-Processes = Annotated[
-    int, typer.Option("--processes", min=1, help="Number of processes that the script will be launched with.")
+Processes = Annotated[int, typer.Option("--processes", min=1, help="Short for --launch processes=N, on one machine.")]
+Launching = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--launch",
+        metavar="[STAGE.]NAME=VALUE",
+        help="Override a launch setting, such as strategy=fsdp2 or processes=8; may be repeated.",
+    ),
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the flow's own code without asking, now and later.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Treat warnings like errors.")]
@@ -73,3 +80,21 @@ def allow(graph: Graph, folder: Path, trust: bool) -> None:
 def say_written(file: Path) -> None:
     """Says which file was written, apart from the output."""
     Console(stderr=True, soft_wrap=True).print(f"wrote {file}", highlight=False, markup=False)
+
+
+def program_of(
+    flow: Path,
+    title: str | None,
+    settings: list[str] | None,
+    to: str | None,
+    processes: int = 1,
+    launching: list[str] | None = None,
+) -> Program:
+    """The checked program of a flow file, up to the node ``to``, with settings and launch settings put in."""
+    from ryven_llm_nodes.program import apply_settings, build, read_flow
+    from ryven_llm_nodes.program.launch.settings import changed
+    from ryven_llm_nodes.program.settings import part_up_to
+
+    graph = apply_settings(read_flow(flow, title), settings or [])
+    graph = replace(graph, launch=changed(graph.launch.on(processes), launching or []))
+    return build(part_up_to(graph, to))

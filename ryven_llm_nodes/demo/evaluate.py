@@ -151,7 +151,7 @@ def _batch_mean_logps(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) 
     import torch
 
     rows = [torch.tensor(first + second) for first, second in pairs]
-    longest = max(len(second) for _, second in pairs) + max(len(first) for first, _ in pairs)
+    longest = max(len(row) for row in rows)
     keep = longest - min(len(first) for first, _ in pairs) + 1
     ids = torch.stack([torch.nn.functional.pad(row, (0, longest - len(row))) for row in rows])
     with torch.no_grad():
@@ -168,7 +168,10 @@ def _batch_mean_logps(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) 
 def _sample_ids(
     model: Any, prompts: Sequence[list[int]], eos: int, max_new_tokens: int, temperature: float, seed: int
 ) -> list[list[int]]:
-    """Sample with a private generator, one token per step for the entire (left-padded) batch."""
+    """Sample with a private generator, one token per step for all (left-padded) prompts that have not ended.
+
+    A row's random numbers depend on its place alone, not on which others have ended.
+    """
     import torch
 
     longest = max(len(ids) for ids in prompts)
@@ -176,28 +179,39 @@ def _sample_ids(
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in prompts])
     position = (mask.cumsum(1) - 1).clamp(min=0)
     generator = torch.Generator().manual_seed(seed)
-    done = torch.zeros(len(prompts), dtype=torch.bool)
-    tokens, cache = [], None
+    sampled: list[list[int]] = [[] for _ in prompts]
+    going, cache = torch.arange(len(prompts)), None
+    for _ in range(max_new_tokens):
+        logits, cache = _next_logits(model, ids, mask, position, cache)
+        noise = torch.empty(len(prompts), logits.size(-1)).exponential_(generator=generator)
+        chosen = ((logits / temperature).softmax(-1) / noise[going]).argmax(-1)
+        for row, token in zip(going.tolist(), chosen.tolist(), strict=True):
+            sampled[row].append(token)
+        stay = torch.nonzero(chosen != eos).squeeze(1)
+        if not len(stay):
+            break
+        if len(stay) < len(going):
+            cache.batch_select_indices(stay)
+        going, ids = going[stay], chosen[stay].unsqueeze(1)
+        mask = torch.cat([mask[stay], mask.new_ones(len(stay), 1)], 1)
+        position = mask.sum(1, keepdim=True) - 1
+    return [_until(row, eos) for row in sampled]
+
+
+def _next_logits(model: Any, ids: Any, mask: Any, position: Any, cache: Any) -> tuple[Any, Any]:
+    """The logits of the next token of each row, (B, V) in float32, and the cache with these tokens."""
+    import torch
+
     with torch.no_grad():
-        for _ in range(max_new_tokens):
-            out = model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=position,
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            cache = out.past_key_values
-            probabilities = (out.logits[:, -1].float() / temperature).softmax(-1)
-            ids = torch.multinomial(probabilities, 1, generator=generator)
-            tokens.append(ids.masked_fill(done.unsqueeze(1), eos))
-            done |= ids.squeeze(1) == eos
-            if done.all():
-                break
-            mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], 1)
-            position = mask.sum(1, keepdim=True) - 1
-    return [_until(row, eos) for row in torch.cat(tokens, 1).tolist()]
+        out = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=position,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+    return out.logits[:, -1].float(), out.past_key_values
 
 
 def _until(ids: list[int], end: int) -> list[int]:

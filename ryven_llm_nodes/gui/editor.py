@@ -6,7 +6,7 @@ Qt and Ryven are imported when they are needed: a bad flow is reported even with
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from ryven_llm_nodes.errors import LLMNodesError, one_line
 from ryven_llm_nodes.host.launch import application, open_ryven
 from ryven_llm_nodes.host.opening import Opened, open_file, open_new
 from ryven_llm_nodes.host.recovery import LeftBehind, left_behind
+
+Demo = Callable[[], Mapping[str, Any]]
+"""Gives the flow of the demo."""
 
 
 def load() -> None:
@@ -24,24 +27,25 @@ def load() -> None:
     from ryven_llm_nodes.gui.canvas import node_gui  # noqa: F401  # registers by being imported
     from ryven_llm_nodes.gui.style.theme import kind_colour, paint_pin
     from ryven_llm_nodes.gui.window.install import install_later
-    from ryven_llm_nodes.host import canvas, node_list, ports, versions, wires  # noqa: F401  # their workarounds
+    from ryven_llm_nodes.host import canvas, dropping, navigation, node_list, ports, versions, wires  # noqa: F401  # their workarounds
 
     versions.apply_workarounds()
     ports.colour_ports(kind_colour, paint_pin)
     install_later()
 
 
-def edit(flow: Path | None = None, template: str | None = None, project: Mapping[str, Any] | None = None) -> int:
+def edit(flow: Path | None = None, template: str | None = None, demo: Demo | None = None) -> int:
     """Opens the editor, and returns its exit status once its window is closed.
 
-    It shows the project at ``flow``, or a new one: from ``template`` (a key of TEMPLATES), as given by ``project``, or
-    empty; or its recovered changes after a crash, if the user wants that. Raises LLMNodesError for
-    what cannot be opened, and without a display. Where another window shows ``flow`` already, that comes to the front.
+    It shows the project at ``flow``, or a new one from ``template`` (a key of TEMPLATES), or the start page, which
+    offers the flow that ``demo`` gives; or its recovered changes after a crash, if the user wants that. Raises
+    LLMNodesError for what cannot be opened, and without a display. Where another window shows ``flow`` already, that
+    comes to the front.
     """
     if flow is not None and _is_shown(flow):
         print(f"{flow} is open already; its window was brought to the front")
         return 0
-    window = start(flow, template, project)
+    window = start(flow, template, demo=demo)
     status = application().exec()
     window.llm_shell.runs.shut_down()
     return int(status)
@@ -58,14 +62,23 @@ def _is_shown(flow: Path) -> bool:
     return raise_window(flow)
 
 
-def start(flow: Path | None = None, template: str | None = None, project: Mapping[str, Any] | None = None) -> Any:
+def start(
+    flow: Path | None = None,
+    template: str | None = None,
+    project: Mapping[str, Any] | None = None,
+    demo: Demo | None = None,
+) -> Any:
     """The main window that :func:`edit` shows."""
     left = left_behind(flow)
     opened = None if left else _given(flow, template, project)  # a bad flow is reported even without a display
     app = application()
     if left and (window := _recovered(left, app)) is not None:
         return window
-    return _show(opened or _given(flow, template, project), app)
+    window = _show(opened or _given(flow, template, project), app)
+    window.llm_shell.starting.demo = demo
+    if flow is None and template is None and project is None:
+        window.llm_shell.starting.show()
+    return window
 
 
 def _given(flow: Path | None, template: str | None, project: Mapping[str, Any] | None) -> Opened:

@@ -187,7 +187,7 @@ def pasted_names_are_free() -> None:
         for node in data["nodes"]:
             name, params = stored(node.get("additional data"))
             if name:
-                node["additional data"] = {"name": names.claim(name), "params": params}
+                node["additional data"] = {**node["additional data"], "name": names.claim(name), "params": params}
         original(self, flow_view, data, offset)
 
     Paste_Command.__init__ = begin

@@ -66,7 +66,7 @@ def open_ryven(content: Mapping[str, Any], app: Any, path: Path | None = None, s
 
     window_style.add_style(style)
     versions.apply_workarounds()  # before Ryven is imported
-    from ryven_llm_nodes.host import canvas, node_list, ports, wires  # noqa: F401
+    from ryven_llm_nodes.host import canvas, dropping, navigation, node_list, ports, wires  # noqa: F401
 
     versions.apply_workarounds()
     config.instance = None  # main/config.py:63 of ryven 3.5.0: a second window in one process is refused
@@ -78,8 +78,13 @@ def open_ryven(content: Mapping[str, Any], app: Any, path: Path | None = None, s
 
 
 def _start(file: Path, app: Any) -> Any:
-    """``animations=False``: a node would flash for every new wire, and raise once it is deleted."""
+    """``animations=False``: a node would flash for every new wire, and raise once it is deleted.
+
+    ``defer_code_loading=True``: the source of a node is read when its tab is shown, not that of all at the start.
+    """
     from ryven.main.Ryven import run
+
+    from ryven_llm_nodes.host.palette import SCHEME
 
     return run(
         str(file),
@@ -89,7 +94,9 @@ def _start(file: Path, app: Any) -> Any:
         nodes={str(PACKAGE_FOLDER)},
         qt_api="pyside6",
         animations=False,
+        defer_code_loading=True,
         window_title="Ryven",
+        window_theme=SCHEME,
     )
 
 

@@ -10,6 +10,7 @@ from ryvencore_qt.src.flows.node_list_widget.NodeListWidget import NodeListWidge
 from ryvencore_qt.src.flows.node_list_widget.NodeWidget import NodeWidget
 
 from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.host.palette import colour
 from ryven_llm_nodes.host.versions import CORE_QT, workaround
 
 
@@ -79,12 +80,14 @@ def choose() -> None:
     NodeListWidget._node_widget_chosen, NodeListWidget._place_node = _node_widget_chosen, _place_node
 
 
-STYLE: Final = """
-NodeListWidget { background: #1a2028; border: 1px solid #38414d; border-radius: 8px }
-NodeListWidget QScrollArea, NodeListWidget QScrollArea > QWidget > QWidget { background: #12161c; border: none }
-NodeListWidget QLineEdit { color: #f2f5f9; background: #222932; border: 1px solid #38414d; border-radius: 6px;
-    padding: 4px 8px; font-size: 13px }
+STYLE: Final = f"""
+NodeListWidget {{ background: {colour("surface")}; border: 1px solid {colour("border")}; border-radius: 8px }}
+NodeListWidget QScrollArea, NodeListWidget QScrollArea > QWidget > QWidget {{ background: {colour("background")};
+    border: none }}
+NodeListWidget QLineEdit {{ color: {colour("bright")}; background: {colour("field")};
+    border: 1px solid {colour("border")}; border-radius: 6px; padding: 4px 8px; font-size: 13px }}
 """
+FOCUSED, RESTING = (colour("chosen"), colour("bright")), ("transparent", colour("text"))
 ROW: Final = """
 NodeWidget { border: none; border-radius: 4px; background: %s }
 QLineEdit { color: %s; background: transparent; border: none; padding: 3px 8px; font-size: 13px }
@@ -96,7 +99,7 @@ def plain_rows() -> None:
     """flows/node_list_widget/NodeWidget.py:97: every row is a box with a white border, in a font of 8 points."""
 
     def update_stylesheet(self: Any) -> None:
-        self.setStyleSheet(ROW % (("#2a3a50", "#f2f5f9") if self.custom_focused else ("transparent", "#d7dde5")))
+        self.setStyleSheet(ROW % (FOCUSED if self.custom_focused else RESTING))
 
     NodeWidget.update_stylesheet = update_stylesheet
 

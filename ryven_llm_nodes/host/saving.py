@@ -11,6 +11,8 @@ from typing import Any
 
 from ryven_llm_nodes.errors import LLMNodesError, one_line
 from ryven_llm_nodes.program.carried import ROOT
+from ryven_llm_nodes.program.flow import live_launch
+from ryven_llm_nodes.program.launch.settings import KEY
 from ryven_llm_nodes.program.mending import LAYOUT
 from ryven_llm_nodes.program.project import relative_root
 from ryven_llm_nodes.system.files import write_whole
@@ -49,7 +51,10 @@ def contents(window: Any) -> dict[str, Any]:
         file = Path(folder, "flow.json")
         window.save_project(str(file))
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return {key: value for key, value in found.items() if key not in LAYOUT}
+    launches = {flow.title: live_launch(flow).to_data() for flow in window.core_session.flows}
+    for title, flow in found["flows"].items():
+        flow |= {KEY: launches[title]} if launches.get(title) else {}
+    return {key: value for key, value in found.items() if key not in LAYOUT}
 
 
 def take_over_saving(window: Any, save: Any) -> None:

@@ -9,7 +9,7 @@ from ryvencore import Flow, Session
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
 from ryven_llm_nodes.program import Graph, build, read_flow, read_live_flow
 from ryven_llm_nodes.program.project import project_of
-from ryven_llm_nodes.run import CancelToken, Listener, Outcome, run_program
+from ryven_llm_nodes.run import CancelToken, Listener, Outcome
 from ryven_llm_nodes.run.trust.seen import refusal, unseen
 
 
@@ -47,6 +47,8 @@ def run_live_flow(
     models go (default: ``outputs`` and the flow's title, below the current folder). Raises FlowError for a flow that
     cannot be run, and without ``trust`` for one with code that the user of this machine has not allowed yet.
     """
+    from ryven_llm_nodes.run import run_program
+
     graph = up_to(read_live_flow(flow, root or Path.cwd()), flow, to)
     program, folder = build(graph), output_dir or default_output_dir(graph.title)
     if not trust and (items := unseen(graph, folder)):

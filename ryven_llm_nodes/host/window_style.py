@@ -10,9 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from ryven_llm_nodes.host.palette import colour
 from ryven_llm_nodes.host.versions import RYVEN, workaround
 
-ICON_COLOUR: Final = "#8fa3b8"
+ICON_COLOUR: Final = colour("muted")
 _added: Final[list[str]] = []
 
 

@@ -15,6 +15,7 @@ from ryven_llm_nodes.catalogue.values import RewardPart, Value
 from ryven_llm_nodes.errors import FlowError, Problem, shown
 from ryven_llm_nodes.program.clashes import clashes
 from ryven_llm_nodes.program.graph import Graph, Step
+from ryven_llm_nodes.program.launch.settings import Launch
 from ryven_llm_nodes.program.script import Script, write_script
 
 
@@ -52,7 +53,7 @@ class Program:
     def context(self, step: Step) -> NodeContext:
         """What the node of ``step`` knows, with a value for each input that is wired."""
         inputs = {port: self.value(step, port) for port in step.wires}
-        return NodeContext(step.node, step.name, step.given, inputs, self.graph.root, self.graph.processes)
+        return self.graph.context(step, inputs)
 
     @cached_property
     def script(self) -> Script:
@@ -71,7 +72,7 @@ def build(graph: Graph) -> Program:
     """The program of ``graph``. Raises FlowError with all problems; loads nothing heavy."""
     builder = _Builder(graph)
     builder.visit_all()
-    problems = [*builder.problems, *_clashes(graph, builder.cells), *_overwritten(graph)]
+    problems = [*builder.problems, *_clashes(builder.graph, builder.cells), *_overwritten(graph)]
     if not graph.steps:
         problems.append(Problem("the flow is empty; add a Load Model node and a trainer.", graph.source))
     if problems:
@@ -85,8 +86,10 @@ class _Builder:
     """Visits the steps in order, passing values along the wires and collecting problems."""
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.problems: list[Problem] = []
+        stages = (step.name for step in graph.steps if step.node.is_stage)
+        wrong = list(graph.launch.problems(stages))
+        self.graph = replace(graph, launch=Launch()) if wrong else graph
+        self.problems = [Problem(text, "launch", name) for name, text in wrong]
         self.cells: dict[str, Cell] = {}
 
     def visit_all(self) -> None:
@@ -106,7 +109,7 @@ class _Builder:
         inputs = dict(self._inputs(step))
         bad = {problem.parameter for problem in own}
         if not bad & set(step.node.all_parameters()):
-            context = NodeContext(step.node, step.name, step.given, inputs, self.graph.root, self.graph.processes)
+            context = self.graph.context(step, inputs)
             own += [step.found(one if isinstance(one, Finding) else Finding(*one)) for one in step.node.drawn(context)]
             if not own and len(inputs) == len(step.wires):
                 self.cells[step.name] = step.node.cell(context)

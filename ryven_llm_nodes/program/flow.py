@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
-from ryven_llm_nodes.catalogue.node import stored
+from ryven_llm_nodes.catalogue.node import is_bypassed, stored
 from ryven_llm_nodes.errors import FlowError, Problem, one_line, shown, suggestion
 from ryven_llm_nodes.program.carried import CARRIED_FILE, ROOT, flow_in_script
 from ryven_llm_nodes.program.graph import Graph, Step, Wire
+from ryven_llm_nodes.program.launch.settings import KEY, Launch
 from ryven_llm_nodes.program.names import Names, identifier
 from ryven_llm_nodes.program.pickles import refuse_unsafe
 
@@ -36,6 +37,7 @@ class _Placed:
     given: Mapping[str, Any]
     index: int
     place: tuple[float, float]
+    bypassed: bool = False
 
 
 def read_flow(path: Path, title: str | None = None) -> Graph:
@@ -61,7 +63,17 @@ def read_live_flow(flow: Any, root: Path, source: str = "", places: bool = False
     ``places``: include the positions on the canvas, which only an open window can tell.
     """
     data = flow.session.complete_data(flow.data()) if places else flow.data()
-    return graph_of(data, flow.title, root, source)
+    return replace(graph_of(data, flow.title, root, source), launch=live_launch(flow))
+
+
+def live_launch(flow: Any) -> Launch:
+    """The launch settings of a ``ryvencore.Flow``, which keeps all it was loaded from, but saves its nodes alone."""
+    return Launch.of_data((flow.load_data or {}).get(KEY))
+
+
+def set_live_launch(flow: Any, launch: Launch) -> None:
+    """Gives a ``ryvencore.Flow`` other launch settings."""
+    flow.load_data = {**(flow.load_data or {}), KEY: launch.to_data()}
 
 
 def read_project(path: Path) -> Mapping[str, Any]:
@@ -124,8 +136,10 @@ def graph_of(data: Mapping[str, Any], title: str, root: Path, source: str = "") 
         _connect(connection, placed, names, wires, problems)
     if problems:
         raise FlowError(problems)
-    steps = (Step(names[n.index], n.node, n.given, wires[n.index], n.index, n.name, n.place) for n in placed if n)
-    return Graph(title, tuple(steps), root, source)
+    past = {names[node.index]: (node.node, wires[node.index]) for node in placed if node and node.bypassed}
+    kept = [node for node in placed if node and not node.bypassed]
+    steps = (Step(names[n.index], n.node, n.given, _past(wires[n.index], past), n.index, n.name, n.place) for n in kept)
+    return Graph(title, tuple(steps), root, source, Launch.of_data(data.get(KEY)))
 
 
 def _placed(data: Any, index: int, problems: list[Problem]) -> _Placed | None:
@@ -138,7 +152,8 @@ def _placed(data: Any, index: int, problems: list[Problem]) -> _Placed | None:
         problems.append(Problem(f"unknown node {shown(kind)}.{near} {remedy}", f"node {index + 1}"))
         return None
     name, given = stored(data.get("additional data"))
-    return _Placed(node, name, given, index, (pixels(data.get("pos x")), pixels(data.get("pos y"))))
+    place = (pixels(data.get("pos x")), pixels(data.get("pos y")))
+    return _Placed(node, name, given, index, place, is_bypassed(data.get("additional data")))
 
 
 def pixels(value: Any) -> float:
@@ -184,6 +199,25 @@ def _connect(
         problems.append(Problem(message, label, inp.label, names[target.index]))
     else:
         wires[target.index][inp.name] = Wire(names[source.index], out.name)
+
+
+def _past(wires: Mapping[str, Wire], past: Mapping[str, tuple[type[LLMNode], Mapping[str, Wire]]]) -> dict[str, Wire]:
+    """``wires``, those from nodes that are bypassed from what comes in there: the first input of the same kind.
+
+    Where nothing of that kind comes in, nothing is connected.
+    """
+    found: dict[str, Wire] = {}
+    for port, wire in wires.items():
+        source: Wire | None = wire
+        for _ in range(len(past) + 1):  # a circle of such nodes ends
+            if source is None or source.step not in past:
+                break
+            node, own = past[source.step]
+            kind = next(out.kind for out in node.out_ports if out.name == source.port)
+            source = next((own[one.name] for one in node.in_ports if one.kind == kind and one.name in own), None)
+        if source is not None and source.step not in past:
+            found[port] = source
+    return found
 
 
 def _pick(items: Any, index: Any) -> Any:

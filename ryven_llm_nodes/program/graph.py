@@ -12,8 +12,11 @@ from pathlib import Path
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.catalogue.findings import Finding
+from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.parameters import JSON
+from ryven_llm_nodes.catalogue.values import Value
 from ryven_llm_nodes.errors import FlowError, Problem
+from ryven_llm_nodes.program.launch.settings import Launch
 
 
 @dataclass(frozen=True)
@@ -82,15 +85,23 @@ class Step:
 class Graph:
     """The steps of one flow, in the order of Ryven's list, with unique names.
 
-    ``root`` is the folder that relative paths are looked up in, ``source`` the name of the flow's file, ``processes``
-    the number of processes that its script is to be launched with.
+    ``root`` is the folder that relative paths are looked up in, ``source`` the name of the flow's file, ``launch`` how
+    its stages are launched.
     """
 
     title: str
     steps: tuple[Step, ...]
     root: Path = field(default_factory=Path.cwd)
     source: str = ""
-    processes: int = 1
+    launch: Launch = field(default_factory=Launch)
+
+    def context(self, step: Step, inputs: Mapping[str, Value]) -> NodeContext:
+        """What the node of ``step`` knows, given a value for each input that is wired."""
+        launch, known = self.launch.of(step.name), step.node.all_parameters() if step.node.is_stage else {}
+        given = {name: value for name, value in launch.fields.items() if name in known}
+        return NodeContext(
+            step.node, step.name, {**given, **step.given}, inputs, self.root, launch.total, launch.is_sharded
+        )
 
     @cached_property
     def by_name(self) -> Mapping[str, Step]:
@@ -125,6 +136,15 @@ class Graph:
         step = self.by_name[loop[0]]
         return step.problem(f"its output leads back to itself ({' -> '.join(loop)}); remove one of these wires.")
 
+    def scored_by(self, reward: Step) -> Step | None:
+        """The first stage that scores with ``reward``, through other rewards or not."""
+        for step in self.order:
+            if step.node.is_stage and step.wired("reward"):
+                upstream = self.upstream([step.wires[port].step for port in step.wired("reward")])
+                if reward.name in upstream.by_name:
+                    return step
+        return None
+
     def lineage(self, step: Step) -> Iterator[Step]:
         """The step, the one whose model it starts from, and so on back to the one that loads the model."""
         yield step
@@ -140,7 +160,9 @@ class Graph:
             if name not in wanted:
                 wanted.add(name)
                 todo += [wire.step for wire in self.by_name[name].wires.values()]
-        return replace(self, steps=tuple(step for step in self.steps if step.name in wanted))
+        stages = {name: given for name, given in self.launch.stages.items() if name in wanted}
+        steps = tuple(step for step in self.steps if step.name in wanted)
+        return replace(self, steps=steps, launch=replace(self.launch, stages=stages))
 
     @cached_property
     def digest(self) -> str:

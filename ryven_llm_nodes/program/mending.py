@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.catalogue.node import PACKAGE, stored
+from ryven_llm_nodes.catalogue.node import BYPASSED, PACKAGE, is_bypassed, stored
 from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.program.flow import NODES, pixels
+from ryven_llm_nodes.program.launch.settings import KEY
 
 EMPTY_STATE: Final = "gASVAQAAAAAAAAB9lC4="  # base64 of a pickled {}, which Ryven wants for every node
 SHOWN: Final = ("unconnected ports hidden", "collapsed")
@@ -45,7 +46,7 @@ def _mended_flow(flow: Mapping[str, Any]) -> dict[str, Any]:
         return {**flow, "nodes": placed}
     mode = flow.get("algorithm mode")
     return {
-        **{key: flow[key] for key in ("flow view",) if isinstance(flow.get(key), dict)},
+        **{key: flow[key] for key in ("flow view", KEY) if isinstance(flow.get(key), dict)},
         "algorithm mode": mode if isinstance(mode, str) and mode in MODES else MODES[0],
         "nodes": placed,
         "connections": [wire for wire in wires if _leads_somewhere(wire, nodes)],
@@ -67,7 +68,10 @@ def _mended_node(node: Mapping[str, Any], number: int) -> dict[str, Any]:
     name, params = stored(node.get("additional data"))
     place = pixels(node.get("pos x")), pixels(node.get("pos y"))
     shown = {key: node[key] for key in SHOWN if isinstance(node.get(key), bool)}
-    return {**shown, **stored_node(NODES[node["identifier"]], number, name, params, place)}
+    made = stored_node(NODES[node["identifier"]], number, name, params, place)
+    if is_bypassed(node.get("additional data")):
+        made["additional data"][BYPASSED] = True
+    return {**shown, **made}
 
 
 def stored_node(

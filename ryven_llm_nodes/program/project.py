@@ -15,6 +15,7 @@ from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.program.carried import COPY, ROOT
 from ryven_llm_nodes.program.flow import graph_of, read_project
 from ryven_llm_nodes.program.graph import Graph
+from ryven_llm_nodes.program.launch.settings import KEY
 from ryven_llm_nodes.program.mending import FORMAT, stored_node
 from ryven_llm_nodes.system.files import write_whole
 
@@ -49,8 +50,11 @@ def project(title: str, nodes: Iterable[Placement], wires: Iterable[str]) -> dic
     return _project(title, placed, [_connection(wire, nodes, places) for wire in wires])
 
 
-def _project(title: str, nodes: list[Any], connections: list[Any]) -> dict[str, Any]:
+def _project(
+    title: str, nodes: list[Any], connections: list[Any], launch: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     flow = {"algorithm mode": "data", "nodes": nodes, "connections": connections, "output data": [], "GID": 1}
+    flow |= {KEY: launch} if launch else {}
     # A bare name is looked up among the packages installed in Ryven, on any machine.
     packages = [{"name": PACKAGE, "dir": PACKAGE}]
     info = dict(FORMAT["general info"])
@@ -100,7 +104,7 @@ def _copy(graph: Graph, titles: Mapping[str, str]) -> dict[str, Any]:
         for step in graph.steps
         for port, wire in step.wires.items()
     ]
-    return _project(graph.title, nodes, wires)
+    return _project(graph.title, nodes, wires, graph.launch.to_data())
 
 
 def relative_root(root: Path, folder: Path) -> str:

@@ -10,15 +10,17 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from ryven_llm_nodes.catalogue import FOLDERS
 
 PACKAGE: Final = Path(__file__).parents[1]
 FOLDER: Final = PACKAGE / "runtime"
 NODES: Final = tuple(PACKAGE / "catalogue" / folder for folder in FOLDERS)
+Name: TypeAlias = tuple[str, str]
+"""A module of this package, as :func:`own_module` calls it, and a name in it."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,11 @@ class Piece:
 
     text: str
     names: frozenset[str]
-    uses: frozenset[str]
+    statement: ast.stmt
+
+    @cached_property
+    def uses(self) -> frozenset[str]:
+        return frozenset(node.id for node in ast.walk(self.statement) if isinstance(node, ast.Name))
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,7 @@ def _pieces(tree: ast.Module, lines: list[str]) -> Iterator[Piece]:
         start, end = end, node.end_lineno or end
         is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if not is_docstring and not isinstance(node, ast.Import | ast.ImportFrom):
-            uses = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
-            yield Piece("\n".join(lines[start:end]).strip("\n"), frozenset(_defined(node)), uses)
+            yield Piece("\n".join(lines[start:end]).strip("\n"), frozenset(_defined(node)), node)
 
 
 def _defined(node: ast.stmt) -> Iterator[str]:
@@ -108,7 +113,8 @@ def _defined(node: ast.stmt) -> Iterator[str]:
 def runtime_names() -> frozenset[str]:
     """Every name that any runtime module defines or imports, and what support code in the files of nodes does."""
     modules = (runtime_module(path.stem) for path in FOLDER.glob("*.py") if path.stem != "__init__")
-    support = _needed(wanted for folder in NODES for path in folder.glob("*.py") for wanted in _public_functions(path))
+    functions = (wanted for folder in NODES for path in folder.glob("*.py") for wanted in _public_functions(path))
+    support = _needed(functions, {})
     return frozenset(name for names in (*(module.names for module in modules), *support.values()) for name in names)
 
 
@@ -136,18 +142,22 @@ class Excerpt:
         return {module.split(".")[0] for module in modules}
 
 
-def excerpts(wanted: Iterable[tuple[str, str]]) -> list[Excerpt]:
-    """The parts of modules that hold the ``wanted`` (module, name) pairs and all that those use."""
-    names = _needed(wanted)
+def excerpts(wanted: Iterable[Name], replaced: Mapping[Name, Name] | None = None) -> list[Excerpt]:
+    """The parts of modules that hold the ``wanted`` names and all that those use.
+
+    Of a name in ``replaced``, another module has the one that is taken.
+    """
+    names = _needed(wanted, replaced or {})
     return [_excerpt(runtime_module(module), names[module]) for module in _in_order(names)]
 
 
-def _needed(wanted: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+def _needed(wanted: Iterable[Name], replaced: Mapping[Name, Name]) -> dict[str, set[str]]:
     """The ``wanted`` names and all that they use, by their module."""
     names: dict[str, set[str]] = {}
     todo = list(wanted)
     while todo:
         module, name = todo.pop()
+        module, name = replaced.get((module, name), (module, name))
         if name not in names.setdefault(module, set()):
             names[module].add(name)
             todo += _used(runtime_module(module), name)

@@ -83,6 +83,10 @@ LEAN: Final = {(module, name): ("lean", name) for module, name in REPLACED}
 """What a lean script uses in place of the names that cells import from the runtime."""
 
 
+DECIDED: Final = {("checkpoints", name): ("deciding", name) for name in ("newest_checkpoint", "is_finished")}
+"""What a script for several processes uses in place of these names."""
+
+
 def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bool = False) -> Script:
     """The script of ``cells`` for a file in ``folder``. Raises LLMNodesError where the text would not compile."""
     imports = Imports(line for step in graph.order for line in cells[step.name].imports)
@@ -90,7 +94,8 @@ def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bo
     imports.add(("import sys",) if _has_modules(cells) else ())
     goes_on = any(module in CHECKPOINTED for module, _ in imports.runtime)  # not in a lean script
     is_lean = lean and not goes_on
-    support = excerpts(LEAN.get(wanted, wanted) if is_lean else wanted for wanted in imports.runtime)
+    replaced = (LEAN if is_lean else {}) | (DECIDED if _is_shared(graph) else {})
+    support = excerpts(imports.runtime, replaced)
     further = Imports(line for excerpt in support for line in excerpt.imports).without(imports)
     text = _Text()
     packages = (imports.packages, further.packages, *(excerpt.packages for excerpt in support))
@@ -111,6 +116,11 @@ def write_script(graph: Graph, cells: Mapping[str, Cell], folder: Path, lean: bo
     script = Script("\n".join(text.lines) + "\n", definitions, statements)
     _compile(script)
     return script
+
+
+def _is_shared(graph: Graph) -> bool:
+    """Whether several processes run a stage together."""
+    return any(graph.launch.of(step.name).total > 1 for step in graph.steps if step.node.is_stage)
 
 
 def _compile(script: Script) -> None:
@@ -198,4 +208,5 @@ def _guard(graph: Graph, cells: Mapping[str, Cell]) -> str:
     stages = {step.name: cells[step.name].config or "None" for step in graph.order if step.node.is_stage}
     folder = literal(f"outputs/{identifier(graph.title, 'flow')}")
     made = call("Pipeline.from_command_line", "__doc__", folder, **stages)
-    return f'if __name__ == "__main__":\n{indent(f"main({made})")}'
+    ended = "PartialState().destroy_process_group()"  # there is none in a single process
+    return f'if __name__ == "__main__":\n{indent(f"main({made})")}\n{indent(ended)}'

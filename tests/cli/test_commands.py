@@ -353,8 +353,44 @@ class TestNew:
 
     def test_an_unknown_template(self, tmp_path: Path) -> None:
         errors = ryven_llm("new", "gpro", tmp_path / "f.json")[2]
-        known = "Templates: sft, dpo, grpo, methods, full, instructgpt, zephyr, r1-zero, reward-bakeoff."
+        known = f"Templates: {', '.join(templates.TEMPLATES)}."
         assert errors == f"error: there is no template 'gpro'. Did you mean 'grpo'? {known}\n"
+
+
+class TestNewOfData:
+    def test_a_flow_for_the_data(self, data: Path, tmp_path: Path) -> None:
+        flow = tmp_path / "f.json"
+        status, output, _ = ryven_llm("new", data / "pairs.jsonl", data / "model", flow)
+        assert (status, output.splitlines()[-1]) == (0, f"wrote {flow}")
+        assert f"{data / 'pairs.jsonl'}: preference pairs, for DPO" in output
+        assert ryven_llm("check", "--quick", flow)[0] == 0
+
+    def test_what_is_no_data(self, tmp_path: Path) -> None:
+        (tmp_path / "odd.csv").write_text("height,width\n1,2\n")
+        status, _, errors = ryven_llm("new", tmp_path / "odd.csv", tmp_path / "none.jsonl", tmp_path / "f.json")
+        assert status == 2
+        assert [line.partition(": ")[0] for line in errors.splitlines()] == ["error", "error"]
+        assert not (tmp_path / "f.json").exists()
+
+
+class TestImport:
+    def test_a_flow_and_what_is_left(self, data: Path, tmp_path: Path) -> None:
+        (config := tmp_path / "my-sft.yaml").write_text(
+            f"model_name_or_path: {data / 'model'}\ndataset_name: owner/rows\nfoo: 1\n"
+        )
+        status, output, errors = ryven_llm("import", config, tmp_path / "f.json")
+        assert (status, output.splitlines()) == (0, [f"wrote {tmp_path / 'f.json'}", "TRL: 1 not taken over"])
+        assert errors.startswith("warning: my-sft.yaml > foo: is no argument of TRL's SFTConfig.")
+        assert ryven_llm("check", "--quick", tmp_path / "f.json")[0] == 0
+
+    def test_nothing_is_written_for_what_is_no_configuration(self, tmp_path: Path) -> None:
+        (config := tmp_path / "a.yaml").write_text("a: [")
+        status, _, errors = ryven_llm("import", config, tmp_path / "f.json")
+        assert (status, errors.count("\n")) == (2, 1)
+        assert not (tmp_path / "f.json").exists()
+        (tmp_path / "f.json").write_text("mine")
+        assert "already exists" in ryven_llm("import", config, tmp_path / "f.json")[2]
+        assert (tmp_path / "f.json").read_text() == "mine"
 
 
 def test_a_script_for_several_processes(data: Path) -> None:

@@ -394,6 +394,7 @@ def read_settings(parser: argparse.ArgumentParser, words: list[str], stages: Map
 
 if __name__ == "__main__":
     main(Pipeline.from_command_line(__doc__, "outputs/sft", sft=sft_config))
+    PartialState().destroy_process_group()
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)

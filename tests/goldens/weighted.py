@@ -453,6 +453,7 @@ def penalize_shortfall(rewards: list[Callable], threshold: float, weights: list[
 
 if __name__ == "__main__":
     main(Pipeline.from_command_line(__doc__, "outputs/weighted", grpo=grpo_config))
+    PartialState().destroy_process_group()
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)

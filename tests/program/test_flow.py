@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flows import BASE, FAST, alone, chain, draw, node, save
+from flows import BASE, FAST, ROWS, alone, chain, draw, node, save
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -245,3 +245,49 @@ def test_any_json_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, d
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_text(json.dumps(data))
     refusal(path)
+
+
+class TestBypassed:
+    """Nodes that the flow goes past."""
+
+    def read(self, drawn: dict[str, Any], *names: str) -> Any:
+        (flow,) = drawn["flows"].values()
+        for stored in flow["nodes"]:
+            if stored["additional data"]["name"] in names:
+                stored["additional data"]["bypassed"] = True
+        return graph_of(flow, "flow", Path())
+
+    def test_what_comes_in_is_what_goes_out(self) -> None:
+        found = self.read(chain(), "ppo", "dpo")
+        assert [step.name for step in found.steps if step.node.is_stage] == ["sft", "grpo"]
+        assert found.by_name["grpo"].wires["model"] == Wire("sft", "model")
+        assert found.by_name["grpo"].index == chain_index("grpo")
+
+    def test_what_has_nothing_of_the_kind_gives_nothing(self) -> None:
+        found = self.read(alone("sft", lora=True), "lora", "rows")
+        assert set(found.by_name["sft"].wires) == {"model"}
+
+    def test_a_circle_of_them_ends(self) -> None:
+        kinds = {name: node(SFT) for name in ("one", "two", "end")}
+        found = self.read(draw("two -> one.model, one -> two.model, two -> end.model", **kinds), "one", "two")
+        assert dict(found.by_name["end"].wires) == {}
+
+    def test_the_meaning_is_that_without_them(self) -> None:
+        without = draw("base -> sft, rows -> sft", "sft", base=BASE, rows=ROWS["sft"], sft=node(SFT))
+        past = draw("base -> first, first -> sft, rows -> sft", "sft", base=BASE, first=node(SFT), rows=ROWS["sft"],
+                    sft=node(SFT))  # fmt: skip
+        assert {step.name: dict(step.wires) for step in self.read(past, "first").steps} == {
+            step.name: dict(step.wires) for step in self.read(without).steps
+        }
+
+    def test_only_true_is_true(self) -> None:
+        drawn = alone("sft")
+        (flow,) = drawn["flows"].values()
+        for stored in flow["nodes"]:
+            stored["additional data"]["bypassed"] = "yes"
+        assert len(graph_of(flow, "flow", Path()).steps) == len(flow["nodes"])
+
+
+def chain_index(name: str) -> int:
+    (flow,) = chain()["flows"].values()
+    return next(i for i, one in enumerate(flow["nodes"]) if one["additional data"]["name"] == name)

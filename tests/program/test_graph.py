@@ -11,7 +11,7 @@ from flows import BASE, FAST, ROWS, alone, chain, draw, graph, node
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ryven_llm_nodes.catalogue import DPO, SFT, LoadModel, SaveModel
+from ryven_llm_nodes.catalogue import DPO, PPO, SFT, CombineRewards, LengthReward, LoadDataset, LoadModel, SaveModel
 from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.program.graph import Graph, Step, Wire
 
@@ -135,6 +135,15 @@ class TestDigest:
 
     def test_text_that_is_no_unicode(self) -> None:
         assert len(self.digest(draw(title="\ud800", m=node(LoadModel, path="\udfff")))) == 64
+
+
+def test_the_stage_that_scores_with_a_reward() -> None:
+    nodes = {"prompts": node(LoadDataset, path="ppo.jsonl"), "length": node(LengthReward), "both": node(CombineRewards)}
+    wires = "base -> ppo, prompts -> ppo, length.reward -> both.reward_1, both.reward -> ppo.reward"
+    drawn = graph(draw(wires, base=node(LoadModel), **nodes, ppo=node(PPO), unused=node(LengthReward)), HERE)
+    for name, stage in {"length": "ppo", "both": "ppo", "unused": None}.items():
+        found = drawn.scored_by(drawn.by_name[name])
+        assert (found and found.name) == stage
 
 
 def test_upstream_keeps_what_is_needed() -> None:

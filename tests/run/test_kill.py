@@ -1,6 +1,7 @@
 """kill -9 at random moments: whatever is torn, the run that goes on ends with the bits of an uninterrupted one.
 
-One a method, with LoRA on one day and without on the next; RYVEN_LLM_KILLS=40 makes 40.
+One a method, with LoRA on one day and without on the next; RYVEN_LLM_KILLS=40 makes 40. With RYVEN_LLM_KILLS_APART=1
+stages run in processes of their own: one half of the kills hits these, the other those that started them.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import flows
+import psutil
 import pytest
 from children import run_saving_every_step
 from rotation import turn
 
 KILLS = os.environ.get("RYVEN_LLM_KILLS")
+APART = bool(os.environ.get("RYVEN_LLM_KILLS_APART"))
 CASES = list(itertools.product(flows.METHODS, (False, True)))
 
 
@@ -38,6 +41,13 @@ def wait_for(folder: Path, child: multiprocessing.context.SpawnProcess) -> None:
         time.sleep(0.002)
 
 
+def stages_of(child: multiprocessing.context.SpawnProcess) -> list[psutil.Process]:
+    """The processes that run a stage for it."""
+    with suppress(psutil.NoSuchProcess):
+        return [one for one in psutil.Process(child.pid).children() if "run.execute.worker" in " ".join(one.cmdline())]
+    return []
+
+
 def weights(folder: Path) -> str:
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
@@ -50,7 +60,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     method, lora = CASES[number % len(CASES)]
 
     def start(folder: str) -> multiprocessing.context.SpawnProcess:
-        child = context.Process(target=run_saving_every_step, args=(workspace, tmp_path / folder, method, lora))
+        arguments = (workspace, tmp_path / folder, method, lora, APART)
+        child = context.Process(target=run_saving_every_step, args=arguments)
         child.start()
         return child
 
@@ -64,9 +75,11 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     killed = start("killed")
     wait_for(tmp_path / "killed" / method / "checkpoints", killed)
     time.sleep(random.Random(number).uniform(0, 0.9 * seconds))
+    stages = stages_of(killed)
     with suppress(ProcessLookupError):  # a machine that is faster this time may have finished
-        os.kill(killed.pid or 0, signal.SIGKILL)
+        os.kill(stages[0].pid if stages and number % 2 else killed.pid or 0, signal.SIGKILL)
     killed.join()
+    assert not psutil.wait_procs(stages, timeout=5)[1], "no process is left"
 
     again = start("killed")
     again.join()

@@ -46,6 +46,8 @@ class LoRA(LLMNode):
             help="Modules to adapt: all-linear, or names such as q_proj, v_proj.",
             required=True,
         ),
+        flag("use_rslora", False, "Scale the adapter by alpha / sqrt(r) (rsLoRA, arXiv 2312.03732)."),
+        flag("use_dora", False, "Train magnitude and direction apart (DoRA, arXiv 2402.09353); slower."),
         flag(
             "keep_adapter",
             False,
@@ -61,6 +63,7 @@ class LoRA(LLMNode):
             lora_alpha=literal(context["lora_alpha"]),
             lora_dropout=literal(context["lora_dropout"]),
             target_modules=literal(_modules(context["target_modules"])),
+            **{name: literal(value) for name, value in context.changed("use_rslora", "use_dora").items()},
             task_type='"CAUSAL_LM"',
         )
         definition = f"def {context.name}() -> LoraConfig:\n{indent('return ' + config)}"

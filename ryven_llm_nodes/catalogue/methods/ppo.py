@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from ryven_llm_nodes.catalogue.cell import RUNTIME
 from ryven_llm_nodes.catalogue.files import File, model_files
 from ryven_llm_nodes.catalogue.held import Held
 from ryven_llm_nodes.catalogue.node import NodeContext
@@ -65,6 +66,10 @@ class PPO(SamplingTrainer):
     def held(cls, context: NodeContext) -> Held:
         critics = {"shared": "", "separate": "copy"}
         return Held(cls.copies_policy(context), critics.get(context["value_model"], context["value_model"]))
+
+    @classmethod
+    def sharded_trainer(cls) -> tuple[str, str]:
+        return "ShardedPPOTrainer", f"from {RUNTIME}.ppo_sharding import ShardedPPOTrainer"
 
     @classmethod
     def copies_policy(cls, context: NodeContext) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ryven_llm_nodes.catalogue.cell import PIPELINE, RUNTIME, Cell, call, literal
-from ryven_llm_nodes.catalogue.findings import Complaint
+from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, choice, flag, text
 from ryven_llm_nodes.catalogue.places import lacks, unwritable
@@ -16,6 +16,10 @@ from ryven_llm_nodes.catalogue.values import ModelValue
 from ryven_llm_nodes.errors import shown
 
 PUSH: Final = "push_to_hub"
+GGUF: Final = "gguf"
+GGUF_MODELS: Final = ("llama", "mistral", "qwen2", "qwen3")
+"""Types of models that can be written as GGUF files (``runtime/llama_cpp.py``)."""
+GGUF_ROTATIONS: Final = ("default", "llama3")
 REPOSITORY: Final = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 
 
@@ -38,6 +42,12 @@ class SaveModel(LLMNode):
             widget="folder",
         ),
         choice("dtype", "auto", ("auto", "float32", "bfloat16", "float16"), "Precision to save in; auto: unchanged."),
+        choice(
+            GGUF,
+            "",
+            ("", "f32", "f16", "bf16", "q8_0"),
+            "Also write one GGUF file in this precision, for llama.cpp, Ollama and LM Studio.",
+        ),
         flag(
             PUSH,
             False,
@@ -59,13 +69,17 @@ class SaveModel(LLMNode):
         if model.trust_remote_code:
             options["trust_remote_code"] = "True"
         copy = call("pipeline.copy", literal(context.name), model.expression, literal(context["folder"]), **options)
+        imports = [PIPELINE]
+        if context[GGUF]:
+            copy = call("write_gguf", "pipeline", literal(context.name), copy, literal(context[GGUF]))
+            imports.append(f"from {RUNTIME}.llama_cpp import write_gguf")
         if not context[PUSH]:
-            return Cell((PIPELINE,), statement=f"{context.name} = {copy}")
+            return Cell(tuple(imports), statement=f"{context.name} = {copy}")
         repository = {"repository": literal(context["hub_model_id"]), "private": literal(context["hub_private_repo"])}
         card = {name: literal(context[name]) for name in ("license", "about") if context[name]}
         push = call("push_model", "pipeline", literal(context.name), copy, **repository, **card)
-        imports = (PIPELINE, f"from {RUNTIME}.hub import push_model")
-        return Cell(imports, statement=f"{context.name} = {push}")
+        imports.append(f"from {RUNTIME}.hub import push_model")
+        return Cell(tuple(imports), statement=f"{context.name} = {push}")
 
     @classmethod
     def rehearsed(cls, given: Mapping[str, JSON], name: str, steps: int) -> Mapping[str, JSON]:
@@ -74,6 +88,19 @@ class SaveModel(LLMNode):
     @classmethod
     def is_others(cls, place: Path) -> bool:
         return lacks(place / "config.json", "transformers_version")
+
+    @classmethod
+    def read(cls, context: NodeContext, seen: Seen) -> Iterator[Finding]:
+        """What llama.cpp has no form for, before the model is trained."""
+        config = seen.config
+        if not context[GGUF] or config is None:
+            return
+        rotation = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
+        if config.model_type not in GGUF_MODELS:
+            known = ", ".join(GGUF_MODELS)
+            yield Finding(GGUF, f"is for models of type {known}; this is {shown(config.model_type)}. Clear it.")
+        elif rotation not in GGUF_ROTATIONS:
+            yield Finding(GGUF, f"cannot hold a rotary embedding scaled by {shown(rotation)}. Clear it.")
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:

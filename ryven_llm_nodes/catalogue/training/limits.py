@@ -120,7 +120,7 @@ EVERY: Final[Limits] = {
     "fsdp_config": TEXT,
     "deepspeed": TEXT,
     "ddp_bucket_cap_mb": COUNT,
-    "ddp_timeout": {"at_least": 1, "at_most": 10**8},
+    "ddp_timeout": {"at_least": 1, "at_most": 10**9},
     "debug": {"items": (str,)},
     "local_rank": {"refused": "is set by the launcher (accelerate, torchrun) of each process; clear it."},
 }

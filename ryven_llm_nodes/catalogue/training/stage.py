@@ -35,20 +35,24 @@ class Part:
 
 @dataclass(frozen=True)
 class Stage:
-    """Assembles the cell of a trainer from the names of its classes, its settings, and the parts of its inputs."""
+    """Assembles the cell of a trainer from the names of its classes, its settings, and the parts of its inputs.
+
+    ``called`` is the class that trains, as an expression: ``trainer``, or what is made of it.
+    """
 
     context: NodeContext
     config: str
     trainer: str
     imports: tuple[str, ...]
     settings: Mapping[str, JSON]
+    called: str
 
     def cell(self, parts: Iterable[Part], left: Mapping[str, Value]) -> Cell:
         """The cell, whose outputs stand for what is ``left``."""
         parts, name = list(parts), self.context.name
         keywords = {key: text for part in parts for key, text in part.keywords.items()}
         settings = {**self.settings, **{key: value for part in parts for key, value in part.settings.items()}}
-        train = call("pipeline.train", literal(name), self.trainer, self._config_name, **keywords)
+        train = call("pipeline.train", literal(name), self.called, self._config_name, **keywords)
         return Cell(
             imports=(*STAGE_IMPORTS, *self.imports, *(line for part in parts for line in part.imports)),
             definition=self._config_function(settings),
@@ -112,8 +116,9 @@ def adapter_part(context: NodeContext) -> Iterator[Part]:
     """A LoRA adapter to train, which is merged at the end."""
     adapter = context.inputs.get("adapter")
     if isinstance(adapter, AdapterValue):
-        save = "partial(save_merged, keep_adapter=True)" if adapter.keep else "save_merged"
-        imports = (f"from {RUNTIME}.adapters import save_merged", *(PARTIAL if adapter.keep else ()))
+        module, name = ("sharding", "save_merged_sharded") if context.sharded else ("adapters", "save_merged")
+        save = f"partial({name}, keep_adapter=True)" if adapter.keep else name
+        imports = (f"from {RUNTIME}.{module} import {name}", *(PARTIAL if adapter.keep else ()))
         yield Part({"peft_config": adapter.expression, "save": save}, imports)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
-from ryven_llm_nodes.catalogue.cell import Cell
+from ryven_llm_nodes.catalogue.cell import RUNTIME, Cell
 from ryven_llm_nodes.catalogue.columns import is_converted, missing_columns
 from ryven_llm_nodes.catalogue.files import FILE_FIELDS, HUB_FIELDS, File, files_named_by
 from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen, converting
@@ -125,10 +125,17 @@ class Trainer(LLMNode):
 
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:
-        stage = Stage(context, str(cls.config), cls.trainer, cls.imports, cls.settings(context))
+        called, *lines = cls.sharded_trainer() if context.sharded else (cls.trainer,)
+        imports = (*cls.imports, *lines)
+        stage = Stage(context, str(cls.config), cls.trainer, imports, cls.settings(context), called)
         model = context.inputs["model"]
         assert isinstance(model, ModelValue)
         return stage.cell(cls.parts(context), cls.left(context, model.trained(context.name)))
+
+    @classmethod
+    def sharded_trainer(cls) -> tuple[str, str]:
+        """What trains weights that are spread over processes, as an expression, and the import that it needs."""
+        return f"sharded({cls.trainer})", f"from {RUNTIME}.sharding import sharded"
 
     @classmethod
     def left(cls, context: NodeContext, model: ModelValue) -> Mapping[str, Value]:

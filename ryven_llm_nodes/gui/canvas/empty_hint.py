@@ -7,9 +7,11 @@ from typing import Any, Final
 from qtpy.QtCore import QEvent, QObject, QRect, Qt, QTimer
 from qtpy.QtWidgets import QLabel
 
-TEXT: Final = (
-    "<p style='font-size:17px; color:#98a3b0'>An empty pipeline</p>"
-    "<p style='font-size:13px; color:#6b7684; line-height:160%'>Drag <b>Load Model</b>, <b>Load Dataset</b> and "
+from ryven_llm_nodes.gui.style.colours import MUTED
+
+WORDS: Final = (
+    f"<p style='font-size:17px; color:{MUTED}'>An empty pipeline</p>"
+    f"<p style='font-size:13px; color:{MUTED}; line-height:160%'>Drag <b>Load Model</b>, <b>Load Dataset</b> and "
     "<b>SFT</b> from the left,<br>connect pins of the same colour, and press <b>Run</b> (F5).</p>"
 )
 SIZE: Final = (520, 150)
@@ -19,7 +21,7 @@ class Hint(QLabel):
     """A hint in the middle of a canvas without nodes; clicks go through."""
 
     def __init__(self, view: Any) -> None:
-        super().__init__(TEXT, view.viewport())
+        super().__init__(WORDS, view.viewport())
         self._view = view
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)

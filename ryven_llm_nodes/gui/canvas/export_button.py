@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from qtpy.QtCore import QRectF, Qt
+from qtpy.QtGui import QColor, QFont, QPainter, QPaintEvent
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from ryven.gui_env import NodeMainWidget
 
 from ryven_llm_nodes.gui.state.flow_state import flow_state
+from ryven_llm_nodes.gui.style.colours import BORDER, BRIGHT, FAMILY_COLOURS, FIELD
+from ryven_llm_nodes.gui.style.fonts import readable
 
-STYLE = """
-QWidget#llm_export { background: transparent }
-QPushButton { color: #e8edf3; background: #2a313b; border: 1px solid #414c5a; border-radius: 6px; padding: 0 10px;
-    margin: 0; height: 24px; min-height: 24px; max-height: 24px; font-size: 12px; font-weight: 600;
-    text-transform: none }
-QPushButton:hover { background: #343e4b; border-color: #ff7a90 }
-"""
+STYLE = "QWidget#llm_export { background: transparent }"
+
+
+class Button(QPushButton):
+    """A button on a node: its text is readable at every zoom, or not there."""
+
+    def __init__(self, text: str, scale: Callable[[], float]) -> None:
+        super().__init__(text)
+        self._scale = scale
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QColor(FAMILY_COLOURS["output"] if self.underMouse() else BORDER))
+        painter.setBrush(QColor(FIELD))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
+        if size := readable(12, self._scale()):
+            font = QFont("Poppins")
+            font.setPixelSize(size)
+            font.setWeight(QFont.Weight.DemiBold)
+            painter.setFont(font)
+            painter.setPen(QColor(BRIGHT))
+            text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width() - 8)
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, text)
+        painter.end()
 
 
 class ExportWidget(NodeMainWidget, QWidget):
@@ -28,7 +51,8 @@ class ExportWidget(NodeMainWidget, QWidget):
         self.setStyleSheet(STYLE)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 2, 8, 10)
-        self.button = QPushButton("Generate Code")
+        self.button = Button("Generate Code", lambda: self.node.gui.flow_view().transform().m11())
+        self.button.setFixedHeight(26)
         self.button.setToolTip("Shows the Python script of this flow (F7)")
         self.button.clicked.connect(self._clicked)
         layout.addWidget(self.button)

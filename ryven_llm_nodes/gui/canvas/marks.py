@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtCore import QPointF, QRectF, QSizeF, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 from qtpy.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from ryven_llm_nodes.errors import Problem, Weight
+from ryven_llm_nodes.gui.canvas.bubbles import bubbles_of
 from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, WARN
 from ryven_llm_nodes.gui.style.icons import glyph
 from ryven_llm_nodes.gui.style.rich_text import escape
+from ryven_llm_nodes.host.palette import colour
 
 BADGE: Final = 22.0
 PADDING: Final = 8.0
@@ -22,9 +24,9 @@ LONGEST: Final = 260
 _WRAP: Final = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 
 COLOURS: Final[dict[Weight, tuple[str, str, str]]] = {
-    "error": (BAD, "#3a1822", "#ffc2cd"),
-    "warning": (WARN, "#352a17", "#ffe0ad"),
-    "note": (ACCENT, "#16283c", "#c3ddff"),
+    "error": (BAD, colour("bad_ground"), colour("bad_ink")),
+    "warning": (WARN, colour("warn_ground"), colour("warn_ink")),
+    "note": (ACCENT, colour("note_ground"), colour("note_ink")),
 }
 """The colours of the badge and the border, of the box, and of the text, by weight."""
 
@@ -68,7 +70,8 @@ class Mark(QGraphicsItem):
         node = self.parentItem().boundingRect()
         self.prepareGeometryChange()
         self._badge = QRectF(node.right() - BADGE / 2 - 4, node.top() - BADGE / 2 + 3, BADGE, BADGE)
-        self.bubble.setPos(self.mapToScene(QPointF(node.left(), node.bottom())))
+        if self.scene() is not None and self.isVisible():
+            bubbles_of(self.parentItem().flow_view).move_soon()
 
     def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
         kinds = QGraphicsItem.GraphicsItemChange
@@ -81,6 +84,10 @@ class Mark(QGraphicsItem):
     def _place_bubble(self) -> None:
         """The bubble is in the scene exactly while this mark is visible there."""
         scene = self.scene() if self.isVisible() else None
+        bubbles = bubbles_of(self.parentItem().flow_view)
+        bubbles.remove(self)
+        if scene is not None:
+            bubbles.add(self)
         if self.bubble.scene() is not None and self.bubble.scene() is not scene:
             self.bubble.scene().removeItem(self.bubble)
         if scene is not None and self.bubble.scene() is None:
@@ -99,7 +106,7 @@ class Mark(QGraphicsItem):
 
 
 class Bubble(QGraphicsItem):
-    """What was found, below its node: above all nodes, and of the same size on the screen at every zoom."""
+    """What was found, next to its node: above all nodes, and of the same size on the screen at every zoom."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,8 +124,13 @@ class Bubble(QGraphicsItem):
         self._text, self._weight = "\n".join([*shown, f"and {more} more"] if more > 0 else shown), weight
         inner = QRectF(0, 0, WIDTH - 2 * PADDING, 1000)
         text = QFontMetricsF(_font()).boundingRect(inner, int(_WRAP), self._text)
-        self._box = QRectF(0, 6, text.width() + 2 * PADDING + 1, text.height() + 2 * PADDING - 2)
+        self._box = QRectF(0, 0, text.width() + 2 * PADDING + 1, text.height() + 2 * PADDING - 2)
         self.update()
+
+    @property
+    def size(self) -> QSizeF:
+        """How much of the screen it takes."""
+        return self._box.size()
 
     def boundingRect(self) -> QRectF:
         return self._box.adjusted(-1, -1, 1, 1)

@@ -19,12 +19,15 @@ from ryven_llm_nodes.gui.canvas.marks import Mark
 from ryven_llm_nodes.gui.canvas.trainer_widget import TrainerWidget
 from ryven_llm_nodes.gui.state.edits import changed_signal, rename, set_value
 from ryven_llm_nodes.gui.state.flow_state import flow_state
+from ryven_llm_nodes.gui.style.colours import BRIGHT
 from ryven_llm_nodes.gui.style.families import colour_of, title_of
 from ryven_llm_nodes.gui.style.icons import glyph
-from ryven_llm_nodes.gui.style.theme import LABEL_FONT, TITLE_FONT
+from ryven_llm_nodes.gui.style.theme import LABEL_FONT, SHADOW, TITLE_FONT
 from ryven_llm_nodes.host.canvas import insert_node
 
 ICON_HEIGHT: Final = 20
+FADED: Final = 0.4
+"""How much is seen of a node that is bypassed."""
 
 
 class NoInspector(NodeInspectorWidget, QWidget):
@@ -54,6 +57,7 @@ class LLMNodeGUI(NodeGUI):
         self.mark = Mark(self.item)
         self.item.widget.title_label.fm = _TitleMetrics(_title_font())
         self._fit_labels()
+        self.item.setOpacity(FADED if self.node.bypassed else 1.0)
         self.state.changed.connect(self._refresh_mark)
         changed_signal.connect(self._edited)
         self._refresh_mark()
@@ -76,9 +80,11 @@ class LLMNodeGUI(NodeGUI):
 
     @property
     def icon(self) -> QImage:
-        return glyph(self.node.icon, "#ffffff")
+        return glyph(self.node.icon, BRIGHT)
 
     def _edited(self, node: LLMNode) -> None:
+        if node is self.node and isalive(self.item):
+            self.item.setOpacity(FADED if self.node.bypassed else 1.0)
         if node is self.node and isalive(self.item) and self.item.widget.title_label.title_str != self.display_title:
             QTimer.singleShot(0, self, self.update_shape)
 
@@ -194,7 +200,7 @@ def shadow() -> QGraphicsDropShadowEffect:
     effect = QGraphicsDropShadowEffect()
     effect.setOffset(3, 5)
     effect.setBlurRadius(16)
-    effect.setColor(QColor(0, 0, 0, 120))
+    effect.setColor(QColor(0, 0, 0, SHADOW))
     return effect
 
 

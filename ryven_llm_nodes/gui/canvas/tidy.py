@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, Final
 
 from qtpy.QtCore import QPointF, QRectF, Qt
 
+from ryven_llm_nodes.host.navigation import set_scale
+
 LEFT, TOP = 1000.0, 1000.0
 GAP_X, GAP_Y = 60.0, 36.0
-SMALLEST: Final = 0.42
+SMALLEST: Final = 0.2
 
 
 def tidy(view: Any) -> None:
@@ -33,10 +36,10 @@ def _stack(column: list[Any], left: float) -> float:
     return left + width
 
 
-def fit(view: Any) -> None:
-    """Zooms to show all nodes, as far as they can be read then; never beyond their original size."""
+def fit(view: Any, items: Iterable[Any] = ()) -> None:
+    """Zooms to show ``items``, or all nodes, as far as they can be told apart; never beyond their original size."""
     rect = QRectF()
-    for item in view.node_items.values():
+    for item in items or view.node_items.values():
         rect = rect.united(item.sceneBoundingRect())
     if rect.isEmpty():
         return
@@ -46,8 +49,7 @@ def fit(view: Any) -> None:
     scale = max(scale, SMALLEST)
     view.resetTransform()
     view.scale(scale, scale)
-    view._current_scale = scale  # flows/FlowView.py keeps its own record of the zoom
-    view._total_scale_div = 1 / scale
+    set_scale(view)
     half = QPointF(size.width(), size.height()) / 2 / scale
     fits = rect.width() <= 2 * half.x(), rect.height() <= 2 * half.y()
     begin = rect.topLeft() + half  # what does not fit is shown from its beginning

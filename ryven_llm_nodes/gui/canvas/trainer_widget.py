@@ -13,7 +13,8 @@ from ryven.gui_env import NodeMainWidget
 from ryven_llm_nodes.gui.canvas.sparkline import Point, paint_sparkline
 from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.gui.state.run_model import StageRun
-from ryven_llm_nodes.gui.style.colours import ACCENT, BRIGHT, FAINT, MUTED, TEXT
+from ryven_llm_nodes.gui.style.colours import ACCENT, BRIGHT, FAINT, GRID, MUTED, TEXT, WELL
+from ryven_llm_nodes.gui.style.fonts import readable
 from ryven_llm_nodes.gui.style.states import state_colour
 from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run.states import RunState
@@ -83,10 +84,11 @@ class TrainerWidget(NodeMainWidget, QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         state, stage = self.flow_state.state(self.node), self.flow_state.stage(self.node)
-        _paint_headline(painter, QRectF(8, 0, WIDTH - 16, 20), state, stage)
+        scale = self.node.gui.flow_view().transform().m11()
+        _paint_headline(painter, QRectF(8, 0, WIDTH - 16, 20), state, stage, scale)
         if self.node.curves:
-            _paint_curve(painter, QRectF(8, 24, WIDTH - 16, 68), *main_curve(self.node.curves, stage))
-        _paint_remark(painter, QRectF(14, 74, WIDTH - 28, 15), self.node.remark(self.node.params))
+            _paint_curve(painter, QRectF(8, 24, WIDTH - 16, 68), *main_curve(self.node.curves, stage), scale)
+        _paint_remark(painter, QRectF(14, 74, WIDTH - 28, 15), self.node.remark(self.node.params), scale)
         _paint_bar(painter, QRectF(8, 98, WIDTH - 16, 6), state, stage)
         painter.end()
 
@@ -102,47 +104,56 @@ _LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
-def _paint_headline(painter: QPainter, rect: QRectF, state: RunState, stage: StageRun | None) -> None:
+def _text(painter: QPainter, rect: QRectF, where: Any, text: str, pixels: int, colour: str, scale: float) -> float:
+    """Draws ``text``, at least as large as can be read, where it has room; returns the width that it takes."""
+    size = readable(pixels, scale)
+    painter.setFont(_font(size or pixels))
+    width = painter.fontMetrics().horizontalAdvance(text)
+    if not size or width > rect.width():
+        return 0.0
+    painter.setPen(QColor(colour))
+    painter.drawText(rect, where, text)
+    return float(width)
+
+
+def _paint_headline(
+    painter: QPainter, rect: QRectF, state: RunState, stage: StageRun | None, scale: float = 1.0
+) -> None:
     colour = QColor(state_colour(state))
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
     painter.drawEllipse(QPointF(rect.left() + 5, rect.center().y()), 4, 4)
     left, right = headline(state, stage)
-    painter.setFont(_font(12))
-    painter.setPen(QColor(TEXT) if state == RunState.READY else colour)
-    painter.drawText(rect.adjusted(15, 0, 0, 0), _LEFT, left)
-    painter.setFont(_font(11))
-    painter.setPen(QColor(MUTED))
-    painter.drawText(rect, _RIGHT, right)
+    ink = TEXT if state == RunState.READY else state_colour(state)
+    used = _text(painter, rect.adjusted(15, 0, 0, 0), _LEFT, left, 12, ink, scale)
+    _text(painter, rect.adjusted(15 + used + 8, 0, 0, 0), _RIGHT, right, 11, MUTED, scale)
 
 
-def _paint_curve(painter: QPainter, rect: QRectF, name: str, points: list[Point]) -> None:
+def _paint_curve(painter: QPainter, rect: QRectF, name: str, points: list[Point], scale: float = 1.0) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor("#12161c"))
+    painter.setBrush(QColor(WELL))
     painter.drawRoundedRect(rect, 5, 5)
-    painter.setPen(QColor("#232a33"))
+    painter.setPen(QColor(GRID))
     for share in (1, 2, 3):
         y = rect.top() + rect.height() * share / 4
         painter.drawLine(QPointF(rect.left() + 1, y), QPointF(rect.right() - 1, y))
     paint_sparkline(painter, rect.adjusted(3, 16, -3, 0), points, QColor(ACCENT))
     text = rect.adjusted(7, 2, -7, 0)
     text.setHeight(16)
-    painter.setFont(_font(11))
-    painter.setPen(QColor(MUTED if points else FAINT))
-    painter.drawText(text, _LEFT, name)
+    used = _text(painter, text, _LEFT, name, 11, MUTED if points else FAINT, scale)
     if points:
-        painter.setPen(QColor(BRIGHT))
-        painter.drawText(text, _RIGHT, f"{points[-1][1]:.4g}")
+        _text(painter, text.adjusted(used + 8, 0, 0, 0), _RIGHT, f"{points[-1][1]:.4g}", 11, BRIGHT, scale)
 
 
-def _paint_remark(painter: QPainter, rect: QRectF, text: str) -> None:
+def _paint_remark(painter: QPainter, rect: QRectF, text: str, scale: float = 1.0) -> None:
     """In the corner of the curve, which stays visible next to it."""
-    if text:
-        painter.setFont(_font(11))
+    size = readable(11, scale)
+    if text and size:
+        painter.setFont(_font(size))
         ground = QRectF(rect)
         ground.setWidth(painter.fontMetrics().horizontalAdvance(text) + 8)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(18, 22, 28, 200))
+        painter.setBrush(QColor(WELL))
         painter.drawRoundedRect(ground, 3, 3)
         painter.setPen(QColor(TEXT))
         painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, text)
@@ -150,7 +161,7 @@ def _paint_remark(painter: QPainter, rect: QRectF, text: str) -> None:
 
 def _paint_bar(painter: QPainter, rect: QRectF, state: RunState, stage: StageRun | None) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor("#12161c"))
+    painter.setBrush(QColor(WELL))
     painter.drawRoundedRect(rect, 3, 3)
     share = stage.done / stage.total if stage and stage.total else float(state in FINISHED)
     if share > 0:

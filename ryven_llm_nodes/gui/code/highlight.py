@@ -10,18 +10,18 @@ from pygments.lexers.python import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, String, _TokenType
 from qtpy.QtGui import QColor, QFont, QSyntaxHighlighter, QTextCharFormat, QTextDocument
 
-from ryven_llm_nodes.gui.style.colours import ACCENT, GOOD, VIOLET, WARN
+from ryven_llm_nodes.gui.style.colours import ACCENT, GOOD, MUTED, ROSE, TEAL, VIOLET, WARN, YELLOW
 
 COLOURS: Final = {
-    "comment": "#6b7786",
+    "comment": MUTED,
     "string": GOOD,
     "number": WARN,
     "keyword": VIOLET,
-    "decorator": "#e6d35a",
+    "decorator": YELLOW,
     "definition": ACCENT,
-    "builtin": "#4fd1c5",
-    "self": "#ff9db0",
-    "argument": "#ff9db0",
+    "builtin": TEAL,
+    "self": ROSE,
+    "argument": ROSE,
 }
 _KINDS: Final = {
     Comment: "comment",

@@ -12,7 +12,7 @@ from qtpy.QtCore import QCoreApplication, QObject, QProcess, QStringListModel, Q
 from qtpy.QtGui import QKeyEvent, QTextCursor
 from qtpy.QtWidgets import QCompleter, QPlainTextEdit, QToolTip
 
-from ryven_llm_nodes.gui.style.colours import BORDER, FIELD, TEXT
+from ryven_llm_nodes.gui.style.colours import BORDER, FIELD, SELECTION, TEXT
 
 PAUSE_MS: Final = 120
 ENDS: Final = 3
@@ -20,7 +20,7 @@ ENDS: Final = 3
 CHOOSING: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab, Qt.Key.Key_Backtab, Qt.Key.Key_Escape)
 POPUP_STYLE: Final = (
     f"QListView {{ background: {FIELD}; color: {TEXT}; border: 1px solid {BORDER} }}"
-    "QListView::item:selected { background: #2c5f9e }"
+    f"QListView::item:selected {{ background: {SELECTION} }}"
 )
 
 

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
 
 from ryven_llm_nodes.gui.code.highlight import PythonHighlighter
 from ryven_llm_nodes.gui.code.suggestions import Suggestions
-from ryven_llm_nodes.gui.style.colours import BAD, FAINT, MUTED, SURFACE
+from ryven_llm_nodes.gui.style.colours import BAD, FAINT, MUTED, SURFACE, TEXT
 from ryven_llm_nodes.gui.style.fonts import mono_font
 
 INDENT: Final = "    "
@@ -65,7 +65,7 @@ class CodeView(QPlainTextEdit):
         # set here too, so that the view is dark in any window
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Base, QColor(SURFACE))
-        palette.setColor(QPalette.ColorRole.Text, QColor("#d7dde5"))
+        palette.setColor(QPalette.ColorRole.Text, QColor(TEXT))
         self.setPalette(palette)
 
     def _connect(self) -> None:

@@ -10,14 +10,14 @@ from qtpy.QtGui import QBrush, QColor, QFont, QLinearGradient, QPainter, QPen, Q
 
 from ryven_llm_nodes.gui.curves.frame import Frame, ticks
 from ryven_llm_nodes.gui.curves.series import Curve, Point, Trace
-from ryven_llm_nodes.gui.style.colours import BACKGROUND, BORDER, BRIGHT, FAINT, FIELD, MUTED, TEXT
+from ryven_llm_nodes.gui.style.colours import BACKGROUND, BORDER, BRIGHT, FAINT, FIELD, GRID, MUTED, TEXT, WELL
 from ryven_llm_nodes.quantities import number
 
 HEADER, GUTTER = 20, 44
 WIDE, HIGH = 140, 76
 """Minimum width for values at the left, and minimum height for steps below."""
 DENSE = 240
-GREY = "#5a6572"
+GREY = FAINT
 TICK_HEIGHT, TICK_WIDTH = 26, 70
 """Pixels of an axis per number."""
 
@@ -51,7 +51,7 @@ def paint(painter: QPainter, picture: Picture, frame: Frame | None, lines: Lines
     painter.fillRect(picture.area, QColor(BACKGROUND))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(QColor(FIELD), 1))
-    painter.setBrush(QColor("#151a21"))
+    painter.setBrush(QColor(WELL))
     painter.drawRoundedRect(QRectF(picture.area).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
     _paint_header(painter, picture)
     if frame is None:
@@ -107,7 +107,7 @@ def _paint_grid(painter: QPainter, picture: Picture, frame: Frame) -> None:
     _small(painter, 9)
     for value in values.values:
         y = frame.y(value)
-        painter.setPen(QPen(QColor("#1f2630"), 1))
+        painter.setPen(QPen(QColor(GRID), 1))
         painter.drawLine(QPointF(frame.box.left(), y), QPointF(frame.box.right(), y))
         if picture.area.width() >= WIDE:
             painter.setPen(QColor(FAINT))
@@ -235,7 +235,7 @@ def _paint_readings(painter: QPainter, frame: Frame, x: float, readings: list[tu
     left = x + 8 if x + 8 + width < frame.box.right() else max(x - 8 - width, 2)
     box = QRectF(left, max(frame.box.top() + 2, 2), width, height)
     painter.setPen(QPen(QColor(BORDER), 1))
-    painter.setBrush(QColor(18, 22, 28, 235))
+    painter.setBrush(QColor(WELL))
     painter.drawRoundedRect(box, 4, 4)
     for row, (colour, text) in enumerate(lines):
         painter.setPen(QColor(colour))

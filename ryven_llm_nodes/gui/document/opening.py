@@ -24,6 +24,11 @@ class Opening:
     def __init__(self, document: Document, is_pristine: Callable[[], bool], one_window: OneWindow) -> None:
         self._document, self._is_pristine, self._one_window = document, is_pristine, one_window
 
+    @property
+    def is_pristine(self) -> bool:
+        """Whether nothing was done in the window."""
+        return self._is_pristine()
+
     def ask_and_open(self) -> None:
         """Asks for a project and opens it."""
         path = self._document.path

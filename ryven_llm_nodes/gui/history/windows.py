@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QDialog, QWidget
 
-from ryven_llm_nodes.gui.history.kept_stages_window import KeptWindow
-from ryven_llm_nodes.gui.history.runs_window import RunsWindow
 from ryven_llm_nodes.host.session import default_output_dir
+
+if TYPE_CHECKING:
+    from ryven_llm_nodes.gui.history.kept_stages_window import KeptWindow
+    from ryven_llm_nodes.gui.history.runs_window import RunsWindow
 
 
 class HistoryWindows:
@@ -23,12 +25,16 @@ class HistoryWindows:
 
     def show_runs(self) -> None:
         """Shows the run history."""
+        from ryven_llm_nodes.gui.history.runs_window import RunsWindow
+
         if self.runs is None:
             self.runs = RunsWindow(_outputs(), self._open_path, self._window)
         _to_front(self.runs)
 
     def show_kept(self) -> None:
         """Shows the cached stages."""
+        from ryven_llm_nodes.gui.history.kept_stages_window import KeptWindow
+
         if self.kept is None:
             self.kept = KeptWindow(_outputs(), self._window)
         _to_front(self.kept)

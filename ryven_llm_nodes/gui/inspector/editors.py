@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
 from ryven_llm_nodes.catalogue.parameters import JSON, UNKNOWN, Parameter
 from ryven_llm_nodes.gui.code.view import CodeView
 from ryven_llm_nodes.gui.inspector.field_values import as_text, choices, default_text, from_text, same, shown_choice
-from ryven_llm_nodes.gui.style.colours import ACCENT, BORDER, BRIGHT, FIELD, MUTED
+from ryven_llm_nodes.gui.style.colours import ACCENT, BACKGROUND, BORDER, BRIGHT, FIELD, MUTED
 from ryven_llm_nodes.gui.widgets.combo import Combo
 
 PAUSE_MS: Final = 500
@@ -207,7 +207,7 @@ class _CheckBox(QCheckBox):
         painter.setBrush(QColor(ACCENT if self.isChecked() else FIELD))
         painter.drawRoundedRect(box, 3, 3)
         if self.isChecked():
-            painter.setPen(QPen(QColor("#0c1116"), 2))
+            painter.setPen(QPen(QColor(BACKGROUND), 2))
             tick = [QPointF(box.left() + x, box.top() + y) for x, y in ((3.5, 7.8), (6.4, 10.8), (11.6, 4.6))]
             painter.drawPolyline(QPolygonF(tick))
         painter.setPen(QColor(self.colour))

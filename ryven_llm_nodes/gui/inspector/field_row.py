@@ -14,7 +14,7 @@ from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.errors import one_line
 from ryven_llm_nodes.gui.inspector.editors import CodeEditor, Editor, FlagEditor, make_editor
 from ryven_llm_nodes.gui.inspector.field_values import default_text, editor_kind
-from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, FAINT
+from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, FAINT, MUTED
 from ryven_llm_nodes.gui.style.rich_text import escape
 
 BAR = 3
@@ -250,7 +250,7 @@ class _Hint(QLabel):
         font = self.font()
         font.setPixelSize(11)
         painter.setFont(font)
-        painter.setPen(QColor("#75828f"))
+        painter.setPen(QColor(MUTED))
         text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         align = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         painter.drawText(self.rect(), align, text)

@@ -97,7 +97,7 @@ class InspectorPanel(QWidget):
         edits.changed_signal.connect(self._on_changed)
         self.model.stage_changed.connect(self._on_stage)
         self.tabs.currentChanged.connect(self.check_later)
-        self.code.problem_chosen.connect(self._go_to)
+        self.code.problem_chosen.connect(self.go_to)
         _listen_to_wires(self)
 
     def _folder_of_paths(self) -> Path | None:
@@ -122,7 +122,8 @@ class InspectorPanel(QWidget):
             self.refresh()
         self.check_later()
 
-    def _go_to(self, parameter: str) -> None:
+    def go_to(self, parameter: str) -> None:
+        """Brings the field of ``parameter`` into view, if it has one."""
         if self.form is not None and parameter in self.form.parameters:
             self.tabs.setCurrentWidget(self.form)
             self.form.scroll_to(parameter)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QLabel, QStackedWidget, QWidget
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.gui.state.flow_state import flow_state
+from ryven_llm_nodes.gui.style.colours import MUTED
 
 NOTHING = "Select a node to see and change its settings,\nand its part of the Python script."
 
@@ -78,5 +79,5 @@ def _words(text: str) -> QLabel:
     label = QLabel(text)
     label.setAlignment(Qt.AlignmentFlag.AlignCenter)
     label.setWordWrap(True)
-    label.setStyleSheet("color: #6b7684; font-size: 12px; background: transparent")
+    label.setStyleSheet(f"color: {MUTED}; font-size: 12px; background: transparent")
     return label

@@ -22,7 +22,7 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QTextEdit, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
-from ryven_llm_nodes.gui.style.colours import FAINT, TEXT
+from ryven_llm_nodes.gui.style.colours import FAINT, ROSE, TEXT
 from ryven_llm_nodes.gui.style.fonts import mono_font
 from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
 from ryven_llm_nodes.gui.style.states import TONES
@@ -35,7 +35,7 @@ FLUSH_MS: Final = 100
 AT_ONCE: Final = 1_000
 MOST_MATCHES: Final = 1_000
 TRACEBACK: Final = "Traceback (most recent call last)"
-COLOURS: Final = {**TONES, "plain": TEXT, "trace": "#b98a93"}
+COLOURS: Final = {**TONES, "plain": TEXT, "trace": ROSE}
 FOLDED: Final = "▸"
 UNFOLDED: Final = "▾"
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")

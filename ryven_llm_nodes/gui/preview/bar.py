@@ -6,7 +6,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QIntValidator
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
 
-from ryven_llm_nodes.gui.style.colours import BAD, BRIGHT, MUTED
+from ryven_llm_nodes.gui.style.colours import BAD, BRIGHT, CUT, MUTED, TRAINED_NEXT
 from ryven_llm_nodes.gui.style.rich_text import bold
 
 
@@ -31,9 +31,9 @@ class PreviewBar(QWidget):
             "Worst", "The row that loses most to max_length, or the longest", lambda: self.wanted.emit("worst")
         )
         self.legend = QLabel(
-            f"<span style='background:#1f5137; color:{BRIGHT}'>&nbsp;trained&nbsp;</span> "
+            f"<span style='background:{TRAINED_NEXT}; color:{BRIGHT}'>&nbsp;trained&nbsp;</span> "
             f"<span style='color:{MUTED}'>&nbsp;read only&nbsp;</span> "
-            f"<span style='background:#421a24; color:{BAD}'><s>&nbsp;cut&nbsp;</s></span>"
+            f"<span style='background:{CUT}; color:{BAD}'><s>&nbsp;cut&nbsp;</s></span>"
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject
 from qtpy.shiboken import isValid
 
 from ryven_llm_nodes.gui.concurrency.line_process import LineProcess
-from ryven_llm_nodes.run.examine.serving import COMMAND
+from ryven_llm_nodes.run.examine.questions import COMMAND
 
 Then = Callable[[Mapping[str, Any]], Any]
 

@@ -10,7 +10,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtGui import QColor, QFont, QHelpEvent, QTextCharFormat, QTextCursor
 from qtpy.QtWidgets import QTextEdit, QToolTip, QWidget
 
-from ryven_llm_nodes.gui.style.colours import BAD, BRIGHT, GOOD, MUTED
+from ryven_llm_nodes.gui.style.colours import BAD, BRIGHT, CUT, GOOD, MUTED, TRAINED, TRAINED_NEXT
 from ryven_llm_nodes.gui.style.fonts import mono_font
 
 WORDS: Final[Mapping[str, str]] = {
@@ -18,7 +18,7 @@ WORDS: Final[Mapping[str, str]] = {
     "context": "read only: no loss on it",
     "cut": "cut away: beyond max_length, never seen",
 }
-STRIPES: Final[Mapping[str, tuple[str, str]]] = {"trained": ("#173d29", "#1f5137"), "cut": ("#421a24", "#421a24")}
+STRIPES: Final[Mapping[str, tuple[str, str]]] = {"trained": (TRAINED, TRAINED_NEXT), "cut": (CUT, CUT)}
 """Backgrounds, of which every second token has the other, so that one sees where tokens begin."""
 
 

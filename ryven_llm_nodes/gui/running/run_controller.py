@@ -26,9 +26,9 @@ from ryven_llm_nodes.gui.state.earlier_curves import WithKeptCurves
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.host.session import default_output_dir, up_to
 from ryven_llm_nodes.program import Graph, Program, build, read_live_flow
-from ryven_llm_nodes.run import CancelToken, Outcome, rehearse_program, run_apart, run_program
+from ryven_llm_nodes.run import CancelToken, Outcome
 from ryven_llm_nodes.run.events import Event, RunFinished, StageStarted
-from ryven_llm_nodes.run.examine.serving import check_question
+from ryven_llm_nodes.run.examine.questions import check_question
 from ryven_llm_nodes.run.states import RunState
 from ryven_llm_nodes.run.trust.seen import Foreign, remember, unseen
 
@@ -238,6 +238,8 @@ class RunController(QObject):
 
     def _work(self, state: FlowState, graph: Graph, cancel: CancelToken | None, fresh: bool, rehearse: bool) -> None:
         """The worker: everything heavy happens here."""
+        from ryven_llm_nodes.run import rehearse_program, run_apart, run_program
+
         result: Outcome | LLMNodesError
         _stand_back()
         try:

@@ -99,6 +99,10 @@ class Document(QObject):
         save_project(self.window, path, root, without=self.left_out)
         self.place(path, root)
         self._began_new = began_new
+        self.unchanged()
+
+    def unchanged(self) -> None:
+        """What is shown is what its file, or what it is a copy of, holds."""
         self._unsaved = False
         for stack in self._stacks():
             stack.setClean()

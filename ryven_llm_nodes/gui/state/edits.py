@@ -47,20 +47,26 @@ def rename(node: LLMNode, name: str) -> None:
         _edit(node, f"Rename {node.title} to {name!r}", lambda: setattr(node, "name", name))
 
 
+def bypass(node: LLMNode, past: bool) -> None:
+    """Lets the flow go past ``node``, or through it."""
+    if past != node.bypassed:
+        _edit(node, f"{'Bypass' if past else 'Use'} {node.title}", lambda: setattr(node, "bypassed", past))
+
+
 def _same(old: JSON, new: JSON) -> bool:
     return type(old) is type(new) and old == new
 
 
 def _edit(node: LLMNode, text: str, change: Callable[[], object]) -> None:
     """Makes ``change`` undoable: undoing restores the previous name and values."""
-    before = node.name, dict(node.params)
+    before = node.name, dict(node.params), node.bypassed
 
     def redo() -> None:
         change()
         changed_signal.emit(node)
 
     def undo() -> None:
-        node.name, node.params = before[0], dict(before[1])
+        node.name, node.params, node.bypassed = before[0], dict(before[1]), before[2]
         changed_signal.emit(node)
 
     push_undo(node.gui.flow_view(), text, undo, redo)

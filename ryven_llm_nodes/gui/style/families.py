@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.gui.style.colours import FAMILY_COLOURS
+from ryven_llm_nodes.gui.style.colours import ACCENT, FAMILY_COLOURS, GOOD, NEUTRAL, VIOLET, WARN
 
-KIND_COLOURS: Final = {"model": "#4ea1ff", "dataset": "#5fd38d", "reward": "#f2b04f", "adapter": "#c58cff"}
+KIND_COLOURS: Final = {"model": ACCENT, "dataset": GOOD, "reward": WARN, "adapter": VIOLET}
 """Colours of wires and pins."""
-
-NEUTRAL: Final = "#98a3b0"
-"""The colour of a kind or an accent that has none."""
 
 ACCENTS: Final = {**KIND_COLOURS, **FAMILY_COLOURS}
 """Colours of nodes, by their family or role."""

@@ -10,8 +10,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QIcon, QImage, QPainter, QPixmap
 from qtpy.QtSvg import QSvgRenderer
 
+from ryven_llm_nodes.gui.style.colours import FAINT
+
 FOLDER: Final = Path(__file__).with_name("svg")
-DISABLED: Final = "#46505c"
+DISABLED: Final = FAINT
 
 
 @lru_cache

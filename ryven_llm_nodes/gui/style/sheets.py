@@ -11,13 +11,24 @@ from ryven_llm_nodes.gui.style.colours import (
     ACCENT,
     BACKGROUND,
     BAD,
+    BAR,
     BORDER,
+    BORDER_HOVER,
     BRIGHT,
+    CHOSEN,
     FAINT,
     FIELD,
+    GRID,
+    HANDLE,
+    HANDLE_HOVER,
+    HOVER,
     MUTED,
+    PRESSED,
+    SELECTION,
+    STRIPE,
     SURFACE,
     TEXT,
+    WINDOW,
 )
 from ryven_llm_nodes.gui.style.fonts import MONO
 
@@ -26,7 +37,7 @@ _MONO_FAMILIES = ", ".join(f'"{name}"' for name in MONO)
 # The window's own sheet sets heights, margins, upper case and fonts on every class, so each is set again here.
 PANEL_STYLE: Final = f"""
 QWidget {{ background-color: transparent; color: {TEXT}; border: none; border-radius: 0; font-size: 12px;
-           selection-background-color: #2c5f9e; selection-color: {BRIGHT} }}
+           selection-background-color: {SELECTION}; selection-color: {BRIGHT} }}
 QWidget#panel {{ background-color: {BACKGROUND} }}
 QToolTip {{ background-color: {FIELD}; color: {TEXT}; border: 1px solid {BORDER}; padding: 4px }}
 QLabel {{ background: transparent; color: {TEXT}; padding: 0; margin: 0 }}
@@ -41,7 +52,7 @@ QLineEdit, QComboBox {{ background-color: {FIELD}; color: {BRIGHT}; border: 1px 
     border-radius: 4px; padding: 0 7px; margin: 0; height: 24px; min-height: 24px; max-height: 24px;
     font-size: 12px; font-weight: normal }}
 QLineEdit {{ font-family: {_MONO_FAMILIES} }}
-QLineEdit:hover, QComboBox:hover {{ border-color: #465364 }}
+QLineEdit:hover, QComboBox:hover {{ border-color: {BORDER_HOVER} }}
 QLineEdit:focus, QComboBox:focus {{ border-color: {ACCENT} }}
 QLineEdit[unset="true"] {{ color: {MUTED} }}
 QLineEdit[bad="true"], QComboBox[bad="true"], QPlainTextEdit[bad="true"] {{ border: 1px solid {BAD} }}
@@ -49,15 +60,15 @@ QLineEdit#search {{ font-family: none; padding-left: 8px }}
 QComboBox::drop-down {{ border: none; width: 20px; subcontrol-position: center right }}
 QComboBox::down-arrow {{ margin-right: 4px }}
 QComboBox QAbstractItemView {{ background-color: {FIELD}; color: {TEXT}; border: 1px solid {BORDER}; outline: none;
-    padding: 2px; selection-background-color: #2c5f9e }}
+    padding: 2px; selection-background-color: {SELECTION} }}
 QComboBox QAbstractItemView::item {{ padding: 2px 6px; min-height: 22px; color: {TEXT} }}
 
 QPushButton, QToolButton {{ background-color: {FIELD}; color: {TEXT}; border: 1px solid {BORDER}; border-radius: 4px;
     padding: 0 9px; margin: 0; height: 22px; min-height: 22px; max-height: 22px; font-size: 12px;
     font-weight: normal; text-transform: none }}
-QPushButton:hover, QToolButton:hover {{ background-color: #2d3642; border: 1px solid #465364 }}
+QPushButton:hover, QToolButton:hover {{ background-color: {HOVER}; border: 1px solid {BORDER_HOVER} }}
 QPushButton:pressed, QToolButton:pressed {{ background-color: {SURFACE}; color: {TEXT} }}
-QPushButton:checked, QToolButton:checked {{ background-color: #1f3a5c; color: {BRIGHT}; border: 1px solid {ACCENT} }}
+QPushButton:checked, QToolButton:checked {{ background-color: {CHOSEN}; color: {BRIGHT}; border: 1px solid {ACCENT} }}
 QPushButton:disabled, QToolButton:disabled {{ color: {FAINT}; background-color: {SURFACE}; border: 1px solid {FIELD} }}
 QToolButton::menu-indicator {{ image: none; width: 0 }}
 QToolButton[role="flat"] {{ background: transparent; border: none; padding: 0; color: {MUTED}; font-size: 14px;
@@ -68,8 +79,8 @@ QCheckBox {{ text-transform: none; height: 20px; spacing: 6px; color: {TEXT}; ba
 QScrollArea, QAbstractScrollArea {{ border: none; background: transparent }}
 QScrollBar:vertical {{ background: transparent; width: 9px; margin: 0; border: none }}
 QScrollBar:horizontal {{ background: transparent; height: 9px; margin: 0; border: none }}
-QScrollBar::handle {{ background: #36414f; border-radius: 4px; min-height: 24px; min-width: 24px }}
-QScrollBar::handle:hover {{ background: #4a586a }}
+QScrollBar::handle {{ background: {HANDLE}; border-radius: 4px; min-height: 24px; min-width: 24px }}
+QScrollBar::handle:hover {{ background: {HANDLE_HOVER} }}
 QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0 }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent }}
 
@@ -84,10 +95,15 @@ QTabBar::tab {{ background: transparent; color: {MUTED}; border: none; border-bo
 QTabBar::tab:hover {{ color: {TEXT} }}
 QTabBar::tab:selected {{ color: {ACCENT}; border-bottom: 2px solid {ACCENT} }}
 
-QTableView {{ background-color: {BACKGROUND}; alternate-background-color: #161b22; gridline-color: {FIELD};
+QTreeWidget, QListWidget {{ background-color: {BACKGROUND}; color: {TEXT}; border: 1px solid {FIELD};
+    border-radius: 4px; outline: none }}
+QTreeWidget::item, QListWidget::item {{ color: {TEXT}; padding: 3px 6px; border: none }}
+QTreeWidget::item:selected, QListWidget::item:selected {{ background-color: {CHOSEN}; color: {BRIGHT} }}
+QTreeWidget::item:disabled, QListWidget::item:disabled {{ color: {FAINT} }}
+QTableView {{ background-color: {BACKGROUND}; alternate-background-color: {STRIPE}; gridline-color: {FIELD};
     border: 1px solid {FIELD}; border-radius: 4px }}
 QTableView::item {{ padding: 0 6px; border: none }}
-QTableView::item:selected {{ background-color: #1f3a5c; color: {BRIGHT} }}
+QTableView::item:selected {{ background-color: {CHOSEN}; color: {BRIGHT} }}
 QHeaderView {{ background: transparent }}
 QHeaderView::section {{ background-color: {SURFACE}; color: {MUTED}; border: none; text-transform: none;
     border-right: 1px solid {FIELD}; border-bottom: 1px solid {FIELD}; padding: 0 6px; height: 24px; font-size: 11px }}
@@ -99,54 +115,60 @@ QSlider::handle:horizontal {{ background: {TEXT}; width: 10px; height: 10px; mar
     image: none }}
 QMenu {{ background-color: {FIELD}; border: 1px solid {BORDER}; padding: 4px; margin: 0 }}
 QMenu::item {{ padding: 3px 22px; color: {TEXT}; border: none }}
-QMenu::item:selected {{ background-color: #1f3a5c; color: {BRIGHT} }}
+QMenu::item:selected {{ background-color: {CHOSEN}; color: {BRIGHT} }}
 QMenu::item:disabled {{ color: {FAINT} }}
 QMenu::indicator {{ width: 10px; height: 10px; margin-left: 6px; image: none; border: 1px solid {MUTED};
     border-radius: 2px }}
 QMenu::indicator:checked {{ background-color: {ACCENT}; border-color: {ACCENT} }}
 """
 
-DIALOG_STYLE: Final = """
-QDialog { background: #12161c }
-QLabel { color: #98a3b0; font-size: 12px; background: transparent }
-QPushButton { color: #e8edf3; background: #222932; border: 1px solid #313a46; border-radius: 6px; padding: 5px 14px;
-    margin: 0; min-height: 20px; font-size: 12px; font-weight: 600; text-transform: none }
-QPushButton:hover { background: #2d3642; border-color: #448aff }
+DIALOG_STYLE: Final = f"""
+QDialog {{ background: {BACKGROUND} }}
+QLabel {{ color: {MUTED}; font-size: 12px; background: transparent }}
+QPushButton {{ color: {BRIGHT}; background: {FIELD}; border: 1px solid {BORDER}; border-radius: 6px; padding: 5px 14px;
+    margin: 0; min-height: 20px; font-size: 12px; font-weight: 600; text-transform: none }}
+QPushButton:hover {{ background: {HOVER}; border-color: {ACCENT} }}
 """
 
-WINDOW_STYLE: Final = """
-QMainWindow, QMainWindow::separator { background: #0f1318 }
-QMainWindow::separator { width: 5px; height: 5px }
-QMainWindow::separator:hover { background: #2d3642 }
-QMenuBar { background: #171b21; padding: 2px }
-QToolBar#llm_toolbar { background: #171b21; border: none; border-bottom: 1px solid #2a313b; padding: 6px 8px;
-    spacing: 6px }
-QToolBar#llm_toolbar QToolButton { color: #e8edf3; background: #222932; border: 1px solid #313a46; border-radius: 6px;
-    padding: 3px 12px; margin: 0; height: 24px; font-weight: 600; text-transform: none }
-QToolBar#llm_toolbar QToolButton:hover { background: #2d3642; border-color: #448aff }
-QToolBar#llm_toolbar QToolButton:disabled { color: #5c6775; background: #1b2027; border-color: #272e37 }
-QToolBar#llm_toolbar QToolButton:pressed { background: #1b2027; border-color: #448aff }
-QToolBar#llm_toolbar::separator:horizontal { width: 1px; border: none; background: #313a46; margin: 6px 4px }
-QLabel#llm_status { color: #98a3b0; background: transparent; padding: 0 10px; font-size: 12px }
-QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; font-size: 11px }
-QDockWidget::title { background: #171b21; padding: 5px 8px; text-align: left; text-transform: none }
-QMessageBox { background: #1a2028; border: 1px solid #38414d }
-QMessageBox QLabel { color: #d7dde5; background: transparent; font-size: 12px }
-QMessageBox QPushButton { color: #e8edf3; background: #222932; border: 1px solid #414c5a; border-radius: 6px;
-    padding: 5px 14px; margin: 0; min-height: 20px; font-size: 12px; font-weight: 600; text-transform: none }
-QMessageBox QPushButton:hover { background: #2d3642; border-color: #448aff }
-QMessageBox QPushButton:default { border-color: #448aff }
-QToolTip { background: #222932; color: #d7dde5; border: 1px solid #38414d; padding: 5px; font-size: 12px }
-QTabBar { text-transform: none; border: none; qproperty-drawBase: 0 }
-QTabWidget::tab-bar { border: none }
-QTabBar::tab { padding: 5px 12px; height: 18px; text-transform: none }
-QTabWidget::pane { border: none }
-QTreeWidget#llm_palette { background: #12161c; border: none; outline: none; font-size: 12px; color: #d7dde5 }
-QTreeWidget#llm_palette::item { height: 26px; padding: 0; border: none; border-radius: 5px }
-QTreeWidget#llm_palette::item:hover { background: #222932 }
-QTreeWidget#llm_palette::item:selected { background: #2a3a50; color: #f2f5f9 }
-QTreeWidget#llm_palette::branch { background: transparent; border-image: none; image: none }
-QLineEdit#llm_search { background: #1a2028; border: 1px solid #323b47; border-radius: 6px; padding: 3px 8px; margin: 0;
-    min-height: 20px; height: 22px; font-size: 12px; color: #d7dde5 }
-QLineEdit#llm_search:focus { border-color: #4ea1ff }
+WINDOW_STYLE: Final = f"""
+QMainWindow, QMainWindow::separator {{ background: {WINDOW} }}
+QMainWindow::separator {{ width: 5px; height: 5px }}
+QMainWindow::separator:hover {{ background: {HOVER} }}
+QMenuBar {{ background: {BAR}; padding: 2px; color: {TEXT} }}
+QMenuBar::item {{ color: {TEXT} }}
+QMenu, QMenu::item {{ color: {TEXT} }}
+QMenu::item:disabled {{ color: {FAINT} }}
+QDockWidget, QTabBar::tab {{ color: {MUTED} }}
+QTabBar::tab:selected, QTabBar::tab:top:selected, QTabBar::tab:bottom:selected {{ color: {ACCENT};
+    border-color: {ACCENT} }}
+QToolBar#llm_toolbar {{ background: {BAR}; border: none; border-bottom: 1px solid {GRID}; padding: 6px 8px;
+    spacing: 6px }}
+QToolBar#llm_toolbar QToolButton {{ color: {BRIGHT}; background: {FIELD}; border: 1px solid {BORDER};
+    border-radius: 6px; padding: 3px 12px; margin: 0; height: 24px; font-weight: 600; text-transform: none }}
+QToolBar#llm_toolbar QToolButton:hover {{ background: {HOVER}; border-color: {ACCENT} }}
+QToolBar#llm_toolbar QToolButton:disabled {{ color: {FAINT}; background: {PRESSED}; border-color: {BORDER} }}
+QToolBar#llm_toolbar QToolButton:pressed {{ background: {PRESSED}; border-color: {ACCENT} }}
+QToolBar#llm_toolbar::separator:horizontal {{ width: 1px; border: none; background: {BORDER}; margin: 6px 4px }}
+QLabel#llm_status {{ color: {MUTED}; background: transparent; padding: 0 10px; font-size: 12px }}
+QDockWidget {{ titlebar-close-icon: none; titlebar-normal-icon: none; font-size: 11px }}
+QDockWidget::title {{ background: {BAR}; padding: 5px 8px; text-align: left; text-transform: none }}
+QMessageBox {{ background: {SURFACE}; border: 1px solid {BORDER} }}
+QMessageBox QLabel {{ color: {TEXT}; background: transparent; font-size: 12px }}
+QMessageBox QPushButton {{ color: {BRIGHT}; background: {FIELD}; border: 1px solid {BORDER_HOVER}; border-radius: 6px;
+    padding: 5px 14px; margin: 0; min-height: 20px; font-size: 12px; font-weight: 600; text-transform: none }}
+QMessageBox QPushButton:hover {{ background: {HOVER}; border-color: {ACCENT} }}
+QMessageBox QPushButton:default {{ border-color: {ACCENT} }}
+QToolTip {{ background: {FIELD}; color: {TEXT}; border: 1px solid {BORDER}; padding: 5px; font-size: 12px }}
+QTabBar {{ text-transform: none; border: none; qproperty-drawBase: 0 }}
+QTabWidget::tab-bar {{ border: none }}
+QTabBar::tab {{ padding: 5px 12px; height: 18px; text-transform: none }}
+QTabWidget::pane {{ border: none }}
+QTreeWidget#llm_palette {{ background: {BACKGROUND}; border: none; outline: none; font-size: 12px; color: {TEXT} }}
+QTreeWidget#llm_palette::item {{ color: {TEXT}; height: 26px; padding: 0; border: none; border-radius: 5px }}
+QTreeWidget#llm_palette::item:hover {{ background: {FIELD} }}
+QTreeWidget#llm_palette::item:selected {{ background: {CHOSEN}; color: {BRIGHT} }}
+QTreeWidget#llm_palette::branch {{ background: transparent; border-image: none; image: none }}
+QLineEdit#llm_search {{ background: {SURFACE}; border: 1px solid {BORDER}; border-radius: 6px; padding: 3px 8px;
+    margin: 0; min-height: 20px; height: 22px; font-size: 12px; color: {TEXT} }}
+QLineEdit#llm_search:focus {{ border-color: {ACCENT} }}
 """

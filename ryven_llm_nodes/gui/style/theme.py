@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from qtpy.QtCore import QRectF, Qt
-from qtpy.QtGui import QBrush, QColor, QFont, QLinearGradient, QPainter, QPainterPath, QPen
+from qtpy.QtGui import QBrush, QColor, QFont, QFontMetricsF, QLinearGradient, QPainter, QPainterPath, QPen
 from ryvencore_qt.src.flows.FlowTheme import FlowTheme_PureDark
 
-from ryven_llm_nodes.gui.style.families import KIND_COLOURS, NEUTRAL
+from ryven_llm_nodes.gui.style.colours import BODY, BRIGHT, CANVAS, DOTS, EDGE, EDGE_HOVER, MUTED, NEUTRAL, TEXT
+from ryven_llm_nodes.gui.style.families import KIND_COLOURS
+from ryven_llm_nodes.gui.style.fonts import readable
+from ryven_llm_nodes.host.palette import HEADER, SCHEME
 
-CANVAS: Final = "#15191f"
-BODY: Final = "#1f252d"
-EDGE: Final = "#38414d"
 TITLE_FONT: Final = ("Poppins", 11)
 LABEL_FONT: Final = ("Poppins", 9)
+TITLE_PIXELS: Final = 15
+LABEL_PIXELS: Final = 12
+LABEL_GROWTH: Final = 1.12
+"""Labels of ports have little more room than they take."""
+ICON_ROOM: Final = 40.0
+"""What icon and margins take of the width of a header."""
 RADIUS: Final = 9
+SHADOW: Final = 120 if SCHEME == "dark" else 40
+"""How dark the shadow of a node is, of 255."""
 
 
 class LLMTheme(FlowTheme_PureDark):
-    """Dark, with colour only where it has a meaning."""
+    """Dark or light, with colour only where it has a meaning."""
 
     name = "llm"
-    type_ = "dark"
+    type_ = SCHEME
     header_padding = (10, 6, 8, 6)
     data_conn_pen_style = Qt.PenStyle.SolidLine
     data_conn_width = 2.4
     flow_background_brush = QBrush(QColor(CANVAS))
-    flow_background_grid = ("points", QColor("#2a313b"), 2, 26, 26)
-    node_item_shadow_color = QColor(0, 0, 0, 110)
+    flow_background_grid = ("points", QColor(DOTS), 2, 26, 26)
+    node_item_shadow_color = QColor(0, 0, 0, SHADOW)
 
     @staticmethod
     def interpolate_color(one: QColor, other: QColor, share: float) -> QColor:
@@ -40,24 +49,24 @@ class LLMTheme(FlowTheme_PureDark):
         node_title: str, node_color: QColor, rect: QRectF,
     ) -> None:  # fmt: skip
         kind, _, name = node_title.partition(" · ")
-        font = QFont(*TITLE_FONT)
-        font.setWeight(QFont.Weight.DemiBold)
-        painter.setFont(font)
-        painter.setPen(QColor("#f2f5f9"))
-        painter.drawText(rect, _LEFT, kind)
-        if name:
-            rest = QRectF(rect)
-            rest.setLeft(rect.left() + painter.fontMetrics().horizontalAdvance(f"{kind}  "))
-            painter.setFont(QFont(TITLE_FONT[0], TITLE_FONT[1] - 1))
-            painter.setPen(QColor(242, 245, 249, 170))
-            painter.drawText(rest, _LEFT, name)
+        size = readable(TITLE_PIXELS, scale_of(painter), growth=math.inf)
+        room = QRectF(rect)
+        room.setWidth(node_gui.item.boundingRect().width() - ICON_ROOM)
+        room.adjust(0, -size, 0, size)  # it may be higher than the header
+        used = _draw(painter, room, kind, size, QFont.Weight.DemiBold, QColor(BRIGHT))
+        room.setLeft(room.left() + used + size / 2)
+        if name and room.width() > 2 * size:
+            _draw(painter, room, name, size - 1 if size == TITLE_PIXELS else size, None, QColor(BRIGHT))
 
     def paint_PI_label(
         self, node_gui: Any, painter: QPainter, option: Any, type_: str, connected: bool, label_str: str,
         node_color: QColor, rect: QRectF,
     ) -> None:  # fmt: skip
-        colour = QColor("#d5dbe3" if connected else "#98a3b0")
-        self.paint_PI_label_default(painter, label_str, colour, QFont(*LABEL_FONT), rect)
+        colour = QColor(TEXT if connected else MUTED)
+        if size := readable(LABEL_PIXELS, scale_of(painter), growth=LABEL_GROWTH):
+            font = QFont(LABEL_FONT[0])
+            font.setPixelSize(size)
+            self.paint_PI_label_default(painter, label_str, colour, font, rect)
 
     def draw_NI_normal(
         self, node_gui: Any, selected: bool, hovered: bool, painter: QPainter, c: QColor, w: float, h: float,
@@ -68,10 +77,31 @@ class LLMTheme(FlowTheme_PureDark):
         header.setHeight(self.get_header_rect(w, h, title_rect).height())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         _paint_body(painter, body, header, c)
-        edge = QPen(QColor(c), 2) if selected else QPen(QColor("#4a5563" if hovered else EDGE), 1)
+        edge = QPen(QColor(c), 2) if selected else QPen(QColor(EDGE_HOVER if hovered else EDGE), 1)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(edge)
         painter.drawRoundedRect(body, RADIUS, RADIUS)
+
+
+def scale_of(painter: QPainter) -> float:
+    """How large one unit is on the screen."""
+    return painter.worldTransform().m11()
+
+
+def _draw(
+    painter: QPainter, rect: QRectF, text: str, pixels: int, weight: QFont.Weight | None, colour: QColor
+) -> float:
+    """Draws as much of ``text`` as there is room for; returns its width."""
+    font = QFont(TITLE_FONT[0])
+    font.setPixelSize(pixels)
+    if weight is not None:
+        font.setWeight(weight)
+    painter.setFont(font)
+    painter.setPen(colour)
+    metrics = QFontMetricsF(font)
+    short = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
+    painter.drawText(rect, _LEFT, short)
+    return metrics.horizontalAdvance(short)
 
 
 _LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -82,7 +112,7 @@ def _paint_body(painter: QPainter, body: QRectF, header: QRectF, colour: QColor)
     path.addRoundedRect(body, RADIUS, RADIUS)
     painter.fillPath(path, QColor(BODY))
     fade = QLinearGradient(header.topLeft(), header.topRight())
-    for place, alpha in ((0, 205), (1, 75)):
+    for place, alpha in enumerate(HEADER[SCHEME]):
         stop = QColor(colour)
         stop.setAlpha(alpha)
         fade.setColorAt(place, stop)
@@ -112,6 +142,6 @@ def paint_pin(painter: QPainter, kind: str, connected: bool, hovered: bool, fits
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(halo)
         painter.drawEllipse(QRectF(0.5, 0.5, 16, 16))
-    painter.setPen(QPen(QColor("#ffffff") if fits else colour, 1.8))
+    painter.setPen(QPen(QColor(BRIGHT) if fits else colour, 1.8))
     painter.setBrush(colour if connected or fits else QColor(CANVAS))
     painter.drawEllipse(QRectF(4, 4, 9, 9))

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
 )
 
-from ryven_llm_nodes.gui.style.colours import BRIGHT, FAINT, TEXT
+from ryven_llm_nodes.gui.style.colours import BRIGHT, CHOSEN, FAINT, STRIPE, TEXT
 
 Index = QModelIndex | QPersistentModelIndex
 HEADER_HEIGHT, ROW_HEIGHT = 26, 25
@@ -32,9 +32,9 @@ class Cells(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)
         if chosen:
-            painter.fillRect(option.rect, QColor("#1f3a5c"))
+            painter.fillRect(option.rect, QColor(CHOSEN))
         elif index.row() % 2:
-            painter.fillRect(option.rect, QColor("#161b22"))
+            painter.fillRect(option.rect, QColor(STRIPE))
         box = option.rect.adjusted(8, 0, -8, 0)
         colour = index.data(Qt.ItemDataRole.ForegroundRole) or QColor(BRIGHT if chosen else TEXT)
         align = index.data(Qt.ItemDataRole.TextAlignmentRole) or _LEFT

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QAction, QKeySequence
 
-from ryven_llm_nodes.gui.style.colours import ACCENT, GOOD, VIOLET, WARN
+from ryven_llm_nodes.gui.style.colours import ACCENT, GOOD, OUTPUT, VIOLET, WARN
 from ryven_llm_nodes.gui.style.icons import icon
 
 Check = Callable[[Any], bool]
@@ -30,6 +30,17 @@ def _running(shell: Any) -> bool:
 def _training(shell: Any) -> bool:
     """A stage has done a step, so that it can be ended early, and was not yet asked to."""
     return bool(shell.runs.training) and not shell.runs.ending
+
+
+ALIGNMENTS: Final = {
+    "left": "Move the selected nodes to the left edge of the leftmost",
+    "right": "Move the selected nodes to the right edge of the rightmost",
+    "top": "Move the selected nodes to the upper edge of the highest",
+    "bottom": "Move the selected nodes to the lower edge of the lowest",
+    "column": "Put the selected nodes below each other, with equal gaps",
+    "row": "Put the selected nodes next to each other, with equal gaps",
+}
+"""How nodes can be aligned, and what that does."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,7 @@ ACTIONS: Final = (
     ),
     Action(
         "stop", "Stop", "Stop after this step, and save a checkpoint; again: at once",
-        lambda shell: shell.commands.stop(), key="Shift+F5", when=_running, bar=True, glyph="stop", colour="#ff7a90",
+        lambda shell: shell.commands.stop(), key="Shift+F5", when=_running, bar=True, glyph="stop", colour=OUTPUT,
     ),
     Action(
         "keep", "Stop and Keep", "End the running stage at this step, and pass its model on as is",
@@ -100,6 +111,10 @@ ACTIONS: Final = (
         key="F7", bar=True, glyph="code", colour=VIOLET,
     ),
     Action(
+        "launch", "Launch Settings...", "On how many processes and machines the flow runs, and how they share a model",
+        lambda shell: shell.show_launch(), group=True,
+    ),
+    Action(
         "runs", "Run History...", "Look at earlier runs, compare two, open the flow of one",
         lambda shell: shell.history.show_runs(), group=True,
     ),
@@ -112,19 +127,81 @@ ACTIONS: Final = (
         lambda shell: shell.chatting.show(), key="F8", group=True,
     ),
     Action(
+        "new", "New...", "The start page: an empty flow, one for your data, a configuration, recent flows, templates",
+        lambda shell: shell.starting.show(), key="Ctrl+N", menu="File", before="actionImport_Nodes",
+    ),
+    Action(
         "open", "Open...", "Open a project, an exported script, or the folder of a model or a run",
-        lambda shell: shell.opening.ask_and_open(), key="Ctrl+O", menu="File", before="actionSave_Project",
+        lambda shell: shell.opening.ask_and_open(), key="Ctrl+O", menu="File", before="actionImport_Nodes",
+    ),
+    Action(
+        "from_data", "New From Data...", "A flow for data files: their format is detected",
+        lambda shell: shell.starting.ask_data(), menu="File", before="actionImport_Nodes",
+    ),
+    Action(
+        "import", "Import...", "A flow of a configuration of TRL, Axolotl or LLaMA-Factory, or of an exported script",
+        lambda shell: shell.starting.ask_configuration(), key="Ctrl+I", menu="File", before="actionImport_Nodes",
     ),
     Action(
         "save_as", "Save Project As...", "Save the project under another name",
         lambda shell: shell.saving.save_as(), key="Ctrl+Shift+S", menu="File", before="menuScripts",
+    ),
+    Action(
+        "find", "Find Command...", "Search all commands, nodes and templates by what they do",
+        lambda shell: shell.helping.find(), key="Ctrl+Shift+P", menu="Help",
+    ),
+    Action(
+        "help", "Help on Node", "The page of the selected node: inputs, columns, parameters, example, papers",
+        lambda shell: shell.helping.show_node(), key="F1", menu="Help",
+    ),
+    Action(
+        "shortcuts", "Shortcuts", "All keys on one page", lambda shell: shell.helping.show_shortcuts(),
+        key="Shift+F1", menu="Help",
+    ),
+    Action(
+        "next_problem", "Next Problem", "Go to the next finding: its node, and its field",
+        lambda shell: shell.docks.step_problem(1), key="F4", group=True,
+    ),
+    Action(
+        "previous_problem", "Previous Problem", "Go to the finding before",
+        lambda shell: shell.docks.step_problem(-1), key="Shift+F4",
     ),
     Action("quit", "Quit", "Close the editor", lambda shell: shell.quit(), key="Ctrl+Q", menu="File"),
     Action(
         "tidy", "Tidy", "Lay the nodes out in columns, without overlaps", lambda shell: shell.flows.tidy(),
         menu="Canvas",
     ),
-    Action("show_all", "Show all", "Show all nodes of the flow", lambda shell: shell.flows.show_all(), menu="Canvas"),
+    Action(
+        "show_all", "Show All", "Show all nodes of the flow", lambda shell: shell.flows.show_all(),
+        key="Home", menu="Canvas",
+    ),
+    Action(
+        "show_selected", "Show Selected", "Show the selected nodes as large as they fit",
+        lambda shell: shell.flows.show_selected(), key="F", menu="Canvas",
+    ),
+    Action(
+        "search", "Add Node...", "Search a node, and place it at the pointer",
+        lambda shell: shell.flows.search(), key="Tab", menu="Canvas",
+    ),
+    Action(
+        "minimap", "Map", "Show a map of the flow while not all of it is in view",
+        lambda shell: shell.flows.switch_map(), key="M", menu="Canvas",
+    ),
+    Action(
+        "duplicate", "Duplicate", "Copy the selected nodes, with the wires that come in",
+        lambda shell: shell.flows.duplicate(), key="Ctrl+D", menu="Canvas", group=True,
+    ),
+    Action(
+        "bypass", "Bypass", "Let the flow go past the selected nodes, or through them again",
+        lambda shell: shell.flows.bypass(), key="Ctrl+B", menu="Canvas",
+    ),
+    *(
+        Action(
+            f"align_{how}", f"Align {how.title()}", tip, lambda shell, how=how: shell.flows.align(how), menu="Canvas",
+            group=how == "left",
+        )
+        for how, tip in ALIGNMENTS.items()
+    ),
 )  # fmt: skip
 
 
@@ -142,6 +219,8 @@ class Actions(QObject):
         if action.glyph:
             made.setIcon(icon(action.glyph, action.colour))
         made.setShortcut(QKeySequence(action.key))
+        if action.menu == "Canvas":  # single letters, too: they are for the canvas alone
+            made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         made.setToolTip(action.tooltip)
         made.setCheckable(action.is_on is not None)
         made.triggered.connect(lambda: action.does(self._shell))

@@ -8,12 +8,16 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from ryven_llm_nodes.gui.canvas import tidy
+from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.gui.canvas import minimap, tidy
 from ryven_llm_nodes.gui.canvas.fitting import fitting_of
 from ryven_llm_nodes.gui.inspector.stack import InspectorStack
+from ryven_llm_nodes.gui.state.edits import bypass
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.window.layout import dress_flow
+from ryven_llm_nodes.host.arranging import align, can_insert, duplicate, insert_on
 from ryven_llm_nodes.host.canvas import late_view, place_node
+from ryven_llm_nodes.host.navigation import search
 
 
 class Flows(QObject):
@@ -75,8 +79,80 @@ class Flows(QObject):
     def place(self, node: type) -> None:
         """Places a node of the class ``node`` on the canvas in front."""
         if (view := self.current_view()) is not None:
-            place_node(view, node)
+            wires = [item for item in view.connection_items.values() if item.isSelected()]
+            if len(wires) == 1 and can_insert(node, wires[0]):
+                insert_on(view, node, wires[0])
+            else:
+                place_node(view, node)
             view.setFocus()
+
+    def search(self) -> None:
+        """Opens the list of nodes on the canvas in front."""
+        if (view := self.current_view()) is not None:
+            search(view)
+
+    def switch_map(self) -> None:
+        """Turns the map of the canvas on or off."""
+        if (view := self.current_view()) is not None:
+            minimap.switch(view)
+
+    def duplicate(self) -> None:
+        """Duplicates what is selected in the flow in front."""
+        if (view := self.current_view()) is not None:
+            duplicate(view)
+
+    def bypass(self) -> None:
+        """Lets the flow in front go past the selected nodes; through them again where all are bypassed."""
+        if (view := self.current_view()) is None:
+            return
+        nodes = [node for node in view.selected_nodes() if isinstance(node, LLMNode)]
+        past = not all(node.bypassed for node in nodes)
+        view._undo_stack.beginMacro("Bypass" if past else "Use again")
+        try:
+            for node in nodes:
+                bypass(node, past)
+        finally:
+            view._undo_stack.endMacro()
+
+    def align(self, how: str) -> None:
+        """Aligns what is selected in the flow in front."""
+        if (view := self.current_view()) is not None:
+            align(view, how)
+
+    def show_selected(self) -> None:
+        """Shows the selected nodes of the flow in front as large as they fit; all of them if none is selected."""
+        if (view := self.current_view()) is not None:
+            items = view.selected_node_items()
+            tidy.fit(view, items) if items else fitting_of(view).fit()
+
+    def show_field(self, node: Any, name: str) -> None:
+        """Selects ``node``, brings it into view, and its field ``name`` in the inspector."""
+        view = self._window.session_gui.flow_views.get(node.flow)
+        if view is None or node not in view.node_items:
+            return
+        item = view.node_items[node]
+        view.select_items([item])
+        view.ensureVisible(item, 80, 80)
+        inspector = self.inspectors[node.flow]
+        inspector.show_node()
+        self._window.flow_UIs[node.flow].ui.inspector_dock.raise_()
+        if isinstance(node, LLMNode):
+            QTimer.singleShot(0, inspector, lambda: inspector.panel(node).go_to(name))
+
+    def empty_flow(self, title: str) -> Any:
+        """The flow in front if it has no nodes, else a new one; called ``title``, as far as that is free."""
+        session, flow = self._window.core_session, self.current_flow()
+        is_used = flow is None or bool(flow.nodes)
+        taken = {one.title for one in session.flows if is_used or one is not flow}
+        names = (title if count == 1 else f"{title} {count}" for count in range(1, len(taken) + 2))
+        free = next(name for name in names if name not in taken)
+        if is_used:
+            made = session.create_flow(free)
+            tabs = self._window.ui.flows_tab_widget
+            QTimer.singleShot(0, self, lambda: tabs.setCurrentIndex(tabs.count() - 1))
+            return made
+        session.rename_flow(flow, free)
+        return flow
 
     # All flows
 

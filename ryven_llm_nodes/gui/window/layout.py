@@ -11,12 +11,14 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QStackedWidget, QTabWidget
 
 from ryven_llm_nodes.gui.canvas.empty_hint import Hint
 from ryven_llm_nodes.gui.canvas.fitting import fitting_of
+from ryven_llm_nodes.gui.canvas.minimap import Minimap
 from ryven_llm_nodes.gui.canvas.tidy import tidy
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
 from ryven_llm_nodes.gui.style.theme import LLMTheme
 from ryven_llm_nodes.gui.window import panels
 from ryven_llm_nodes.gui.window.remembered import Layout, first_size
+from ryven_llm_nodes.host.palette import SCHEME
 from ryven_llm_nodes.program.project import COLUMN
 
 PALETTE_WIDTH: Final = 210
@@ -53,6 +55,7 @@ class Docks:
         palette: QWidget,
         preview: Callable[[RunModel], QWidget],
         bench: Callable[[RunModel], QWidget],
+        problems: Callable[[RunModel], QWidget],
     ) -> None:
         self._wanted: RunModel | None = None
         self._later = QTimer(window, interval=PANELS_MS, singleShot=True)
@@ -62,13 +65,19 @@ class Docks:
         self.completions = _dock(window, "Completions", "llm_completions", Pages(panels.completions_browser))
         self.preview = _dock(window, "Preview", "llm_preview", Pages(preview))
         self.bench = _dock(window, "Bench", "llm_bench", Pages(bench))
+        self.problems = _dock(window, "Problems", "llm_problems", Pages(problems))
         self.palette = window.ui.nodes_dock
         self.stock_palette = window.nodes_list_widget  # Ryven still writes to it
         self.palette.setWidget(palette)
         self.stock_palette.setParent(window)
         self.stock_palette.hide()
-        for dock in (window.ui.flows_dock, self.palette, self.metrics, self.completions, self.preview, self.bench):
+        for dock in (window.ui.flows_dock, self.palette, *self._with_pages):
             _no_title(dock)
+
+    @property
+    def _with_pages(self) -> tuple[QDockWidget, ...]:
+        """Those that show the flow in front."""
+        return (self.log, self.problems, self.metrics, self.completions, self.preview, self.bench)
 
     def show_model_soon(self, model: RunModel) -> None:
         """Makes every dock show ``model`` once the window has been painted, so that it opens sooner."""
@@ -78,8 +87,16 @@ class Docks:
     def show_model(self) -> None:
         """Makes every dock show the model that was requested last."""
         if self._wanted is not None:
-            for dock in (self.log, self.metrics, self.completions, self.preview, self.bench):
+            for dock in self._with_pages:
                 dock.widget().show_model(self._wanted)
+
+    def step_problem(self, by: int) -> None:
+        """Goes to the next finding of the flow in front, or to the one before."""
+        self.show_model()
+        panel = self.problems.widget().currentWidget()
+        if panel is not None and panel.step(by):
+            self.problems.show()
+            self.problems.raise_()
 
 
 def _dock(window: Any, title: str, name: str, content: QWidget) -> QDockWidget:
@@ -104,8 +121,8 @@ def use_theme(window: Any) -> None:
     if theme not in design.flow_themes:
         design.flow_themes.append(theme)
         _offer_theme(window, theme)
-    # The canvas is dark, so a light window keeps the theme that fits it.
-    if getattr(window.theme, "name", "dark") == "dark":
+    # Stock Ryven may have been started with a window theme of its own.
+    if getattr(window.theme, "name", SCHEME) == SCHEME:
         design.set_flow_theme(theme=theme)
     app = QApplication.instance()
     if WINDOW_STYLE not in app.styleSheet():
@@ -127,6 +144,7 @@ def dress_flow(flow_ui: Any, view: Any) -> None:
     for dock in (flow_ui.ui.inspector_dock, flow_ui.ui.undo_history_dock):
         _no_title(dock)
     Hint(view)
+    Minimap(view)
     flow_ui.centralWidget().layout().setContentsMargins(0, 0, 0, 0)
     for name in UNUSED_DOCKS:
         getattr(flow_ui.ui, name).hide()
@@ -162,9 +180,11 @@ def arrange(window: Any, docks: Docks) -> None:
     window.addDockWidget(bottom, docks.log)
     window.addDockWidget(bottom, docks.metrics)
     window.splitDockWidget(docks.log, docks.metrics, Qt.Orientation.Horizontal)
+    window.tabifyDockWidget(docks.log, docks.problems)
     window.tabifyDockWidget(docks.metrics, docks.completions)
     window.tabifyDockWidget(docks.completions, docks.preview)
     window.tabifyDockWidget(docks.preview, docks.bench)
+    docks.log.raise_()
     docks.metrics.raise_()
     docks.palette.raise_()
     layout = Layout()

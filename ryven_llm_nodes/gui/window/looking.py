@@ -10,8 +10,9 @@ from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.gui.running.run_controller import RunController
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.program import Graph, Step, build, read_live_flow
-from ryven_llm_nodes.run.examine.serving import bench_question, question
+from ryven_llm_nodes.run.examine.questions import bench_question, question
 
+BYPASSED: Final = "This node is bypassed: the flow goes past it. Ctrl+B brings it back."
 UNKNOWN_CODE: Final = "This flow came with code that you have not allowed. Run it once (F5) to review the code."
 
 
@@ -34,7 +35,9 @@ class Looking:
     def _asked(self, node: LLMNode, question_of: Callable[[Graph, Step], Mapping[str, Any]]) -> Mapping[str, Any] | str:
         try:
             graph = read_live_flow(node.flow, self._document.folder, self._document.source)
-            step = next(step for step in graph.steps if node.flow.nodes[step.index] is node)
+            step = next((step for step in graph.steps if node.flow.nodes[step.index] is node), None)
+            if step is None:
+                return BYPASSED
             asked = question_of(graph, step)
             part = graph.upstream(asked["steps"])
             build(part)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QAbstractItemView, QLineEdit, QTreeWidget, QTreeWidge
 from ryvencore_qt.src.flows.node_list_widget.NodeWidget import NodeWidget
 
 from ryven_llm_nodes.catalogue import ALL_NODES, GROUPS, LLMNode
+from ryven_llm_nodes.gui.style.colours import MUTED
 from ryven_llm_nodes.gui.style.families import colour_of
 from ryven_llm_nodes.gui.style.icons import glyph
 from ryven_llm_nodes.host.node_list import ranked
@@ -111,7 +112,7 @@ def _group_item(title: str) -> QTreeWidgetItem:
     font.setPixelSize(10)
     font.setWeight(QFont.Weight.DemiBold)
     item.setFont(0, font)
-    item.setForeground(0, QColor(FAINT))
+    item.setForeground(0, QColor(MUTED))
     return item
 
 

@@ -48,6 +48,15 @@ def bench_panel(model: RunModel, look: Callable[..., Mapping[str, Any] | str], c
     return panel
 
 
+def problems_panel(model: RunModel, show_field: Callable[[Any, str], object]) -> QWidget:
+    """What was found in a flow; ``show_field`` leads to a field of a node."""
+    from ryven_llm_nodes.gui.problems.panel import ProblemsPanel
+
+    panel = ProblemsPanel(model.parent())
+    panel.chosen.connect(show_field)
+    return panel
+
+
 def log_view(model: RunModel) -> QWidget:
     """The log of a flow's runs."""
     from ryven_llm_nodes.gui.log.view import LogView

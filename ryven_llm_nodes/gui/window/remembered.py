@@ -14,7 +14,7 @@ from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.system.files import write_whole
 from ryven_llm_nodes.system.userdirs import state_dir
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the set of docks: a layout of another version is not restored."""
 SHARE: Final = 0.85
 """How much of the screen the window takes at first."""

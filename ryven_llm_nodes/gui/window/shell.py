@@ -18,18 +18,21 @@ from ryven_llm_nodes.gui.document.saving import Saving
 from ryven_llm_nodes.gui.history.windows import HistoryWindows
 from ryven_llm_nodes.gui.running.leaving import Leaving
 from ryven_llm_nodes.gui.running.run_controller import RunController
+from ryven_llm_nodes.gui.state import recent
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.window.actions import Actions
 from ryven_llm_nodes.gui.window.chatting import Chatting
 from ryven_llm_nodes.gui.window.commands import Commands
 from ryven_llm_nodes.gui.window.flows import Flows
+from ryven_llm_nodes.gui.window.helping import Helping
 from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
 from ryven_llm_nodes.gui.window.looking import Looking
 from ryven_llm_nodes.gui.window.menus import fill_menus
 from ryven_llm_nodes.gui.window.node_palette import Palette
-from ryven_llm_nodes.gui.window.panels import bench_panel, preview_panel
+from ryven_llm_nodes.gui.window.panels import bench_panel, preview_panel, problems_panel
 from ryven_llm_nodes.gui.window.remembered import remember
+from ryven_llm_nodes.gui.window.starting import Starting
 from ryven_llm_nodes.gui.window.toolbar import Toolbar
 from ryven_llm_nodes.host.ports import refused_signal
 from ryven_llm_nodes.host.saving import take_over_saving
@@ -45,6 +48,7 @@ class Shell(QObject):
         super().__init__(window)
         self.window = window
         self._closed = False
+        self._launch: Any = None
         self.flows = Flows(window, lambda: self.document.folder, self)
         self.document = Document(window, self.flows.stacks, self)
         self.saving = Saving(self.document, self.flows.flush, self)
@@ -55,6 +59,8 @@ class Shell(QObject):
         self.commands = Commands(window, self.flows, self.runs, self)
         self.history = HistoryWindows(window, self.opening.open_path)
         self.chatting = Chatting(window, self.document, self.flows)
+        self.starting = Starting(self.document, self.flows, self.opening, self.say, self)
+        self.helping = Helping(self)
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
         self.palette = Palette(window.core_session.nodes, window)
@@ -64,10 +70,11 @@ class Shell(QObject):
             self.palette,
             lambda model: preview_panel(model, looking, self.runs.examiner),
             lambda model: bench_panel(model, looking.bench, self.runs.examiner),
+            lambda model: problems_panel(model, self.flows.show_field),
         )
         self.autosave = Autosave(self.document, self)
         self._connect()
-        fill_menus(window, self.actions, self.flows.current_view)
+        fill_menus(window, self)
         self.document.untouched = self.flows.untouched
         self.document.place(path)
         use_theme(window)
@@ -82,7 +89,7 @@ class Shell(QObject):
         self.flows.deleted.connect(self._flow_deleted)
         self.flows.changed.connect(self.document.change)
         self.flows.shown.connect(lambda state: self.docks.show_model_soon(state.model))
-        self.document.placed.connect(self._show_title)
+        self.document.placed.connect(self._placed)
         self.document.touched.connect(self._show_modified)
         self.one_window.wanted.connect(self.come_forward)
         self.saving.saved.connect(lambda name: self.say(f"✓ saved {name}"))
@@ -96,6 +103,7 @@ class Shell(QObject):
 
     def _adopted(self, state: FlowState, view: Any) -> None:
         self.document.watch(view._undo_stack)
+        view.addActions([made for _, made in self.actions.having(lambda action: action.menu == "Canvas")])
         self.commands.watch(state)
 
     def _flow_deleted(self, state: FlowState) -> None:
@@ -115,6 +123,19 @@ class Shell(QObject):
         if flow in self.flows:
             self.say(f"✗ {sentence}", flow_state(flow))
             QToolTip.showText(QCursor.pos(), sentence, self.window, self.window.rect(), TIP_MS)
+
+    def show_launch(self) -> None:
+        """Shows the launch settings of the flow in front."""
+        if self._launch is None:
+            from ryven_llm_nodes.gui.launching.dialog import LaunchDialog
+
+            self._launch = LaunchDialog(self.flows.current_flow, self.document.change, self.window)
+        self._launch.open_for_front()
+
+    def _placed(self) -> None:
+        if self.document.path is not None:
+            recent.remember(self.document.path)
+        self._show_title()
 
     def _show_title(self) -> None:
         self.window.setWindowTitle(f"{self.document.title}[*] · {TITLE}")

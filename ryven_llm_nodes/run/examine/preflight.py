@@ -93,7 +93,7 @@ class _Preflight:
 
     def _is_configured(self, step: Step) -> bool:
         """Whether it is a trainer whose configuration can be made: one for several processes needs these."""
-        return bool(self.program.cells[step.name].config) and self.program.graph.processes == 1
+        return bool(self.program.cells[step.name].config) and self.program.graph.launch.of(step.name).total == 1
 
     def _findings(self, look: Look) -> Iterator[Finding]:
         """What the node itself finds, and what the rules find."""

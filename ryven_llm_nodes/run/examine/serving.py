@@ -11,59 +11,25 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem, UsageError
-from ryven_llm_nodes.program import Graph, Program, Step, build
+from ryven_llm_nodes.program import Graph, Program, build
 from ryven_llm_nodes.program.environment import prepare_environment, prepared_environment
-from ryven_llm_nodes.program.project import graph_of_project, project_of
+from ryven_llm_nodes.program.project import graph_of_project
 from ryven_llm_nodes.run.examine.check import checked
 from ryven_llm_nodes.run.examine.opened import Opened, opened
 from ryven_llm_nodes.run.examine.preview import as_data, chosen_row, overview, row_preview, table
 from ryven_llm_nodes.run.rewards.bench import as_data as as_data_of_bench
-from ryven_llm_nodes.run.rewards.bench import bench, trainer_of
+from ryven_llm_nodes.run.rewards.bench import bench
 from ryven_llm_nodes.system.causes import describe
 
 PASTED: Final = "the pasted text"
 """What messages call completions that were pasted."""
-COMMAND: Final = ("-m", "ryven_llm_nodes.run.examine.serving")
-"""The arguments of Python that start such a process."""
-
-
-def question(graph: Graph, step: Step, number: int, row: str = "", first: int = 1) -> dict[str, Any]:
-    """What to ask about the rows of ``step`` in ``graph``, as plain data.
-
-    ``row`` is a number, ``random`` or ``worst``, for a trainer; for a dataset ``first`` is the first row.
-    """
-    part = graph.upstream([step.name])
-    return {
-        "number": number,
-        "project": project_of(part, part.root),
-        "root": str(part.root),
-        "step": step.name,
-        "steps": [one.name for one in part.steps],
-        "row": row,
-        "first": first,
-    }
-
-
-def check_question(graph: Graph, output_dir: Path, untrusted: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """To check ``graph`` as :func:`checked` does; the answer holds what was ``found``."""
-    project = project_of(graph, graph.root)
-    return {"check": project, "root": str(graph.root), "output": str(output_dir), "untrusted": [*untrusted]}
-
-
-def bench_question(graph: Graph, reward: Step, number: int, pasted: str | None, **sampling: int) -> dict[str, Any]:
-    """What to ask for the scores that ``reward`` gives to completions: ``pasted`` ones, or sampled ones."""
-    trainer = trainer_of(graph, reward)
-    part = graph.upstream([reward.name, *([trainer.name] if trainer else [])])
-    project = project_of(part, part.root)
-    asked = {"bench": project, "root": str(part.root), "step": reward.name, "pasted": pasted, "sampling": sampling}
-    return {"number": number, "steps": [step.name for step in part.steps], **asked}
 
 
 class Server:

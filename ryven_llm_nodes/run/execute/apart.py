@@ -24,6 +24,8 @@ from typing import Any, Final
 
 from ryven_llm_nodes.errors import Cancelled, Explained, LLMNodesError
 from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.program.launch.accelerate import accelerate_text
+from ryven_llm_nodes.program.launch.settings import Launch
 from ryven_llm_nodes.run.events import (
     Event,
     Listener,
@@ -36,8 +38,8 @@ from ryven_llm_nodes.run.events import (
 )
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
 from ryven_llm_nodes.run.execute.failures import death, the_next_run
+from ryven_llm_nodes.run.execute.outcome import Outcome
 from ryven_llm_nodes.run.execute.requests import MODULE, error_of, run_request, stage_request
-from ryven_llm_nodes.run.execute.runner import Outcome
 from ryven_llm_nodes.run.execute.stage import Made
 from ryven_llm_nodes.run.loaded import LoadedProgram
 
@@ -63,10 +65,10 @@ class _Elsewhere(Exception):
 
 
 def in_processes(program: Program, loaded: LoadedProgram, step: Step, tell: Listener, cancel: CancelToken) -> Made:
-    """Runs the stage ``step`` in processes of its own, as many as the program is to run on."""
+    """Runs the stage ``step`` in processes of its own, as many as its launch settings say."""
     request = stage_request(program, loaded.output_dir, step)
     try:
-        with Worker(request, program.graph.processes) as worker:
+        with Worker(request, program.graph.launch.of(step.name)) as worker:
             end = worker.follow(tell, cancel)
     except (ProcessDied, MemoryError) as error:
         raise death(error, step, loaded.output_dir) from error
@@ -144,8 +146,8 @@ class _Active:
 class Worker:
     """A process that does what a request asks for; use as a context manager, at whose end it is gone."""
 
-    def __init__(self, request: Mapping[str, Any], processes: int = 1) -> None:
-        self._request, self._processes = request, processes
+    def __init__(self, request: Mapping[str, Any], launch: Launch | None = None) -> None:
+        self._request, self._launch = request, launch or Launch()
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._is_heard, self._is_urgent, self._asked_at = False, False, 0.0
@@ -154,13 +156,21 @@ class Worker:
         self._folder = TemporaryDirectory(prefix="ryven-llm-")
         file = Path(self._folder.name, "request.json")
         file.write_text(json.dumps(self._request), "utf-8")
-        command = [sys.executable, "-m", MODULE, str(file), str(self._processes)]
+        command = [sys.executable, "-m", MODULE, str(file), str(self._launch.total), *self._config()]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         self._process = subprocess.Popen(command, text=True, encoding="utf-8", start_new_session=True, **pipes)
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read, self._read_errors)]
         for reader in self._readers:
             reader.start()
         return self
+
+    def _config(self) -> list[str]:
+        """What accelerate needs where a model is spread over processes."""
+        if self._launch.total == 1 or self._launch.strategy == "ddp":
+            return []
+        file = Path(self._folder.name, "accelerate.yaml")
+        file.write_text(accelerate_text(self._launch), "utf-8")
+        return [str(file)]
 
     def __exit__(self, *_: object) -> None:
         self.kill()
@@ -208,7 +218,7 @@ class Worker:
             cancel.keep_event.clear()
             self._ask("keep")
         is_deaf = self._asked_at and not self._is_heard and time.monotonic() - self._asked_at > PATIENCE
-        if is_deaf or (self._asked_at and self._processes > 1):
+        if is_deaf or (self._asked_at and self._launch.total > 1):
             self.kill()
 
     def _ask(self, what: str) -> None:

@@ -18,18 +18,19 @@ MODULE: Final = "ryven_llm_nodes.run.execute.worker"
 
 def stage_request(program: Program, output_dir: Path, step: Step) -> dict[str, Any]:
     """To run the stage ``step``, whose folder has been prepared, and all that it needs is finished."""
-    return _request(program, output_dir) | {"step": step.name, "text": program.script.text}
+    processes = program.graph.launch.of(step.name).total
+    return _request(program, output_dir) | {"step": step.name, "text": program.script.text, "processes": processes}
 
 
 def run_request(program: Program, output_dir: Path, options: Mapping[str, Any]) -> dict[str, Any]:
     """To run ``program``; ``options`` are the flags of ``run_program``, and ``isolated``: each stage in a process."""
-    return _request(program, output_dir) | {"options": dict(options)}
+    return _request(program, output_dir) | {"options": dict(options), "processes": 1}
 
 
 def _request(program: Program, output_dir: Path) -> dict[str, Any]:
     graph = program.graph
     place = {"root": str(graph.root), "source": graph.source, "output": str(output_dir)}
-    return {"project": project_of(graph, graph.root), "processes": graph.processes, "threads": _threads(), **place}
+    return {"project": project_of(graph, graph.root), "threads": _threads(), **place}
 
 
 def _threads() -> int | None:

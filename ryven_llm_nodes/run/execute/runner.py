@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,11 @@ from ryven_llm_nodes.run.events import (
     StageStarted,
     Warned,
 )
+from ryven_llm_nodes.run.examine.launching import launch_problems
 from ryven_llm_nodes.run.examine.preflight import preflight
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
 from ryven_llm_nodes.run.execute.failures import stage_error
+from ryven_llm_nodes.run.execute.outcome import Outcome
 from ryven_llm_nodes.run.execute.stage import Place, here
 from ryven_llm_nodes.run.health.watch import Health
 from ryven_llm_nodes.run.library_warnings import hearing
@@ -42,25 +44,6 @@ from ryven_llm_nodes.run.store.keys import Key, keys_of
 from ryven_llm_nodes.run.store.output import Output
 from ryven_llm_nodes.system.causes import forget
 from ryven_llm_nodes.system.files import write_whole
-
-
-@dataclass
-class Outcome:
-    """How a run ended: ``status`` is done, failed or cancelled.
-
-    ``models`` maps steps to the folders of the models that they wrote, ``reports`` those that wrote something else.
-    """
-
-    status: str = "done"
-    models: dict[str, Path] = field(default_factory=dict)
-    reports: dict[str, Path] = field(default_factory=dict)
-    error: LLMNodesError | None = None
-    seconds: float = 0.0
-
-    def note(self, step: Step, folder: Path) -> None:
-        """Lists what ``step`` has left in ``folder``."""
-        left = self.models if step.node.leaves == "model" else self.reports
-        left[step.name] = folder
 
 
 def run_program(
@@ -78,7 +61,7 @@ def run_program(
     A cached stage whose inputs have not changed is reused; a stopped one resumes from its last checkpoint.
     ``fresh`` trains everything from scratch; with ``strict`` nothing is trained where there are warnings; tokens are
     counted in a sample of the rows before anything trains, or in ``all_rows``. ``place`` is where stages run: in this
-    process, or in one of their own (run/execute/apart.py).
+    process, or in one of their own (run/execute/apart.py), as those always do that several processes share.
     Errors are in the outcome's ``error``. KeyboardInterrupt and errors of this package itself pass through.
     """
     run = _Run(program, output_dir.absolute(), listen, cancel or CancelToken(), fresh)
@@ -143,7 +126,8 @@ class _Run:
             for step in values:
                 self._step(step, loaded)
             self.tell(Log("", "checking data, settings and rewards"))
-            self._judge(preflight(self.program, loaded, self.cancel.event, self.all_rows))
+            found = preflight(self.program, loaded, self.cancel.event, self.all_rows)
+            self._judge([*launch_problems(self.program), *found])
             self._write_documents()
             keys = keys_of(self.program)
             for step in values:
@@ -195,7 +179,7 @@ class _Run:
     def _watched(self, step: Step, loaded: LoadedProgram) -> Any:
         """The value of a step's statement, run where stages run; a failure names its node."""
         self.cancel.keep_event.clear()  # a request to end one stage does not apply to the next
-        place = self.place if step.node.is_stage else here
+        place = self._place_of(step)
         try:
             made = place(self.program, loaded, step, self.tell, self.cancel)
             if step.node.compares:
@@ -215,6 +199,16 @@ class _Run:
             text = f"{step.name}: ended at step {done} of {total}, model kept; the exported script trains all {total}"
             self.tell(Log(step.name, text))
         return made.value
+
+    def _place_of(self, step: Step) -> Place:
+        """Where a step runs: what several processes share never in this one."""
+        if not step.node.is_stage:
+            return here
+        if self.place is here and self.program.graph.launch.of(step.name).total > 1:
+            from ryven_llm_nodes.run.execute.apart import in_processes  # which imports this module
+
+            return in_processes
+        return self.place
 
     def _write_page(self, step: Step, folder: Path, loaded: LoadedProgram) -> None:
         """Makes a page of the comparison that ``step`` has left in ``folder``."""

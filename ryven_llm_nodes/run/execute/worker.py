@@ -1,12 +1,12 @@
 """A process of its own that runs one stage, or a complete program.
 
-It is ``python -m ryven_llm_nodes.run.execute.worker REQUEST [PROCESSES]``. REQUEST is a file with what
+It is ``python -m ryven_llm_nodes.run.execute.worker REQUEST [PROCESSES [CONFIG]]``. REQUEST is a file with what
 ``stage_request`` or ``run_request`` return (requests.py). The output is lines of JSON: events, and at the end
 ``{"end": ...}``; what libraries and the user's code print goes to the error output. The input is lines, too: ``stop``,
 which is answered with ``{"heard": "stop"}``, ``now``, or ``keep``.
 
-With PROCESSES it is torchrun that starts as many of these; the first reports. The process ends with the one that
-started it.
+With PROCESSES it is torchrun that starts as many of these, with CONFIG accelerate; the first reports. The process ends
+with the one that started it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -45,7 +44,7 @@ Say = Callable[[Mapping[str, Any]], None]
 
 def _program_of(request: Mapping[str, Any]) -> Program:
     graph = graph_of_project(request["project"], Path(request["root"]), request["source"])
-    return build(replace(graph, processes=request["processes"]))
+    return build(graph)
 
 
 def _run_stage(request: Mapping[str, Any], tell: Callable[[Event], None], cancel: CancelToken) -> dict[str, Any]:
@@ -140,10 +139,14 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def main(request: str, processes: str = "1") -> None:
-    """Does what the file ``request`` asks for, in ``processes`` processes."""
+def main(request: str, processes: str = "1", config: str = "") -> None:
+    """Does what the file ``request`` asks for, in ``processes`` processes; accelerate starts them by ``config``."""
     _end_with_parent()
     prepare_environment()
+    if config:
+        sys.argv = ["accelerate", "--config_file", config, "--main_process_port", "0", "-m", MODULE, request]
+        runpy.run_module("accelerate.commands.launch", run_name="__main__")
+        return
     if int(processes) > 1:
         sys.argv = ["torchrun", "--standalone", f"--nproc_per_node={processes}", "-m", MODULE, request]
         runpy.run_module("torch.distributed.run", run_name="__main__")

@@ -13,7 +13,8 @@ from ryven_llm_nodes.program.rehearsal import rehearsal_folder, rehearsal_of
 from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run.events import Listener, Log, RunFinished
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
-from ryven_llm_nodes.run.execute.runner import Outcome, run_program
+from ryven_llm_nodes.run.execute.outcome import Outcome
+from ryven_llm_nodes.run.execute.runner import run_program
 from ryven_llm_nodes.run.rehearsing.forecast import HEADINGS, Clock, Forecast, forecast, plain
 from ryven_llm_nodes.run.rehearsing.plans import Planned, models_of, plans_in_rehearsal, plans_of
 from ryven_llm_nodes.system.files import write_whole

@@ -16,7 +16,7 @@ from statistics import fmean, pstdev
 from typing import Any, Final
 
 from ryven_llm_nodes.errors import Cancelled, UsageError, shown
-from ryven_llm_nodes.program import Graph, Program, Step
+from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.rewards.calls import OWN_COLUMNS, Caller, TookTooLong, helpers
 from ryven_llm_nodes.run.rewards.sampling import sampled
@@ -112,7 +112,7 @@ def bench(
     with LoadedProgram(program, output_dir) as loaded:
         for step in loaded.value_steps:
             loaded.run(step.name)
-        trainer = trainer_of(program.graph, reward)
+        trainer = program.graph.scored_by(reward)
         rows = _rows(loaded, trainer)
         if pasted is not None:
             tried, source = list(_pasted(pasted, rows)), str(pasted)
@@ -130,16 +130,6 @@ def bench(
         with closing(Caller(cancelled)) as caller:
             judge = _Judge(program, loaded, caller, tried)
             return Bench(tuple(tried), tuple(judge.scores(part) for part in parts), source)
-
-
-def trainer_of(graph: Graph, reward: Step) -> Step | None:
-    """The first step that scores with ``reward``, through others or not."""
-    for step in graph.order:
-        if step.node.is_stage and step.wired("reward"):
-            upstream = graph.upstream([step.wires[port].step for port in step.wired("reward")])
-            if reward.name in upstream.by_name:
-                return step
-    return None
 
 
 def _rows(loaded: LoadedProgram, trainer: Step | None) -> list[Any]:

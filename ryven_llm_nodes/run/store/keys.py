@@ -11,10 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from platform import python_version_tuple
 from typing import Any, Final
 
-from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.errors import shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.program.imports import Imports
+from ryven_llm_nodes.program.launch.settings import Launch
 from ryven_llm_nodes.program.runtime_source import excerpts
 from ryven_llm_nodes.run.store.inputs import digests_of
 
@@ -103,8 +103,8 @@ def _key(program: Program, step: Step, outcomes: Mapping[str, str]) -> Key:
     defaults = step.node.all_parameters()
     first = step.node.first_part(step.given)
     settings = {n: v for n, v in step.meaning.items() if n in defaults and v != defaults[n].default}
-    if program.cells[step.name].config and program.graph.processes > 1:  # they share an optimizer step
-        settings["processes"] = program.graph.processes
+    if program.cells[step.name].config:
+        settings |= _shared(program.graph.launch.of(step.name))
     return Key(
         settings=settings,
         text=_normal_text(program, step),
@@ -115,11 +115,18 @@ def _key(program: Program, step: Step, outcomes: Mapping[str, str]) -> Key:
     )
 
 
+def _shared(launch: Launch) -> dict[str, Any]:
+    """What of a launch the weights depend on: processes share an optimizer step, and add in another order."""
+    if launch.total == 1:
+        return {}
+    return {"processes": launch.total} | ({"strategy": launch.strategy} if launch.strategy != "ddp" else {})
+
+
 def _normal_text(program: Program, step: Step) -> str:
     """The digest of a cell with the user's node names normalised."""
     inputs = {port: program.value(step, port).called(f"_{port}") for port in step.wires}
     stem = step.node.stem
-    cell = step.node.cell(NodeContext(step.node, stem, step.given, inputs, program.graph.root))
+    cell = step.node.cell(replace(program.context(step), name=stem, inputs=inputs))
     runtime = (excerpt.code for excerpt in excerpts(Imports(cell.imports).runtime))
     return _sha("\n".join((cell.definition, cell.statement, *runtime)))
 

@@ -15,7 +15,8 @@ from ryven_llm_nodes.quantities import number
 from ryven_llm_nodes.run import events
 from ryven_llm_nodes.run.events import Listener
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
-from ryven_llm_nodes.run.execute.runner import Outcome, run_program
+from ryven_llm_nodes.run.execute.outcome import Outcome
+from ryven_llm_nodes.run.execute.runner import run_program
 from ryven_llm_nodes.run.execute.stage import Place, here
 from ryven_llm_nodes.run.store.alone import alone_in, is_taken
 from ryven_llm_nodes.run.store.keys import keys_of

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import flows
@@ -10,6 +12,9 @@ import pytest
 from flows import BASE, alone, draw, node, problems, program
 
 from ryven_llm_nodes.catalogue import ExportScript, LoadModel, SaveModel
+from ryven_llm_nodes.catalogue.findings import Seen
+from ryven_llm_nodes.catalogue.node import NodeContext
+from ryven_llm_nodes.run import Event, Outcome
 from ryven_llm_nodes.run.examine.here import here_problems
 from ryven_llm_nodes.run.trust.foreign import foreign_code
 
@@ -95,3 +100,29 @@ def test_pushing_sends_data_away_and_is_asked_for(data: Path) -> None:
     assert found.content == "true\nhub_model_id: a/b\nhub_private_repo: false"
     (offline,) = here_problems(flows.program(draw("base -> final", base=BASE, final=final), data))
     assert "uploads to the Hub, but HF_HUB_OFFLINE is set" in str(offline)
+
+
+@pytest.fixture
+def written(workspace: Path, run: Callable[..., tuple[Outcome, list[Event]]]) -> Outcome:
+    """A run that saves a model with a GGUF file beside it."""
+    outcome, _ = run(draw("base -> final", base=BASE, final=node(SaveModel, gguf="f32")))
+    return outcome
+
+
+def test_a_gguf_file_lies_beside_the_model(written: Outcome) -> None:
+    assert written.status == "done"
+    assert sorted(path.suffix for path in written.models["final"].glob("model*")) == [".gguf", ".safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"model_type": "gpt2"}, "is for models of type llama, mistral, qwen2, qwen3; this is 'gpt2'. Clear it."),
+        ({"rope_parameters": {"rope_type": "yarn"}}, "cannot hold a rotary embedding scaled by 'yarn'. Clear it."),
+        ({}, ""),
+    ],
+)
+def test_what_llama_cpp_has_no_form_for_is_found_before_training(changes: dict[str, Any], line: str) -> None:
+    config = SimpleNamespace(**{"model_type": "llama", "rope_parameters": {"rope_type": "default"}} | changes)
+    context = NodeContext(SaveModel, "final", {"gguf": "q8_0"}, {}, Path())
+    assert [finding.message for finding in SaveModel.read(context, Seen(config=config))] == ([line] if line else [])

@@ -198,6 +198,7 @@ def make_report(pipeline: Pipeline, stage: str, make: Callable[..., object], **i
 
 if __name__ == "__main__":
     main(Pipeline.from_command_line(__doc__, "outputs/flow", sft=sft_config, loss=None))
+    PartialState().destroy_process_group()
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)

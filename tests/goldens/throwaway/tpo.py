@@ -156,6 +156,7 @@ class Pipeline:
 
 if __name__ == "__main__":
     main(Pipeline.from_command_line(__doc__, "outputs/flow", tpo=tpo_config))
+    PartialState().destroy_process_group()
 
 
 # %% The flow that this script was written from, for `ryven-llm edit` (JSON, zlib, base64)

@@ -18,6 +18,8 @@ from ryven_llm_nodes.catalogue import DPO, SFT, ExportScript, LoadDataset, LoadM
 from ryven_llm_nodes.gui.state.edits import rename, set_value
 from ryven_llm_nodes.program import build, read_flow, read_live_flow
 from ryven_llm_nodes.program.carried import OPENING
+from ryven_llm_nodes.program.flow import set_live_launch
+from ryven_llm_nodes.program.launch.settings import Launch
 
 
 def check(editor: Any) -> None:
@@ -309,3 +311,15 @@ print("fine")
     )
     assert done.stdout.strip().endswith("fine"), done.stdout + done.stderr
     assert len(read_flow(tmp_path / "stock.json").steps) == 3
+
+
+def test_launch_settings_of_a_flow_are_kept_when_it_is_saved(open_editor: Callable[..., Any], tmp_path: Path) -> None:
+    drawn = flows.alone("sft")
+    drawn["flows"]["sft"]["launch"] = {"processes": 2, "stages": {"sft": {"strategy": "fsdp2"}}}
+    editor = open_editor(drawn)
+    assert read_live_flow(editor.flow, tmp_path).launch.of("sft").is_sharded
+    editor.shell.document.write(tmp_path / "saved.json")
+    assert read_flow(tmp_path / "saved.json").launch.to_data() == drawn["flows"]["sft"]["launch"]
+    set_live_launch(editor.flow, Launch({"processes": 4}))
+    editor.shell.document.write(tmp_path / "saved.json")
+    assert read_flow(tmp_path / "saved.json").launch.to_data() == {"processes": 4}

@@ -21,7 +21,8 @@ def test_every_action_stands_in_one_menu_with_key_and_tooltip(editor: Any) -> No
     own = next(action.menu() for action in bar.actions() if action.text() == "LLM")
     canvas = next(action.menu() for action in ui.menuView.actions() if action.text() == "Canvas")
     canvas.aboutToShow.emit()
-    menus = {"LLM": own, "File": ui.menuFile, "Canvas": canvas}
+    helping = next(action.menu() for action in bar.actions() if action.text() == "Help")
+    menus = {"LLM": own, "File": ui.menuFile, "Canvas": canvas, "Help": helping}
     for action in ACTIONS:
         made = editor.shell.actions[action.name]
         assert [name for name, menu in menus.items() if made in menu.actions()] == [action.menu]
@@ -33,7 +34,8 @@ def test_every_action_stands_in_one_menu_with_key_and_tooltip(editor: Any) -> No
 def test_open_stands_before_save_and_quit_is_last(editor: Any) -> None:
     ui, actions = editor.window.ui, editor.shell.actions
     order = ui.menuFile.actions()
-    assert order.index(actions["open"]) + 1 == order.index(ui.actionSave_Project)
+    assert order[0] == actions["new"]
+    assert order.index(actions["open"]) < order.index(actions["import"]) < order.index(ui.actionSave_Project)
     assert order[-1] == actions["quit"]
 
 
@@ -62,16 +64,22 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
         "history": ("show_runs", "show_kept"),
         "opening": ("ask_and_open",),
         "saving": ("save_as",),
-        "flows": ("tidy", "show_all"),
+        "flows": ("tidy", "show_all", "show_selected", "search", "switch_map", "duplicate", "bypass", "align"),
+        "starting": ("show", "ask_data", "ask_configuration"),
+        "helping": ("find", "show_node", "show_shortcuts"),
+        "docks": ("step_problem",),
     }
     for part, names in targets.items():
         for name in names:
             assert callable(getattr(getattr(shell, part), name))
-            monkeypatch.setattr(getattr(shell, part), name, lambda name=name, **_: called.append(name))
-    monkeypatch.setattr(shell, "quit", lambda: called.append("quit"))
+            monkeypatch.setattr(getattr(shell, part), name, lambda *_, name=name, **__: called.append(name))
+    for name in ("quit", "show_launch"):
+        monkeypatch.setattr(shell, name, lambda name=name: called.append(name))
     for action in ACTIONS:
         action.does(shell)
     assert called == [
-        *("run", "run", "run", "stop", "keep", "check", "generate", "show_runs", "show_kept"),
-        *("ask_and_open", "save_as", "quit", "tidy", "show_all"),
+        *("run", "run", "run", "stop", "keep", "check", "generate", "show_launch", "show_runs", "show_kept"),
+        *("show", "ask_and_open", "ask_data", "ask_configuration", "save_as"),
+        *("find", "show_node", "show_shortcuts", "step_problem", "step_problem", "quit", "tidy", "show_all"),
+        *("show_selected", "search", "switch_map", "duplicate", "bypass", *["align"] * 6),
     ]

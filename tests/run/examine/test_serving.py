@@ -11,7 +11,8 @@ from pathlib import Path
 import flows
 import pytest
 
-from ryven_llm_nodes.run.examine.serving import COMMAND, Server, bench_question, question, serve
+from ryven_llm_nodes.run.examine.questions import COMMAND, bench_question, question
+from ryven_llm_nodes.run.examine.serving import Server, serve
 
 
 def asked(folder: Path, drawn: flows.Project, name: str, row: str = "", number: int = 1) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""Help: pages of nodes, the sheet of shortcuts, and the search of commands."""

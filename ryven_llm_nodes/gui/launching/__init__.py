@@ -1,0 +1,1 @@
+"""The launch settings of a flow."""

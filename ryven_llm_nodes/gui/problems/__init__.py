@@ -1,0 +1,1 @@
+"""The list of what was found in a flow."""

@@ -1,0 +1,57 @@
+"""What ``export --launch`` writes next to a script: configurations of accelerate, a job file, a task file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from ryven_llm_nodes.catalogue.places import is_local
+from ryven_llm_nodes.errors import UsageError, suggestion
+from ryven_llm_nodes.program.build import Program
+from ryven_llm_nodes.program.launch.accelerate import accelerate_text
+from ryven_llm_nodes.program.launch.settings import Launch
+from ryven_llm_nodes.program.launch.skypilot import skypilot_text
+from ryven_llm_nodes.program.launch.slurm import Job, slurm_text
+from ryven_llm_nodes.program.requirements import LIBRARIES, requirement
+
+TARGETS: Final = ("accelerate", "slurm", "skypilot")
+
+
+def launch_files(
+    program: Program, target: str, script: Path, seeds: Sequence[int] = (), gpu: str = "H100"
+) -> dict[Path, str]:
+    """The files that launch ``script`` by ``target``, with their text. Raises UsageError for another target."""
+    if target not in TARGETS:
+        raise UsageError(f"--launch {target}: there are {', '.join(TARGETS)}.{suggestion(target, TARGETS)}")
+    configs = _configs(program, script)
+    files = {script.parent / config: accelerate_text(launch) for _, config, launch in configs}
+    stages = [step.name for step in program.steps if step.node.is_stage]
+    trained = [stage for stage in stages if program.cells[stage].config]
+    packages = [requirement(name) for name in LIBRARIES]
+    job = Job(script.stem, script.name, configs, _models(program), seeds, packages, trained)
+    if target == "slurm":
+        files[script.with_suffix(".sbatch")] = slurm_text(job)
+    elif target == "skypilot":
+        files[script.with_suffix(".sky.yaml")] = skypilot_text(job, gpu)
+    return files
+
+
+def _configs(program: Program, script: Path) -> list[tuple[str, str, Launch]]:
+    """The configurations in the order in which stages run: one, or where stages differ, one for each.
+
+    What belongs to no stage, such as the copy of a model, is done at the end.
+    """
+    common, name = program.graph.launch.of(""), f"{script.stem}.accelerate.yaml"
+    if not program.graph.launch.stages:
+        return [("", name, common)]
+    stages = [step.name for step in program.steps if step.node.is_stage]
+    own = [(stage, f"{script.stem}.{stage}.accelerate.yaml", program.graph.launch.of(stage)) for stage in stages]
+    return [*own, ("", name, Launch())]
+
+
+def _models(program: Program) -> list[str]:
+    """The models of the Hub that the flow loads."""
+    found = (step.node.pretrained(program.context(step)) for step in program.steps)
+    names = [model.location for model in found if model and not is_local(model.location, program.graph.root)]
+    return list(dict.fromkeys(names))

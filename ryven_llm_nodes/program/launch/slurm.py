@@ -1,0 +1,113 @@
+"""A job file for Slurm: one ``accelerate launch`` on each node, which is stopped in time, requeued, and resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from shlex import quote
+from typing import Final
+
+from ryven_llm_nodes.program.launch.settings import Launch
+
+NOTICE: Final = 300
+"""Seconds before the limit at which the job is told to stop. Checkpoints are written as save_steps says."""
+PORT: Final = 29500
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a job runs: a script with its configurations of accelerate, in order, by the stage that each is for.
+
+    An empty stage stands for all of them. ``models`` are loaded from the Hub, ``packages`` are what the script needs;
+    ``seeds`` make an array of one job each, and are given to the ``stages`` that train.
+    """
+
+    name: str
+    script: str
+    configs: Sequence[tuple[str, str, Launch]]
+    models: Sequence[str] = ()
+    seeds: Sequence[int] = ()
+    packages: Sequence[str] = ()
+    stages: Sequence[str] = ()
+    time: str = "24:00:00"
+
+    @property
+    def largest(self) -> Launch:
+        """The settings of the stage that needs the most processes."""
+        return max((launch for _, _, launch in self.configs), key=lambda launch: launch.total)
+
+
+def slurm_text(job: Job) -> str:
+    """The job file as text."""
+    return "\n".join((*_directives(job), "", *_preparation(job), "", *_launches(job))) + "\n"
+
+
+def _directives(job: Job) -> Iterator[str]:
+    launch = job.largest
+    yield "#!/bin/bash"
+    yield f"#SBATCH --job-name={job.name}"
+    yield f"#SBATCH --nodes={launch['machines']}"
+    yield "#SBATCH --ntasks-per-node=1"
+    yield f"#SBATCH --gpus-per-node={launch['processes']}"
+    yield "#SBATCH --exclusive"
+    yield f"#SBATCH --time={job.time}"
+    yield f"#SBATCH --signal=B:TERM@{NOTICE}"
+    yield "#SBATCH --requeue"
+    yield "#SBATCH --open-mode=append"
+    yield "#SBATCH --output=%x-%A_%a.out" if job.seeds else "#SBATCH --output=%x-%j.out"
+    if job.seeds:
+        yield f"#SBATCH --array=0-{len(job.seeds) - 1}"
+
+
+def _preparation(job: Job) -> Iterator[str]:
+    yield "set -euo pipefail"
+    yield 'cd "$SLURM_SUBMIT_DIR"'
+    if job.seeds:
+        yield f"SEEDS=({' '.join(map(str, job.seeds))})"
+        yield "SEED=${SEEDS[$SLURM_ARRAY_TASK_ID]}"
+        yield f"OUTPUT=outputs/{quote(job.name)}-seed-$SEED"
+    else:
+        yield f"OUTPUT=outputs/{quote(job.name)}"
+    yield ""
+    yield "# All nodes must see the folder that checkpoints are written to."
+    yield 'mkdir -p "$OUTPUT"'
+    yield 'touch "$OUTPUT/.shared-$SLURM_JOB_ID"'
+    yield (
+        'srun --ntasks-per-node=1 test -e "$OUTPUT/.shared-$SLURM_JOB_ID" || '
+        '{ echo "$OUTPUT is not shared by all nodes: submit from a folder that is" >&2; exit 1; }'
+    )
+    yield 'rm "$OUTPUT/.shared-$SLURM_JOB_ID"'
+    if job.models:
+        yield ""
+        yield "# Models are loaded once, here; the nodes that train may have no network."
+        yield from (f"hf download {quote(model)} > /dev/null" for model in job.models)
+    yield "export HF_HUB_OFFLINE=1"
+    yield ""
+    yield "# Before the limit, the job ends itself and is queued again; --resume continues from the last checkpoint."
+    yield "STEP="
+    yield (
+        'trap \'if [ -n "$STEP" ]; then kill -TERM "$STEP" || true; wait "$STEP" || true; fi; '
+        'scontrol requeue "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"; '
+        "exit 0' TERM"
+    )
+    yield 'export MAIN_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)'
+
+
+def _launches(job: Job) -> Iterator[str]:
+    yield "launch() {  # CONFIG NODES PROCESSES [ARGUMENTS]"
+    yield "    CONFIG=$1 NODES=$2 PROCESSES=$3; shift 3"
+    yield '    srun --nodes="$NODES" --ntasks="$NODES" --ntasks-per-node=1 --kill-on-bad-exit=1 bash -c \\'
+    yield (
+        '        \'exec accelerate launch --config_file "$0" --num_machines "$1" --num_processes "$2" '
+        '--machine_rank "$SLURM_NODEID" '
+        f'--main_process_ip "$MAIN_NODE" --main_process_port {PORT} "${{@:3}}"\' \\'
+    )
+    yield f'        "$CONFIG" "$NODES" "$PROCESSES" {quote(job.script)} --output-dir "$OUTPUT" --resume "$@" &'
+    yield "    STEP=$!"
+    yield '    wait "$STEP"'
+    yield "    STEP="
+    yield "}"
+    seeds = "".join(f' --{stage}.seed "$SEED"' for stage in job.stages) if job.seeds else ""
+    for stage, config, launch in job.configs:
+        only = f" --stage {quote(stage)}" if stage else ""
+        yield f"launch {quote(config)} {launch['machines']} {launch.total}{only}{seeds}"

@@ -1,0 +1,153 @@
+"""What is written next to a script: job files that shell, Slurm and SkyPilot accept."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import flows
+import pytest
+
+from ryven_llm_nodes.errors import UsageError
+from ryven_llm_nodes.program.launch.files import launch_files
+from ryven_llm_nodes.program.launch.settings import KEY, Launch
+
+DIRECTIVES = {
+    *("job-name", "nodes", "ntasks-per-node", "gpus-per-node", "exclusive", "time", "signal", "requeue", "open-mode"),
+    *("output", "array"),
+}
+"""Those of sbatch(1) that a job file may use; where Slurm is installed, it is asked itself."""
+SKY = {
+    *("name", "workdir", "num_nodes", "resources", "envs", "secrets", "file_mounts", "volumes", "setup", "run"),
+    *("service", "config", "experimental"),
+}
+"""The fields of a task, as docs.skypilot.co/en/latest/reference/yaml-spec.html lists them."""
+TWO = Launch({"processes": 8, "machines": 2, "strategy": "fsdp2"})
+
+
+def files(data: Path, target: str, launch: Launch = TWO, **options: Any) -> dict[str, str]:
+    """The files of the chain of four methods, by name."""
+    program = flows.program(flows.chain(), data, launch=launch)
+    made = launch_files(program, target, data / "job.py", **options)
+    return {file.name: text for file, text in made.items()}
+
+
+def test_accelerate_has_one_configuration_where_stages_are_launched_alike(data: Path) -> None:
+    assert list(files(data, "accelerate")) == ["job.accelerate.yaml"]
+
+
+def test_stages_that_differ_have_one_each_and_the_rest_comes_last(data: Path) -> None:
+    launch = Launch({"processes": 2}, {"grpo": {"processes": 4, "strategy": "zero3"}})
+    made = files(data, "slurm", launch)
+    assert "job.sft.accelerate.yaml" in made
+    assert "num_processes: 4" in made["job.grpo.accelerate.yaml"]
+    launches = [line for line in made["job.sbatch"].splitlines() if line.startswith("launch job")]
+    assert launches == [
+        "launch job.sft.accelerate.yaml 1 2 --stage sft",
+        "launch job.ppo.accelerate.yaml 1 2 --stage ppo",
+        "launch job.dpo.accelerate.yaml 1 2 --stage dpo",
+        "launch job.grpo.accelerate.yaml 1 4 --stage grpo",
+        "launch job.accelerate.yaml 1 1",
+    ]
+    assert "#SBATCH --gpus-per-node=4" in made["job.sbatch"]
+
+
+def test_a_job_file_of_slurm(data: Path, tmp_path: Path) -> None:
+    text = files(data, "slurm", seeds=[1, 2, 3])["job.sbatch"]
+    given = dict(re.findall(r"^#SBATCH --([\w-]+)=?(.*)$", text, re.MULTILINE))
+    assert set(given) <= DIRECTIVES
+    assert (given["nodes"], given["gpus-per-node"], given["ntasks-per-node"]) == ("2", "8", "1")
+    assert given["signal"] == "B:TERM@300"
+    assert given["array"] == "0-2"
+    assert text.index("#SBATCH") < text.index("set -euo"), "directives come before commands"
+    assert "--resume" in text
+    assert '--sft.seed "$SEED"' in text
+    (tmp_path / "job.sbatch").write_text(text)
+    subprocess.run(["bash", "-n", "job.sbatch"], cwd=tmp_path, check=True)
+    if shutil.which("sbatch"):
+        subprocess.run(["sbatch", "--test-only", "job.sbatch"], cwd=tmp_path, check=True)
+
+
+STANDINS = {
+    "srun": 'while [ "${1#--}" != "$1" ]; do shift; done\nSLURM_NODEID=0 exec "$@"\n',
+    "scontrol": 'echo "scontrol $*" >> calls\n[ "$1" = show ] && echo node1 || true\n',
+    "accelerate": 'echo "accelerate $*" >> calls\n[ -e hang ] && exec sleep 30 || true\n',
+}
+"""Commands of a cluster of one node, which note how they were called."""
+
+
+def run_job(folder: Path, text: str, **env: str) -> subprocess.Popen[str]:
+    """Starts a job file as Slurm would."""
+    (folder / "bin").mkdir(exist_ok=True)
+    for name, body in STANDINS.items():
+        (folder / "bin" / name).write_text(f"#!/bin/bash\n{body}")
+        (folder / "bin" / name).chmod(0o755)
+    (folder / "job.sbatch").write_text(text)
+    slurm = {"SLURM_SUBMIT_DIR": str(folder), "SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "node1", **env}
+    path = f"{folder / 'bin'}:/usr/bin:/bin"
+    return subprocess.Popen(["bash", "job.sbatch"], cwd=folder, env={"PATH": path, **slurm}, text=True)
+
+
+def test_a_job_launches_each_stage_and_ends(data: Path, tmp_path: Path) -> None:
+    launch = Launch({"processes": 2, "strategy": "fsdp2"}, {"grpo": {"strategy": "ddp"}})
+    assert run_job(tmp_path, files(data, "slurm", launch)["job.sbatch"]).wait(30) == 0
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [call for call in calls if call.startswith("accelerate")][:1] == [
+        "accelerate launch --config_file job.sft.accelerate.yaml --num_machines 1 --num_processes 2 --machine_rank 0 "
+        "--main_process_ip node1 --main_process_port 29500 job.py --output-dir outputs/job --resume --stage sft"
+    ]
+    assert len(calls) == 6
+    assert not list((tmp_path / "outputs/job").iterdir()), "the mark of a shared folder is gone"
+
+
+def test_a_job_that_is_told_to_stop_queues_itself_again(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "hang").touch()
+    job = run_job(tmp_path, files(data, "slurm")["job.sbatch"])
+    for _ in range(300):
+        if (tmp_path / "calls").exists() and "accelerate" in (tmp_path / "calls").read_text():
+            break
+        with pytest.raises(subprocess.TimeoutExpired):
+            job.wait(0.05)
+    job.terminate()
+    assert job.wait(10) == 0
+    assert (tmp_path / "calls").read_text().splitlines()[-1] == "scontrol requeue 7"
+
+
+def test_a_task_of_skypilot(data: Path) -> None:
+    import yaml
+
+    task = yaml.safe_load(files(data, "skypilot", gpu="A100-80GB", seeds=[1, 2])["job.sky.yaml"])
+    assert set(task) <= SKY
+    assert task["num_nodes"] == 2
+    assert task["resources"]["accelerators"] == "A100-80GB:8"
+    assert "trl>=" in task["setup"]
+    lines = task["run"].splitlines()
+    assert len(lines) == 3
+    assert '--machine_rank "$SKYPILOT_NODE_RANK"' in lines[1]
+    assert "--output-dir /outputs/seed-1 --resume --sft.seed 1" in lines[1]
+    subprocess.run(["bash", "-n"], input=task["run"] + task["setup"], text=True, check=True)
+
+
+def test_only_models_of_the_hub_are_loaded_before(data: Path) -> None:
+    assert "hf download" not in files(data, "slurm")["job.sbatch"]
+    drawn = flows.draw(
+        "base -> sft, rows -> sft",
+        base=flows.node(flows.LoadModel, path="owner/model"),
+        rows=flows.ROWS["sft"],
+        sft=flows.node(flows.SFT),
+    )
+    drawn["flows"]["flow"][KEY] = {"processes": 2}
+    (text,) = (
+        made
+        for file, made in launch_files(flows.program(drawn, data), "slurm", data / "job.py").items()
+        if file.suffix == ".sbatch"
+    )
+    assert "hf download owner/model" in text
+
+
+def test_there_are_three_targets(data: Path) -> None:
+    with pytest.raises(UsageError, match="there are accelerate, slurm, skypilot"):
+        files(data, "slrm")
