@@ -32,11 +32,11 @@ def newest_checkpoint(folder: Path) -> str | None:
         found = (path for path in reversed(checkpoints(folder)) if is_complete(path) and has_all_parts(path))
         chosen = next(found, None)
     chosen = decided(chosen)
-    writers = len(list(chosen.glob("rng_state_*.pth"))) or 1 if chosen else state.num_processes
-    if writers != state.num_processes:
+    writers = len(list(chosen.glob("rng_state*.pth"))) if chosen else 0  # none if only the model is saved
+    if writers not in (0, state.num_processes):
         raise ValueError(
-            f"{chosen} was written by {writers} processes, and here are {state.num_processes}: the order of rows and "
-            f"random states would differ. Resume with {writers} processes, or start over without --resume."
+            f"{chosen} was written by {writers} process(es), and here are {state.num_processes}: the order of rows and "
+            f"random states would differ. Resume with {writers} as well, or start over without --resume."
         )
     return str(chosen) if chosen else None
 

@@ -53,9 +53,13 @@ def test_half_written_ones_are_removed(tmp_path: Path) -> None:
 
 
 def test_another_number_of_processes_is_refused(tmp_path: Path) -> None:
-    checkpoint(tmp_path, 1, processes=4)
-    with pytest.raises(ValueError, match=r"was written by 4 processes, and here are 1: .* Resume with 4 processes"):
+    made = checkpoint(tmp_path, 1, processes=4)
+    with pytest.raises(ValueError, match=r"was written by 4 process\(es\), and here are 1: .* Resume with 4 as well"):
         newest_checkpoint(tmp_path)
+    for file in made.glob("rng_state*"):
+        file.unlink()
+    torch.save({}, made / "rng_state.pth")
+    assert newest_checkpoint(tmp_path) == str(made)
 
 
 def test_a_finished_stage_is_found(tmp_path: Path) -> None:
