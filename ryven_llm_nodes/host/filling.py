@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from typing import Any
 
 from qtpy.QtCore import QPointF
@@ -19,5 +21,6 @@ def fill(view: Any, project: Mapping[str, Any], offset: QPointF | None = None) -
     ((_, flow),) = mended(project)["flows"].items()
     data = {"nodes": flow["nodes"], "connections": flow["connections"], "output data": [], "drawings": []}
     command = Paste_Command(view, data, offset or QPointF(0, 0))
-    view.push_undo(command)
+    with redirect_stdout(io.StringIO()):  # Ryven prints that widgets have no state of their own
+        view.push_undo(command)
     return list(command.pasted_components["nodes"])

@@ -71,6 +71,10 @@ class TestEveryNode:
         complaints = dict(node.parameter_complaints({"no_such_thing": 1}))
         assert "no such" in complaints["no_such_thing"]
 
+    def test_choices_are_tuples(self, node: type[LLMNode]) -> None:
+        """A form adds to them."""
+        assert {type(parameter.choices) for parameter in node.all_parameters().values()} <= {tuple}
+
     def test_stores_plain_json(self, node: type[LLMNode]) -> None:
         one, other = (node.__new__(node) for _ in range(2))
         one.name, one.params = "x", {"a": [1, {"b": None}]}

@@ -47,12 +47,13 @@ SIZE = (1500, 860)
 
 
 @pytest.fixture(autouse=True)
-def layout_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def layout_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the layout of windows is kept: each test begins without one, and without choices."""
     from ryven_llm_nodes.gui.state import preferences
     from ryven_llm_nodes.gui.window import remembered
 
-    monkeypatch.setattr(preferences, "file", lambda: tmp_path / "preferences.json")
+    choices = tmp_path_factory.mktemp("choices") / "preferences.json"
+    monkeypatch.setattr(preferences, "file", lambda: choices)
     monkeypatch.setattr(remembered, "file", lambda: tmp_path / "window.json")
     return tmp_path / "window.json"
 

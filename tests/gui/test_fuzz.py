@@ -91,6 +91,7 @@ class Fuzz:
             (
                 type(node).__name__,
                 node.name,
+                node.bypassed,
                 json.dumps(node.params, sort_keys=True),
                 tuple(
                     (nodes.index(out.node), out.node.outputs.index(out)) if out else None
@@ -201,6 +202,42 @@ class Fuzz:
         if len(self.flow.nodes) < 25:
             self.view._paste()
 
+    def duplicate(self) -> None:
+        if len(self.flow.nodes) < 25:
+            self.shell.flows.duplicate()
+
+    def bypass(self) -> None:
+        self.shell.flows.bypass()
+
+    def align(self) -> None:
+        from ryven_llm_nodes.host.arranging import ALIGNMENTS
+
+        self.shell.flows.align(self.random.choice(ALIGNMENTS))
+
+    def zoom(self) -> None:
+        from PySide6.QtCore import QPointF
+
+        from ryven_llm_nodes.host.navigation import zoom_about
+
+        place = QPointF(self.random.randrange(400), self.random.randrange(300))
+        zoom_about(self.view, place, self.random.choice([0.5, 0.8, 1.25, 2]))
+
+    def next_problem(self) -> None:
+        self.shell.docks.step_problem(self.random.choice([1, -1]))
+
+    def begin(self) -> None:
+        """A template in a flow of its own, which is deleted again."""
+        from ryven_llm_nodes.templates import TEMPLATES
+
+        if self.random.random() < 0.2 and self.flow.nodes:
+            first = self.flow
+            self.shell.starting.use_template(self.random.choice(list(TEMPLATES)))
+            self.settle(0.1)
+            made = self.flow
+            assert made is not first
+            assert made.nodes
+            self.window.core_session.delete_flow(made)
+
     def select_all(self) -> None:
         self.view._select_all_action()
 
@@ -276,7 +313,7 @@ class Fuzz:
         **dict.fromkeys(("place", "wire", "edit", "select", "click", "drag", "undo", "redo", "delete", "paste"), 6),
         **dict.fromkeys(("run", "wait", "copy", "move", "rename", "reset", "run_to_here"), 3),
         **dict.fromkeys(("stop", "check", "generate", "save", "load", "cut", "collapse", "select_all"), 2),
-        **dict.fromkeys(("second_flow", "fresh"), 2),
+        **dict.fromkeys(("second_flow", "fresh", "duplicate", "bypass", "align", "zoom", "next_problem", "begin"), 2),
     }  # fmt: skip
 
     def step(self) -> None:

@@ -46,7 +46,7 @@ class ImportModel(LLMNode):
         ),
         text("gguf_file", "", "The GGUF file in it; empty: it is an adapter.", typical="model.Q4_K_M.gguf"),
         text("base", "", "Model that the adapter belongs to; empty: the one that it names.", widget="folder"),
-        choice("dtype", "float32", [name for name in DTYPES if name != "auto"], "Precision of the weights."),
+        choice("dtype", "float32", tuple(name for name in DTYPES if name != "auto"), "Precision of the weights."),
         REVISION,
         TRUST,
     )

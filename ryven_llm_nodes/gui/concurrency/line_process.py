@@ -84,6 +84,11 @@ class LineProcess(QObject):
         """Ends the process, and gives its memory back."""
         if self.process is not None:
             process, self.process = self.process, None
-            process.finished.disconnect(self._ended)
+            for signal, slot in (
+                (process.finished, self._ended),
+                (process.readyReadStandardOutput, self._read),  # what it has written is wanted no longer
+                (process.readyReadStandardError, self._read_errors),
+            ):
+                signal.disconnect(slot)
             process.kill()
             process.waitForFinished(2000)

@@ -32,6 +32,7 @@ BEGINNINGS: Final = (
     ("open", "Open...", "A flow, or a folder of a model or run", "model", WARN),
 )
 """What a flow can begin with: the name, the texts of its card, its icon and colour."""
+FURTHER: Final = "On a CPU, in under ten minutes"
 DROP: Final = "Or drop it here: a data file or folder, a model, a configuration, a flow. Esc closes this page."
 
 
@@ -114,7 +115,7 @@ class StartPage(QWidget):
             lines = list(facts.about(ABOUT[name], graph, here))
             yield self._template(name, ABOUT[name].title, lines, graph)
         for name, title in self._further.items():
-            yield Card(Shown(title, glyph="play", colour=GOOD), self._choosing(name))
+            yield Card(Shown(title, ((FURTHER, MUTED),), None, "play", GOOD), self._choosing(name))
 
     def _template(self, name: str, title: str, lines: list[facts.Line], graph: Graph) -> Card:
         tip = (TEMPLATES[name].__doc__ or "").split("\n")[0]
