@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 import flows
-from flows import Drawn, Project, draw, node
+from flows import Drawn, Project, draw, launched, node
 
 from ryven_llm_nodes.catalogue import (
     ALL_NODES,
@@ -338,6 +338,7 @@ CASES: dict[str, Project] = {
     "sft_model_precision_and_attention": case(SFT, given=_model(dtype="bfloat16", attn_implementation="sdpa")),
     "sft_model_init_kwargs": case(SFT, given=_model(revision=ODD), model_init_kwargs={"device_map": None, ODD: [1]}),
     "sft_lora": case(SFT, "adapter"),
+    "sft_sharded": launched(case(SFT, "adapter"), processes=8, strategy="fsdp2", precision="bf16"),
     "sft_lora_kept": case(SFT, given={"adapter": node(LoRA, keep_adapter=True)}),
     "sft_eval_dataset": case(SFT, "eval_dataset"),
     "sft_eval_strategy": case(SFT, "eval_dataset", eval_strategy="steps", eval_steps=50),
@@ -357,6 +358,7 @@ CASES: dict[str, Project] = {
     # PPO
     "ppo_essentials": _essentials(PPO),
     "ppo_lora": case(PPO, "adapter"),
+    "ppo_sharded": launched(case(PPO), processes=8, strategy="zero3"),
     "ppo_save_strategy_no": case(PPO, save_strategy="no"),
     "ppo_extra_steps": case(PPO, extra_steps=10),
     # DPO

@@ -28,7 +28,7 @@ from ryven_llm_nodes.catalogue import (
 from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.program import Graph, Program, build
 from ryven_llm_nodes.program.carried import OPENING
-from ryven_llm_nodes.program.launch.settings import Launch
+from ryven_llm_nodes.program.launch.settings import KEY, Launch
 from ryven_llm_nodes.program.project import Placement, graph_of_project, project, write_project
 
 Project = dict[str, Any]
@@ -82,6 +82,12 @@ def _full_wire(wire: str, nodes: Mapping[str, Drawn], taken: set[str]) -> str:
         target = next(port for port in ports if port not in taken)
     taken.add(target)
     return f"{source}.{out.name} -> {target}"
+
+
+def launched(drawn: Project, **launch: Any) -> Project:
+    """The same project with launch settings of its flow."""
+    flows = {title: flow | {KEY: launch} for title, flow in drawn["flows"].items()}
+    return drawn | {"flows": flows}
 
 
 def graph(drawn: Project, root: Path, source: str = "flow.json") -> Graph:

@@ -16,9 +16,7 @@ from ryven_llm_nodes.run.planning.hardware import Cluster
 from ryven_llm_nodes.run.planning.plan import Option, StagePlan, plan
 from ryven_llm_nodes.terminal.display import quiet_libraries
 
-COLUMNS: Final = (
-    *("stage", "strategy", "memory per GPU", "sent per step", "step", "tokens/s per GPU", "steps", "time", "cost"),
-)
+COLUMNS: Final = (*("stage", "strategy", "memory/GPU", "sent/step", "step", "tokens/s/GPU", "steps", "time", "USD"),)
 REMEDIES: Final = "use more GPUs, LoRA, shorter rows, a smaller batch, or gradient_checkpointing."
 
 
@@ -60,9 +58,9 @@ def _show(stages: Sequence[StagePlan], cluster: Cluster, hourly: float, console:
 def _cells(stage: StagePlan, option: Option, hourly: float) -> tuple[str, ...]:
     rate = stage.tokens / option.seconds
     seconds = stage.steps * option.seconds
-    name = option.strategy if option.fits else f"{option.strategy} (does not fit)"
+    name = option.strategy if option.fits else f"{option.strategy}: no room"
     time = (f"{option.seconds:.3g} s", f"{rate:,.0f}", str(stage.steps), duration(seconds))
-    return name, size(option.memory), size(option.traffic), *time, f"{seconds / 3600 * hourly:,.2f} USD"
+    return name, size(option.memory), size(option.traffic), *time, f"{seconds / 3600 * hourly:,.2f}"
 
 
 def _data(stages: Sequence[StagePlan], cluster: Cluster, hourly: float) -> dict[str, Any]:
