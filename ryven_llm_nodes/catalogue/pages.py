@@ -90,7 +90,7 @@ def _accepted(parameter: Parameter) -> str:
     """Types, range, choices and what is typical, in words."""
     types = " or ".join(TYPE_NAMES.get(kind, kind.__name__) for kind in parameter.types)
     bounds = [f"{words} {bound}" for rule, words in BOUNDS if _is_telling(bound := getattr(parameter, rule))]
-    choices = ", ".join(f"`{choice}`" for choice in parameter.choices)
+    choices = ", ".join(f"`{choice}`" if choice != "" else "empty" for choice in parameter.choices)
     typical = f"typical: {parameter.typical}" if parameter.typical else ""
     return "; ".join(part for part in (choices or types, ", ".join(bounds), typical) if part)
 

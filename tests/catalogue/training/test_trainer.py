@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +164,7 @@ class TestGroups:
     @pytest.mark.parametrize(("processes", "fine"), [(1, False), (2, True), (3, False), (4, True)])
     def test_the_processes_of_a_launch_share_the_groups(self, processes: int, fine: bool, data: Path) -> None:
         drawn = alone("grpo", per_device_train_batch_size=4, num_generations=8)
-        launched = replace(flows.graph(drawn, data), processes=processes)
+        launched = flows.graph(flows.launched(drawn, processes=processes), data)
         if fine:
             assert "num_generations=8" in build(launched).script.text
             return

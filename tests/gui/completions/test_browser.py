@@ -13,6 +13,7 @@ from qtpy.QtTest import QAbstractItemModelTester
 from ryven_llm_nodes.gui.completions.browser import CompletionsBrowser
 from ryven_llm_nodes.gui.completions.table_model import MOST_ROWS, CompletionsModel, SampleStore
 from ryven_llm_nodes.gui.state.run_model import RunModel
+from ryven_llm_nodes.gui.style.colours import BAD, GOOD
 from ryven_llm_nodes.run.events import Completions, RunStarted, StageStarted
 
 
@@ -121,7 +122,7 @@ def test_long_runs_keep_the_latest_rows_and_stay_quick() -> None:
 
 def test_scores_are_coloured_by_how_high_they_are(table: CompletionsModel) -> None:
     colours = [table.index(row, 3).data(Qt.ItemDataRole.ForegroundRole).name() for row in (2, 3)]
-    assert colours == ["#5fd38d", "#ff5470"]
+    assert colours == [GOOD, BAD]
 
 
 # The browser
