@@ -169,6 +169,42 @@ def open_editor(
     qapp.processEvents()
 
 
+@pytest.fixture(scope="module")
+def window_of_module(qapp: Any) -> Iterator[Any]:
+    """One main window for all tests of a module: opening one takes seconds."""
+    from ryven_llm_nodes.gui.editor import open_window
+
+    window = open_window(project("pipeline", [], []), qapp)
+    window.resize(*SIZE)
+    yield window
+    window.llm_shell.runs.shut_down(patience=60)
+    window.close()
+    window.deleteLater()
+    qapp.processEvents()
+
+
+@pytest.fixture
+def shared(window_of_module: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Editor:
+    """The window of the module with one empty flow, as a new window has it."""
+    monkeypatch.chdir(tmp_path)
+    editor = Editor(window_of_module, qtbot)
+    session, document = window_of_module.core_session, editor.shell.document
+    for flow in session.flows[1:]:
+        session.delete_flow(flow)
+    editor.settle(20)
+    editor.view._select_all_action()
+    editor.view.remove_selected_components__cmd()
+    editor.view._undo_stack.clear()
+    editor.view.hide_node_list_widget()
+    editor.view.resetTransform()
+    editor.state.clear_problems()
+    session.rename_flow(editor.flow, "pipeline")
+    document.place(None)
+    document.unchanged()
+    editor.settle(20)
+    return editor
+
+
 @pytest.fixture
 def editor(open_editor: Callable[..., Editor]) -> Editor:
     """An editor with an empty flow."""

@@ -18,6 +18,12 @@ VIEW = QRectF(0, 0, 800, 600)
 SIZE = QSizeF(230, 60)
 
 
+@pytest.fixture
+def editor(shared: Any) -> Any:
+    """One window for all of these tests."""
+    return shared
+
+
 def placed(node: QRectF, pins: list[QRectF] | None = None, taken: list[QRectF] | None = None) -> QRectF:
     return best(node, SIZE, VIEW, pins or [], taken or [], [])
 

@@ -18,6 +18,12 @@ from ryven_llm_nodes.program.flow import read_project
 from ryven_llm_nodes.program.mending import mended
 
 
+@pytest.fixture
+def editor(shared: Any) -> Any:
+    """One window for all of these tests."""
+    return shared
+
+
 def wheel(editor: Any, notches: int, place: QPoint, modifiers: Any = Qt.KeyboardModifier.NoModifier) -> None:
     buttons, phase = Qt.MouseButton.NoButton, Qt.ScrollPhase.NoScrollPhase
     at = QPointF(place)

@@ -13,6 +13,12 @@ from ryven_llm_nodes.catalogue.pages import file_of
 from ryven_llm_nodes.gui.window.actions import ACTIONS
 
 
+@pytest.fixture
+def editor(shared: Any) -> Any:
+    """One window for all of these tests."""
+    return shared
+
+
 def text(editor: Any) -> str:
     return editor.shell.helping.window.browser.toPlainText()
 

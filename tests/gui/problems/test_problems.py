@@ -13,6 +13,12 @@ from ryven_llm_nodes.gui.state.edits import set_value
 
 
 @pytest.fixture
+def editor(shared: Any) -> Any:
+    """One window for all of these tests."""
+    return shared
+
+
+@pytest.fixture
 def panel(editor: Any) -> Any:
     """The list of a flow with two nodes: two errors at one of them, and a warning at the other."""
     editor.window.show()

@@ -25,6 +25,12 @@ from ryven_llm_nodes.run.records.record import RECORDS
 from ryven_llm_nodes.templates import ABOUT, TEMPLATES
 
 
+@pytest.fixture
+def editor(shared: Any) -> Any:
+    """One window for all of these tests."""
+    return shared
+
+
 def kinds(editor: Any) -> set[type]:
     return {type(node) for node in editor.flow.nodes}
 
@@ -106,9 +112,9 @@ class TestPage:
         (tmp_path / "mine.json").unlink()
         assert recent() == []
 
-    def test_it_is_there_where_nothing_is_open(self, start: Callable[..., Any], data: Path) -> None:
-        assert start().starting.page.isVisibleTo(start().window)
-        assert start(None, "sft").starting._page is None
+    def test_it_is_there_where_nothing_is_open(self, start: Callable[..., Any]) -> None:
+        shell = start()
+        assert shell.starting.page.isVisibleTo(shell.window)
 
     def test_all_text_has_its_room(self, editor: Any) -> None:
         """What a card elides is its path, or a list of names."""
