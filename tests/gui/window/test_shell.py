@@ -78,7 +78,8 @@ def test_toolbar_and_menu_offer_the_same_with_shortcuts(editor: Any) -> None:
     menu = next(a.menu() for a in editor.window.menuBar().actions() if a.text() == "LLM")
     assert [action for action in menu.actions() if action in bar] == bar
     others = [action.text() for action in menu.actions() if action not in bar]
-    assert others == ["Retrain All", "Isolated Runs", "", "", "Run History...", "Cached Stages...", "", "Chat..."]
+    windows = ["", "Launch Settings...", "", "Run History...", "Cached Stages...", "", "Chat..."]
+    assert others == ["Retrain All", "Isolated Runs", "", *windows]
     assert not editor.shell.actions["stop"].isEnabled()
 
 
