@@ -62,26 +62,19 @@ ROLLOUT: Final = {
 }
 SAMPLES: Final = {"temperature": 0.7, "max_completion_length": 32, "batch_size": 32}
 
-DOCUMENTATION: Final = '''import importlib
-import inspect
-import random
-import re
-
-MODULES = """argparse ast base64 bisect calendar cmd codecs collections configparser contextlib copy csv dataclasses
-datetime decimal difflib email.message enum fileinput fnmatch fractions ftplib functools gettext gzip heapq html
-http.client imaplib inspect ipaddress json linecache logging mailbox math mimetypes numbers optparse pathlib pickle
-plistlib pprint queue random sched shelve shlex shutil smtplib socketserver statistics string tarfile tempfile textwrap
-threading timeit tokenize traceback types urllib.parse urllib.request uuid warnings wave weakref zipfile"""
-LONG = (
-    "That is a very good question, and there is a lot to say about it. {} And that is more or less all there is.",
-    "Well, let me think, because it is not easy to know where to begin. {} I hope that this answers your question.",
-)
-
-
-def documented():
+DOCUMENTATION: Final = '''def documented():
     """Names of the standard library, with the first sentence of their documentation."""
+    import importlib
+    import inspect
+    import re
+
+    modules = """argparse ast base64 bisect calendar cmd codecs collections configparser contextlib copy csv dataclasses
+    datetime decimal difflib email.message enum fileinput fnmatch fractions ftplib functools gettext gzip heapq html
+    http.client imaplib inspect ipaddress json linecache logging mailbox math mimetypes numbers optparse pathlib pickle
+    plistlib pprint queue random sched shelve shlex shutil smtplib socketserver statistics string tarfile tempfile
+    textwrap threading timeit tokenize traceback types urllib.parse urllib.request uuid warnings wave weakref zipfile"""
     found = {}
-    for module in map(importlib.import_module, MODULES.split()):
+    for module in map(importlib.import_module, modules.split()):
         for owner, thing in sorted(vars(module).items()):
             parts = vars(thing) if inspect.isclass(thing) else {}
             if getattr(thing, "__module__", "") == module.__name__ and not owner.startswith("_"):
@@ -94,21 +87,24 @@ def documented():
 
 
 def pairs():
-    """What something in Python does: a sentence that is right, and a worse answer of the kind in WORSE."""
+    """What something in Python does: a sentence that is right, one that is wrong, and one that is too long."""
+    import random
+
+    long = (
+        "That is a very good question, and there is a lot to say about it. {} And that is more or less all there is.",
+        "Well, let me think, because it is not easy to know where to begin. {} I hope that this answers your question.",
+    )
     rng, items = random.Random(0), documented()
     rng.shuffle(items)
-    for name, text in items[:COUNT]:
-        other = rng.choice(items)[1]
-        worse = {"long": rng.choice(LONG).format(text), "wrong": other}[WORSE]
-        asked = [{"role": "user", "content": f"What does {name} do in Python?"}]
-        said = [[{"role": "assistant", "content": answer}] for answer in (text, worse)]
-        yield {"prompt": asked, "chosen": said[0], "rejected": said[1]}
+    for name, text in items[:400]:
+        answers = {"chosen": text, "wrong": rng.choice(items)[1], "long": rng.choice(long).format(text)}
+        row = {kind: [{"role": "assistant", "content": answer}] for kind, answer in answers.items()}
+        yield {"prompt": [{"role": "user", "content": f"What does {name} do in Python?"}], **row}
 '''
-ARITHMETIC: Final = '''import random
-
-
-def sums():
+ARITHMETIC: Final = '''def sums():
     """The sums of two small numbers, each once, with their results."""
+    import random
+
     cases = [(a, b) for a in range(1, 15) for b in range(1, 15)]
     random.Random(0).shuffle(cases)
     for a, b in cases:
@@ -122,7 +118,7 @@ Node = tuple[str, type[LLMNode], Mapping[str, Any], float, float]
 def instructgpt() -> dict[str, Any]:
     """InstructGPT (arXiv 2203.02155): SFT, a reward model from preference pairs, and PPO against that reward model."""
     nodes: list[Node] = [
-        *_documentation("long", 400),
+        *_documentation("long"),
         ("prompts", MapColumns, {"keep": ["prompt"]}, 3, 3),
         ("sft", SFT, SFT_SETTINGS, 4, 0),
         ("judge", TrainRewardModel, {**PAIRS, "learning_rate": 1e-3}, 5, 1),
@@ -146,7 +142,7 @@ def instructgpt() -> dict[str, Any]:
 def zephyr() -> dict[str, Any]:
     """Zephyr (arXiv 2310.16944): SFT, then DPO on preference pairs, with the SFT model as the reference."""
     nodes: list[Node] = [
-        *_documentation("wrong", 400),
+        *_documentation("wrong"),
         ("sft", SFT, SFT_SETTINGS, 4, 0),
         ("dpo", DPO, {**PAIRS, "beta": 0.1}, 5, 0),
         ("after_dpo", Evaluate, {"batch_size": 16}, 6, 0),
@@ -194,14 +190,14 @@ def reward_bakeoff() -> dict[str, Any]:
     }
     nodes: list[Node] = [
         ("base", LoadModel, {"path": MODEL}, 0, 0),
-        ("docs", GenerateRows, {"code": _code("wrong", 320)}, 0, 1),
+        *_rows("wrong"),
         ("lora", LoRA, ADAPTER, 0, 2),
         ("pairs", Split, {"test_size": 0.25}, 1, 1),
         *((name, TrainRewardModel, settings, 2, row) for row, (name, settings) in enumerate(judges.items())),
         ("judges", CombineRewards, {}, 3, 1),
         ("measured", Evaluate, {"max_completion_length": 8, "batch_size": 32}, 4, 0),
     ]
-    wires = ["docs.dataset -> pairs.dataset", "judges.reward -> measured.reward"]
+    wires = ["docs.dataset -> told.dataset", "told.dataset -> pairs.dataset", "judges.reward -> measured.reward"]
     wires += ["base.model -> measured.model", "pairs.test -> measured.dataset"]
     for number, name in enumerate(judges, 1):
         wires += [f"base.model -> {name}.model", f"pairs.train -> {name}.dataset", f"lora.adapter -> {name}.adapter"]
@@ -217,16 +213,17 @@ RECIPES: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
 }
 
 SFT_WIRES: Final = (
-    *("docs.dataset -> first.dataset", "first.train -> answers.dataset", "first.test -> pairs.dataset"),
+    *("docs.dataset -> told.dataset", "told.dataset -> first.dataset"),
+    *("first.train -> answers.dataset", "first.test -> pairs.dataset"),
     *("base.model -> sft.model", "answers.dataset -> sft.dataset", "lora.adapter -> sft.adapter"),
 )
 
 
-def _documentation(worse: str, count: int) -> list[Node]:
-    """The model, and ``count`` rows about Python: some to imitate, pairs, and pairs that are held out."""
+def _documentation(worse: str) -> list[Node]:
+    """The model, and rows about Python: some to imitate, pairs, and pairs that are held out."""
     return [
         ("base", LoadModel, {"path": MODEL}, 0, 0),
-        ("docs", GenerateRows, {"code": _code(worse, count)}, 0, 1),
+        *_rows(worse),
         ("lora", LoRA, ADAPTER, 0, 2),
         ("first", Split, {"test_size": 0.85}, 1, 1),
         ("answers", MapColumns, {"rename": {"chosen": "completion"}, "keep": ["prompt", "completion"]}, 2, 0),
@@ -234,9 +231,13 @@ def _documentation(worse: str, count: int) -> list[Node]:
     ]
 
 
-def _code(worse: str, count: int) -> str:
-    """The code of a node that makes ``count`` pairs whose rejected answer is ``worse``: long or wrong."""
-    return f'{DOCUMENTATION}\n\nWORSE, COUNT = "{worse}", {count}\n'
+def _rows(worse: str) -> list[Node]:
+    """Pairs whose rejected answer is ``worse``: long or wrong."""
+    keep = ["prompt", "chosen", "rejected"]
+    return [
+        ("docs", GenerateRows, {"code": DOCUMENTATION}, -1, 1),
+        ("told", MapColumns, {"rename": {worse: "rejected"}, "keep": keep}, 0, 1),
+    ]
 
 
 def _evaluated(model: str, baseline: str, rows: str, report: str) -> Iterable[str]:

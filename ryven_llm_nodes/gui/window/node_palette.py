@@ -11,15 +11,13 @@ from qtpy.QtWidgets import QAbstractItemView, QLineEdit, QTreeWidget, QTreeWidge
 from ryvencore_qt.src.flows.node_list_widget.NodeWidget import NodeWidget
 
 from ryven_llm_nodes.catalogue import ALL_NODES, GROUPS, LLMNode
-from ryven_llm_nodes.gui.style.colours import MUTED
+from ryven_llm_nodes.gui.style.colours import FAINT, MUTED
 from ryven_llm_nodes.gui.style.families import colour_of
 from ryven_llm_nodes.gui.style.icons import glyph
 from ryven_llm_nodes.host.node_list import ranked
 
 NODE: Final = Qt.ItemDataRole.UserRole
 OTHERS: Final = "Other packages"
-FAINT: Final = "#8d99a8"
-"""The colour of headings, and of nodes that the installed libraries cannot run."""
 
 
 class Palette(QWidget):

@@ -98,6 +98,7 @@ def _shipped() -> frozenset[str]:
     files = [
         *PACKAGE_FOLDER.glob("catalogue/**/*.py"),
         *PACKAGE_FOLDER.glob("demo/**/*.py"),
+        PACKAGE_FOLDER / "recipes.py",
         PACKAGE_FOLDER / "templates.py",
     ]
     return frozenset(_sha(python(text)) for file in files for text in _texts(file))

@@ -194,7 +194,7 @@ def rows_of(graph: Graph, wire: Wire) -> float:
         share = step.setting("test_size") if wire.port in ("train", "test") else 0
         return rows_of(graph, step.wires["dataset"]) * (share if wire.port == "test" else 1 - share)
     if step.node.holds_code:
-        return int(re.findall(r", (\d+)$", step.setting("code").strip())[0])
+        return int(re.findall(r"\[:(\d+)\]", step.setting("code"))[0])
     slice_ = step.setting("split").partition("[")[2].rstrip("]").split(":")
     found = [int(slice_[1]) - int(slice_[0] or 0)] if len(slice_) == 2 else []
     return min([*found, *([step.setting("limit")] if step.setting("limit") else [])])
