@@ -165,7 +165,7 @@ class TestARewardFunctionThatHangs:
 
         listen = at("grpo", 2, lambda: threading.Timer(0.3, stop).start())
         outcome = run_in(thread, judged(workspace, tmp_path / "flag"), tmp_path / "out", listen, token)
-        assert time.monotonic() - asked[0] < 1
+        assert time.monotonic() - asked[0] < 5  # the function sleeps for much longer
         assert outcome.status == "cancelled"
         assert checkpoints(tmp_path / "out/grpo") == [1, 2]
 
