@@ -23,6 +23,7 @@ from ryven_llm_nodes.catalogue import (
     Deduplicate,
     ExactMatch,
     Filter,
+    GenerateRows,
     InlineTable,
     Keywords,
     LengthReward,
@@ -92,6 +93,13 @@ def test_the_script_ends_with_the_weights_of_the_run(
     assert len({base, *moved}) == len(moved) + 1, "every stage must have changed the weights"
 
 
+MADE = """def sums():
+    for a in range(16):
+        yield {
+            "prompt": [{"role": "user", "content": f"What is {a} + 1?"}],
+            "completion": [{"role": "assistant", "content": str(a + 1)}],
+        }
+"""
 DATA = {
     "table": node(
         InlineTable,
@@ -107,6 +115,7 @@ DATA = {
         },
         keep=["prompt", "completion"],
     ),
+    "made": node(GenerateRows, code=MADE),
     "mixed": node(Mix, weight_2=2.0),
     "kept": node(
         Filter,
@@ -135,11 +144,11 @@ def write_answers(folder: Path) -> None:
 def test_every_node_of_data(work: Path, tmp_path: Path, elsewhere: dict[str, str]) -> None:
     assert {kind for kind, _ in DATA.values()} - {LoadDataset} == set(GROUPS["Data"])
     write_answers(work)
-    wires = "table -> alpaca, csv -> own, alpaca -> mixed, own -> mixed, mixed -> kept, base -> kept, kept -> unique"
-    wires += ", unique -> split, base -> template, template -> sft"
+    wires = "table -> alpaca, csv -> own, alpaca -> mixed, own -> mixed, made -> mixed, mixed -> kept, base -> kept"
+    wires += ", kept -> unique, unique -> split, base -> template, template -> sft"
     wires += ", split.train -> sft.dataset, split.test -> sft.eval_dataset"
     drawn = draw(wires, base=BASE, **DATA, sft=node(SFT, **FAST))
-    assert 10 < len(flows.dataset(drawn, work, "split", "train")) < 24, "rows are lost in between, and some are left"
+    assert 10 < len(flows.dataset(drawn, work, "split", "train")) < 36, "rows are lost in between, and some are left"
     of_run, of_script = both(drawn, work, tmp_path, elsewhere)
     assert set(of_run) == {"template", "sft"}
     assert of_run == of_script

@@ -8,6 +8,7 @@ from typing import Any
 
 import flows
 import pytest
+from rotation import turn
 
 from ryven_llm_nodes.run import CancelToken, Event, run_program
 from ryven_llm_nodes.run.events import Log, Progress, StageReused
@@ -37,7 +38,7 @@ def trained(events: list[Event]) -> list[str]:
 
 
 @pytest.mark.parametrize("lora", [False, True], ids=["full", "lora"])
-@pytest.mark.parametrize("method", flows.METHODS)
+@pytest.mark.parametrize("method", turn(flows.METHODS, 2))
 def test_the_model_is_that_of_a_training_so_long(method: str, lora: bool, workspace: Path, tmp_path: Path) -> None:
     constant = {"lr_scheduler_type": "constant", "max_steps": 6}
     outcome, events = kept_at(

@@ -25,6 +25,7 @@ import flows
 import pytest
 from children import run_with_little_memory
 from flows import node
+from rotation import turn
 
 from ryven_llm_nodes.catalogue import DPO, GRPO, SFT, LoadModel, RewardFunction, SaveModel
 from ryven_llm_nodes.errors import StageError
@@ -135,7 +136,7 @@ def run_in(thread: str, *arguments: Any) -> Outcome:
     return outcomes[0]
 
 
-@pytest.mark.parametrize("thread", ["main", "worker"])
+@pytest.mark.parametrize("thread", turn(["main", "worker"], 2))
 class TestARewardFunctionThatHangs:
     def test_ends_its_stage_at_the_limit_and_is_named(self, thread: str, workspace: Path, tmp_path: Path) -> None:
         flag, out = tmp_path / "flag", tmp_path / "out"
@@ -258,7 +259,7 @@ def with_letter(work: Path, row: int) -> None:
 
 
 class TestNumbersThatAreNotFinite:
-    @pytest.mark.parametrize("max_grad_norm", [1.0, 0.0])
+    @pytest.mark.parametrize("max_grad_norm", turn([1.0, 0.0], 2))
     def test_a_gradient_stops_training_before_it_is_applied(
         self, max_grad_norm: float, work: Path, tmp_path: Path
     ) -> None:
@@ -294,7 +295,7 @@ class TestNumbersThatAreNotFinite:
             "Use another model."
         )
 
-    @pytest.mark.parametrize("save_strategy", ["steps", "no"])
+    @pytest.mark.parametrize("save_strategy", turn(["steps", "no"], 2))
     def test_weights_that_the_optimizer_spoils_are_not_saved(
         self, save_strategy: str, workspace: Path, tmp_path: Path
     ) -> None:
@@ -368,7 +369,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 
 class TestAFullDisk:
-    @pytest.mark.parametrize("left", [0, 50_000, 200_000, 400_000])
+    @pytest.mark.parametrize("left", turn([0, 50_000, 200_000, 400_000], 2))
     def test_while_a_checkpoint_is_written(self, left: int, disk: SmallDisk, sft: Program, whole: Path) -> None:
         """The four stop it in the model, in the optimizer's state, ..., which different libraries write."""
         out = disk.folder / "out"
@@ -493,7 +494,7 @@ class TestAFolderThatCannotBeWrittenTo:
         ]
         assert not (tmp_path / "out" / "sft").exists()
 
-    @pytest.mark.parametrize("name", ["checkpoints", "checkpoints/unfinished", "."])
+    @pytest.mark.parametrize("name", turn(["checkpoints", "checkpoints/unfinished", "."], 3))
     def test_mid_run(self, name: str, sft: Program, whole: Path, tmp_path: Path) -> None:
         folder = tmp_path / "sft" / name
         try:
