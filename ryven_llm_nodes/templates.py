@@ -30,9 +30,9 @@ from ryven_llm_nodes.catalogue import (
 from ryven_llm_nodes.catalogue.training.trainer import WITH_LORA
 from ryven_llm_nodes.errors import UsageError, suggestion
 from ryven_llm_nodes.program.project import Placement, project
+from ryven_llm_nodes.recipes import MODEL as SMALL
 from ryven_llm_nodes.recipes import RECIPES
 
-SMALL: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
 LLAMA: Final = "meta-llama/Llama-2-7b-hf"
 BRIEF: Final = '''def brief_and_finished(completions, **kwargs):
     """1 for a finished summary of at most 30 words, less for every word beyond."""

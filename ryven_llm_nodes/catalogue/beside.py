@@ -33,6 +33,12 @@ def hiding_libraries(code: str, root: Path) -> list[str]:
     return [name for name in sorted(_imported(code, root)) if _is_library(name, root)]
 
 
+def shadowed(code: str, root: Path) -> Iterator[str]:
+    """What is wrong with such an import, in a sentence for each."""
+    for name in hiding_libraries(code, root):
+        yield f"imports {name!r}: a library, shadowed by a file next to the flow file; rename the file."
+
+
 def files_of_code(code: str, root: Path) -> Files:
     """Every file of the modules of ``code``, and every file that a string in that code names.
 

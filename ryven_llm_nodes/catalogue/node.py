@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from ryvencore import Node, NodeInputType, NodeOutputType
 
+from ryven_llm_nodes.catalogue.beside import files_of_code
 from ryven_llm_nodes.catalogue.cell import Cell
 from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Pretrained, Seen
 from ryven_llm_nodes.catalogue.held import Held
@@ -213,9 +214,10 @@ class LLMNode(Node):
     def fingerprint(cls, context: NodeContext) -> Iterator[tuple[str, Path]]:
         """The local files that it reads itself, each with a name that does not depend on where the flow lies.
 
-        If in doubt, a file is included: a stage whose inputs changed must not be reused.
+        If in doubt, a file is included: a stage whose inputs changed must not be reused. What its code uses is one.
         """
-        yield from ()
+        if cls.holds_code:
+            yield from files_of_code(str(context["code"]), context.root).items()
 
     @classmethod
     def rehearsed(cls, given: Mapping[str, JSON], name: str, steps: int) -> Mapping[str, JSON]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +50,6 @@ def export(
 ) -> None:
     """Write the flow as one plain Python script that does not need this package."""
     from ryven_llm_nodes.program.launch.files import launch_files
-    from ryven_llm_nodes.system.files import write_whole
 
     with plain_errors():
         words = [word for text in launching or [] for word in text.split(",")]
@@ -65,9 +65,15 @@ def export(
         files = {output: program.script_for(output.absolute().parent, lean).text}
         for target in targets:
             files |= launch_files(program, target, output, _numbers(seeds), gpu)
-        for file, text in files.items():
-            write_whole(file, text)
-            say_written(file)
+        _write(files)
+
+
+def _write(files: Mapping[Path, str]) -> None:
+    from ryven_llm_nodes.system.files import write_whole
+
+    for file, text in files.items():
+        write_whole(file, text)
+        say_written(file)
 
 
 def _numbers(text: str) -> list[int]:
@@ -94,15 +100,12 @@ def submit(
     from ryven_llm_nodes.program.launch.files import launch_files
     from ryven_llm_nodes.run.submitting import require_program
     from ryven_llm_nodes.run.submitting import submit as submitted
-    from ryven_llm_nodes.system.files import write_whole
 
     with plain_errors():
         require_program(where)
         program = program_of(flow, title, settings, None, 1, launching)
         files = launch_files(program, where, output, _numbers(seeds), gpu)
-        for file, text in {output: program.script_for(output.absolute().parent).text, **files}.items():
-            write_whole(file, text)
-            say_written(file)
+        _write({output: program.script_for(output.absolute().parent).text, **files})
         state = submitted(list(files)[-1], where, typer.echo)
         typer.echo(f"the job ended: {state}", err=True)
         if state not in ("COMPLETED", "ENDED"):

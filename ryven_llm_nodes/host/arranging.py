@@ -12,9 +12,9 @@ from ryvencore_qt.src.flows.FlowView import FlowView
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.host.canvas import insert_node
 from ryven_llm_nodes.host.ports import port_kind
+from ryven_llm_nodes.host.undo import one_command
 
 OFFSET: Final = 44.0
-ALIGNMENTS: Final = ("left", "right", "top", "bottom", "column", "row")
 
 
 def duplicate(view: FlowView) -> list[Any]:
@@ -29,8 +29,7 @@ def duplicate(view: FlowView) -> list[Any]:
         "output data": [],
         "drawings": [],
     }
-    view._undo_stack.beginMacro("Duplicate")
-    try:
+    with one_command(view, "Duplicate"):
         command = Paste_Command(view, data, QPointF(OFFSET, OFFSET))
         view.push_undo(command)
         made = list(command.pasted_components["nodes"])
@@ -39,8 +38,6 @@ def duplicate(view: FlowView) -> list[Any]:
                 source = view.flow.connected_output(port)
                 if source is not None and source.node not in nodes:
                     view.push_undo(ConnectPorts_Command(view, source, place))
-    finally:
-        view._undo_stack.endMacro()
     return made
 
 
@@ -49,15 +46,12 @@ def align(view: FlowView, how: str) -> None:
     items = view.selected_node_items()
     if len(items) < 2:
         return
-    view._undo_stack.beginMacro(f"Align {how}")
-    try:
+    with one_command(view, f"Align {how}"):
         for item, place in _places(items, how).items():
             by = place - item.pos()
             if not by.isNull():
                 view.push_undo(MoveComponents_Command(view, [item], p_from=-by, p_to=QPointF(0, 0)))
                 item.setPos(place)
-    finally:
-        view._undo_stack.endMacro()
 
 
 def _places(items: list[Any], how: str) -> dict[Any, QPointF]:

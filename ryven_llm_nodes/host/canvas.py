@@ -22,6 +22,7 @@ from ryvencore_qt.src.flows.nodes.NodeItem import NodeItem
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.catalogue.node import stored
 from ryven_llm_nodes.errors import FlowError
+from ryven_llm_nodes.host.undo import one_command
 from ryven_llm_nodes.host.versions import CORE_QT, workaround
 from ryven_llm_nodes.program.names import Names
 from ryven_llm_nodes.program.pickles import refuse_unsafe
@@ -239,15 +240,12 @@ def insert_node(view: FlowView, node_class: type, node: Any, port: int, fill: Ca
     source = view.flow.connected_output(target)
     if source is None:
         raise ValueError(f"nothing is connected to input {port} of {node}")
-    view._undo_stack.beginMacro(f"Insert {node_class.title}")
-    try:
+    with one_command(view, f"Insert {node_class.title}"):
         ends = [one.gui.item.pos() for one in (source.node, node)]
         made = place_node(view, node_class, (ends[0] + ends[1]) / 2)
         fill(made)
         for wire in ((source, target), (source, made.inputs[0]), (made.outputs[0], target)):  # the first disconnects
             view.push_undo(ConnectPorts_Command(view, *wire))
-    finally:
-        view._undo_stack.endMacro()
     return made
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from qtpy.QtCore import QTimer
@@ -23,3 +24,13 @@ def push_undo(flow_view: Any, text: str, undo: Action, redo: Action) -> None:
         return
     redo()
     QTimer.singleShot(0, flow_view, lambda: push_undo(flow_view, text, undo, redo))
+
+
+@contextmanager
+def one_command(flow_view: Any, text: str) -> Iterator[None]:
+    """What is pushed inside is undone and redone together, as the command ``text``."""
+    flow_view._undo_stack.beginMacro(text)
+    try:
+        yield
+    finally:
+        flow_view._undo_stack.endMacro()

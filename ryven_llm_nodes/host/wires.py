@@ -16,6 +16,7 @@ from ryvencore_qt.src.flows.nodes.PortItem import PortItemPin
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.host.node_list import style_list
 from ryven_llm_nodes.host.ports import port_kind, refusal
+from ryven_llm_nodes.host.undo import one_command
 from ryven_llm_nodes.host.versions import CORE_QT, workaround
 
 GRIP: Final = 14.0
@@ -120,15 +121,12 @@ def dropped_wire() -> None:
     # PySide finds slots by their names, which are therefore kept
     def create_node__cmd(self: FlowView, node_class: type) -> None:
         pin, self._auto_connection_pin = self._auto_connection_pin, None
-        self._undo_stack.beginMacro(f"Create {node_class.title}")
-        try:
+        with one_command(self, f"Create {node_class.title}"):
             self.push_undo(PlaceNode_Command(self, node_class, self._node_place_pos))
             if pin is not None and pin.port.node in self.flow.nodes:
                 node = self.flow.nodes[-1]
                 self.auto_connect(pin.port, node)
                 _put_port_at(self, pin.port, node, self._node_place_pos)
-        finally:
-            self._undo_stack.endMacro()
 
     FlowView.add_node, FlowView.create_node__cmd = add_node, create_node__cmd
 

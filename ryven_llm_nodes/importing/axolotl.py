@@ -111,10 +111,10 @@ REASONS: Final = {
     "pretraining_dataset": "is streamed; add a Load Dataset node with streaming and a limit.",
     "lora_modules_to_save": "has no parameter in the LoRA node; leave it out, or train all weights.",
     "lora_model_dir": "an adapter is merged first: use Import Model in place of Load Model.",
-    "fsdp": "how a run is launched is not part of a flow; use accelerate launch with the exported script.",
-    "fsdp_config": "how a run is launched is not part of a flow; use accelerate launch with the exported script.",
+    "fsdp": "how a run is launched stands in the launch settings of a flow; set the strategy fsdp2 there.",
+    "fsdp_config": "how a run is launched stands in the launch settings of a flow; set the strategy fsdp2 there.",
     "wandb_project": "is not stored in a flow; set the environment variable WANDB_PROJECT.",
-    "early_stopping_patience": "is not there; use Stop and Keep, or load_best_model_at_end.",
+    "early_stopping_patience": "counts in another way; set early_stopping in the trainer.",
     "tokens": "new tokens are not added; save a tokenizer with them into the folder of the model.",
     "unfrozen_parameters": "either all weights or a LoRA adapter are trained; connect a LoRA node.",
     "loss_watchdog_threshold": "is not there; the run tells when a loss diverges.",
@@ -135,20 +135,18 @@ def plan(keys: Keys, title: str, places: Places, wanted: str = "") -> Plan:
     settings = keys.into(method, {**COMMON, **TRAINER})
     if isinstance(trl := keys.take("trl"), dict):
         below = keys.below(trl, "trl")
-        if "reward" in {port.kind for port in method.in_ports}:
+        if made.takes_rewards:
             take_rewards(below, places, made)
         settings |= below.into(method, {name: name for name in method.all_parameters()})
         below.finish(lambda key: f"is no field of {method.config}; leave it out.")
     made.settings = settings
     _training(keys, made)
     _rows(keys, places, made)
-    if "reward" in {port.kind for port in method.in_ports} and not made.rewards:
+    if made.takes_rewards and not made.rewards:
         take_rewards(keys, places, made)
     made.settings = with_library_defaults(method, made.settings)
     keys.ignore(*NOTHING)
-    for key in REASONS:
-        if key in keys:
-            keys.leave(key, REASONS[key])
+    keys.leave_all(REASONS)
     keys.finish(lambda key: f"has no counterpart in {method.config}; leave it out, or set what it does in a node.")
     return made
 
@@ -257,10 +255,8 @@ def _rows(keys: Keys, places: Places, made: Plan) -> None:
         made.held_out = {"test_size": float(share)}
     elif not tests and share:
         keys.leave("val_set_size", "must be a share of the rows below 1; insert a Split node.")
-    if not made.evaluates:
-        for name in ("eval_strategy", "eval_steps"):
-            made.settings.pop(name, None)
-    elif "eval_steps" in made.settings and "eval_strategy" not in made.settings:
+    made.settle_evaluation()
+    if "eval_steps" in made.settings and "eval_strategy" not in made.settings:
         made.settings["eval_strategy"] = "steps"
 
 

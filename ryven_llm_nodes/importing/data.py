@@ -36,9 +36,8 @@ from ryven_llm_nodes.catalogue.reading import ENDINGS
 from ryven_llm_nodes.catalogue.samples import Row, count_rows, first_rows
 from ryven_llm_nodes.errors import FlowError, Problem, shown
 from ryven_llm_nodes.importing.plan import Drawing, Made
+from ryven_llm_nodes.recipes import MODEL
 
-MODEL: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
-"""What is trained unless a model is given."""
 ORDER: Final = (SFT, KTO, DPO, GRPO)
 """The methods, in the order in which stages follow each other."""
 ANSWERS: Final = ("answer", "solution", "target", "label", "ground_truth", "final_answer")

@@ -59,6 +59,12 @@ class Keys:
         """Tells why ``key`` is not taken over, and what to do; nothing where it is not there."""
         self._tell(key, why, "warning")
 
+    def leave_all(self, reasons: Mapping[str, str]) -> None:
+        """Tells of those keys in ``reasons`` that have a value."""
+        for key, why in reasons.items():
+            if key in self:
+                self.leave(key, why)
+
     def note(self, key: str, what: str) -> None:
         """Tells in which other form ``key`` is taken over."""
         self._tell(key, what, "note")

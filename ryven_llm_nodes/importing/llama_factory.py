@@ -119,9 +119,7 @@ def plan(keys: Keys, title: str, places: Places, wanted: str = "") -> Plan:
     if method is PPO:
         model = keys.text("reward_model")
         made.rewards = [(RewardModel, {"path": places.of(model)})]
-    for key in REASONS:
-        if key in keys:
-            keys.leave(key, REASONS[key])
+    keys.leave_all(REASONS)
     keys.finish(lambda key: f"has no counterpart in {method.config}; leave it out, or set what it does in a node.")
     return made
 
@@ -205,9 +203,7 @@ def _rows(keys: Keys, places: Places, made: Plan, stage: str) -> None:
         made.held_out = {"test_size": float(share)}
     elif share:
         keys.leave("val_size", "must be a share of the rows below 1; insert a Split node.")
-    if not made.evaluates:
-        for name in ("eval_strategy", "eval_steps"):
-            made.settings.pop(name, None)
+    made.settle_evaluation()
     keys.ignore("mix_strategy")
 
 

@@ -51,6 +51,17 @@ class Plan:
     saved: dict[str, JSON] | None = field(default_factory=dict)
 
     @property
+    def takes_rewards(self) -> bool:
+        """Whether the method scores completions."""
+        return any(port.kind == "reward" for port in self.method.in_ports)
+
+    def settle_evaluation(self) -> None:
+        """Without rows to evaluate on, nothing is evaluated."""
+        if not self.evaluates:
+            for name in ("eval_strategy", "eval_steps"):
+                self.settings.pop(name, None)
+
+    @property
     def evaluates(self) -> bool:
         """Whether there are rows to evaluate on."""
         return self.held_out is not None

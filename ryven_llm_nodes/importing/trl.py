@@ -63,12 +63,12 @@ BUILDERS: Final = ("json", "csv", "parquet", "text", "arrow")
 """Names of builders of ``datasets``, in the place of the name of a dataset."""
 REASONS: Final = {
     "env": "environment variables are not stored in a flow; set them in the shell that starts the run.",
-    "accelerate_config": "how a run is launched is not part of a flow; use `ryven-llm run --processes N`, or "
-    "accelerate launch with the exported script.",
-    "num_processes": "the number of processes is not part of a flow; use `ryven-llm run --processes N`.",
+    "accelerate_config": "how a run is launched stands in the launch settings of a flow; set them there, or with "
+    "`ryven-llm run --launch`.",
+    "num_processes": "the number of processes stands in the launch settings of a flow; set it there.",
     "ignore_bias_buffers": "is for old models under DDP; the trainer is used as it is, leave it out.",
     "resume_from_checkpoint": "is decided by the run, which resumes by itself; run the flow again.",
-    "config_file": "how a run is launched is not part of a flow; use accelerate launch with the exported script.",
+    "config_file": "how a run is launched stands in the launch settings of a flow; set them there.",
     "lora_task_type": "follows from the trainer; leave it out.",
     "lora_target_parameters": "has no parameter in the LoRA node, so these are not adapted; name modules in its "
     "target_modules.",
@@ -93,15 +93,13 @@ def plan(keys: Keys, title: str, places: Places, wanted: str = "") -> Plan:
     made = Plan(title, method, model=_model(keys, places), adapter=_adapter(keys, places))
     _quantized(keys, made)
     made.saved = saved_as(keys, SaveModel)
-    if "reward" in {port.kind for port in method.in_ports}:
+    if made.takes_rewards:
         take_rewards(keys, places, made)
     fields = {name: name for name in method.all_parameters() if name not in ROWS + MIXTURE}
     made.settings = with_library_defaults(method, keys.into(method, fields))
     _precision(keys, made)
     _rows(keys, places, made)
-    for key in REASONS:
-        if key in keys:
-            keys.leave(key, REASONS[key])
+    keys.leave_all(REASONS)
     keys.finish(lambda key: _unknown(key, method))
     return made
 

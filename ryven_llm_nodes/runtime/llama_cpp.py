@@ -215,7 +215,5 @@ def require_same_completions(model: PreTrainedModel, folder: Path, file: str, pr
 def greedy(model: PreTrainedModel, tokens: list[int], length: int = 16) -> list[int]:
     """The most likely completion of one prompt."""
     prompt = torch.tensor([tokens])
-    mask = torch.ones_like(prompt)
-    return model.generate(prompt, attention_mask=mask, max_new_tokens=length, do_sample=False, pad_token_id=0)[
-        0
-    ].tolist()
+    settings = {"attention_mask": torch.ones_like(prompt), "do_sample": False, "pad_token_id": 0}
+    return model.generate(prompt, max_new_tokens=length, **settings)[0].tolist()

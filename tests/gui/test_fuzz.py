@@ -210,9 +210,9 @@ class Fuzz:
         self.shell.flows.bypass()
 
     def align(self) -> None:
-        from ryven_llm_nodes.host.arranging import ALIGNMENTS
+        from ryven_llm_nodes.gui.window.actions import ALIGNMENTS
 
-        self.shell.flows.align(self.random.choice(ALIGNMENTS))
+        self.shell.flows.align(self.random.choice(list(ALIGNMENTS)))
 
     def zoom(self) -> None:
         from PySide6.QtCore import QPointF

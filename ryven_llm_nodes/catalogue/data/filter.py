@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ryven_llm_nodes.catalogue.beside import files_of_code, hiding_libraries, modules_of
+from ryven_llm_nodes.catalogue.beside import modules_of, shadowed
 from ryven_llm_nodes.catalogue.cell import RUNTIME, Cell, call, literal
-from ryven_llm_nodes.catalogue.files import File
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import Parameter, choice, flag, text, whole
@@ -75,10 +74,6 @@ class Filter(LLMNode):
             defines=code.names if code else frozenset(),
             borrows=code.imported if code else frozenset(),
         )
-
-    @classmethod
-    def fingerprint(cls, context: NodeContext) -> Iterator[File]:
-        yield from files_of_code(str(context["code"]), context.root).items()
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
@@ -162,8 +157,7 @@ def _wrong_code(context: NodeContext) -> Iterator[str]:
     required = len([*arguments.posonlyargs, *arguments.args]) - len(arguments.defaults)
     if code.is_async or required > 1 or not [*arguments.posonlyargs, *arguments.args]:
         yield f"{code.function.name}() must be a plain function of one argument, the row."
-    for name in hiding_libraries(code.text, context.root):
-        yield f"imports {name!r}: a library, shadowed by a file next to the flow file; rename the file."
+    yield from shadowed(code.text, context.root)
 
 
 def _wrong_lengths(context: NodeContext) -> Iterator[Complaint]:

@@ -14,13 +14,12 @@ from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Package, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, flag, text, whole
 from ryven_llm_nodes.catalogue.places import path_expression, resolve
+from ryven_llm_nodes.catalogue.training.rehearsing import few_rows
 from ryven_llm_nodes.catalogue.values import ModelValue, Value
 from ryven_llm_nodes.errors import shown
 
 HARNESS: Final[Package] = ("lm_eval", "'ryven-llm-nodes[eval]'")
 SETTINGS: Final = ("few_shot", "limit", "batch_size", "seed", "chat")
-REHEARSED: Final = 8
-"""Rows of a task in a rehearsal."""
 
 
 class Benchmark(LLMNode):
@@ -78,7 +77,7 @@ class Benchmark(LLMNode):
 
     @classmethod
     def rehearsed(cls, given: Mapping[str, JSON], name: str, steps: int) -> Mapping[str, JSON]:
-        return {**given, "limit": min(given.get("limit") or REHEARSED, REHEARSED)}
+        return few_rows(given)
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:

@@ -10,6 +10,7 @@ from ryven_llm_nodes.catalogue.cell import RUNTIME, Cell, literal, report_cell_o
 from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Seen
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, number, whole
+from ryven_llm_nodes.catalogue.training.rehearsing import few_rows
 from ryven_llm_nodes.catalogue.training.sampling import reward_list
 from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue, RewardValue, Value
 from ryven_llm_nodes.catalogue.work import Work
@@ -17,8 +18,6 @@ from ryven_llm_nodes.catalogue.work import Work
 FITTING: Final = (("chosen", "rejected"), ("prompt", "completion"), ("messages",), ("text",))
 MEASURES: Final = ("loss", "perplexity", "preference_accuracy", "preference_margin")
 SETTINGS: Final = ("limit", "samples", "temperature", "max_completion_length", "max_length", "batch_size", "seed")
-REHEARSED: Final = 8
-"""Rows that are measured in a rehearsal."""
 
 
 class Evaluate(LLMNode):
@@ -81,7 +80,7 @@ class Evaluate(LLMNode):
 
     @classmethod
     def rehearsed(cls, given: Mapping[str, JSON], name: str, steps: int) -> Mapping[str, JSON]:
-        return {**given, "limit": min(given.get("limit") or REHEARSED, REHEARSED)}
+        return few_rows(given)
 
     @classmethod
     def work(cls, context: NodeContext, rows: int, settings: Any) -> Work:

@@ -8,7 +8,7 @@ from typing import Final
 from ryven_llm_nodes.catalogue.node import NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import number, whole
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
-from ryven_llm_nodes.catalogue.training.references import loaded_later
+from ryven_llm_nodes.catalogue.training.references import teacher_part
 from ryven_llm_nodes.catalogue.training.sampling import SAMPLING
 from ryven_llm_nodes.catalogue.training.stage import Part
 from ryven_llm_nodes.catalogue.training.trainer import (
@@ -21,7 +21,6 @@ from ryven_llm_nodes.catalogue.training.trainer import (
     batch_size,
     learning_rate,
 )
-from ryven_llm_nodes.catalogue.values import ModelValue
 
 TEACHER: Final = Port("teacher", "model", help="The model to learn from, with the same vocabulary.")
 BY_THE_WIRE: Final = "is what is connected to teacher."
@@ -63,6 +62,4 @@ class Distillation(Trainer):
 
     @classmethod
     def own_parts(cls, context: NodeContext) -> Iterator[Part]:
-        teacher = context.inputs["teacher"]
-        assert isinstance(teacher, ModelValue)
-        yield loaded_later("teacher_model", teacher)
+        yield teacher_part(context)

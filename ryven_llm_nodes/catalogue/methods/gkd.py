@@ -10,7 +10,7 @@ from ryven_llm_nodes.catalogue.node import NodeContext
 from ryven_llm_nodes.catalogue.parameters import number, whole
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
 from ryven_llm_nodes.catalogue.training.limits import SHARE, Limits
-from ryven_llm_nodes.catalogue.training.references import loaded_later
+from ryven_llm_nodes.catalogue.training.references import teacher_part
 from ryven_llm_nodes.catalogue.training.stage import Part, tokenizer_part
 from ryven_llm_nodes.catalogue.training.trainer import (
     ADAPTER,
@@ -22,7 +22,6 @@ from ryven_llm_nodes.catalogue.training.trainer import (
     batch_size,
     learning_rate,
 )
-from ryven_llm_nodes.catalogue.values import ModelValue
 
 LIMITS: Final[Limits] = {"lmbda": SHARE, "beta": SHARE, "temperature": {"above": 0, "at_most": 1000}}
 UNPREPARED: Final = "has no effect: GKD takes conversations as they are."
@@ -72,7 +71,5 @@ class GKD(Trainer):
 
     @classmethod
     def own_parts(cls, context: NodeContext) -> Iterator[Part]:
-        teacher = context.inputs["teacher"]
-        assert isinstance(teacher, ModelValue)
-        yield loaded_later("teacher_model", teacher)
+        yield teacher_part(context)
         yield tokenizer_part(context)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ryven_llm_nodes.catalogue.beside import files_of_code, hiding_libraries, modules_of
+from ryven_llm_nodes.catalogue.beside import modules_of, shadowed
 from ryven_llm_nodes.catalogue.cell import Cell
 from ryven_llm_nodes.catalogue.coded_reward import TIME_LIMIT
-from ryven_llm_nodes.catalogue.files import File
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, text
@@ -60,10 +59,6 @@ class RewardFunction(LLMNode):
             return cls.stem
 
     @classmethod
-    def fingerprint(cls, context: NodeContext) -> Iterator[File]:
-        yield from files_of_code(str(context["code"]), context.root).items()
-
-    @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
         place = "code"
         try:
@@ -75,5 +70,4 @@ class RewardFunction(LLMNode):
             return
         if wrong := signature_complaint(code.function):
             yield "code", wrong
-        for name in hiding_libraries(code.text, context.root):
-            yield "code", f"imports {name!r}: a library, shadowed by a file next to the flow file; rename the file."
+        yield from (("code", wrong) for wrong in shadowed(code.text, context.root))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ryven_llm_nodes.catalogue.beside import files_of_code, hiding_libraries, modules_of
+from ryven_llm_nodes.catalogue.beside import modules_of, shadowed
 from ryven_llm_nodes.catalogue.cell import Cell
-from ryven_llm_nodes.catalogue.files import File
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import text
@@ -65,10 +64,6 @@ class Environment(LLMNode):
         return Cell(definition=code.text, values=values, modules=modules, defines=code.names, borrows=code.imported)
 
     @classmethod
-    def fingerprint(cls, context: NodeContext) -> Iterator[File]:
-        yield from files_of_code(str(context["code"]), context.root).items()
-
-    @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
         place = "code"
         try:
@@ -79,5 +74,4 @@ class Environment(LLMNode):
             yield place, str(error)
             return
         yield from (("code", wrong) for wrong in environment_complaints(code))
-        for name in hiding_libraries(code.text, context.root):
-            yield "code", f"imports {name!r}: a library, shadowed by a file next to the flow file; rename the file."
+        yield from (("code", wrong) for wrong in shadowed(code.text, context.root))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ryven_llm_nodes.catalogue.beside import files_of_code, hiding_libraries, modules_of
+from ryven_llm_nodes.catalogue.beside import modules_of, shadowed
 from ryven_llm_nodes.catalogue.cell import Cell
-from ryven_llm_nodes.catalogue.files import File
 from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import text
@@ -55,10 +54,6 @@ class Tools(LLMNode):
         )
 
     @classmethod
-    def fingerprint(cls, context: NodeContext) -> Iterator[File]:
-        yield from files_of_code(str(context["code"]), context.root).items()
-
-    @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
         try:
             code = read_tools(context["code"])
@@ -66,5 +61,4 @@ class Tools(LLMNode):
             yield "code", str(error)
             return
         yield from (("code", wrong) for wrong in tool_complaints(code))
-        for name in hiding_libraries(code.text, context.root):
-            yield "code", f"imports {name!r}: a library, shadowed by a file next to the flow file; rename the file."
+        yield from (("code", wrong) for wrong in shadowed(code.text, context.root))

@@ -26,12 +26,17 @@ EVERY: Final = 50
 INTERVALS: Final = ("steps", "epoch")
 
 
+def patience(context: NodeContext) -> int | None:
+    """The evaluations without improvement that a trainer waits for; None where it trains to its end."""
+    return context[EARLY.name] if context.has(EARLY.name) else None
+
+
 def early_settings(context: NodeContext, metric: str) -> dict[str, JSON]:
     """The fields that it sets, of those that the user has not set; ``metric`` is what the best checkpoint is best in.
 
     A resumed training counts from where it was stopped.
     """
-    if not context[EARLY.name]:
+    if not patience(context):
         return {}
     when = context.given.get("eval_strategy", "steps")
     steps = context.given.get("eval_steps", EVERY)
@@ -45,14 +50,14 @@ def early_settings(context: NodeContext, metric: str) -> dict[str, JSON]:
 
 def early_part(context: NodeContext) -> Iterator[Part]:
     """What ends the training."""
-    if patience := context[EARLY.name]:
+    if count := patience(context):
         imports = (f"from {RUNTIME}.early_stopping import stop_early", *PARTIAL)
-        yield Part({"fit": call("partial", "stop_early", patience=literal(patience))}, imports)
+        yield Part({"fit": call("partial", "stop_early", patience=literal(count))}, imports)
 
 
 def early_complaints(context: NodeContext) -> Iterator[Complaint]:
     """What it needs of other settings."""
-    if not context.has(EARLY.name) or not context[EARLY.name]:
+    if not patience(context):
         return
     given = context.given
     if "eval_dataset" not in context.inputs:
@@ -70,11 +75,9 @@ def early_complaints(context: NodeContext) -> Iterator[Complaint]:
 
 def early_findings(context: NodeContext, evaluations: int, steps: Any) -> Iterator[Finding]:
     """A warning if there are too few evaluations for it to end anything."""
-    patience = context[EARLY.name] if context.has(EARLY.name) else None
-    if patience and steps and evaluations <= patience:
-        text = (
-            f"waits for {patience} evaluations without improvement, but there are {evaluations} in all ({steps} steps)."
-        )
-        better = max(steps // (3 * patience), 1)
+    count = patience(context)
+    if count and steps and evaluations <= count:
+        text = f"waits for {count} evaluations without improvement, but there are {evaluations} in all ({steps} steps)."
+        better = max(steps // (3 * count), 1)
         remedy = Remedy("eval_steps", better) if context.given.get("eval_strategy", "steps") == "steps" else None
         yield Finding(EARLY.name, f"{text} Set eval_steps {better}, or train longer.", "warning", remedy=remedy)

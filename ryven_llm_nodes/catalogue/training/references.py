@@ -24,6 +24,13 @@ def reference_part(context: NodeContext) -> Iterator[Part]:
         yield loaded_later("ref_model", reference)
 
 
+def teacher_part(context: NodeContext) -> Part:
+    """A teacher, which is loaded when the stage begins."""
+    teacher = context.inputs["teacher"]
+    assert isinstance(teacher, ModelValue)
+    return loaded_later("teacher_model", teacher)
+
+
 def loaded_later(keyword: str, reference: ModelValue) -> Part:
     """Another model, as the argument ``keyword``, which is loaded when the stage begins."""
     kwargs = {"dtype": "float32", **reference.init_kwargs}

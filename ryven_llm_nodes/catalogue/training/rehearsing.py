@@ -1,4 +1,4 @@
-"""The settings of a trainer in a rehearsal: a few optimizer steps, each logged, and nothing is sent anywhere."""
+"""The settings of a stage in a rehearsal: a few optimizer steps, each logged, or a few rows; nothing is sent."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ NOTHING_SENT: Final[Mapping[str, JSON]] = {
     "log_completions_hub_repo": None,
 }
 INTERVALS: Final = ("eval_steps", "save_steps")
+MEASURED: Final = 8
+"""Rows that an evaluation measures."""
 
 
 def few_steps(given: Mapping[str, JSON], steps: int, known: Collection[str]) -> dict[str, JSON]:
@@ -30,3 +32,8 @@ def few_steps(given: Mapping[str, JSON], steps: int, known: Collection[str]) -> 
     if (given.get("warmup_steps") or 0) >= 1:  # a number of steps, which may be more than there are
         changed["warmup_steps"] = 0
     return {name: value for name, value in changed.items() if name in known}
+
+
+def few_rows(given: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """The values of an evaluation, with a limit of few rows."""
+    return {**given, "limit": min(given.get("limit") or MEASURED, MEASURED)}

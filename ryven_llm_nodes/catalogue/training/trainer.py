@@ -152,7 +152,7 @@ class Trainer(LLMNode):
         essential = [parameter.name for parameter in cls.parameters if parameter.name in fields]
         values = {name: context[name] for name in essential}
         given = {name: context[name] for name in fields if name in context.given and name not in values}
-        early = early_settings(context, cls.best) if context.has(EARLY.name) else {}
+        early = early_settings(context, cls.best)
         if "eval_dataset" in context.inputs and "eval_strategy" not in context.given and not early:
             given["eval_strategy"] = "epoch"
         return values | early | {name: value for name, value in given.items() if value != fields[name].default}
@@ -167,8 +167,7 @@ class Trainer(LLMNode):
         yield data_part(context)
         yield from cls.adapter_parts(context)
         yield from longer_part(context)
-        if context.has(EARLY.name):
-            yield from early_part(context)
+        yield from early_part(context)
 
     @classmethod
     def own_parts(cls, context: NodeContext) -> Iterator[Part]:
@@ -253,7 +252,8 @@ class Trainer(LLMNode):
         if DATASET.name in seen.rows:
             amount = Amount(context, seen.settings, len(seen.rows[DATASET.name]))
             yield from amount.findings()
-            yield from early_findings(context, amount.work.evaluations, amount.work.steps)
+            work = amount.work
+            yield from early_findings(context, work.evaluations, work.steps)
 
     @classmethod
     def _unknown(cls, name: str) -> str:

@@ -9,10 +9,9 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.errors import Problem
-from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, WARN
+from ryven_llm_nodes.gui.canvas.marks import COLOURS
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 
-COLOURS = {"error": BAD, "warning": WARN, "note": ACCENT}
 SIZE = (860, 420)
 
 
@@ -40,7 +39,7 @@ def _table(told: Sequence[Problem]) -> QTreeWidget:
     table.setWordWrap(True)
     for one in told:
         item = QTreeWidgetItem([one.parameter, "not taken" if one.weight == "warning" else "changed", one.message])
-        item.setForeground(1, QColor(COLOURS[one.weight]))
+        item.setForeground(1, QColor(COLOURS[one.weight][0]))
         item.setToolTip(2, one.message)
         table.addTopLevelItem(item)
     table.setColumnWidth(0, 200)

@@ -18,6 +18,7 @@ from ryven_llm_nodes.gui.window.layout import dress_flow
 from ryven_llm_nodes.host.arranging import align, can_insert, duplicate, insert_on
 from ryven_llm_nodes.host.canvas import late_view, place_node
 from ryven_llm_nodes.host.navigation import search
+from ryven_llm_nodes.host.undo import one_command
 
 
 class Flows(QObject):
@@ -107,12 +108,9 @@ class Flows(QObject):
             return
         nodes = [node for node in view.selected_nodes() if isinstance(node, LLMNode)]
         past = not all(node.bypassed for node in nodes)
-        view._undo_stack.beginMacro("Bypass" if past else "Use again")
-        try:
+        with one_command(view, "Bypass" if past else "Use again"):
             for node in nodes:
                 bypass(node, past)
-        finally:
-            view._undo_stack.endMacro()
 
     def align(self, how: str) -> None:
         """Aligns what is selected in the flow in front."""

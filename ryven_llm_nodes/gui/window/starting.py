@@ -26,6 +26,7 @@ from ryven_llm_nodes.host.canvas import place_node
 from ryven_llm_nodes.host.dropping import dropped_signal
 from ryven_llm_nodes.host.filling import fill
 from ryven_llm_nodes.host.opening import Opened, open_file
+from ryven_llm_nodes.host.undo import one_command
 from ryven_llm_nodes.importing.data import data_node, from_data, is_model, model_node
 from ryven_llm_nodes.importing.files import imported
 from ryven_llm_nodes.program.flow import read_project
@@ -201,13 +202,10 @@ class Starting(QObject):
         """One node that loads ``path``."""
         make = model_node if is_model(path) else data_node
         kind, params = make(path, self._document.folder)
-        view._undo_stack.beginMacro(f"Place {kind.title}")
-        try:
+        with one_command(view, f"Place {kind.title}"):
             node = place_node(view, kind, place)
             for name, value in params.items():
                 set_value(node, name, value)
-        finally:
-            view._undo_stack.endMacro()
 
 
 def _package(required: Any) -> str:

@@ -30,6 +30,7 @@ from ryven_llm_nodes.run.events import (
 )
 from ryven_llm_nodes.run.examine.launching import launch_problems
 from ryven_llm_nodes.run.examine.preflight import preflight
+from ryven_llm_nodes.run.execute.apart import in_processes
 from ryven_llm_nodes.run.execute.cancelling import CancelToken
 from ryven_llm_nodes.run.execute.failures import stage_error
 from ryven_llm_nodes.run.execute.outcome import Outcome
@@ -205,8 +206,6 @@ class _Run:
         if not step.node.is_stage:
             return here
         if self.place is here and self.program.graph.launch.of(step.name).total > 1:
-            from ryven_llm_nodes.run.execute.apart import in_processes  # which imports this module
-
             return in_processes
         return self.place
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.program import Step as Stage
 from ryven_llm_nodes.program.launch.settings import STRATEGIES
+from ryven_llm_nodes.run.examine.configs import completion_length
 from ryven_llm_nodes.run.examine.opened import Opened
 from ryven_llm_nodes.run.examine.preview import sample_of
 from ryven_llm_nodes.run.fit.estimate import estimate
@@ -114,7 +115,7 @@ def _mean_tokens(rows: Any, work: Workload) -> float:
     """The tokens of all sequences of a row; of a sampled completion, as many as it may have."""
     lengths = [len(sequence.ids) - sequence.cut for sequence in rows.sequences]
     number = len({sequence.row for sequence in rows.sequences}) or 1
-    extra = work.settings.max_completion_length if work.batch.samples else 0
+    extra = completion_length(work.settings) if work.batch.samples else 0
     return sum(lengths) / number + extra
 
 
@@ -133,7 +134,7 @@ def _step(program: Program, stage: Stage, work: Workload, parts: Mapping[str, fl
         trained=trained,
         frozen=float(_compares(program, stage)) + (1 if "reward model" in parts else 0),
         recomputes=bool(settings.gradient_checkpointing),
-        generated=round(settings.max_completion_length / iterations) if work.batch.samples else 0,
+        generated=round(completion_length(settings) / iterations) if work.batch.samples else 0,
     )
 
 

@@ -86,10 +86,11 @@ def _peak(there: Opened, step: Step) -> int | str | None:
 def models_of(real: Program, small: Program) -> Iterator[tuple[Step, str, str]]:
     """Each node that loads a model, with its real model and that of the rehearsal."""
     for step in real.steps:
-        found = [program.graph.by_name[step.name].node.pretrained(_context(program, step)) for program in (real, small)]
-        if found[0] is not None and found[1] is not None:
-            yield step, found[0].location, found[1].location
+        before, after = _loaded(real, step.name), _loaded(small, step.name)
+        if before is not None and after is not None:
+            yield step, before.location, after.location
 
 
-def _context(program: Program, step: Step) -> object:
-    return program.context(program.graph.by_name[step.name])
+def _loaded(program: Program, name: str) -> Pretrained | None:
+    step = program.graph.by_name[name]
+    return step.node.pretrained(program.context(step))

@@ -11,7 +11,8 @@ from qtpy.QtGui import QDropEvent, QWheelEvent
 
 from ryven_llm_nodes.catalogue import DPO, SFT, ChatTemplate, Filter, LoadDataset, LoadModel
 from ryven_llm_nodes.gui.canvas.minimap import Minimap
-from ryven_llm_nodes.host.arranging import ALIGNMENTS, can_insert, wire_at
+from ryven_llm_nodes.gui.window.actions import ALIGNMENTS
+from ryven_llm_nodes.host.arranging import can_insert, wire_at
 from ryven_llm_nodes.host.canvas import place_node
 from ryven_llm_nodes.program import read_flow, read_live_flow
 from ryven_llm_nodes.program.flow import read_project
