@@ -10,7 +10,7 @@ from typing import Any
 import flows
 import pytest
 
-from ryven_llm_nodes.catalogue import DPO, GRPO, SFT, LoadModel, LoRA, RewardFunction
+from ryven_llm_nodes.catalogue import DPO, GRPO, SFT, LoadModel, LoRA, OnlineDPO, RewardFunction
 from ryven_llm_nodes.run.examine.opened import opened
 from ryven_llm_nodes.run.planning.hardware import cluster
 from ryven_llm_nodes.run.planning.plan import StagePlan, plan
@@ -45,10 +45,10 @@ def place(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def planned(place: Path, gpus: str, kind: Any, lora: bool = False, **settings: Any) -> StagePlan:
     nodes = {
         "base": flows.node(LoadModel, path="model", dtype="bfloat16"),
-        "rows": flows.ROWS[kind.stem],
+        "rows": flows.ROWS["ppo" if kind is OnlineDPO else kind.stem],
         "stage": flows.node(kind, **{"max_steps": 100, "per_device_train_batch_size": 1, **settings}),
         **({"lora": flows.node(LoRA)} if lora else {}),
-        **({"reward": flows.node(RewardFunction, code=flows.REWARD)} if kind is GRPO else {}),
+        **({"reward": flows.node(RewardFunction, code=flows.REWARD)} if kind in (GRPO, OnlineDPO) else {}),
     }
     wires = ["base -> stage", "rows -> stage", *(f"{name} -> stage" for name in ("lora", "reward") if name in nodes)]
     with opened(flows.program(flows.draw(", ".join(wires), **nodes), place)) as there:
@@ -91,6 +91,11 @@ def test_generating_with_weights_that_are_spread_is_slow(workspace: Path) -> Non
     seconds = {option.strategy: option.seconds for option in found.options}
     assert seconds["fsdp2"] > 5 * seconds["ddp"]
     assert planned(workspace, "1xH100", SFT).options[0].strategy == "one"
+
+
+def test_the_length_of_completions_counts_whatever_its_field_is_called(workspace: Path) -> None:
+    short, long = (planned(workspace, "1xH100", OnlineDPO, max_new_tokens=length) for length in (8, 64))
+    assert long.tokens == short.tokens + 56
 
 
 def test_epochs_become_steps(workspace: Path) -> None:
