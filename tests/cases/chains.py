@@ -1,8 +1,33 @@
-"""Root 9: in a chain, the second stage's data were looked at after the first had trained."""
+"""Root 9: in a chain, the second stage's data were looked at after the first had trained. And projects of two flows."""
 
 from __future__ import annotations
 
-from cases.case import Case, chats, each, preferences, prompts, put, said
+from pathlib import Path
+
+import flows
+from cases.case import Case, chats, each, pairs, preferences, prompts, put, said
+
+from ryven_llm_nodes.errors import FlowError, Problem, by_weight
+from ryven_llm_nodes.program.flow import read_flow
+
+
+class TwoFlows(Case):
+    """The flow of the case twice in one project."""
+
+    def draw(self) -> flows.Project:
+        """The flow, and another one of the same nodes."""
+        drawn = super().draw()
+        (flow,) = drawn["flows"].values()
+        return drawn | {"flows": {"sft": flow, "second": flow}}
+
+    def found(self, root: Path) -> list[Problem]:
+        """What reading the project says."""
+        try:
+            read_flow(flows.save(self.draw(), root / "flow.json"))
+        except FlowError as error:
+            return by_weight(error.problems)
+        return []
+
 
 BOTH = {"chosen": said("a", "b"), "rejected": said("a", "c")}
 
@@ -59,5 +84,8 @@ CASES = [
         rows=put(prompts(), 2, prompt=None),
         method="ppo",
         then=("dpo", preferences()),
+    ),
+    TwoFlows(
+        "81 two flows in a project", "error", "contains 2 flows ('sft', 'second'); choose one with --flow", rows=pairs()
     ),
 ]

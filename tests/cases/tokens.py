@@ -133,7 +133,7 @@ CASES = [
     ),
     Case("conversations on a base model", "error", "has no chat template", rows=chats(), model="plain"),
     Case(
-        "parts in some rows",
+        "40 parts in some rows",
         "error",
         "is a list of parts",
         rows=put(

@@ -37,6 +37,8 @@ def write_dates(root: Path) -> None:
     Dataset.from_list(rows).to_parquet(root / "dates.parquet")
 
 
+CSV = "messages\n" + "".join(f'"[{{""role"": ""user"", ""content"": ""What is {i}?""}}]"\n' for i in range(9))
+
 CASES = [
     Case(
         "06 an empty cell in CSV of Excel",
@@ -44,6 +46,13 @@ CASES = [
         "'completion' is empty in row 6",
         files={"rows.csv": CSV_NULL},
         path="rows.csv",
+    ),
+    Case(
+        "10 conversations as JSON in CSV",
+        "error",
+        "column 'messages' contains conversations as JSON text in 9 of 9 rows",
+        files={"chat.csv": CSV},
+        path="chat.csv",
     ),
     Case(
         "38 a table of columns",

@@ -126,6 +126,9 @@ MODELS: Mapping[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, A
     "marked": (_llama, {}, {"template": MARKED, "eos": "<|im_end|>"}),
     "stopless": (_llama, {}, {"template": STOPLESS, "eos": "<|im_end|>"}),
     "small": (lambda size: _llama(size - 20), {}, {"extra": ("<think>", "</think>")}),
+    "old-weights": (_llama, {}, {}),
+    "greedy": (_llama, {}, {}),
+    "half": (_llama, {"dtype": "float16"}, {}),
     "tied": (_llama, {"tie_word_embeddings": True}, {}),
     "donor": (_llama, {}, CHAT),
     "words": (_llama, {}, {"words": OTHER_WORDS}),
@@ -141,6 +144,11 @@ MODELS: Mapping[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, A
     "scorer": (_llama, {**SCORES, "architectures": ["LlamaForSequenceClassification"]}, CHAT),
     "plain-scorer": (_llama, {**SCORES, "architectures": ["LlamaForSequenceClassification"]}, {}),
     "few-scorer": (_gpt2, {**SCORES, "n_positions": 32, "architectures": ["GPT2ForSequenceClassification"]}, {}),
+    "framed-scorer": (
+        _bert,
+        {**SCORES, "architectures": ["BertForSequenceClassification"]},
+        {"bos": "<cls>", "eos": "<sep>", "add_bos": True, "extra": ("<cls>", "<sep>")},
+    ),
     "judge": (_bert, {**SCORES, "architectures": ["BertForSequenceClassification"]}, {"words": OTHER_WORDS}),
 }
 """What makes the configuration, with which values, and those of the tokenizer."""
@@ -160,6 +168,9 @@ def write_models(root: Path) -> None:
     (root / "adapter").mkdir()
     (root / "adapter" / "adapter_config.json").write_text(json.dumps(adapter))
     _write_torn(root)
+    (root / "old-weights" / "model.safetensors").rename(root / "old-weights" / "pytorch_model.bin")
+    sampling = {"do_sample": False, "temperature": 0.9, "top_p": 0.6}
+    (root / "greedy" / "generation_config.json").write_text(json.dumps(sampling))
 
 
 def _write_torn(root: Path) -> None:
