@@ -77,8 +77,6 @@ GRPO: Final[Settings] = {
     "reward_threshold": 0.7,
 }
 
-SAMPLES: Final = {"ppo": 1, "grpo": 2}  # answers to each held-out prompt; GRPO's are short, and gain less
-
 # How the answers to held-out prompts are sampled: as in training.
 SAMPLING: Final[dict[str, Settings]] = {
     stage: {"max_new_tokens": config["max_completion_length"], "temperature": config["temperature"]}

@@ -156,10 +156,7 @@ def measure(base: Path, models: dict[str, Path], data: DemoData) -> Iterator[Gai
             return model.losses(rows["sft"])
         if stage == "dpo":
             return model.preferences(rows["preferences"])
-        samples = range(settings.SAMPLES[stage])
-        sampling = settings.SAMPLING[stage]
-        drawn = [model.rewards(prompts[stage], scored[stage], seed=1000 * i, **sampling).rewards for i in samples]
-        return [sum(rewards) / len(rewards) for rewards in zip(*drawn, strict=True)]
+        return model.rewards(prompts[stage], scored[stage], **settings.SAMPLING[stage]).rewards
 
     names = {"sft": "loss", "ppo": "reward", "dpo": "preference accuracy", "grpo": "reward"}
     entered = {"sft": values("sft", HeldOut(base, BATCH))}
