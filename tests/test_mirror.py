@@ -118,6 +118,8 @@ ELSEWHERE = {
     "host/versions.py": "host/test_launch.py",
     "host/window_style.py": "host/test_launch.py",
     "host/wires.py": "gui/canvas/test_wires.py",
+    "host/drawing.py": "gui/canvas/test_pictures.py",
+    "host/pictures.py": "gui/canvas/test_pictures.py",
     "nodes.py": "test_imports.py",
     "recipes.py": "test_templates.py",
     "program/requirements.py": "program/test_script.py",

@@ -9,6 +9,7 @@ see. No display is needed: the window is painted offscreen.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 import time
@@ -20,11 +21,13 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from qtpy.QtCore import QItemSelectionModel
 
-from ryven_llm_nodes.catalogue import GRPO, LoadDataset, LoadModel, LoRA, RewardFunction
+from ryven_llm_nodes.catalogue import DPO, GRPO, SFT, LoadDataset, LoadModel, LoRA, RewardFunction
+from ryven_llm_nodes.demo import rewards
 from ryven_llm_nodes.demo.story import demo_flow, prepare
 from ryven_llm_nodes.gui.history.runs_window import RunsWindow
 from ryven_llm_nodes.host.launch import application
 from ryven_llm_nodes.gui.editor import open_window
+from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.host.session import default_output_dir
 from ryven_llm_nodes.program import build
 from ryven_llm_nodes.program.project import Placement, graph_of_project, project
@@ -148,8 +151,6 @@ def running(folder: Path) -> None:
 
 
 def _steps(shell: Any, name: str) -> int:
-    from ryven_llm_nodes.gui.state.flow_state import flow_state
-
     stage = flow_state(shell.flows.current_flow()).model.stages.get(name)
     return stage.done if stage else 0
 
@@ -179,7 +180,74 @@ def runs(folder: Path) -> None:
     window.close()
 
 
-PICTURES = {"empty": empty, "code": code, "failed": failed, "running": running, "runs": runs}
+def preview(folder: Path) -> None:
+    """The rows of a dataset, and those of a trainer as they will be trained."""
+    window = opened(demo_flow(), folder)
+    for name, picture in (("answers", "rows"), ("sft", "tokens")):
+        select(window, name)
+        window.llm_shell.docks.preview.raise_()
+        panel = window.llm_shell.docks.preview.widget().currentWidget()
+        wait(lambda name=name, panel=panel: name in panel.bar.title.text() and panel.content.isVisible(), 3)
+        grab(window, picture)
+    window.llm_shell.runs.shut_down(patience=10)
+    window.close()
+
+
+def bench(folder: Path) -> None:
+    """What a reward gives to completions of the model before anything is trained."""
+    window = opened(demo_flow(), folder)
+    dock = window.llm_shell.docks.bench
+    dock.raise_()
+    panel = dock.widget().currentWidget()
+    select(window, rewards.GRPO_REWARD_NAME)
+    wait(lambda: panel.sample.isEnabled(), 1)
+    panel.sample.click()
+    wait(lambda: panel.table.rowCount() > 0 and panel.sample.isEnabled(), 5)
+    grab(window, "bench")
+    window.llm_shell.runs.shut_down(patience=10)
+    window.close()
+
+
+def findings(folder: Path) -> None:
+    """What a check finds before training, of all three weights."""
+    rows = [{"messages": [{"role": "user", "content": f"What is {i}?"}, {"role": "assistant", "content": "A number."}]}
+            for i in range(40)]  # fmt: skip
+    rows[6]["messages"].insert(1, {"role": "user", "content": "Please."})
+    pairs = [{"prompt": f"What is {i}?", "chosen": " A number.", "rejected": " No idea."} for i in range(40)]
+    pairs[4]["chosen"] = None
+    for name, lines in (("turns", rows), ("pairs", pairs)):
+        Path(f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    nodes = [
+        Placement("base", LoadModel, {"path": "./base-model"}, 0, 0),
+        Placement("turns", LoadDataset, {"path": "turns.jsonl"}, 0, 1),
+        Placement("pairs", LoadDataset, {"path": "pairs.jsonl"}, 1, 1),
+        Placement("questions", LoadDataset, {"path": "data/grpo_prompts_train.jsonl"}, 2, 1),
+        Placement("length", RewardFunction, {"code": LONG}, 2, 2),
+        Placement("sft", SFT, {"warmup_steps": 0}, 1, 0),
+        Placement("dpo", DPO, {}, 2, 0),
+        Placement("grpo", GRPO, {"warmup_steps": 900}, 3, 0),
+    ]
+    wires = ["base.model -> sft.model", "turns.dataset -> sft.dataset", "sft.model -> dpo.model"]
+    wires += ["pairs.dataset -> dpo.dataset", "dpo.model -> grpo.model", "questions.dataset -> grpo.dataset"]
+    window = opened(project("findings", nodes, [*wires, "length.reward -> grpo.reward"]), folder)
+    window.llm_shell.commands.check()
+    state = flow_state(window.llm_shell.flows.current_flow())
+    wait(lambda: {"error", "warning", "note"} <= {one.weight for found in state.findings.values() for one in found}, 3)
+    grab(window, "findings")
+    window.llm_shell.runs.shut_down(patience=10)
+    window.close()
+
+
+PICTURES = {
+    "empty": empty,
+    "code": code,
+    "failed": failed,
+    "running": running,
+    "runs": runs,
+    "preview": preview,
+    "bench": bench,
+    "findings": findings,
+}
 
 
 def main() -> None:

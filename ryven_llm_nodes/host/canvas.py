@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QPointF, QRectF
+from qtpy.QtCore import QPointF, QRectF, QSizeF
 from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QGraphicsWidget
 from ryvencore import Flow
 from ryvencore_qt.src.flows.FlowCommands import (
     ConnectPorts_Command,
@@ -18,6 +19,7 @@ from ryvencore_qt.src.flows.FlowCommands import (
 )
 from ryvencore_qt.src.flows.FlowView import FlowView
 from ryvencore_qt.src.flows.nodes.NodeItem import NodeItem
+from ryvencore_qt.src.flows.nodes.NodeItemWidget import NodeItemWidget
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.catalogue.node import stored
@@ -34,18 +36,27 @@ STEP = 36
 def bounding_rect() -> None:
     """flows/nodes/NodeItem.py:310: ``boundingRect`` is re-entered while a node is rebuilt and has no layout.
 
-    With PySide6 from 6.10 on, building a node under the mouse pointer then crashes the process.
+    With PySide6 from 6.10 on, building a node under the mouse pointer then crashes the process. And Qt asks for it
+    several times for each frame, so that it is kept until the node has another size.
     """
 
-    def bounding_rect(self: Any) -> QRectF:
-        widget = getattr(self, "widget", None)
-        layout = widget.layout() if widget is not None else None
-        if layout is not None:
-            size = layout.geometry()
-            self._last_rect = QRectF(-size.width() / 2, -size.height() / 2, size.width(), size.height())
-        return QRectF(getattr(self, "_last_rect", QRectF()))
+    def resized(self: NodeItemWidget, event: Any) -> None:
+        item = getattr(self, "node_item", None)
+        if item is not None:
+            item.prepareGeometryChange()
+            item._llm_rect = _around(event.newSize())
+        QGraphicsWidget.resizeEvent(self, event)
 
-    NodeItem.boundingRect = bounding_rect
+    def bounding_rect(self: NodeItem) -> QRectF:
+        return self._llm_rect
+
+    NodeItem._llm_rect = QRectF()
+    NodeItemWidget.resizeEvent, NodeItem.boundingRect = resized, bounding_rect
+
+
+def _around(size: QSizeF) -> QRectF:
+    """A rectangle with its centre at the origin."""
+    return QRectF(-size.width() / 2, -size.height() / 2, size.width(), size.height())
 
 
 @workaround(CORE_QT)

@@ -66,7 +66,16 @@ def open_ryven(content: Mapping[str, Any], app: Any, path: Path | None = None, s
 
     window_style.add_style(style)
     versions.apply_workarounds()  # before Ryven is imported
-    from ryven_llm_nodes.host import canvas, dropping, navigation, node_list, ports, wires  # noqa: F401
+    from ryven_llm_nodes.host import (  # noqa: F401
+        canvas,
+        drawing,
+        dropping,
+        navigation,
+        node_list,
+        pictures,
+        ports,
+        wires,
+    )
 
     versions.apply_workarounds()
     config.instance = None  # main/config.py:63 of ryven 3.5.0: a second window in one process is refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, QPointF, Qt, Signal
 from qtpy.QtGui import QColor, QPen
 from ryvencore import Flow
 from ryvencore.NodePort import NodeOutput
@@ -151,14 +151,17 @@ def _colour_wires(colour: Callable[[str], QColor]) -> None:
         return width(self) if port_kind(self.connection[0]) is None else WIRE_WIDTH
 
     def plain(self: Any, *_: Any) -> None:
-        recompute(self)  # fades wires out towards their ends, where their colour matters most
-        kind = port_kind(self.connection[0])
-        if kind is not None:
-            drawn = self.pen()
-            drawn.setBrush(colour(kind))
-            if self.isSelected():
-                drawn.setWidthF(2 * WIRE_WIDTH)
-            self.setPen(drawn)
+        if port_kind(self.connection[0]) is None:
+            recompute(self)  # fades wires out towards their ends, where their colour matters most
+            return
+        start, end = self.out_pos(), self.inp_pos()
+        ends = [QPointF(item.pin.width_no_padding() / 2, 0) for item in (self.out_item, self.inp_item)]
+        self.setPos(start)
+        self.setPath(self.connection_path(ends[0], end - start - ends[1]))
+        drawn = self.get_pen()
+        if self.isSelected():
+            drawn.setWidthF(2 * WIRE_WIDTH)
+        self.setPen(drawn)
 
     DataConnectionItem.get_pen, DataConnectionItem.pen_width = get_pen, pen_width
     ConnectionItem.recompute = plain

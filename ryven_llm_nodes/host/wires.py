@@ -147,16 +147,23 @@ def _put_port_at(view: FlowView, port: Any, node: Any, place: QPointF) -> None:
 @workaround(CORE_QT)
 def wires_can_be_hit() -> None:
     """flows/connections/ConnectionItem.py:26: a wire is hit only on its line, which is 2 pixels wide."""
+    set_path = ConnectionItem.setPath
 
     def shape(self: Any) -> QPainterPath:
         stroker = QPainterPathStroker()
         stroker.setWidth(GRIP)
         return stroker.createStroke(self.path())
 
-    def bounding_rect(self: Any) -> QRectF:
-        return self.path().boundingRect().adjusted(-GRIP / 2, -GRIP / 2, GRIP / 2, GRIP / 2)
+    def laid(self: Any, path: QPainterPath) -> None:
+        self.prepareGeometryChange()
+        self._llm_rect = path.boundingRect().adjusted(-GRIP / 2, -GRIP / 2, GRIP / 2, GRIP / 2)
+        set_path(self, path)
 
-    ConnectionItem.shape, ConnectionItem.boundingRect = shape, bounding_rect
+    def bounding_rect(self: Any) -> QRectF:
+        return self._llm_rect
+
+    ConnectionItem._llm_rect = QRectF()
+    ConnectionItem.shape, ConnectionItem.setPath, ConnectionItem.boundingRect = shape, laid, bounding_rect
 
 
 @workaround(CORE_QT)

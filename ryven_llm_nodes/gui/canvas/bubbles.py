@@ -51,6 +51,8 @@ class Bubbles(QObject):
     def place_all(self) -> None:
         """Gives every bubble the best place that there is, from left to right."""
         shown = [mark for mark in self._marks if mark.isVisible() and mark.scene() is not None]
+        if not shown:
+            return
         nodes = {item: self._on_screen(item.sceneBoundingRect()) for item in self._view.node_items.values()}
         pins = [self._pin(pin) for item in nodes for pin in _pins(item)]
         taken: list[QRectF] = []

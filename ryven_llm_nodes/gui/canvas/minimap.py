@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from itertools import chain
 from typing import Any, Final
 
 from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, QTimer
@@ -31,6 +33,7 @@ class Minimap(QWidget):
         self._later = QTimer(self, interval=REFRESH_MS, singleShot=True)
         self._later.timeout.connect(self.refresh)
         view.viewport().installEventFilter(self)
+        self._boxes: dict[str, list[QRectF]] | None = None
         view.scene().changed.connect(lambda _: self._later.start())
         for bar in (view.horizontalScrollBar(), view.verticalScrollBar()):
             bar.valueChanged.connect(lambda _: self._later.start())
@@ -39,12 +42,18 @@ class Minimap(QWidget):
     # What is shown
 
     @property
+    def boxes(self) -> dict[str, list[QRectF]]:
+        """The places of the nodes in the scene, by the colour of their family."""
+        if self._boxes is None:
+            self._boxes = {}
+            for node, item in self._view.node_items.items():
+                self._boxes.setdefault(_colour(node), []).append(item.sceneBoundingRect())
+        return self._boxes
+
+    @property
     def nodes(self) -> QRectF:
         """The part of the scene that holds nodes."""
-        rect = QRectF()
-        for item in self._view.node_items.values():
-            rect = rect.united(item.sceneBoundingRect())
-        return rect
+        return reduce(QRectF.united, chain.from_iterable(self.boxes.values()), QRectF())
 
     @property
     def visible(self) -> QRectF:
@@ -53,6 +62,7 @@ class Minimap(QWidget):
 
     def refresh(self) -> None:
         """Shows the map where something is out of view."""
+        self._boxes = None
         nodes = self.nodes
         is_wanted = preferences.read(CHOICE) is not False
         self.setVisible(is_wanted and not nodes.isEmpty() and not self.visible.contains(nodes))
@@ -88,9 +98,14 @@ class Minimap(QWidget):
         painter.setBrush(ground)
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
         painter.setPen(Qt.PenStyle.NoPen)
-        for node, item in self._view.node_items.items():
-            painter.setBrush(QColor(colour_of(type(node)) if isinstance(node, LLMNode) else NEUTRAL))
-            painter.drawRoundedRect(self._on_map(item.sceneBoundingRect(), area, scale), 1.5, 1.5)
+        painter.save()
+        painter.translate(MARGIN, MARGIN)
+        painter.scale(scale, scale)
+        painter.translate(-area.topLeft())
+        for colour, boxes in self.boxes.items():
+            painter.setBrush(QColor(colour))
+            painter.drawRects(boxes)
+        painter.restore()
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(QColor(ACCENT), 1.2))
         painter.drawRect(self._on_map(self.visible, area, scale))
@@ -110,6 +125,10 @@ class Minimap(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if event.buttons() & Qt.MouseButton.LeftButton:
             self._go(event)
+
+
+def _colour(node: Any) -> str:
+    return colour_of(type(node)) if isinstance(node, LLMNode) else NEUTRAL
 
 
 def switch(view: Any) -> bool:

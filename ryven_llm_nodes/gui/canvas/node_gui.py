@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
-from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage
-from qtpy.QtWidgets import QGraphicsDropShadowEffect, QInputDialog, QWidget
+from qtpy.QtGui import QFont, QFontMetricsF, QImage
+from qtpy.QtWidgets import QInputDialog, QWidget
 from ryven.gui_env import NodeGUI, NodeInspectorWidget, node_gui
 
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
@@ -22,7 +22,7 @@ from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.gui.style.colours import BRIGHT
 from ryven_llm_nodes.gui.style.families import colour_of, title_of
 from ryven_llm_nodes.gui.style.icons import glyph
-from ryven_llm_nodes.gui.style.theme import LABEL_FONT, SHADOW, TITLE_FONT
+from ryven_llm_nodes.gui.style.theme import LABEL_FONT, TITLE_FONT
 from ryven_llm_nodes.host.canvas import insert_node
 
 ICON_HEIGHT: Final = 20
@@ -178,30 +178,6 @@ class StageGUI(LLMNodeGUI):
 
     main_widget_class = TrainerWidget
     main_widget_pos = "below ports"
-
-    def initialized(self) -> None:
-        super().initialized()
-        self.state.model.stage_changed.connect(self._shadow)
-
-    def _shadow(self, step: str) -> None:
-        """Removes the shadow while the node is live: every redraw would render it again."""
-        if step != self.state.step_of(self.node) or not isalive(self.item):
-            return
-        stage = self.state.stage(self.node)
-        live = stage is not None and stage.is_running
-        if live and self.item.graphicsEffect() is not None:
-            self.item.setGraphicsEffect(None)
-        elif not live and self.item.graphicsEffect() is None:
-            self.item.setGraphicsEffect(shadow())
-
-
-def shadow() -> QGraphicsDropShadowEffect:
-    """A soft shadow that does not change the colour of wires next to a node."""
-    effect = QGraphicsDropShadowEffect()
-    effect.setOffset(3, 5)
-    effect.setBlurRadius(16)
-    effect.setColor(QColor(0, 0, 0, SHADOW))
-    return effect
 
 
 class DocumentGUI(LLMNodeGUI):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -66,6 +67,7 @@ class TrainerWidget(NodeMainWidget, QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
         self.setFixedSize(WIDTH, HEIGHT)
         self.redraws = 0
+        self._painted: tuple[object, ...] = ()
         self._later = QTimer(self, interval=REDRAW_MS, singleShot=True)
         self._later.timeout.connect(self.update)
         self.flow_state = flow_state(self.node.flow)
@@ -75,12 +77,20 @@ class TrainerWidget(NodeMainWidget, QWidget):
         return QSize(WIDTH, HEIGHT)
 
     def refresh(self) -> None:
-        """Redraws a moment later, together with all other changes until then."""
-        if not self._later.isActive():
+        """Redraws a moment later, together with all other changes until then, if something about its stage changed."""
+        if not self._later.isActive() and self._facts() != self._painted:
             self._later.start()
+
+    def _facts(self) -> tuple[object, ...]:
+        """What the picture is made of; that of a running stage also changes with its time left."""
+        state, stage = self.flow_state.state(self.node), self.flow_state.stage(self.node)
+        points = sum(map(len, stage.metrics.values())) if stage else 0
+        steps = (stage.done, stage.total, stage.kept_early) if stage else ()
+        return state, points, steps, self.node.remark(self.node.params), state == RunState.RUNNING and time.monotonic()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         self.redraws += 1
+        self._painted = self._facts()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         state, stage = self.flow_state.state(self.node), self.flow_state.stage(self.node)
