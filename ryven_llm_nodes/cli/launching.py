@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -24,6 +24,9 @@ from ryven_llm_nodes.cli.options import (
     say_written,
 )
 from ryven_llm_nodes.errors import UsageError
+
+if TYPE_CHECKING:
+    from ryven_llm_nodes.program import Program
 
 
 def export(
@@ -96,20 +99,41 @@ def submit(
     seeds: Annotated[str, typer.Option("--seeds", metavar="N,N,...", help="One job for each seed.")] = "",
     gpu: Annotated[str, typer.Option("--gpu", help="With --to skypilot: the GPUs to ask for.")] = "H100",
 ) -> None:
-    """Write script and job file, submit the job with sbatch or sky, and follow its output; Ctrl-C leaves it running."""
+    """Write script and job file, submit the job with sbatch or sky, and follow its output; Ctrl-C leaves it running.
+
+    Options that a cluster asks for go into the variables of sbatch: SBATCH_ACCOUNT, SBATCH_PARTITION, SBATCH_TIMELIMIT.
+    """
     from ryven_llm_nodes.program.launch.files import launch_files
     from ryven_llm_nodes.run.submitting import require_program
-    from ryven_llm_nodes.run.submitting import submit as submitted
 
     with plain_errors():
         require_program(where)
         program = program_of(flow, title, settings, None, 1, launching)
         files = launch_files(program, where, output, _numbers(seeds), gpu)
         _write({output: program.script_for(output.absolute().parent).text, **files})
-        state = submitted(list(files)[-1], where, typer.echo)
+        state = _followed(program, list(files)[-1], where)
         typer.echo(f"the job ended: {state}", err=True)
         if state not in ("COMPLETED", "ENDED"):
             raise typer.Exit(1)
+
+
+def _followed(program: Program, file: Path, where: str) -> str:
+    """Submits a job file, and shows what its jobs print as a run is shown; returns how it ended."""
+    from ryven_llm_nodes.run.events import Log
+    from ryven_llm_nodes.run.job_log import JobLog
+    from ryven_llm_nodes.run.submitting import submit as submitted
+    from ryven_llm_nodes.terminal.display import Display
+
+    stages = [step.name for step in program.steps if step.node.is_stage]
+    logs: dict[str, JobLog] = {}
+    with Display(Console(soft_wrap=True)) as display:
+
+        def heard(part: str, line: str) -> None:
+            if part not in logs:
+                logs[part] = JobLog(stages, display, f" [{part}]" if part else "")
+            logs[part](line)
+
+        return submitted(file, where, lambda text: display(Log("", text)), heard)
 
 
 def plan(

@@ -12,6 +12,20 @@ from ryven_llm_nodes.program.launch.settings import Launch
 NOTICE: Final = 300
 """Seconds before the limit at which the job is told to stop. Checkpoints are written as save_steps says."""
 PORT: Final = 29500
+STOP: Final = (
+    "# Before the limit, the job ends itself and is queued again; --resume continues from the last checkpoint.",
+    "# A job that is cancelled, or requeued by hand, is told to end as well, but is no longer running.",
+    "STEP= JOB=${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}",
+    "stop() {",
+    '    STATE=$(squeue --noheader --jobs "$JOB" --format %T) || true',
+    '    if [ -n "$STEP" ]; then kill -TERM "$STEP" || true; wait "$STEP" || true; fi',
+    '    if [ "${STATE:-RUNNING}" != RUNNING ]; then exit 1; fi',
+    '    scontrol requeue "$JOB"',
+    "    exit 0",
+    "}",
+    "trap stop TERM",
+)
+"""What a job does when Slurm sends it the signal."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,7 @@ def _directives(job: Job) -> Iterator[str]:
     yield "#SBATCH --ntasks-per-node=1"
     yield f"#SBATCH --gpus-per-node={launch['processes']}"
     yield "#SBATCH --exclusive"
+    yield "#SBATCH --mem=0"  # all of it; exclusive alone gives CPUs and GPUs
     yield f"#SBATCH --time={job.time}"
     yield f"#SBATCH --signal=B:TERM@{NOTICE}"
     yield "#SBATCH --requeue"
@@ -82,14 +97,9 @@ def _preparation(job: Job) -> Iterator[str]:
         yield "# Models are loaded once, here; the nodes that train may have no network."
         yield from (f"hf download {quote(model)} > /dev/null" for model in job.models)
     yield "export HF_HUB_OFFLINE=1"
+    yield "export PYTHONUNBUFFERED=1  # so that the log can be followed"
     yield ""
-    yield "# Before the limit, the job ends itself and is queued again; --resume continues from the last checkpoint."
-    yield "STEP="
-    yield (
-        'trap \'if [ -n "$STEP" ]; then kill -TERM "$STEP" || true; wait "$STEP" || true; fi; '
-        'scontrol requeue "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"; '
-        "exit 0' TERM"
-    )
+    yield from STOP
     yield 'export MAIN_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)'
 
 
@@ -100,7 +110,7 @@ def _launches(job: Job) -> Iterator[str]:
     yield (
         '        \'exec accelerate launch --config_file "$0" --num_machines "$1" --num_processes "$2" '
         '--machine_rank "$SLURM_NODEID" '
-        f'--main_process_ip "$MAIN_NODE" --main_process_port {PORT} "${{@:3}}"\' \\'
+        f'--main_process_ip "$MAIN_NODE" --main_process_port {PORT} "${{@:3}}" 2>&1\' \\'
     )
     yield f'        "$CONFIG" "$NODES" "$PROCESSES" {quote(job.script)} --output-dir "$OUTPUT" --resume "$@" &'
     yield "    STEP=$!"
