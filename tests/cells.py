@@ -344,6 +344,7 @@ CASES: dict[str, Project] = {
     "sft_eval_strategy": case(SFT, "eval_dataset", eval_strategy="steps", eval_steps=50),
     "sft_extra_steps": case(SFT, extra_steps=100),
     "sft_extra_steps_lora": case(SFT, "adapter", extra_steps=100),
+    "sft_global_batch": case(SFT, global_batch_size=64),
     "sft_save_strategy_no": case(SFT, save_strategy="no"),
     "sft_fp16": case(SFT, fp16=True),
     "sft_bf16_off": case(SFT, bf16=False),
@@ -381,6 +382,7 @@ CASES: dict[str, Project] = {
     "grpo_threshold_of_weighted_rewards": _weighted(0.6),
     "grpo_weighted_rewards": _weighted(None),
     "grpo_batch": case(GRPO, per_device_train_batch_size=2, gradient_accumulation_steps=8, num_generations=4),
+    "grpo_global_batch": case(GRPO, global_batch_size=64, generation_batch_size=128),
     "grpo_lora": case(GRPO, "adapter"),
     # Ends
     "saved_model_as_it_is_loaded": case(

@@ -259,6 +259,11 @@ class LLMNode(Node):
         """What it holds in memory besides the model that it trains; None if it trains none."""
         return None
 
+    @classmethod
+    def elastic(cls, context: NodeContext) -> bool:
+        """Whether any number of processes leaves the same, but for rounding, and resumes what another has begun."""
+        return False
+
     # What it leaves behind
 
     @classmethod

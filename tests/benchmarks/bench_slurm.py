@@ -4,7 +4,7 @@
 
 It needs root, and Debian's packages slurm-wlm and munge; no systemd, no network, no GPU (the node has two that are
 made up). A flow of two short stages on a tiny model is run undisturbed, then submitted: requeued while it trains, told
-to stop before its time limit, cancelled, and as an array of two seeds. Each ends with a line:
+to stop before its time limit, shared by two processes, cancelled, and as an array of two seeds. Each ends with a line:
 what was seen.
 """
 
@@ -45,6 +45,7 @@ STEPS = {
     "save_steps": 2,
     "save_total_limit": 3,
     "per_device_train_batch_size": 4,
+    "global_batch_size": 8,
 }
 CONF = """ClusterName=local
 SlurmctldHost={host}(127.0.0.1)
@@ -261,6 +262,18 @@ def seeded(flow: Path) -> str:
     return f"seed 42, the default: {'the same' if first == alone else 'OTHER'} weights; 7: others, {second != first}"
 
 
+def shared(flow: Path) -> str:
+    """A job of two processes, which share the batch; how far the first stage's weights are from those of one."""
+    from safetensors.torch import load_file
+
+    place = flow.parent / "shared"
+    end(submitted(flow, place.name, "--launch", "processes=2"), place)
+    folders = (flow.parent / "alone/sft", place / "outputs/job/sft", flow.parent / "model")
+    one, two, before = (load_file(folder / "model.safetensors") for folder in folders)
+    apart, moved = (max(float((one[name] - other[name]).abs().max()) for name in one) for other in (two, before))
+    return f"at most {apart:.0e} apart, and {moved:.0e} from before training"
+
+
 def end(submit: subprocess.Popen[str], place: Path, status: int = 0) -> None:
     """Waits for the end of a command and of its job."""
     wait_until(lambda: submit.poll() is not None, 1500, "submit does not end")
@@ -273,7 +286,7 @@ def restarts(place: Path) -> str:
     return re.search(r"Restarts=\d+", said("scontrol", "show", "job", job))[0]
 
 
-CASES = {case.__name__: case for case in (requeued, limited, cancelled, seeded)}
+CASES = {case.__name__: case for case in (requeued, limited, cancelled, seeded, shared)}
 
 
 def main(folder: str = "", *cases: str) -> None:

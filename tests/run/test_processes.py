@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,9 +15,12 @@ import flows
 import pytest
 from flows import node
 
-from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, SFT, LoadDataset, LoRA, RewardFunction
+from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, SFT, LoadDataset, LoRA, RewardFunction, TrainRewardModel
+from ryven_llm_nodes.run import run_program
 
-TRAINERS = {"sft": SFT, "dpo": DPO, "grpo": GRPO, "ppo": PPO}
+TRAINERS = {"sft": SFT, "dpo": DPO, "grpo": GRPO, "ppo": PPO, "judge": TrainRewardModel}
+FIXED = {"global_batch_size": 8, "save_steps": 2}
+"""Of scripts that one and two processes run as they are."""
 STEPS: Mapping[str, Any] = {
     "max_steps": 4,
     "learning_rate": 1e-3,
@@ -28,9 +32,11 @@ STEPS: Mapping[str, Any] = {
 WARM: Mapping[str, Mapping[str, Any]] = {
     "sft": {"warmup_steps": 0},
     "dpo": {},
+    "judge": {},
     "grpo": {"max_completion_length": 8, "num_generations": 4, "num_iterations": 2},
     "ppo": {"max_completion_length": 8, "num_iterations": 2, "cliprange_value": 0.05},
 }
+RESUMED = ("sft_lora", "dpo_lora", "judge_lora")
 SCORES = """import os
 import json
 
@@ -67,7 +73,7 @@ if is_drawn == "told":
 for script in scripts:
     calls.clear()
     name = os.path.basename(script)[:-3]
-    sys.argv = [script, "--output-dir", os.path.join(out, name)]
+    sys.argv = [script, "--output-dir", os.path.join(out, name), "--resume"]
     runpy.run_path(script, run_name="__main__")
 if torch.distributed.is_initialized():
     torch.distributed.destroy_process_group()  # its threads must not outlive the interpreter
@@ -86,7 +92,7 @@ def place(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ],
         "ppo": [{"prompt": f"what is{' so' * (i % 4)} {i}"} for i in range(32)],
     }
-    rows["grpo"] = rows["ppo"]
+    rows |= {"grpo": rows["ppo"], "judge": rows["dpo"]}
     for name, lines in rows.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (folder / "run_all.py").write_text(RUN_ALL)
@@ -94,7 +100,7 @@ def place(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def script(place: Path, method: str, batch: int, lora: bool = False, **params: Any) -> Path:
-    """The script of one stage whose batch size on each process is ``batch``."""
+    """The script of one stage for any number of processes, whose batch size on each is ``batch``."""
     settings = {**STEPS, **WARM[method], "per_device_train_batch_size": batch, **params}
     nodes = {
         "base": flows.BASE,
@@ -105,7 +111,7 @@ def script(place: Path, method: str, batch: int, lora: bool = False, **params: A
     }
     wires = ["base -> stage", "rows -> stage", *(f"{name} -> stage" for name in ("letters", "lora") if name in nodes)]
     file = place / f"{method}{'_lora' if lora else ''}.py"
-    file.write_text(flows.program(flows.draw(", ".join(wires), **nodes), place).script_for(place).text)
+    file.write_text(flows.program(flows.draw(", ".join(wires), **nodes), place, processes=2).script_for(place).text)
     return file
 
 
@@ -125,15 +131,31 @@ def history(out: Path, name: str) -> list[dict[str, float]]:
     return [entry for entry in state["log_history"] if "loss" in entry]
 
 
+def begun_by_two(place: Path, two: Path, one: Path, name: str) -> Path:
+    """A script whose stage has a checkpoint of two processes, in the middle of training, for one to resume from."""
+    script = place / f"{name}_resumed.py"
+    shutil.copyfile(place / f"{name}.py", script)
+    checkpoints = Path("stage/checkpoints/checkpoint-2")
+    shutil.copytree(two / name / checkpoints, one / script.stem / checkpoints)
+    return script
+
+
 @pytest.mark.slow
 def test_two_processes_learn_what_one_learns_with_twice_the_batch(place: Path, tmp_path: Path) -> None:
-    """All four methods, with and without LoRA: every logged loss within 1e-4."""
-    cases = [(method, lora) for method in TRAINERS for lora in (False, True)]
-    launch(place, tmp_path / "one", 1, [script(place, method, 8, lora) for method, lora in cases])
-    launch(place, tmp_path / "two", 2, [script(place, method, 4, lora) for method, lora in cases])
-    for method, lora in cases:
-        name = f"{method}{'_lora' if lora else ''}"
-        one, two = history(tmp_path / "one", name), history(tmp_path / "two", name)
+    """All four methods, with and without LoRA, and a reward model: every logged loss within 1e-4.
+
+    With LoRA one process runs the very script of two, whose global batch is fixed, and, where nothing is drawn, resumes
+    from a checkpoint of theirs.
+    """
+    cases = [(method, False) for method in WARM if method != "judge"] + [(method, True) for method in TRAINERS]
+    same = [script(place, method, 4, True, **FIXED) for method in TRAINERS]
+    launch(place, tmp_path / "two", 2, [script(place, method, 4) for method, lora in cases if not lora] + same)
+    begun = [begun_by_two(place, tmp_path / "two", tmp_path / "one", name) for name in RESUMED]
+    twice = [script(place, method, 8) for method, lora in cases if not lora]
+    launch(place, tmp_path / "one", 1, [*twice, *same, *begun])
+    names = [f"{method}{'_lora' if lora else ''}" for method, lora in cases]
+    for name, again in [*zip(names, names, strict=True), *((name, f"{name}_resumed") for name in RESUMED)]:
+        one, two = history(tmp_path / "one", again), history(tmp_path / "two", name)
         assert len(one) == len(two) == 4
         for alone, together in zip(one, two, strict=True):
             assert together["loss"] == pytest.approx(alone["loss"], abs=1e-4), name
@@ -142,6 +164,20 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(place: Path, t
                 if key in alone:
                     assert together[key] == pytest.approx(alone[key], abs=1e-3), (name, key)
         assert len({entry["loss"] for entry in one}) == 4, "the test needs losses that differ"
+    for script_ in begun:
+        states = (tmp_path / "one" / script_.stem / "stage/checkpoints/checkpoint-2").glob("rng_state*")
+        assert [file.name for file in states] == ["rng_state.pth"], "it was resumed from"
+
+
+@pytest.mark.slow
+def test_a_run_accumulates_as_the_global_batch_asks_for(workspace: Path, tmp_path: Path) -> None:
+    weights = []
+    for params in ({"global_batch_size": 8}, {"gradient_accumulation_steps": 2}, {}):
+        program = flows.program(flows.alone("sft", **params), workspace)
+        outcome = run_program(program, tmp_path / f"{len(weights)}")
+        assert outcome.error is None
+        weights.append((outcome.models["sft"] / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1] != weights[2]
 
 
 @pytest.mark.slow

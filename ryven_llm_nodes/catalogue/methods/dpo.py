@@ -59,6 +59,7 @@ class DPO(Trainer):
     tags = ["dpo", "preference", "direct", "chosen", "rejected", "pairs", "train"]
     config = ConfigClass("DPOConfig", ("trl/trainer/dpo_config.py:DPOConfig",), LIMITS)
     trainer = "DPOTrainer"
+    resumes_on_any = True
     curves = ("loss",)
     sequences = ("chosen", "rejected")
     imports = ("from trl import DPOConfig, DPOTrainer",)

@@ -44,6 +44,7 @@ class SFT(Trainer):
     tags = ["sft", "supervised", "fine-tuning", "instruction", "train"]
     config = ConfigClass("SFTConfig", ("trl/trainer/sft_config.py:SFTConfig",), LIMITS)
     trainer = "SFTTrainer"
+    resumes_on_any = True
     curves = ("loss",)
     imports = ("from trl import SFTConfig, SFTTrainer",)
     companions = {"prompt": "completion"}

@@ -39,6 +39,7 @@ class TrainRewardModel(Trainer):
     tags = ["reward", "model", "preference", "pairs", "bradley", "terry", "score", "rlhf", "train"]
     config = ConfigClass("RewardConfig", ("trl/trainer/reward_config.py:RewardConfig",), LIMITS)
     trainer = "RewardTrainer"
+    resumes_on_any = True
     curves = ("accuracy", "margin", "loss")
     sequences = ("chosen", "rejected")
     head = "scores"

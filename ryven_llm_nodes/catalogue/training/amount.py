@@ -124,8 +124,9 @@ class Amount:
         numbers += f" / num_generations {config.num_generations}" if config.num_generations > 1 else ""
         name = "per_device_train_batch_size"
         lower = f"lower {name} or gradient_accumulation_steps"
-        if self.context.given.get("generation_batch_size"):
-            name, lower = "generation_batch_size", "lower generation_batch_size"
+        for other in ("global_batch_size", "generation_batch_size"):
+            if self.context.given.get(other):
+                name, lower = other, f"lower {other}"
         return name, f"a rollout takes {self.rows_at_once} prompts ({numbers})", lower
 
     def _whole_batches(self) -> tuple[str, str, str]:

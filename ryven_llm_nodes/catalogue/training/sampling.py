@@ -11,6 +11,7 @@ from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import Parameter, whole
 from ryven_llm_nodes.catalogue.training.choices import compared
+from ryven_llm_nodes.catalogue.training.global_batch import GLOBAL, global_batch
 from ryven_llm_nodes.catalogue.training.limits import (
     COUNT,
     MANY,
@@ -169,6 +170,10 @@ def group_complaints(context: NodeContext) -> Iterator[Complaint]:
     accumulation = context["gradient_accumulation_steps"]
     if {"generation_batch_size", "steps_per_generation"} & set(context.given):
         return  # then the generation batch is a different one; TRL checks it when the configuration is built
+    if rows := global_batch(context):
+        if rows % group:
+            yield "num_generations", f"must divide the {rows} completions per step ({GLOBAL.name}), got {shown(group)}."
+        return
     if isinstance(accumulation, int) and (count := size * accumulation * context.processes) % group:
         factors = f"per_device_train_batch_size {size} x gradient_accumulation_steps {accumulation}"
         factors += f" x {context.processes} processes" if context.processes > 1 else ""

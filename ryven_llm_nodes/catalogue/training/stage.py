@@ -26,11 +26,13 @@ class Part:
 
     ``keywords`` are arguments, as Python text, of the call that trains; those that ``Pipeline.train`` does not take
     itself go to the trainer. ``settings`` are fields of the configuration, over those that the parameters gave.
+    ``through`` is a function that all fields go through, and its further arguments.
     """
 
     keywords: Mapping[str, str] = field(default_factory=dict)
     imports: tuple[str, ...] = ()
     settings: Mapping[str, JSON] = field(default_factory=dict)
+    through: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Stage:
         train = call("pipeline.train", literal(name), self.called, self._config_name, **keywords)
         return Cell(
             imports=(*STAGE_IMPORTS, *self.imports, *(line for part in parts for line in part.imports)),
-            definition=self._config_function(settings),
+            definition=self._config_function(settings, [part.through for part in parts if part.through]),
             statement=f"{name} = {train}",
             values=left,
             config=self._config_name,
@@ -67,14 +69,17 @@ class Stage:
     def _config_name(self) -> str:
         return f"{self.context.name}_config"
 
-    def _config_function(self, settings: Mapping[str, JSON]) -> str:
+    def _config_function(self, settings: Mapping[str, JSON], through: Iterable[tuple[str, ...]]) -> str:
         """A function of its own, so that a check builds the very configuration that the stage trains with."""
         is_below = any(line.startswith(f"from {RUNTIME}") for line in self.imports)  # in the script
         annotation = literal(self.config) if is_below else self.config
         items = (f"{name}={self._text(name, value)}" for name, value in _settled(settings).items())
+        fields = "DEVICE | settings | changes"
+        for function, *arguments in through:
+            fields = call(function, fields, *arguments)
         lines = (
             f"settings = {layout('dict(', items, ')', width=0)}",
-            f"return {self.config}(output_dir=str(output_dir), **DEVICE | settings | changes)",
+            f"return {self.config}(output_dir=str(output_dir), **{fields})",
         )
         signature = f"def {self._config_name}(output_dir: Path, **changes) -> {annotation}:"
         return f"{signature}\n{indent(chr(10).join(lines))}"

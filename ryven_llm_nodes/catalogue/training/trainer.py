@@ -26,6 +26,12 @@ from ryven_llm_nodes.catalogue.training.early_stopping import (
 )
 from ryven_llm_nodes.catalogue.training.fields import ConfigClass
 from ryven_llm_nodes.catalogue.training.fitting import Fitting
+from ryven_llm_nodes.catalogue.training.global_batch import (
+    GLOBAL,
+    global_batch,
+    global_batch_complaints,
+    global_batch_part,
+)
 from ryven_llm_nodes.catalogue.training.limits import RULES
 from ryven_llm_nodes.catalogue.training.rehearsing import few_steps
 from ryven_llm_nodes.catalogue.training.stage import (
@@ -61,6 +67,7 @@ FREQUENT: Final = (
     "num_train_epochs",
     "max_steps",
     "gradient_accumulation_steps",
+    "global_batch_size",
     "max_length",
     "lr_scheduler_type",
     "warmup_steps",
@@ -100,6 +107,9 @@ class Trainer(LLMNode):
     """What its forward pass computes of the last hidden states."""
     best: ClassVar[str] = "eval_loss"
     """The metric of an evaluation by which the best checkpoint is told."""
+    resumes_on_any: ClassVar[bool] = False
+    """Whether, with a global batch, it can resume on another number of processes: it draws nothing while it trains, and
+    a loss of its does not depend on how an optimizer step is cut into batches."""
     quantizes: ClassVar[bool] = True
     """Whether its trainer loads a model in fewer bits."""
     loading: ClassVar[Mapping[str, JSON]] = {}
@@ -115,7 +125,7 @@ class Trainer(LLMNode):
         known = {} if cls.unavailable() else cls.config.fields
         fields = {n: field for n, field in known.items() if n not in cls.withheld and n not in own}
         early = {EARLY.name: EARLY} if EVAL in cls.in_ports else {}
-        return own | {LONGER.name: LONGER} | early | fields
+        return own | {LONGER.name: LONGER, GLOBAL.name: GLOBAL} | early | fields
 
     @classmethod
     def unavailable(cls) -> str:
@@ -126,11 +136,18 @@ class Trainer(LLMNode):
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:
         called, *lines = cls.sharded_trainer() if context.sharded else (cls.trainer,)
+        called = f"elastic({called})" if _is_elastic(context) else called
         imports = (*cls.imports, *lines)
         stage = Stage(context, str(cls.config), cls.trainer, imports, cls.settings(context), called)
         model = context.inputs["model"]
         assert isinstance(model, ModelValue)
         return stage.cell(cls.parts(context), cls.left(context, model.trained(context.name)))
+
+    @classmethod
+    def elastic(cls, context: NodeContext) -> bool:
+        """Length groups are made of batches, so they depend on the processes; extra steps continue an exact end."""
+        grouped = context.given.get("train_sampling_strategy") == "group_by_length"
+        return cls.resumes_on_any and bool(global_batch(context)) and not (grouped or context[EXTRA_STEPS])
 
     @classmethod
     def sharded_trainer(cls) -> tuple[str, str]:
@@ -168,6 +185,9 @@ class Trainer(LLMNode):
         yield from cls.adapter_parts(context)
         yield from longer_part(context)
         yield from early_part(context)
+        yield from global_batch_part(context)
+        if _is_elastic(context):
+            yield Part(imports=(f"from {RUNTIME}.elastic import elastic",))
 
     @classmethod
     def own_parts(cls, context: NodeContext) -> Iterator[Part]:
@@ -228,6 +248,7 @@ class Trainer(LLMNode):
         yield from quantization_complaints(context, cls.quantizes)
         yield from _longer_complaints(context)
         yield from early_complaints(context)
+        yield from global_batch_complaints(context)
         for port in (DATASET.name, EVAL.name):
             value = context.inputs.get(port)
             if isinstance(value, DatasetValue) and value.columns is not None:
@@ -260,6 +281,11 @@ class Trainer(LLMNode):
         if name in cls.withheld:
             return cls.withheld[name]
         return f"{cls.config} has no such field.{suggestion(name, list(cls.all_parameters()))}"
+
+
+def _is_elastic(context: NodeContext) -> bool:
+    """Whether checkpoints of any number of processes are resumed; those of weights that are spread hold parts."""
+    return context.node.elastic(context) and not context.sharded
 
 
 def remedy_of_columns(port: str, columns: tuple[str, ...]) -> Remedy | None:

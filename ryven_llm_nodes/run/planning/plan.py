@@ -18,6 +18,8 @@ from ryven_llm_nodes.run.fit.workload import Batch, Workload, batch_of, loaded_c
 from ryven_llm_nodes.run.planning.formulae import FITS, SPREAD, Step, forward_flops, memory_by_part, peak
 from ryven_llm_nodes.run.planning.hardware import PER_MACHINE, Cluster
 
+GLOBAL: Final = "global_batch_size"
+"""The setting that fixes the rows of an optimizer step."""
 COMPUTED: Final = 2
 """Bytes of a weight as it is computed with, and communicated: bfloat16."""
 GATHERED: Final = "gathered"
@@ -77,6 +79,9 @@ def _planned(there: Opened, stage: Stage, cluster: Cluster) -> StagePlan | None:
     if first is None:
         return None
     settings = _on_gpu(first.settings)
+    if rows_per_step := _global_batch(stage):
+        each = settings.per_device_train_batch_size * cluster.count
+        settings.gradient_accumulation_steps = max(1, rows_per_step // each)
     work = replace(first, settings=settings, batch=batch_of(rows, settings, not stage.node.sequences))
     parts = estimate(work).parts
     step = _step(program, stage, work, parts, _mean_tokens(rows, work))
@@ -90,6 +95,11 @@ def _planned(there: Opened, stage: Stage, cluster: Cluster) -> StagePlan | None:
         tuple(ranked),
         min(cluster.count, PER_MACHINE) * (parts["weights"] + parts.get("reference", 0)),
     )
+
+
+def _global_batch(stage: Stage) -> int | None:
+    """The rows of an optimizer step, where they are the same for any number of GPUs."""
+    return stage.setting(GLOBAL) if GLOBAL in stage.node.all_parameters() else None
 
 
 def _strategies(cluster: Cluster) -> tuple[str, ...]:

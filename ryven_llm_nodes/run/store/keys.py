@@ -104,7 +104,7 @@ def _key(program: Program, step: Step, outcomes: Mapping[str, str]) -> Key:
     first = step.node.first_part(step.given)
     settings = {n: v for n, v in step.meaning.items() if n in defaults and v != defaults[n].default}
     if program.cells[step.name].config:
-        settings |= _shared(program.graph.launch.of(step.name))
+        settings |= _shared(program.graph.launch.of(step.name), step.node.elastic(program.context(step)))
     return Key(
         settings=settings,
         text=_normal_text(program, step),
@@ -115,9 +115,12 @@ def _key(program: Program, step: Step, outcomes: Mapping[str, str]) -> Key:
     )
 
 
-def _shared(launch: Launch) -> dict[str, Any]:
-    """What of a launch the weights depend on: processes share an optimizer step, and add in another order."""
-    if launch.total == 1:
+def _shared(launch: Launch, is_elastic: bool) -> dict[str, Any]:
+    """What of a launch the weights depend on: processes share an optimizer step, and add in another order.
+
+    Rounding alone is no other result: where a global batch is fixed, any number of processes may continue.
+    """
+    if launch.total == 1 or (is_elastic and launch.strategy == "ddp"):
         return {}
     return {"processes": launch.total} | ({"strategy": launch.strategy} if launch.strategy != "ddp" else {})
 

@@ -106,3 +106,15 @@ def test_processes_and_strategy_are_part_of_the_key(data: Path) -> None:
 
     assert len({key({}), key({"processes": 2}), key(FSDP), key({**FSDP, "processes": 4})}) == 4
     assert key({"machines": 1}) == key({})
+
+
+@pytest.mark.parametrize(("method", "is_one"), [("sft", True), ("grpo", False)])
+def test_with_a_global_batch_another_number_of_processes_may_continue(method: str, is_one: bool, data: Path) -> None:
+    """Unless completions are drawn, which differ by process; or weights are spread, and so are their checkpoints."""
+
+    def key(**launch: Any) -> str:
+        made = flows.launched(flows.alone(method, global_batch_size=8), **launch)
+        return keys_of(flows.program(made, data))[method].digest
+
+    assert (key() == key(processes=2)) is is_one
+    assert key() != key(**FSDP)

@@ -98,6 +98,12 @@ def test_the_length_of_completions_counts_whatever_its_field_is_called(workspace
     assert long.tokens == short.tokens + 56
 
 
+def test_a_global_batch_is_shared_by_all_gpus(workspace: Path) -> None:
+    own = {"max_steps": -1, "num_train_epochs": 3, "global_batch_size": 8, "per_device_train_batch_size": 1}
+    one, four = (planned(workspace, gpus, SFT, **own) for gpus in ("1xH100", "4xH100"))
+    assert (one.steps, one.tokens) == (four.steps, 4 * four.tokens)
+
+
 def test_epochs_become_steps(workspace: Path) -> None:
     found = planned(workspace, "2xA100", SFT, max_steps=-1, num_train_epochs=3, gradient_accumulation_steps=2)
     with opened(flows.program(flows.alone("sft"), workspace)) as there:

@@ -1,0 +1,18 @@
+# %% SFT 'sft'
+def sft_config(output_dir: Path, **changes) -> SFTConfig:
+    settings = dict(
+        learning_rate=5e-5,
+        per_device_train_batch_size=8,
+        num_train_epochs=3.0,
+        weight_decay=0.01,
+        warmup_steps=500,
+    )
+    return SFTConfig(output_dir=str(output_dir), **with_global_batch(DEVICE | settings | changes, 64))
+
+pipeline.train(
+    "sft",
+    elastic(SFTTrainer),
+    sft_config,
+    model=its_model,
+    train_dataset=its_dataset,
+)
