@@ -345,6 +345,7 @@ CASES: dict[str, Project] = {
     "sft_extra_steps": case(SFT, extra_steps=100),
     "sft_extra_steps_lora": case(SFT, "adapter", extra_steps=100),
     "sft_global_batch": case(SFT, global_batch_size=64),
+    "sft_timeout": case(SFT, ddp_timeout=7200),
     "sft_save_strategy_no": case(SFT, save_strategy="no"),
     "sft_fp16": case(SFT, fp16=True),
     "sft_bf16_off": case(SFT, bf16=False),

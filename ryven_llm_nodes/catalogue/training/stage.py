@@ -145,4 +145,10 @@ def longer_part(context: NodeContext) -> Iterator[Part]:
         yield Part({"fit": f"partial(train_longer, extra_steps={literal(steps)})"}, imports)
 
 
+def timeout_part(context: NodeContext) -> Iterator[Part]:
+    """How long processes wait for each other, where that was set."""
+    if context.changed("ddp_timeout"):
+        yield Part(imports=(f"from {RUNTIME}.timeouts import with_timeout",), through=("with_timeout",))
+
+
 PARTIAL: Final = ("from functools import partial",)

@@ -42,6 +42,7 @@ from ryven_llm_nodes.catalogue.training.stage import (
     data_part,
     longer_part,
     model_part,
+    timeout_part,
 )
 from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue, Value
 from ryven_llm_nodes.catalogue.work import Work
@@ -185,6 +186,7 @@ class Trainer(LLMNode):
         yield from cls.adapter_parts(context)
         yield from longer_part(context)
         yield from early_part(context)
+        yield from timeout_part(context)
         yield from global_batch_part(context)
         if _is_elastic(context):
             yield Part(imports=(f"from {RUNTIME}.elastic import elastic",))
