@@ -16,6 +16,7 @@ from ryven_llm_nodes.catalogue.findings import Complaint, Finding, Pretrained, S
 from ryven_llm_nodes.catalogue.held import Held
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.catalogue.secrets import secret_complaint
+from ryven_llm_nodes.catalogue.serving import Server
 from ryven_llm_nodes.catalogue.values import Value
 from ryven_llm_nodes.catalogue.work import Work
 from ryven_llm_nodes.errors import one_line, shown, suggestion
@@ -257,6 +258,11 @@ class LLMNode(Node):
     @classmethod
     def held(cls, context: NodeContext) -> Held | None:
         """What it holds in memory besides the model that it trains; None if it trains none."""
+        return None
+
+    @classmethod
+    def server(cls, context: NodeContext) -> Server | None:
+        """The server that it generates with, if it does not generate itself."""
         return None
 
     @classmethod

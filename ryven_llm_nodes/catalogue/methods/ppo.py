@@ -52,6 +52,7 @@ class PPO(SamplingTrainer):
         "from ryven_llm_nodes.runtime.ppo_config import PPOConfig",
     )
     withheld = WITHHELD | dict.fromkeys(FIXED, "is fixed by PPO: one completion per prompt, its own KL (kl_coef).")
+    withheld |= {"use_vllm": "is not for PPO: TRL sends vLLM all weights, and vLLM has no place for a value head."}
     parameters = (*CONFIG.own(*ESSENTIALS), batch_size(8))
 
     @classmethod

@@ -16,6 +16,7 @@ from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter, number, whole
 from ryven_llm_nodes.catalogue.places import looks_local, resolve
 from ryven_llm_nodes.catalogue.quantization import quantization_complaints
+from ryven_llm_nodes.catalogue.serving import Server
 from ryven_llm_nodes.catalogue.training.amount import Amount
 from ryven_llm_nodes.catalogue.training.early_stopping import (
     EARLY,
@@ -44,6 +45,7 @@ from ryven_llm_nodes.catalogue.training.stage import (
     model_part,
     timeout_part,
 )
+from ryven_llm_nodes.catalogue.training.vllm import vllm_complaints, vllm_server
 from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue, Value
 from ryven_llm_nodes.catalogue.work import Work
 from ryven_llm_nodes.errors import Remedy, shown, suggestion
@@ -208,6 +210,10 @@ class Trainer(LLMNode):
         return Held(cls.copies_policy(context), head=cls.head)
 
     @classmethod
+    def server(cls, context: NodeContext) -> Server | None:
+        return vllm_server(context)
+
+    @classmethod
     def copies_policy(cls, context: NodeContext) -> bool:
         """Whether it keeps a frozen copy of the policy as a reference, none being connected."""
         return False
@@ -251,6 +257,7 @@ class Trainer(LLMNode):
         yield from _longer_complaints(context)
         yield from early_complaints(context)
         yield from global_batch_complaints(context)
+        yield from vllm_complaints(context)
         for port in (DATASET.name, EVAL.name):
             value = context.inputs.get(port)
             if isinstance(value, DatasetValue) and value.columns is not None:

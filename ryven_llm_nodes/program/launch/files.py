@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +10,9 @@ from ryven_llm_nodes.catalogue.places import is_local
 from ryven_llm_nodes.errors import UsageError, suggestion
 from ryven_llm_nodes.program.build import Program
 from ryven_llm_nodes.program.launch.accelerate import accelerate_text
+from ryven_llm_nodes.program.launch.serving import servings
 from ryven_llm_nodes.program.launch.settings import Launch
+from ryven_llm_nodes.program.launch.shell import shell_text
 from ryven_llm_nodes.program.launch.skypilot import skypilot_text
 from ryven_llm_nodes.program.launch.slurm import Job, slurm_text
 from ryven_llm_nodes.program.requirements import LIBRARIES, requirement
@@ -24,28 +26,52 @@ def launch_files(
     """The files that launch ``script`` by ``target``, with their text. Raises UsageError for another target."""
     if target not in TARGETS:
         raise UsageError(f"--launch {target}: there are {', '.join(TARGETS)}.{suggestion(target, TARGETS)}")
-    configs = _configs(program, script)
+    servers = servings(program, script.absolute().parent)
+    configs = _configs(program, script, servers)
     files = {script.parent / config: accelerate_text(launch) for _, config, launch in configs}
     stages = [step.name for step in program.steps if step.node.is_stage]
     trained = [stage for stage in stages if program.cells[stage].config]
-    packages = [requirement(name) for name in LIBRARIES]
-    job = Job(script.stem, script.name, configs, _models(program), seeds, packages, trained)
+    packages = [requirement(name) for name in (*LIBRARIES, *_generating(program))]
+    job = Job(script.stem, script.name, configs, _models(program), seeds, packages, trained, servers=servers)
+    _require_startable(job, target)
     if target == "slurm":
         files[script.with_suffix(".sbatch")] = slurm_text(job)
     elif target == "skypilot":
         files[script.with_suffix(".sky.yaml")] = skypilot_text(job, gpu)
+    elif servers:
+        files[script.with_suffix(".sh")] = shell_text(job)
     return files
 
 
-def _configs(program: Program, script: Path) -> list[tuple[str, str, Launch]]:
+def _require_startable(job: Job, target: str) -> None:
+    """Raises UsageError for servers that ``target`` does not start."""
+    stage = next(iter(job.servers), "")
+    if stage and target == "skypilot":
+        raise UsageError(
+            f"--launch skypilot: {stage} generates with a vLLM server, which only slurm and accelerate start; "
+            f"use --launch slurm, or set {stage}.vllm_mode to 'colocate'."
+        )
+    if stage and target == "accelerate" and job.largest["machines"] > 1:
+        raise UsageError(
+            f"--launch accelerate: {stage} generates with a vLLM server, and there are {job.largest['machines']} "
+            "machines, each of which has to be started; use --launch slurm."
+        )
+
+
+def _generating(program: Program) -> tuple[str, ...]:
+    """What generates completions faster, where a stage asks for it."""
+    return ("vllm",) if any(step.given.get("use_vllm") for step in program.steps) else ()
+
+
+def _configs(program: Program, script: Path, servers: Collection[str]) -> list[tuple[str, str, Launch]]:
     """The configurations in the order in which stages run: one, or where stages differ, one for each.
 
     What belongs to no stage, such as the copy of a model, is done at the end.
     """
     common, name = program.graph.launch.of(""), f"{script.stem}.accelerate.yaml"
-    if not program.graph.launch.stages:
-        return [("", name, common)]
     stages = [step.name for step in program.steps if step.node.is_stage]
+    if not program.graph.launch.stages:
+        return [*((stage, name, common) for stage in stages if servers), ("", name, common)]
     own = [(stage, f"{script.stem}.{stage}.accelerate.yaml", program.graph.launch.of(stage)) for stage in stages]
     return [*own, ("", name, Launch())]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from shlex import quote
 from typing import Final
 
+from ryven_llm_nodes.program.launch.serving import Serving, functions, served
 from ryven_llm_nodes.program.launch.settings import Launch
 
 NOTICE: Final = 300
@@ -33,7 +34,8 @@ class Job:
     """What a job runs: a script with its configurations of accelerate, in order, by the stage that each is for.
 
     An empty stage stands for all of them. ``models`` are loaded from the Hub, ``packages`` are what the script needs;
-    ``seeds`` make an array of one job each, and are given to the ``stages`` that train.
+    ``seeds`` make an array of one job each, and are given to the ``stages`` that train. ``servers`` are those of vLLM,
+    by stage.
     """
 
     name: str
@@ -44,11 +46,18 @@ class Job:
     packages: Sequence[str] = ()
     stages: Sequence[str] = ()
     time: str = "24:00:00"
+    servers: Mapping[str, Serving] = field(default_factory=dict)
 
     @property
     def largest(self) -> Launch:
         """The settings of the stage that needs the most processes."""
         return max((launch for _, _, launch in self.configs), key=lambda launch: launch.total)
+
+    @property
+    def gpus(self) -> int:
+        """The GPUs that are needed on each machine: for processes, and for the server of a stage."""
+        own = {stage: serving.server.gpus for stage, serving in self.servers.items()}
+        return max(launch["processes"] + own.get(stage, 0) for stage, _, launch in self.configs)
 
 
 def slurm_text(job: Job) -> str:
@@ -62,7 +71,7 @@ def _directives(job: Job) -> Iterator[str]:
     yield f"#SBATCH --job-name={job.name}"
     yield f"#SBATCH --nodes={launch['machines']}"
     yield "#SBATCH --ntasks-per-node=1"
-    yield f"#SBATCH --gpus-per-node={launch['processes']}"
+    yield f"#SBATCH --gpus-per-node={job.gpus}"
     yield "#SBATCH --exclusive"
     yield "#SBATCH --mem=0"  # all of it; exclusive alone gives CPUs and GPUs
     yield f"#SBATCH --time={job.time}"
@@ -99,6 +108,9 @@ def _preparation(job: Job) -> Iterator[str]:
     yield "export HF_HUB_OFFLINE=1"
     yield "export PYTHONUNBUFFERED=1  # so that the log can be followed"
     yield ""
+    if job.servers:
+        yield from functions()
+        yield ""
     yield from STOP
     yield 'export MAIN_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)'
 
@@ -120,4 +132,6 @@ def _launches(job: Job) -> Iterator[str]:
     seeds = "".join(f' --{stage}.seed "$SEED"' for stage in job.stages) if job.seeds else ""
     for stage, config, launch in job.configs:
         only = f" --stage {quote(stage)}" if stage else ""
-        yield f"launch {quote(config)} {launch['machines']} {launch.total}{only}{seeds}"
+        line = f"launch {quote(config)} {launch['machines']} {launch.total}{only}{seeds}"
+        serving = job.servers.get(stage)
+        yield from served(stage, serving, launch["processes"], [line]) if serving else [line]

@@ -74,7 +74,7 @@ REPORTS: Final[Mapping[str, Package]] = {
     "kubeflow": ("kubeflow", "kubeflow"),
 }
 SWITCHES: Final[Mapping[str, Package]] = {
-    "use_vllm": ("vllm", "'trl[vllm]'"),
+    "use_vllm": ("vllm", "'ryven-llm-nodes[gpu]'"),
     "use_liger_kernel": ("liger_kernel", "liger-kernel"),
     "deepspeed": ("deepspeed", "'trl[deepspeed]'"),
 }

@@ -11,6 +11,7 @@ import flows
 import pytest
 
 from ryven_llm_nodes.errors import UsageError
+from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.program.launch.files import launch_files
 from ryven_llm_nodes.program.launch.settings import KEY, Launch
 
@@ -116,6 +117,85 @@ def test_a_job_that_is_told_to_stop_queues_itself_again_unless_it_was_cancelled(
     job.terminate()
     assert job.wait(10) == status
     assert (last or "accelerate launch") in (tmp_path / "calls").read_text().splitlines()[-1]
+
+
+SERVED = {"use_vllm": True, "vllm_mode": "server", "vllm_tensor_parallel_size": 2}
+SERVER = {
+    "vllm": 'echo "vllm on $CUDA_VISIBLE_DEVICES: $*" >> calls\ntouch serving\n'
+    "trap 'echo vllm stops >> calls; exit 0' TERM\nwhile true; do sleep 1; done\n",
+    "python": '[ -e serving ] && echo "waited for ${@: -1}" >> calls && exit 0\nexit 1\n',
+    "accelerate": 'echo "accelerate $*" >> calls\n[ "${@: -1}" != "$FAILS" ]\n',
+    "sleep": "exec /bin/sleep 0.05\n",
+}
+"""Stand-ins for a server, for the question whether it is ready, and for what trains."""
+
+
+def served(data: Path, **launch: Any) -> Program:
+    """SFT, and GRPO on its model with a server."""
+    drawn = flows.draw(
+        "base -> sft, rows -> sft, sft -> grpo, chats -> grpo, variety -> grpo",
+        base=flows.BASE,
+        rows=flows.ROWS["sft"],
+        sft=flows.TRAINERS["sft"],
+        chats=flows.ROWS["grpo"],
+        variety=flows.node(flows.RewardFunction, code=flows.REWARD),
+        grpo=flows.node(flows.GRPO, **SERVED),
+    )
+    return flows.program(flows.launched(drawn, **launch), data)
+
+
+def run_shell(data: Path, folder: Path, fails: str = "") -> tuple[int, list[str]]:
+    """Exit status of the script for a shell, a stage of which ``fails``, and what it called: stand-ins."""
+    for file, text in launch_files(served(data, processes=6), "accelerate", folder / "job.py").items():
+        file.write_text(text)
+    (folder / "bin").mkdir(exist_ok=True)
+    for name, body in SERVER.items():
+        (folder / "bin" / name).write_text(f"#!/bin/bash\n{body}")
+        (folder / "bin" / name).chmod(0o755)
+    env = {"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "FAILS": fails}
+    done = subprocess.run(["bash", "job.sh"], cwd=folder, env=env, capture_output=True, timeout=60, check=False)
+    return done.returncode, (folder / "calls").read_text().splitlines()
+
+
+def test_a_server_is_started_waited_for_and_stopped(data: Path, tmp_path: Path) -> None:
+    status, calls = run_shell(data, tmp_path)
+    assert status == 0
+    assert calls[:2] == [
+        "accelerate launch --config_file job.accelerate.yaml job.py --output-dir outputs/job --resume --stage sft",
+        "vllm on 6,7: serve outputs/job/sft --host 127.0.0.1 --port 8000 --tensor-parallel-size 2 "
+        '--weight-transfer-config {"backend": "nccl"} --logprobs-mode processed_logprobs --max-logprobs -1',
+    ]
+    assert calls[2] == "waited for http://127.0.0.1:8000/health"
+    assert calls[3].endswith("--resume --stage grpo")
+    assert calls[4] == "vllm stops"
+    assert calls[5].endswith("--output-dir outputs/job --resume"), "what belongs to no stage comes last"
+
+
+def test_a_server_does_not_outlive_a_stage_that_fails_and_none_is_for_a_finished_one(
+    data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "outputs/job/grpo").mkdir(parents=True)
+    (tmp_path / "outputs/job/grpo/finished").touch()
+    status, calls = run_shell(data, tmp_path)
+    assert (status, [call for call in calls if call.startswith("vllm")]) == (0, [])
+    (tmp_path / "outputs/job/grpo/finished").unlink()
+    status, calls = run_shell(data, tmp_path, fails="grpo")
+    assert (status, calls[-1]) == (1, "vllm stops")
+
+
+def test_a_job_has_gpus_for_the_server(data: Path) -> None:
+    made = launch_files(served(data, processes=6), "slurm", data / "job.py")
+    text = next(text for file, text in made.items() if file.suffix == ".sbatch")
+    assert "#SBATCH --gpus-per-node=8" in text
+    assert 'serve 2 8 8000 "$OUTPUT"/sft' in text
+    subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+
+
+def test_what_does_not_start_servers_says_so(data: Path) -> None:
+    with pytest.raises(UsageError, match=r"grpo generates with a vLLM server, which only slurm and accelerate start"):
+        launch_files(served(data), "skypilot", data / "job.py")
+    with pytest.raises(UsageError, match=r"there are 2 machines, each of which has to be started; use --launch slurm"):
+        launch_files(served(data, machines=2), "accelerate", data / "job.py")
 
 
 def test_a_task_of_skypilot(data: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import flows
@@ -36,3 +38,32 @@ def test_a_run_ends_before_it_trains(workspace: Path, tmp_path: Path) -> None:
     outcome = run_program(flows.program(flows.alone("sft"), workspace, launch=launch), tmp_path)
     assert outcome.status == "failed"
     assert "SFT 'sft' > launch: has the strategy 'zero3', which needs GPUs" in str(outcome.error)
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Answers as a vLLM server that is ready."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_a_server_of_this_machine_has_to_answer(workspace: Path) -> None:
+    def problems(**params: object) -> list[str]:
+        drawn = flows.alone("grpo", use_vllm=True, vllm_mode="server", **params)
+        return [str(problem) for problem in launch_problems(flows.program(drawn, workspace))]
+
+    with HTTPServer(("127.0.0.1", 0), Healthy) as server:
+        port = server.server_address[1]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert problems(vllm_server_port=port) == []
+        server.shutdown()
+    (said,) = problems(vllm_server_port=port)
+    assert said.startswith(
+        f"GRPO 'grpo' > vllm_mode: is to generate with the vLLM server at http://0.0.0.0:{port}, which does not "
+        f"answer. Start it with `VLLM_SERVER_DEV_MODE=1 vllm serve model --host 127.0.0.1 --port {port} "
+    )
+    assert problems(vllm_server_host="node7") == [], "nothing is sent to an address that stands in a flow"
