@@ -211,6 +211,11 @@ class Loading:
         """Whether one folder is named."""
         return len(self.paths) == 1 and os.path.isdir(resolve(self.paths[0], self.root))
 
+    @property
+    def is_of_hub(self) -> bool:
+        """Whether it is a dataset of the Hub."""
+        return not self.ending and not self.saved and not is_local(self.paths[0], self.root)
+
     def missing(self) -> Iterator[str]:
         """Those of its local locations where nothing is."""
         for path in self.paths:

@@ -261,6 +261,14 @@ class LLMNode(Node):
         return None
 
     @classmethod
+    def fetched(cls, context: NodeContext) -> str | None:
+        """Python that loads the rows of the Hub that it reads, so that they are cached.
+
+        Empty if they are streamed while it runs, and None if it reads none of the Hub.
+        """
+        return None
+
+    @classmethod
     def server(cls, context: NodeContext) -> Server | None:
         """The server that it generates with, if it does not generate itself."""
         return None

@@ -83,6 +83,13 @@ class LoadDataset(LLMNode):
             yield from data_files(given, context.root)
 
     @classmethod
+    def fetched(cls, context: NodeContext) -> str | None:
+        loading = Loading(context)
+        if not loading.is_of_hub:
+            return None
+        return "" if context["streaming"] else "\n".join((*loading.imports, loading.expression))
+
+    @classmethod
     def data_files(cls, context: NodeContext) -> list[Path]:
         loading = Loading(context)
         first = loading.first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from ryven_llm_nodes.catalogue.places import is_local
@@ -32,7 +33,8 @@ def launch_files(
     stages = [step.name for step in program.steps if step.node.is_stage]
     trained = [stage for stage in stages if program.cells[stage].config]
     packages = [requirement(name) for name in (*LIBRARIES, *_generating(program))]
-    job = Job(script.stem, script.name, configs, _models(program), seeds, packages, trained, servers=servers)
+    more = {"servers": servers, "rows": _rows(program)}
+    job = Job(script.stem, script.name, configs, _models(program), seeds, packages, trained, **more)
     _require_startable(job, target)
     if target == "slurm":
         files[script.with_suffix(".sbatch")] = slurm_text(job)
@@ -77,7 +79,14 @@ def _configs(program: Program, script: Path, servers: Collection[str]) -> list[t
 
 
 def _models(program: Program) -> list[str]:
-    """The models of the Hub that the flow loads."""
+    """The models of the Hub that the flow loads, as arguments of ``hf download``."""
     found = (step.node.pretrained(program.context(step)) for step in program.steps)
-    names = [model.location for model in found if model and not is_local(model.location, program.graph.root)]
-    return list(dict.fromkeys(names))
+    models = [model for model in found if model and not is_local(model.location, program.graph.root)]
+    revisions = {model: f" --revision {quote(model.revision)}" if model.revision else "" for model in models}
+    return list(dict.fromkeys(quote(model.location) + revisions[model] for model in models))
+
+
+def _rows(program: Program) -> list[str]:
+    """What caches the rows of the Hub that the flow loads."""
+    found = (step.node.fetched(program.context(step)) for step in program.steps)
+    return list(dict.fromkeys(rows for rows in found if rows is not None))

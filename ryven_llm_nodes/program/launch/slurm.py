@@ -33,7 +33,8 @@ STOP: Final = (
 class Job:
     """What a job runs: a script with its configurations of accelerate, in order, by the stage that each is for.
 
-    An empty stage stands for all of them. ``models`` are loaded from the Hub, ``packages`` are what the script needs;
+    An empty stage stands for all of them. ``models`` are loaded from the Hub, as arguments of ``hf download``, ``rows``
+    by Python that caches them, none if some are streamed; ``packages`` are what the script needs;
     ``seeds`` make an array of one job each, and are given to the ``stages`` that train. ``servers`` are those of vLLM,
     by stage.
     """
@@ -47,6 +48,7 @@ class Job:
     stages: Sequence[str] = ()
     time: str = "24:00:00"
     servers: Mapping[str, Serving] = field(default_factory=dict)
+    rows: Sequence[str] = ()
 
     @property
     def largest(self) -> Launch:
@@ -101,11 +103,7 @@ def _preparation(job: Job) -> Iterator[str]:
         '{ echo "$OUTPUT is not shared by all nodes: submit from a folder that is" >&2; exit 1; }'
     )
     yield 'rm "$OUTPUT/.shared-$SLURM_JOB_ID"'
-    if job.models:
-        yield ""
-        yield "# Models are loaded once, here; the nodes that train may have no network."
-        yield from (f"hf download {quote(model)} > /dev/null" for model in job.models)
-    yield "export HF_HUB_OFFLINE=1"
+    yield from _fetching(job)
     yield "export PYTHONUNBUFFERED=1  # so that the log can be followed"
     yield ""
     if job.servers:
@@ -113,6 +111,17 @@ def _preparation(job: Job) -> Iterator[str]:
         yield ""
     yield from STOP
     yield 'export MAIN_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)'
+
+
+def _fetching(job: Job) -> Iterator[str]:
+    """What is loaded from the Hub. Each line takes what is in the cache where there is no network."""
+    if job.models or any(job.rows):
+        yield ""
+        yield "# Loaded before several processes need it. If the nodes have no network, run this elsewhere first."
+        yield from (f"hf download {model} > /dev/null" for model in job.models)
+        yield from (f"python -c {quote(rows)} > /dev/null" for rows in job.rows if rows)
+    if all(job.rows):
+        yield "export HF_HUB_OFFLINE=1"
 
 
 def _launches(job: Job) -> Iterator[str]:

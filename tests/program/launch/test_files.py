@@ -13,7 +13,7 @@ import pytest
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.program.launch.files import launch_files
-from ryven_llm_nodes.program.launch.settings import KEY, Launch
+from ryven_llm_nodes.program.launch.settings import Launch
 
 DIRECTIVES = {
     *("job-name", "nodes", "ntasks-per-node", "gpus-per-node", "exclusive", "time", "signal", "requeue", "open-mode"),
@@ -213,21 +213,36 @@ def test_a_task_of_skypilot(data: Path) -> None:
     subprocess.run(["bash", "-n"], input=task["run"] + task["setup"], text=True, check=True)
 
 
-def test_only_models_of_the_hub_are_loaded_before(data: Path) -> None:
-    assert "hf download" not in files(data, "slurm")["job.sbatch"]
+def fetching(data: Path, **rows: Any) -> str:
+    """The job file of SFT with a model and rows of the Hub."""
     drawn = flows.draw(
         "base -> sft, rows -> sft",
-        base=flows.node(flows.LoadModel, path="owner/model"),
-        rows=flows.ROWS["sft"],
+        base=flows.node(flows.LoadModel, path="owner/model", revision="v2"),
+        rows=flows.node(flows.LoadDataset, path="owner/rows", **rows),
         sft=flows.node(flows.SFT),
     )
-    drawn["flows"]["flow"][KEY] = {"processes": 2}
-    (text,) = (
-        made
-        for file, made in launch_files(flows.program(drawn, data), "slurm", data / "job.py").items()
-        if file.suffix == ".sbatch"
-    )
+    made = launch_files(flows.program(flows.launched(drawn, processes=2), data), "slurm", data / "job.py")
+    return next(text for file, text in made.items() if file.suffix == ".sbatch")
+
+
+def test_what_is_of_the_hub_is_loaded_before_and_the_rest_needs_no_network(data: Path) -> None:
+    own = files(data, "slurm")["job.sbatch"]
+    assert "hf download" not in own
+    assert "python -c" not in own
+    assert "export HF_HUB_OFFLINE=1" in own
+    lines = fetching(data, config="small").splitlines()
+    start = lines.index("hf download owner/model --revision v2 > /dev/null")
+    assert lines[start + 1 : start + 4] == [
+        "python -c 'from datasets import load_dataset",
+        """load_dataset("owner/rows", "small", split="train")' > /dev/null""",
+        "export HF_HUB_OFFLINE=1",
+    ]
+
+
+def test_rows_that_are_streamed_need_a_network(data: Path) -> None:
+    text = fetching(data, streaming=True, limit=100)
     assert "hf download owner/model" in text
+    assert "HF_HUB_OFFLINE" not in text
 
 
 def test_there_are_three_targets(data: Path) -> None:
