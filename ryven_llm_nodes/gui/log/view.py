@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from qtpy.QtCore import QEvent, QPoint, Qt, QTimer
+from qtpy.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from qtpy.QtGui import (
     QColor,
     QGuiApplication,
@@ -18,6 +19,7 @@ from qtpy.QtGui import (
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
+    QTextOption,
 )
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QTextEdit, QVBoxLayout, QWidget
 
@@ -35,9 +37,13 @@ FLUSH_MS: Final = 100
 AT_ONCE: Final = 1_000
 MOST_MATCHES: Final = 1_000
 TRACEBACK: Final = "Traceback (most recent call last)"
+INDENT: Final = 10
+"""Characters before the text of a line: the time, and two spaces."""
 COLOURS: Final = {**TONES, "plain": TEXT, "trace": ROSE}
 FOLDED: Final = "▸"
 UNFOLDED: Final = "▾"
+PLACE: Final = re.compile(r"(?:'(?P<quoted>[\w-]+)'(?: > (?P<parameter>\w+))?|^(?:\W )?(?P<first>[\w-]+)(?:: | |$))")
+"""Where a line may name a step: quoted, with its parameter or not, or first."""
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -51,11 +57,19 @@ class Line:
 
 
 class LogView(QWidget):
-    """Shows what ``model`` logs from now on, at most 20,000 lines. Follows the newest line unless scrolled up."""
+    """Shows what ``model`` logs from now on, at most 20,000 lines. Follows the newest line unless scrolled up.
 
-    def __init__(self, model: RunModel, parent: QWidget | None = None) -> None:
+    A line about a step that ``knows`` takes for one leads to it: a click on it emits ``chosen``.
+    """
+
+    chosen = Signal(str, str)
+    """A line was clicked: the step that it is about, and the parameter, or an empty text."""
+
+    def __init__(
+        self, model: RunModel, knows: Callable[[str], bool] = lambda _: False, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self.model = model
+        self.model, self._knows = model, knows
         self._waiting: list[Line] = []
         self._told: dict[str, tuple[StageRun, str]] = {}
         self._stages: tuple[str, ...] = ()
@@ -76,7 +90,8 @@ class LogView(QWidget):
         column.setContentsMargins(6, 4, 6, 6)
         column.setSpacing(4)
         column.addLayout(self._make_bar())
-        self.page = _Page(self)
+        self.page = _Page(self, self._place_in)
+        self.page.chosen.connect(self.chosen)
         self.page.setPlaceholderText("The log of a run appears here.")
         column.addWidget(self.page, 1)
 
@@ -200,6 +215,14 @@ class LogView(QWidget):
         chosen = self.page.textCursor().selectedText().replace("\u2029", "\n")
         QGuiApplication.clipboard().setText(chosen or self.text())
 
+    def _place_in(self, line: str) -> tuple[str, str] | None:
+        """The step that ``line`` is about, and the parameter; None if it is about none of the flow."""
+        for found in PLACE.finditer(line):
+            step = found["quoted"] or found["first"]
+            if self._knows(step):
+                return step, found["parameter"] or ""
+        return None
+
     # Search
 
     def _on_search(self) -> None:
@@ -248,12 +271,15 @@ def _clean(text: str) -> list[str]:
 
 
 class _Page(QPlainTextEdit):
-    """The lines. A traceback is a clickable line and hidden lines below it."""
+    """The lines. A traceback is a clickable line and hidden lines below it; lines about a step can be clicked, too."""
 
-    def __init__(self, parent: QWidget) -> None:
+    chosen = Signal(str, str)
+
+    def __init__(self, parent: QWidget, place_in: Callable[[str], tuple[str, str] | None]) -> None:
         super().__init__(parent, readOnly=True, undoRedoEnabled=False)
+        self._place_in = place_in
         self.setMaximumBlockCount(MOST_LINES)
-        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setFont(mono_font(11))
         self.setCursorWidth(0)
         self.viewport().setMouseTracking(True)
@@ -276,7 +302,7 @@ class _Page(QPlainTextEdit):
     def _write(self, cursor: QTextCursor, line: Line) -> None:
         if not self.document().isEmpty() or cursor.position():
             cursor.insertBlock()
-        cursor.insertText(f"{line.time:8}  ", self._time)
+        cursor.insertText(f"{line.time:{INDENT - 2}}  ", self._time)
         cursor.insertText(line.text, self._formats[line.kind])
         is_head = line.text.startswith(FOLDED)
         is_body = line.kind == "trace" and not is_head
@@ -299,7 +325,7 @@ class _Page(QPlainTextEdit):
 
     def _set_visible(self, block: QTextBlock, visible: bool) -> None:
         block.setVisible(visible)
-        block.setLineCount(1 if visible else 0)
+        block.setLineCount(max(block.layout().lineCount(), 1) if visible else 0)
         self.document().markContentsDirty(block.position(), max(block.length(), 1))
 
     def unfold(self, block: QTextBlock) -> None:
@@ -325,20 +351,28 @@ class _Page(QPlainTextEdit):
         self._measure()
         self.viewport().update()
 
-    def _head_at(self, place: QPoint) -> QTextBlock | None:
+    def _target_at(self, place: QPoint) -> QTextBlock | tuple[str, str] | None:
+        """What a click at ``place`` is for: the head of a traceback, or a step and its parameter."""
         block = self.cursorForPosition(place).block()
-        return block if block.userState() == _HEAD else None
+        if block.userState() == _HEAD:
+            return block
+        box = self.blockBoundingGeometry(block).translated(self.contentOffset())
+        return self._place_in(block.text()[INDENT:]) if box.contains(place.toPointF()) else None
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         super().mouseReleaseEvent(event)
-        head = self._head_at(event.position().toPoint())
-        if head is not None and not self.textCursor().hasSelection():
-            self.toggle(head)
+        target = self._target_at(event.position().toPoint())
+        if target is None or self.textCursor().hasSelection():
+            return
+        if isinstance(target, tuple):
+            self.chosen.emit(*target)
+        else:
+            self.toggle(target)
 
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.MouseMove and isinstance(event, QMouseEvent):
-            is_head = self._head_at(event.position().toPoint()) is not None
-            shape = Qt.CursorShape.PointingHandCursor if is_head else Qt.CursorShape.IBeamCursor
+            is_target = self._target_at(event.position().toPoint()) is not None
+            shape = Qt.CursorShape.PointingHandCursor if is_target else Qt.CursorShape.IBeamCursor
             self.viewport().setCursor(shape)
         return super().viewportEvent(event)
 

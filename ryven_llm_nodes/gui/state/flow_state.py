@@ -96,6 +96,11 @@ class FlowState(QObject):
         """The node that was last run as ``step``."""
         return next((node for node, (name, _) in self._ran.items() if name == step), None)
 
+    def named(self, step: str) -> LLMNode | None:
+        """The node that was last run as ``step``, else the one of that name."""
+        nodes = (node for node in self.flow.nodes if isinstance(node, LLMNode) and node.name == step)
+        return self.node_of(step) or next(nodes, None)
+
     def stage(self, node: LLMNode) -> StageRun | None:
         """The last run of ``node``."""
         return self.model.stages.get(self.step_of(node) or "")

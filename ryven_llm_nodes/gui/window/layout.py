@@ -56,11 +56,12 @@ class Docks:
         preview: Callable[[RunModel], QWidget],
         bench: Callable[[RunModel], QWidget],
         problems: Callable[[RunModel], QWidget],
+        log: Callable[[RunModel], QWidget],
     ) -> None:
         self._wanted: RunModel | None = None
         self._later = QTimer(window, interval=PANELS_MS, singleShot=True)
         self._later.timeout.connect(self.show_model)
-        self.log = _dock(window, "Run log", "llm_runlog", Pages(panels.log_view))
+        self.log = _dock(window, "Run log", "llm_runlog", Pages(log))
         self.metrics = _dock(window, "Metrics", "llm_metrics", Pages(panels.metrics_dock))
         self.completions = _dock(window, "Completions", "llm_completions", Pages(panels.completions_browser))
         self.preview = _dock(window, "Preview", "llm_preview", Pages(preview))

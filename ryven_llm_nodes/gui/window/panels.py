@@ -57,8 +57,11 @@ def problems_panel(model: RunModel, show_field: Callable[[Any, str], object]) ->
     return panel
 
 
-def log_view(model: RunModel) -> QWidget:
-    """The log of a flow's runs."""
+def log_view(model: RunModel, show_field: Callable[[Any, str], object]) -> QWidget:
+    """The log of a flow's runs; a line about a step leads to its node by ``show_field``."""
     from ryven_llm_nodes.gui.log.view import LogView
 
-    return LogView(model)
+    state = model.parent()
+    view = LogView(model, lambda step: state.named(step) is not None)
+    view.chosen.connect(lambda step, parameter: show_field(state.named(step), parameter))
+    return view

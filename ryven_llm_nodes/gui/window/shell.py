@@ -30,7 +30,7 @@ from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
 from ryven_llm_nodes.gui.window.looking import Looking
 from ryven_llm_nodes.gui.window.menus import fill_menus
 from ryven_llm_nodes.gui.window.node_palette import Palette
-from ryven_llm_nodes.gui.window.panels import bench_panel, preview_panel, problems_panel
+from ryven_llm_nodes.gui.window.panels import bench_panel, log_view, preview_panel, problems_panel
 from ryven_llm_nodes.gui.window.remembered import remember
 from ryven_llm_nodes.gui.window.starting import Starting
 from ryven_llm_nodes.gui.window.toolbar import Toolbar
@@ -71,6 +71,7 @@ class Shell(QObject):
             lambda model: preview_panel(model, looking, self.runs.examiner),
             lambda model: bench_panel(model, looking.bench, self.runs.examiner),
             lambda model: problems_panel(model, self.flows.show_field),
+            lambda model: log_view(model, self.flows.show_field),
         )
         self.autosave = Autosave(self.document, self)
         self._connect()

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from qtpy.QtGui import QColor, QGuiApplication, QTextBlock
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QGuiApplication, QTextBlock, QTextCursor
 
 from ryven_llm_nodes.gui.log.view import MOST_LINES, LogView
 from ryven_llm_nodes.gui.state.run_model import RunModel
@@ -197,3 +198,36 @@ def test_clear(view: LogView, post: Any) -> None:
     assert view.text() == ""
     post(Log("", "new"))
     assert lines(view) == ["new"]
+
+
+def test_long_lines_are_wrapped(view: LogView) -> None:
+    view.add("word " * 100)
+    view.flush()
+    assert view.page.horizontalScrollBar().maximum() == 0
+    assert block_of(view, "word").layout().lineCount() > 2
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("DPO 'dpo' > dataset: column 'chosen' has no value", ("dpo", "dataset")),
+        ("! SFT 'sft': it is slow", ("sft", "")),
+        ("sft: it is slow", ("sft", "")),
+        ("\u25b6 dpo", ("dpo", "")),
+        ("the dpo of another flow", None),
+        ("grpo: not of this flow", None),
+    ],
+)
+def test_a_line_about_a_step_leads_to_it(line: str, place: Any, model: RunModel, qtbot: Any) -> None:
+    view = LogView(model, {"sft", "dpo", "chosen"}.__contains__)
+    qtbot.addWidget(view)
+    view.resize(600, 200)
+    view.show()
+    qtbot.waitExposed(view)
+    seen: list[Any] = []
+    view.chosen.connect(lambda *found: seen.append(found))
+    view.add(line)
+    view.flush()
+    at = view.page.cursorRect(QTextCursor(block_of(view, line))).center()
+    qtbot.mouseClick(view.page.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert seen == ([place] if place else [])
