@@ -56,6 +56,7 @@ def collapse_buttons() -> None:
     flows/nodes/NodeItemWidget.py:62: each time a node is laid out anew, it gets another button, and keeps the old one.
     """
     buttons.change_svg_color = lru_cache(maxsize=64)(buttons.change_svg_color)
+    buttons.get_resource = lru_cache(maxsize=64)(buttons.get_resource)
     original = NodeItemWidget.rebuild_ui
 
     def rebuild_ui(self: NodeItemWidget) -> None:

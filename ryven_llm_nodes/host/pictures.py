@@ -159,11 +159,13 @@ def nodes_are_pictures() -> None:
     """
 
     def update_design(self: NodeItem) -> None:
+        is_new = self.shadow_effect is None
         self.setCacheMode(QGraphicsItem.CacheMode.NoCache)
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemContainsChildrenInShape)  # else those out of view are drawn too
         self.shadow_effect = NodePicture(self, self.session_design.flow_theme.node_item_shadow_color)
         self.setGraphicsEffect(self.shadow_effect)
-        self.widget.update_shape()
+        if is_new or self.painted_once:  # a node that was not painted yet is laid out again when it is
+            self.widget.update_shape()
         self.animator.reload_values()
         self.update()
 
