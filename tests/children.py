@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import flows
+import further
 
 M_MMAP_THRESHOLD = -3  # from malloc.h
 
@@ -24,7 +25,8 @@ def run_saving_every_step(workspace: Path, output_dir: Path, method: str, lora: 
     torch.set_num_threads(1)
     rollout = {"num_iterations": 2} if method in ("ppo", "grpo") else {}
     saved = {"max_steps": 12, "save_strategy": "steps", "save_steps": 1}
-    program = flows.program(flows.alone(method, lora, **saved, **rollout), workspace)
+    alone = flows.alone if method in flows.METHODS else further.alone
+    program = flows.program(alone(method, lora, **saved, **rollout), workspace)
     outcome = run_program(program, output_dir, place=in_processes if is_apart else here)
     os._exit(0 if outcome.status == "done" else 1)
 

@@ -1,6 +1,6 @@
 """kill -9 at random moments: whatever is torn, the run that goes on ends with the bits of an uninterrupted one.
 
-One a method, with LoRA on one day and without on the next; RYVEN_LLM_KILLS=40 makes 40. With RYVEN_LLM_KILLS_APART=1
+Each day some of the methods, with LoRA or without; RYVEN_LLM_KILLS=40 makes 40. With RYVEN_LLM_KILLS_APART=1
 stages run in processes of their own: one half of the kills hits these, the other those that started them.
 """
 
@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import flows
+import further
 import psutil
 import pytest
 from children import run_saving_every_step
@@ -24,7 +25,7 @@ from rotation import turn
 
 KILLS = os.environ.get("RYVEN_LLM_KILLS")
 APART = bool(os.environ.get("RYVEN_LLM_KILLS_APART"))
-CASES = list(itertools.product(flows.METHODS, (False, True)))
+CASES = list(itertools.product((*flows.METHODS, *further.KINDS), (False, True)))
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,13 @@ def context() -> multiprocessing.context.BaseContext:
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(["trl.trainer.grpo_trainer", "trl.trainer.sft_trainer", "trl.trainer.dpo_trainer"])
     return server
+
+
+@pytest.fixture(scope="module")
+def place(workspace: Path) -> Path:
+    """The folder of the tests with the rows and the teacher that some methods take."""
+    further.write_rows(workspace)
+    return workspace
 
 
 def wait_for(folder: Path, child: multiprocessing.context.SpawnProcess) -> None:
@@ -53,14 +61,14 @@ def weights(folder: Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(int(KILLS)) if KILLS else turn(range(8), 2))
+@pytest.mark.parametrize("number", range(int(KILLS)) if KILLS else turn(range(len(CASES)), 6))
 def test_a_killed_run_goes_on_to_the_same_bits(
-    number: int, context: multiprocessing.context.SpawnContext, workspace: Path, tmp_path: Path
+    number: int, context: multiprocessing.context.SpawnContext, place: Path, tmp_path: Path
 ) -> None:
     method, lora = CASES[number % len(CASES)]
 
     def start(folder: str) -> multiprocessing.context.SpawnProcess:
-        arguments = (workspace, tmp_path / folder, method, lora, APART)
+        arguments = (place, tmp_path / folder, method, lora, APART)
         child = context.Process(target=run_saving_every_step, args=arguments)
         child.start()
         return child
