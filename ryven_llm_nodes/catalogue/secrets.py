@@ -23,6 +23,16 @@ VALUE: Final = re.compile(
     | \bhttps?://[^/\s:@'"]+:[^/\s:@'"]+@  # a password in an address""",
     re.VERBOSE,
 )
+PASSWORD: Final = re.compile(
+    r"""(?P<before>\b[\w+.-]+://[^/\s:@?]*:)[^\s]*(?P<after>@)             # of a user, up to the last @
+    | (?P<name>[?&][\w.-]*(?:password|passwd|secret|token|key)=)[^&\s]*  # in the query of an address""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def without_passwords(text: str) -> str:
+    """``text`` with *** for the passwords in its addresses."""
+    return PASSWORD.sub(lambda m: f"{m['before'] or m['name']}***{m['after'] or ''}", text)
 
 
 def secret_complaint(name: str, value: JSON) -> str | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from ryven_llm_nodes.cli.options import FlowFile, FlowTitle, Isolated, Trust, allow, plain_errors, say_written
 from ryven_llm_nodes.errors import LLMNodesError, UsageError
+
+if TYPE_CHECKING:
+    from ryven_llm_nodes.run.sweeping.sweep import Plan, Result
 
 
 def compare(
@@ -49,30 +52,48 @@ def compare(
             say_written(file)
 
 
+Measured = Annotated[
+    str,
+    typer.Option("--metric", metavar="NODE.METRIC", help="A measure of an evaluation, or what a stage logged last."),
+]
+Varied = Annotated[
+    list[str],
+    typer.Option("--set", metavar="NODE.PARAM=VALUES", help="A,B,C or LOW..HIGH[:log]; one value is set in all."),
+]
+Trials = Annotated[
+    int | None, typer.Option(min=1, help="How many; default: all combinations, where there are only lists.")
+]
+Direction = Annotated[str, typer.Option(help="maximize or minimize the metric.")]
+Seed = Annotated[int, typer.Option(help="Seed of what is tried.")]
+Prune = Annotated[
+    str,
+    typer.Option(
+        metavar="NODE.METRIC",
+        help="A metric that a trainer logs: a trial that is worse than the median of the others there is ended.",
+    ),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="RYVEN_LLM_STORAGE",
+        help="A database that several machines share, such as postgresql://HOST/NAME; default: a file of this one. "
+        "In the environment, its password stays out of the history of the shell.",
+    ),
+]
+ApplyBest = Annotated[bool, typer.Option("--apply", "--write-best", help="Write the best values into the flow.")]
+
+
 def sweep(
     flow: FlowFile,
-    metric: Annotated[
-        str, typer.Option(metavar="NODE.METRIC", help="A measure of an evaluation, or the last value a stage logged.")
-    ],
-    settings: Annotated[
-        list[str],
-        typer.Option("--set", metavar="NODE.PARAM=VALUES", help="A,B,C or LOW..HIGH[:log]; one value is set in all."),
-    ],
-    trials: Annotated[
-        int | None, typer.Option(min=1, help="How many; default: all combinations, where there are only lists.")
-    ] = None,
-    direction: Annotated[str, typer.Option(help="maximize or minimize the metric.")] = "maximize",
-    seed: Annotated[int, typer.Option(help="Seed of what is tried.")] = 0,
-    prune: Annotated[
-        str,
-        typer.Option(
-            metavar="NODE.METRIC",
-            help="A metric that a trainer logs: a trial that is worse than the median of the others there is ended.",
-        ),
-    ] = "",
-    apply_best: Annotated[
-        bool, typer.Option("--apply", "--write-best", help="Write the best values into the flow.")
-    ] = False,
+    metric: Measured,
+    settings: Varied,
+    trials: Trials = None,
+    direction: Direction = "maximize",
+    seed: Seed = 0,
+    prune: Prune = "",
+    storage: Storage = None,
+    apply_best: ApplyBest = False,
     title: FlowTitle = None,
     output_dir: Annotated[Path | None, typer.Option(help="Output folder; default: outputs/<flow>.")] = None,
     trust: Trust = False,
@@ -82,33 +103,50 @@ def sweep(
 ) -> None:
     """Run the flow with other values until the best are found (Optuna: TPE; a grid where there are only lists).
 
-    Stages that trials share run once. Give the same command again to continue a sweep that was stopped or killed.
+    Stages that trials share run once. Give the same command again to continue a sweep that was stopped or killed; on
+    several machines, with the same --storage, each runs some of the trials.
     """
     from ryven_llm_nodes.host.session import default_output_dir
     from ryven_llm_nodes.program import read_flow
     from ryven_llm_nodes.program.project import set_values
     from ryven_llm_nodes.run import here, in_processes
-    from ryven_llm_nodes.run.sweeping.page import page
     from ryven_llm_nodes.run.sweeping.space import space_of
+    from ryven_llm_nodes.run.sweeping.storage import Database
     from ryven_llm_nodes.run.sweeping.sweep import plan as planned
-    from ryven_llm_nodes.system.files import write_whole
-    from ryven_llm_nodes.terminal.sweep import run_sweep, show_sweep
+    from ryven_llm_nodes.terminal.sweep import run_sweep
 
     with plain_errors():
-        if direction not in ("maximize", "minimize"):
-            raise UsageError(f"--direction {direction}: give maximize or minimize.")
-        if apply_best and (flow.suffix == ".py" or flow.is_dir()):
-            raise UsageError(f"--apply writes into a flow file, and {flow} is none.")
+        _refuse(flow, direction, apply_best)
         graph = read_flow(flow, title)
         folder = output_dir or default_output_dir(graph.title)
-        plan = planned(space_of(graph, settings), metric, folder, trials, direction == "maximize", seed, prune)
+        space, database = space_of(graph, settings), Database(storage) if storage else None
+        plan = planned(space, metric, folder, trials, direction == "maximize", seed, prune, database)
         result = run_sweep(plan, lambda graph: allow(graph, folder, trust), in_processes if isolated else here)
-        show_sweep(plan, result, Console(soft_wrap=True), as_json)
-        if html is not None:
-            write_whole(html, page(plan, result))
-            say_written(html)
+        _tell(plan, result, html, as_json)
         if result.best is None:
             raise LLMNodesError("no trial was done, so there is no best one.")
         if apply_best:
+            if result.elsewhere:
+                raise LLMNodesError("the best values are not written before all trials are finished.")
             set_values(flow, graph, result.best.values)
             say_written(flow)
+
+
+def _refuse(flow: Path, direction: str, apply_best: bool) -> None:
+    """Refuses options that cannot be followed. Raises UsageError."""
+    if direction not in ("maximize", "minimize"):
+        raise UsageError(f"--direction {direction}: give maximize or minimize.")
+    if apply_best and (flow.suffix == ".py" or flow.is_dir()):
+        raise UsageError(f"--apply writes into a flow file, and {flow} is none.")
+
+
+def _tell(plan: Plan, result: Result, html: Path | None, as_json: bool) -> None:
+    """Shows the trials, and writes the page."""
+    from ryven_llm_nodes.run.sweeping.page import page
+    from ryven_llm_nodes.system.files import write_whole
+    from ryven_llm_nodes.terminal.sweep import show_sweep
+
+    show_sweep(plan, result, Console(soft_wrap=True), as_json)
+    if html is not None:
+        write_whole(html, page(plan, result))
+        say_written(html)

@@ -34,6 +34,8 @@ def run_sweep(plan: Plan, allow: Callable[[Graph], Any], place: Place) -> Result
     quiet_libraries()
     console, token = Console(stderr=True, soft_wrap=True), CancelToken()
     with keys(token, console), _displays(console) as (begins, listen):
+        if plan.database:
+            console.print(f"shared study: {plan.study}", highlight=False, markup=False)
 
         def began(trial: Trial) -> None:
             begins()
@@ -78,6 +80,9 @@ def show_sweep(plan: Plan, result: Result, console: Console, as_json: bool) -> N
     if result.importances:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in result.importances.items())
         console.print(f"importance: {shares}", highlight=False, markup=False)
+    if result.elsewhere:
+        told = f"{result.elsewhere} of the trials are not finished on other machines; give the command again later."
+        console.print(told, style=TONES["warn"])
     if result.best:
         console.print(f"best: trial {result.best.number + 1}: {settings(result.best.values)}", highlight=False)
 
@@ -99,5 +104,5 @@ def _plain(plan: Plan, result: Result) -> dict[str, Any]:
         "best": result.best.to_dict() if result.best else None,
         "trials": [trial.to_dict() for trial in result.trials],
         "importances": result.importances,
-        "study": str(plan.folder),
+        "study": plan.study,
     }

@@ -48,7 +48,7 @@ def page(plan: Plan, result: Result) -> str:
         importances=drawn.importances() if len(result.importances) > 1 else "",
         scatter=[{"title": name, "svg": drawn.scatter(name)} for name in names] if drawn.done else [],
         version=__version__,
-        study=plan.folder.relative_to(plan.output_dir.parent),
+        study=plan.study if plan.database else plan.folder.relative_to(plan.output_dir.parent),
     )
 
 

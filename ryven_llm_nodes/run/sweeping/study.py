@@ -1,7 +1,8 @@
-"""The memory of a sweep: a study of Optuna in a file, which a killed sweep continues.
+"""The memory of a sweep: a study of Optuna in a file or a database, which a killed sweep continues.
 
-Each trial has a sampler of its own, seeded by the sweep's seed and the number of the trial. So it draws the same
-values whether the sweep was interrupted before it or not.
+Each trial has a sampler of its own, seeded by the sweep's seed and the place of the trial. So it draws the same values
+whether the sweep was interrupted before it or not. In a database, several machines run trials of one study: each
+trial belongs to the one that has begun it, so none is run twice. What TPE draws then depends on which are done.
 """
 
 from __future__ import annotations
@@ -9,20 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import random
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
-from ryven_llm_nodes.errors import UsageError
-from ryven_llm_nodes.run.sweeping.space import Choices, Space, Values
+from ryven_llm_nodes.run.sweeping.space import Axis, Choices, Space, Values
+from ryven_llm_nodes.run.sweeping.storage import FILE, Database, in_file, member_of, optuna_package
 
-FILE: Final = "study.journal"
+OWNER: Final = "owner"
+"""The attribute of a trial that says who runs it."""
 LEAST_TRIALS: Final = 4
 """Trials before any is ended as hopeless, and before it is said which parameter matters."""
 STARTUP: Final = 5
@@ -48,20 +48,20 @@ class Trial:
 
 
 class Study:
-    """The trials of a sweep over ``space``, in ``folder``, which no other process may use meanwhile."""
+    """The trials of a sweep over ``space``, in ``database`` or else in ``folder``.
 
-    def __init__(self, folder: Path, space: Space, maximize: bool, seed: int) -> None:
-        optuna = _optuna()
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
+    No other process may use the folder meanwhile; with a database it says who this is.
+    """
 
+    def __init__(self, folder: Path, space: Space, maximize: bool, seed: int, database: Database | None = None) -> None:
+        optuna = optuna_package()
         self.space, self.seed, self.maximize = space, seed, maximize
-        self._storage = JournalStorage(JournalFileBackend(str(repaired(folder / FILE))))
-        direction = "maximize" if maximize else "minimize"
+        self.is_shared = database is not None
+        self._owner = member_of(folder) if database else ""
         self._study = optuna.create_study(
-            storage=self._storage,
-            study_name="sweep",
-            direction=direction,
+            storage=database.opened() if database else in_file(folder / FILE),
+            study_name=f"{space.graph.title[:100]} {folder.name}" if database else "sweep",
+            direction="maximize" if maximize else "minimize",
             load_if_exists=True,
             pruner=optuna.pruners.MedianPruner(n_startup_trials=LEAST_TRIALS),
         )
@@ -73,8 +73,8 @@ class Study:
     def _trials(self) -> Iterator[Trial]:
         states = {"COMPLETE": "done", "FAIL": "failed", "PRUNED": "pruned"}
         about = self._study.user_attrs
-        for frozen in self._study.get_trials(deepcopy=False):
-            if set(frozen.params) == set(self.space.axes):
+        for frozen in self._frozen():
+            if self._has_values(frozen):
                 state = states.get(frozen.state.name, "unfinished")
                 value = frozen.values[0] if state == "done" and frozen.values else None
                 yield Trial(
@@ -82,18 +82,39 @@ class Study:
                 )
 
     def unfinished(self) -> Trial | None:
-        """The trial that a killed or stopped sweep has left."""
-        for frozen in self._study.get_trials(deepcopy=False):
-            if not frozen.state.is_finished() and set(frozen.params) != set(self.space.axes):
-                self._study.tell(frozen.number, state=_optuna().trial.TrialState.FAIL)  # nothing was begun
-        return next((trial for trial in self._trials() if trial.state == "unfinished"), None)
+        """The trial that a killed or stopped sweep has left here; one without values is given them."""
+        mine = [frozen for frozen in self._frozen() if self._is_mine(frozen)]
+        return self._drawn(mine[0]) if mine else None
 
-    def next(self) -> Trial:
-        """A new trial, with the values that the sampler chooses."""
-        number = len(self._study.get_trials(deepcopy=False))
-        self._study.sampler = self._sampler(number)
-        trial = self._study.ask(self._distributions())
-        return Trial(trial.number, self._values(trial.params), "unfinished")
+    def next(self, most: float = math.inf) -> Trial | None:
+        """A new trial, with the values that the sampler chooses; None where there are ``most`` of them."""
+        from optuna.trial import TrialState, create_trial
+
+        if len(self.trials()) >= most:
+            return None
+        self._study.add_trial(create_trial(state=TrialState.RUNNING, user_attrs={OWNER: self._owner}))
+        added = [frozen for frozen in self._frozen() if self._is_mine(frozen)][-1]
+        if self._place(added) >= most:  # others have begun the last ones meanwhile
+            self._study.tell(added.number, state=TrialState.FAIL)
+            return None
+        return self._drawn(added)
+
+    def _frozen(self) -> list[Any]:
+        """All trials as Optuna has them."""
+        return self._study.get_trials(deepcopy=False)
+
+    def _is_mine(self, frozen: Any) -> bool:
+        """Whether this is the one to run it. A file has one user at a time."""
+        owner = frozen.user_attrs.get(OWNER, "")
+        return not frozen.state.is_finished() and (not self.is_shared or owner == self._owner)
+
+    def _place(self, frozen: Any) -> int:
+        """The number of trials before it, without those that were given up before they had values."""
+        before = (other for other in self._frozen() if other.number < frozen.number)
+        return sum(not other.state.is_finished() or self._has_values(other) for other in before)
+
+    def _has_values(self, frozen: Any) -> bool:
+        return set(frozen.params) == set(self.space.axes)
 
     def done(self, trial: Trial, value: float, seconds: float) -> None:
         """Notes the outcome of a trial."""
@@ -103,24 +124,24 @@ class Study:
     def failed(self, trial: Trial, error: str, seconds: float) -> None:
         """Notes why a trial has failed."""
         self._note(trial, seconds=seconds, error=error)
-        self._study.tell(trial.number, state=_optuna().trial.TrialState.FAIL)
+        self._study.tell(trial.number, state=optuna_package().trial.TrialState.FAIL)
 
     def is_hopeless(self, trial: Trial, value: float, step: int) -> bool:
         """Whether the live metric of a trial, ``value`` at ``step``, is worse than the median of the others there.
 
         The best value so far counts. The first trials are never hopeless.
         """
-        optuna = _optuna()
+        optuna = optuna_package()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a trial that is continued reports a step again
-            running = optuna.trial.Trial(self._study, self._study.get_trials(deepcopy=False)[trial.number]._trial_id)
+            running = optuna.trial.Trial(self._study, self._frozen()[trial.number]._trial_id)
             running.report(value, step)
             return running.should_prune()
 
     def pruned(self, trial: Trial, reason: str, seconds: float) -> None:
         """Notes that a trial was ended, and why."""
         self._note(trial, seconds=seconds, error=reason)
-        self._study.tell(trial.number, state=_optuna().trial.TrialState.PRUNED)
+        self._study.tell(trial.number, state=optuna_package().trial.TrialState.PRUNED)
 
     def importances(self) -> dict[str, float]:
         """How much each parameter matters to being among the best trials, as shares of 1, the largest first.
@@ -147,15 +168,25 @@ class Study:
 
     # What is drawn
 
-    def _sampler(self, number: int) -> Any:
+    def _drawn(self, frozen: Any) -> Trial:
+        """A trial with its values; those that it does not have yet are drawn."""
+        if not self._has_values(frozen):
+            self._study.sampler = self._sampler(self._place(frozen))
+            trial = optuna_package().trial.Trial(self._study, frozen._trial_id)
+            for name, axis in self.space.axes.items():
+                _suggest(trial, name, axis)
+        return Trial(frozen.number, self._values(self._frozen()[frozen.number].params), "unfinished")
+
+    def _sampler(self, place: int) -> Any:
         from optuna.samplers import PartialFixedSampler, RandomSampler, TPESampler
 
-        digest = hashlib.sha256(f"{self.seed} {number}".encode()).hexdigest()
-        if self.space.size is None:
-            return TPESampler(seed=int(digest[:8], 16), n_startup_trials=STARTUP)
+        digest = hashlib.sha256(f"{self.seed} {place}".encode()).hexdigest()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that this sampler is experimental
-            return PartialFixedSampler(self._combination(len(self.trials())), RandomSampler())
+            warnings.simplefilter("ignore")  # that PartialFixedSampler and constant_liar are experimental
+            if self.space.size is not None:
+                return PartialFixedSampler(self._combination(place), RandomSampler())
+            seed = int(digest[:8], 16)
+            return TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=self.is_shared)
 
     def _combination(self, index: int) -> dict[str, int]:
         """The places in the lists of the combination at ``index``, in an order that depends on the seed."""
@@ -163,19 +194,6 @@ class Study:
         combinations = list(product(*places))
         random.Random(self.seed).shuffle(combinations)
         return dict(zip(self.space.axes, combinations[index % len(combinations)], strict=True))
-
-    def _distributions(self) -> dict[str, Any]:
-        """A list is drawn from by place."""
-        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-        found: dict[str, Any] = {}
-        for name, axis in self.space.axes.items():
-            if isinstance(axis, Choices):
-                found[name] = CategoricalDistribution(range(len(axis.values)))
-            else:
-                kind = IntDistribution if isinstance(axis.low, int) else FloatDistribution
-                found[name] = kind(axis.low, axis.high, log=axis.is_log)
-        return found
 
     def _values(self, drawn: Mapping[str, Any]) -> Values:
         axes = {name: axis for name, axis in self.space.axes.items() if name in drawn}
@@ -185,17 +203,13 @@ class Study:
         }
 
 
-def repaired(file: Path) -> Path:
-    """``file`` without what a process that was killed while writing has left: half a line, or a lock."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    for left in file.parent.glob(f"{file.name}.*"):
-        with suppress(FileNotFoundError):
-            left.unlink()
-    if file.is_file():
-        content = file.read_bytes()
-        if len(content) != (end := content.rfind(b"\n") + 1):
-            os.truncate(file, end)
-    return file
+def _suggest(trial: Any, name: str, axis: Axis) -> None:
+    """A list is drawn from by place."""
+    if isinstance(axis, Choices):
+        trial.suggest_categorical(name, range(len(axis.values)))
+    else:
+        suggest = trial.suggest_int if isinstance(axis.low, int) else trial.suggest_float
+        suggest(name, axis.low, axis.high, log=axis.is_log)
 
 
 def is_number(value: Any) -> bool:
@@ -206,13 +220,3 @@ def is_number(value: Any) -> bool:
 def digest_of(*parts: Any) -> str:
     """A name for a study of these parts."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()[:12]
-
-
-def _optuna() -> Any:
-    """The package, silenced. Raises UsageError where it is not installed."""
-    try:
-        import optuna
-    except ImportError as error:
-        raise UsageError("sweeps need Optuna: pip install 'ryven-llm-nodes[sweep]'.") from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna

@@ -1,9 +1,13 @@
-"""Runs the trials of a sweep, one after the other, in one output folder: stages that they share run once."""
+"""Runs the trials of a sweep, one after the other, in one output folder: stages that they share run once.
+
+Several machines, each with an output folder of its own, share a sweep whose study lies in a database.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,6 +26,7 @@ from ryven_llm_nodes.run.store.alone import alone_in, is_taken
 from ryven_llm_nodes.run.store.keys import keys_of
 from ryven_llm_nodes.run.sweeping.metric import Metric, metric_of
 from ryven_llm_nodes.run.sweeping.space import Space
+from ryven_llm_nodes.run.sweeping.storage import Database
 from ryven_llm_nodes.run.sweeping.study import Study, Trial, digest_of
 
 SWEEPS: Final = "run-sweeps"
@@ -40,6 +45,8 @@ class Plan:
     seed: int = 0
     live: Metric | None = None
     """What a trial is judged by while it trains, in the same direction; one that is hopeless is ended."""
+    database: Database | None = None
+    """Where the study lies if not in its folder; other machines may run trials of it."""
 
     @cached_property
     def folder(self) -> Path:
@@ -47,6 +54,11 @@ class Plan:
         key = keys_of(self.program(self.space.first))[self.metric.step.name]
         axes = {name: repr(axis) for name, axis in self.space.axes.items()}
         return self.output_dir / SWEEPS / digest_of(key.digest, axes, str(self.metric), self.maximize, self.seed)
+
+    @property
+    def study(self) -> str:
+        """Where its study lies, in words."""
+        return f"{self.database}, {self.folder.name}" if self.database else str(self.folder)
 
     def program(self, values: Any) -> Program:
         """The program of a trial: what the metric needs, with its values. Raises FlowError."""
@@ -65,6 +77,11 @@ class Result:
     best: Trial | None
     importances: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def elsewhere(self) -> int:
+        """The number of trials that other machines are running, or have left."""
+        return sum(trial.state == "unfinished" for trial in self.trials)
+
 
 def plan(
     space: Space,
@@ -74,6 +91,7 @@ def plan(
     maximize: bool = True,
     seed: int = 0,
     live: str = "",
+    database: Database | None = None,
 ) -> Plan:
     """A plan that is checked: flow, metric, and that what is varied matters to it. Raises UsageError and FlowError."""
     program = build(space.with_values(space.first))
@@ -86,7 +104,8 @@ def plan(
     if count is None:
         raise UsageError("say how many trials to run, with --trials: a range has no end of values.")
     watched = _live(program, live, needed) if live else None
-    return Plan(space, found, output_dir.absolute(), min(count, space.size or count), maximize, seed, watched)
+    most = min(count, space.size or count)
+    return Plan(space, found, output_dir.absolute(), most, maximize, seed, watched, database)
 
 
 def _live(program: Program, live: str, needed: Collection[str]) -> Metric:
@@ -109,19 +128,16 @@ def sweep(
 
     ``begins`` is told of each trial, ``allow`` asked about its flow, by FlowError where it may not run; ``place`` is
     where stages run. A trial whose run fails is noted with its error. Raises Cancelled where the sweep is stopped, and
-    UsageError where the metric is not there, or another process runs the same sweep.
+    UsageError where the metric is not there, another process uses the same folder, or the database cannot be used.
     """
     cancel = cancel or CancelToken()
-    with alone_in(plan.folder):
-        study = Study(plan.folder, plan.space, plan.maximize, plan.seed)
-        trial = study.unfinished()
-        while trial or len(study.trials()) < plan.trials:
-            trial = trial or study.next()
+    with alone_in(plan.folder), plan.database.reached() if plan.database else nullcontext():
+        study = Study(plan.folder, plan.space, plan.maximize, plan.seed, plan.database)
+        while trial := study.unfinished() or study.next(plan.trials):
             if is_taken(plan.output_dir):  # which is no fault of the trial
                 raise UsageError(f"another run is writing to {plan.output_dir}; wait for it to end, and go on then.")
             begins(trial)
             _run(plan, study, trial, partial(_program_run, plan, trial, allow, cancel, place), listen, cancel)
-            trial = None
         return Result(study.trials(), study.best(), study.importances())
 
 

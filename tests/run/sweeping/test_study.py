@@ -8,7 +8,8 @@ import flows
 import pytest
 
 from ryven_llm_nodes.run.sweeping.space import Space, space_of
-from ryven_llm_nodes.run.sweeping.study import FILE, Study, Trial, repaired
+from ryven_llm_nodes.run.sweeping.storage import FILE, repaired
+from ryven_llm_nodes.run.sweeping.study import Study, Trial
 
 RANGES = ("dpo.beta=0.05,0.1,0.3", "dpo.learning_rate=1e-6..1e-4:log")
 
@@ -25,6 +26,7 @@ def worth(trial: Trial) -> float:
 def told(study: Study, count: int) -> None:
     for _ in range(count):
         trial = study.next()
+        assert trial is not None
         study.done(trial, worth(trial), 1.0)
 
 
@@ -43,6 +45,7 @@ def test_an_interrupted_trial_is_the_next_one(space: Space, tmp_path: Path) -> N
     first = Study(tmp_path, space, True, 0)
     told(first, 2)
     begun = first.next()
+    assert begun is not None
     again = Study(tmp_path, space, True, 0)
     assert again.unfinished() == begun
     again.done(begun, 1.0, 2.5)
