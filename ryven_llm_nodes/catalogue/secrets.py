@@ -23,16 +23,22 @@ VALUE: Final = re.compile(
     | \bhttps?://[^/\s:@'"]+:[^/\s:@'"]+@  # a password in an address""",
     re.VERBOSE,
 )
+MASK: Final = "***"
 PASSWORD: Final = re.compile(
-    r"""(?P<before>\b[\w+.-]+://[^/\s:@?]*:)[^\s]*(?P<after>@)             # of a user, up to the last @
-    | (?P<name>[?&][\w.-]*(?:password|passwd|secret|token|key)=)[^&\s]*  # in the query of an address""",
+    r"""(?<=://)(?P<user>[^/\s:@?]*:)(?P<of_user>[^\s]+)(?=@)                           # up to the last @
+    | (?P<name>[?&][\w.-]*(?:password|passwd|secret|token|key)=)(?P<of_query>[^&\s]+)  # in the query of an address""",
     re.VERBOSE | re.IGNORECASE,
 )
 
 
+def passwords_in(text: str) -> list[str]:
+    """The passwords in the addresses of ``text``."""
+    return [found["of_user"] or found["of_query"] for found in PASSWORD.finditer(text)]
+
+
 def without_passwords(text: str) -> str:
     """``text`` with *** for the passwords in its addresses."""
-    return PASSWORD.sub(lambda m: f"{m['before'] or m['name']}***{m['after'] or ''}", text)
+    return PASSWORD.sub(lambda found: f"{found['user'] or found['name']}{MASK}", text)
 
 
 def secret_complaint(name: str, value: JSON) -> str | None:

@@ -81,7 +81,9 @@ def show_sweep(plan: Plan, result: Result, console: Console, as_json: bool) -> N
         shares = ", ".join(f"{name} {share:.0%}" for name, share in result.importances.items())
         console.print(f"importance: {shares}", highlight=False, markup=False)
     if result.elsewhere:
-        told = f"{result.elsewhere} of the trials are not finished on other machines; give the command again later."
+        told = (
+            f"not finished on other machines: {result.elsewhere} of {len(result.trials)}; give the command again later."
+        )
         console.print(told, style=TONES["warn"])
     if result.best:
         console.print(f"best: trial {result.best.number + 1}: {settings(result.best.values)}", highlight=False)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ryven_llm_nodes.catalogue.secrets import without_passwords
+from ryven_llm_nodes.catalogue.secrets import MASK, passwords_in, without_passwords
 from ryven_llm_nodes.errors import UsageError, one_line
 from ryven_llm_nodes.system.files import write_whole
 
@@ -68,13 +68,15 @@ class Database:
     def _reason(self, error: BaseException) -> str:
         """The first line of what went wrong, without the password."""
         first = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
-        return one_line(first.replace(self.url, str(self)).rstrip(".")) or type(error).__name__
+        for password in passwords_in(self.url):
+            first = first.replace(password, MASK)
+        return one_line(first.rstrip(".")) or type(error).__name__
 
     @contextmanager
     def reached(self) -> Iterator[None]:
         """Inside, a database that can no longer be used is one line. Raises UsageError."""
         internal = optuna_package().exceptions.StorageInternalError
-        from sqlalchemy.exc import SQLAlchemyError  # which Optuna requires
+        from sqlalchemy.exc import SQLAlchemyError
 
         try:
             yield
@@ -86,7 +88,9 @@ class Database:
 
 def _is_created_meanwhile(error: Exception) -> bool:
     """Whether another process has just created the same tables."""
-    return "already exists" in str(error) or type(error).__name__ == "IntegrityError"
+    from sqlalchemy.exc import IntegrityError  # which Optuna requires
+
+    return isinstance(error, IntegrityError) or "already exists" in str(error)
 
 
 def member_of(folder: Path) -> str:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import flows
 import pytest
@@ -125,6 +126,14 @@ def test_what_cannot_be_opened_is_one_line_without_the_password(
         assert "sqlite:///FILE" in line
         assert "hush" not in line
         assert len(line.splitlines()) == 1
+
+
+def test_a_driver_that_repeats_the_password_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(url: str, **options: Any) -> None:
+        raise OSError("wrong password 'hush:p@ss' for me\nmore")
+
+    monkeypatch.setattr("optuna.storages.RDBStorage", refusing)
+    assert "cannot be opened (wrong password '***' for me); write" in refused(SECRET)
 
 
 def test_no_password_is_shown_or_written(data: Path, tmp_path: Path) -> None:
