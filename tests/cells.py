@@ -39,12 +39,14 @@ from ryven_llm_nodes.catalogue import (
     LoRA,
     MapColumns,
     MathAccuracy,
+    MetricsFunction,
     Mix,
     OverlongPunishment,
     PatternMatch,
     RepetitionPenalty,
     RewardFunction,
     RewardModel,
+    RolloutFunction,
     SaveModel,
     Split,
     Threshold,
@@ -64,6 +66,8 @@ SUPPLY: Mapping[str, Drawn] = {
     "report": node(Evaluate),
     "tools": node(Tools),
     "environment": node(Environment),
+    "metrics": node(MetricsFunction),
+    "rollout": node(RolloutFunction),
 }
 """What is wired to an input where a case says nothing else, by kind."""
 

@@ -26,6 +26,7 @@ ACROSS = {
     "run/test_beside.py": "modules beside a flow, in runs and scripts",
     "run/test_evaluating.py": "evaluations as stages, from a run and from the script",
     "run/test_early_stopping.py": "training that ends early, and keeps its best checkpoint",
+    "run/test_trainer_functions.py": "metrics and rollouts of the user's, in a run and in the script",
     "run/test_tools.py": "GRPO with tools and environments, from the check to the completions",
     "run/test_every_setting.py": "every setting of every trainer, with other values",
     "run/test_further_methods.py": "what holds of the first four methods, for the others",
@@ -50,6 +51,7 @@ ACROSS = {
 """Test files that are about several modules, and what about them."""
 
 ELSEWHERE = {
+    "catalogue/function_node.py": "catalogue/training/test_trainer_functions.py",
     "catalogue/files.py": "run/store/test_inputs.py",
     "catalogue/samples.py": "importing/test_data.py",
     "cli/starting.py": "cli/test_commands.py",

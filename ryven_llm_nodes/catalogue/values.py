@@ -89,6 +89,24 @@ class CodeValue(Value):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArgumentsValue(Value):
+    """Functions that a node's code defines for a trainer: their names, by the argument of the trainer.
+
+    ``batched`` is whether the first also takes ``compute_result``, as it must where it is called once per batch.
+    """
+
+    arguments: Mapping[str, str]
+    batched: bool = False
+
+    def called(self, name: str) -> Self:
+        return replace(self, arguments={argument: f"{name}_{argument}" for argument in self.arguments})
+
+    @property
+    def taken_names(self) -> frozenset[str]:
+        return frozenset(self.arguments.values())
+
+
+@dataclass(frozen=True, kw_only=True)
 class RewardPart:
     """One reward callable with TRL's signature.
 

@@ -13,7 +13,7 @@ from ryven_llm_nodes.catalogue.node import stored
 from ryven_llm_nodes.catalogue.parameters import UNKNOWN
 from ryven_llm_nodes.program.names import identifier, reserved
 
-KINDS = {"model", "dataset", "reward", "adapter", "tools", "environment", "report"}
+KINDS = {"model", "dataset", "reward", "adapter", "tools", "environment", "report", "metrics", "rollout"}
 LEFT = {"", "model", "report", "file"}
 
 

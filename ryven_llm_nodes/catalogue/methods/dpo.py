@@ -28,6 +28,7 @@ from ryven_llm_nodes.catalogue.training.trainer import (
     batch_size,
     learning_rate,
 )
+from ryven_llm_nodes.catalogue.training.trainer_functions import METRICS
 from ryven_llm_nodes.errors import shown
 
 LIMITS: Final[Limits] = {
@@ -65,7 +66,7 @@ class DPO(Trainer):
     imports = ("from trl import DPOConfig, DPOTrainer",)
     columns = (("prompt", "chosen", "rejected"), ("chosen", "rejected"))
     frequent = ("loss_type", "loss_weights", *FREQUENT)
-    in_ports = (MODEL, DATASET, REFERENCE, ADAPTER, EVAL)
+    in_ports = (MODEL, DATASET, REFERENCE, ADAPTER, EVAL, METRICS)
     parameters = (
         learning_rate(5e-6, "1e-7 to 5e-6 (LoRA: about ten times that)"),
         number(

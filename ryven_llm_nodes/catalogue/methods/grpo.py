@@ -24,6 +24,7 @@ from ryven_llm_nodes.catalogue.training.sampling import (
 from ryven_llm_nodes.catalogue.training.stage import Part
 from ryven_llm_nodes.catalogue.training.tool_calling import ENVIRONMENT, TOOLS, tool_findings, tool_part
 from ryven_llm_nodes.catalogue.training.trainer import batch_size, learning_rate
+from ryven_llm_nodes.catalogue.training.trainer_functions import ROLLOUT
 from ryven_llm_nodes.catalogue.values import RewardValue
 
 LIMITS: Final[Limits] = {**SAMPLING, "loss_type": losses_of("trainer/grpo_trainer", GRPO_LOSSES)}
@@ -45,7 +46,7 @@ class GRPO(SamplingTrainer):
     config = ConfigClass("GRPOConfig", ("trl/trainer/grpo_config.py:GRPOConfig",), LIMITS)
     trainer = "GRPOTrainer"
     frequent = (*SamplingTrainer.frequent, "loss_type")
-    in_ports = (*SamplingTrainer.in_ports, TOOLS, ENVIRONMENT)
+    in_ports = (*SamplingTrainer.in_ports, TOOLS, ENVIRONMENT, ROLLOUT)
     curves = ("raw_reward", "reward", "loss")
     imports = ("from trl import GRPOConfig, GRPOTrainer",)
     parameters = (

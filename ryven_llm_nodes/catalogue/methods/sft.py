@@ -20,6 +20,7 @@ from ryven_llm_nodes.catalogue.training.trainer import (
     epochs,
     learning_rate,
 )
+from ryven_llm_nodes.catalogue.training.trainer_functions import METRICS
 from ryven_llm_nodes.catalogue.values import DatasetValue
 
 LIMITS: Final[Limits] = {
@@ -49,7 +50,7 @@ class SFT(Trainer):
     imports = ("from trl import SFTConfig, SFTTrainer",)
     companions = {"prompt": "completion"}
     reserved = {"labels": "token ids"}
-    in_ports = (MODEL, DATASET, ADAPTER, EVAL)
+    in_ports = (MODEL, DATASET, ADAPTER, EVAL, METRICS)
     parameters = (
         learning_rate(5e-5, "1e-6 to 5e-5 (LoRA: about ten times that)"),
         batch_size(8),

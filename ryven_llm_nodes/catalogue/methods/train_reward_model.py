@@ -20,6 +20,7 @@ from ryven_llm_nodes.catalogue.training.trainer import (
     epochs,
     learning_rate,
 )
+from ryven_llm_nodes.catalogue.training.trainer_functions import METRICS
 from ryven_llm_nodes.catalogue.values import AdapterValue, ModelValue, RewardPart, RewardValue, Value
 
 LIMITS: Final[Limits] = {"center_rewards_coefficient": {"at_least": 0, "at_most": 1e6}}
@@ -45,7 +46,7 @@ class TrainRewardModel(Trainer):
     head = "scores"
     imports = ("from trl import RewardConfig, RewardTrainer",)
     columns = (("prompt", "chosen", "rejected"), ("chosen", "rejected"))
-    in_ports = (MODEL, DATASET, ADAPTER, EVAL)
+    in_ports = (MODEL, DATASET, ADAPTER, EVAL, METRICS)
     out_ports = (TRAINED,)
     parameters = (
         learning_rate(1e-5, "1e-6 to 5e-5 (LoRA: about ten times that)"),

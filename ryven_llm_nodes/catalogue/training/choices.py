@@ -1,7 +1,8 @@
-"""Reads the values that a field accepts from the library's source, where its annotation says only ``str``.
+"""Reads the values that a field accepts, and what a trainer is made with, from the library's source.
 
-The libraries state them as an enumeration, as a table, or only by what they compare the field with. Files of thousands
-of lines take long to parse, so only the relevant piece is cut out, by its indentation, and parsed.
+The annotation of a field often says only ``str``. The libraries state the values as an enumeration, as a table, or only
+by what they compare the field with. Files of thousands of lines take long to parse, so only the relevant piece is cut
+out, by its indentation, and parsed.
 """
 
 from __future__ import annotations
@@ -50,6 +51,14 @@ def compared(path: str, name: str) -> tuple[str, ...]:
     places = (found.end() for found in re.finditer(rf"\b{name} (?:==|!=|in|not in) ", text))
     pieces = (COMPARED.match(text, place) for place in places)
     return tuple(dict.fromkeys(one for piece in pieces if piece for one in _texts(re.findall(QUOTED, piece[0]))))
+
+
+@lru_cache
+def arguments(path: str, name: str) -> tuple[str, ...]:
+    """What the class ``name`` is made with; nothing where ``path`` has no such class."""
+    found = re.search(rf"^class {name}\(.*?^    def __init__(\(.*?^    \))", source(path), re.MULTILINE | re.DOTALL)
+    made = ast.parse(f"def made{found[1]}: ...").body[0].args.args if found else []  # type: ignore[attr-defined]
+    return tuple(argument.arg for argument in made)
 
 
 def _texts(quoted: list[str]) -> tuple[str, ...]:

@@ -61,6 +61,11 @@ class ConfigClass:
             return f"{_without(self.sources[0])}; install trl>=1.16,<1.17."
         return ""
 
+    @property
+    def trainer_source(self) -> str:
+        """The file of the trainer that it configures."""
+        return self.sources[0].partition(":")[0].replace("_config.py", "_trainer.py")
+
     def own(self, *names: str) -> tuple[Parameter, ...]:
         """The fields called ``names`` that the class declares itself, whether or not its bases are installed."""
         fields = {parameter.name: parameter for parameter in _class_fields(self.sources[0])}

@@ -45,6 +45,7 @@ from ryven_llm_nodes.catalogue.training.stage import (
     model_part,
     timeout_part,
 )
+from ryven_llm_nodes.catalogue.training.trainer_functions import function_complaints, function_part
 from ryven_llm_nodes.catalogue.training.vllm import vllm_complaints, vllm_server
 from ryven_llm_nodes.catalogue.values import DatasetValue, ModelValue, Value
 from ryven_llm_nodes.catalogue.work import Work
@@ -186,6 +187,7 @@ class Trainer(LLMNode):
         yield from cls.own_parts(context)
         yield data_part(context)
         yield from cls.adapter_parts(context)
+        yield from function_part(context)
         yield from longer_part(context)
         yield from early_part(context)
         yield from timeout_part(context)
@@ -258,6 +260,7 @@ class Trainer(LLMNode):
         yield from early_complaints(context)
         yield from global_batch_complaints(context)
         yield from vllm_complaints(context)
+        yield from function_complaints(context, cls.trainer, cls.config.trainer_source)
         for port in (DATASET.name, EVAL.name):
             value = context.inputs.get(port)
             if isinstance(value, DatasetValue) and value.columns is not None:

@@ -37,24 +37,26 @@ def reward_problems(
     ``odd`` names further rows of each dataset (from 1) that should be tried, since their values are of another kind.
     """
     data = {port: rows for port, rows in loaded.rows(step).items() if len(rows) and "prompt" in rows.column_names}
+    is_open = bool(step.wired("rollout"))
     for part in program.rewards(step):
         owner = program.graph.by_name[part.owner]
         is_function = f"def {part.symbol}(" in program.cells[owner.name].definition
         if is_function and owner.name not in loaded.without:
             with closing(Caller(cancelled)) as caller:
                 for port, rows in data.items():
-                    trial = _Trial(loaded, owner, part.symbol, caller)
+                    trial = _Trial(loaded, owner, part.symbol, caller, is_open)
                     yield from trial.problems(rows, (odd or {}).get(port, ()))
 
 
 @dataclass
 class _Trial:
-    """Calls of one reward function."""
+    """Calls of one reward function. ``is_open``: a rollout may pass it further arguments, which are not known here."""
 
     loaded: LoadedProgram
     owner: Step
     name: str
     caller: Caller
+    is_open: bool = False
 
     def problems(self, data: Any, odd: Sequence[int]) -> Iterator[Problem]:
         """What is wrong with it on ``data``: on two rows, on ``odd`` ones, and on several completions of one row."""
@@ -67,15 +69,32 @@ class _Trial:
             yield from self._variation(data[0])
 
     def _tried(self, sample: Mapping[str, list[Any]], rows: str) -> Iterator[Problem]:
-        yield from _tried(self.loaded, self.owner, self.name, sample, self.caller, rows)
+        try:
+            rewards = self._called(sample)
+        except Cancelled:
+            raise
+        except TookTooLong as error:
+            yield too_long(self.owner, error, self.loaded, f"(tested with {rows} of its dataset)")
+        except Exception as error:
+            line = self.loaded.line_in_code(self.owner, self.loaded.lines_of(error.__traceback__))
+            where = "" if line is None else f"line {line}: "
+            yield self.owner.problem(f"{where}{describe(error)} Tested with {rows} of its dataset.", _place(self.owner))
+        else:
+            wrong = None if rewards is None else _wrong_rewards(self.name, rewards[0], len(sample["prompts"]))
+            if wrong:
+                yield self.owner.problem(wrong, _place(self.owner))
+
+    def _called(self, sample: Mapping[str, list[Any]]) -> tuple[Any] | None:
+        """What the function returns, in a tuple of one; None if it is not called."""
+        limit = self.owner.setting("time_limit")
+        return self.caller.call(lambda: _rewards(self.loaded, self.owner, self.name, sample, self.is_open), limit)
 
     def _variation(self, row: Mapping[str, Any]) -> Iterator[Problem]:
         """Completions of one row that all get the same reward: within a group, nothing would be learned."""
         answers = list(_answers(row))
         sample = _passed([row] * len(answers), answers)
-        limit = self.owner.setting("time_limit")
         try:
-            rewards = self.caller.call(lambda: _rewards(self.loaded, self.owner, self.name, sample), limit)
+            rewards = self._called(sample)
         except Cancelled:
             raise
         except TookTooLong:
@@ -116,53 +135,41 @@ def _passed(rows: Sequence[Mapping[str, Any]], answers: Sequence[str]) -> dict[s
     return columns | {"prompts": prompts, "completions": completions, "completion_ids": [[0] for _ in rows]}
 
 
-def _tried(
-    loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]], caller: Caller, rows: str
-) -> Iterator[Problem]:
-    """Calls the reward function ``name`` of ``owner`` as TRL would."""
-    limit = owner.setting("time_limit")
-    try:
-        rewards = caller.call(lambda: _rewards(loaded, owner, name, sample), limit)
-    except Cancelled:
-        raise
-    except TookTooLong as error:
-        yield too_long(owner, error, loaded, f"(tested with {rows} of its dataset)")
-    except Exception as error:
-        line = loaded.line_in_code(owner, loaded.lines_of(error.__traceback__))
-        where = "" if line is None else f"line {line}: "
-        yield owner.problem(f"{where}{describe(error)} Tested with {rows} of its dataset.", _place(owner))
-    else:
-        wrong = None if rewards is None else _wrong_rewards(name, rewards[0], len(sample["prompts"]))
-        if wrong:
-            yield owner.problem(wrong, _place(owner))
-
-
 def _place(owner: Step) -> str:
     """The parameter whose fault an error of the function is."""
     return "code" if owner.node.holds_code else ""
 
 
-def _rewards(loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]]) -> tuple[Any] | None:
+def _rewards(
+    loaded: LoadedProgram, owner: Step, name: str, sample: Mapping[str, list[Any]], is_open: bool
+) -> tuple[Any] | None:
     """What the function returns, in a tuple of one; None if it is not called."""
     others = helpers()
     namespace = dict(loaded.module.__dict__)
     exec(loaded.definition(owner.name), namespace)
-    _refuse_missing(namespace[name], {**sample, **others})
+    missing = _missing(namespace[name], {**sample, **others})
+    if missing and is_open:
+        return None
+    _refuse(missing, name, {**sample, **others})
     if iscoroutinefunction(namespace[name]):
         return None  # it waits for something, such as a server, which a test should not call
     return (namespace[name](**sample, **others),)
 
 
-def _refuse_missing(function: Any, passed: Mapping[str, Any]) -> None:
-    """Raises Explained if ``function`` requires an argument that is not passed."""
+def _missing(function: Any, passed: Mapping[str, Any]) -> list[str]:
+    """The arguments that ``function`` requires and that are not passed."""
     demanded = [
         p.name for p in signature(function).parameters.values() if p.default is p.empty and p.kind not in VARIED
     ]
-    missing = [name for name in demanded if name not in passed]
+    return [name for name in demanded if name not in passed]
+
+
+def _refuse(missing: Sequence[str], name: str, passed: Mapping[str, Any]) -> None:
+    """Raises Explained if arguments are ``missing``."""
     if missing:
         names, there = ", ".join(map(repr, missing)), ", ".join(map(repr, passed))
         remedy = "Add the column to the dataset, or give the argument a default."
-        raise Explained(f"{function.__name__}() requires {names}, but is passed only {there}. {remedy}")
+        raise Explained(f"{name}() requires {names}, but is passed only {there}. {remedy}")
 
 
 def _wrong_rewards(name: str, rewards: Any, wanted: int) -> str | None:

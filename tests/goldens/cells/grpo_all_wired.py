@@ -21,4 +21,5 @@ pipeline.train(
     eval_dataset=its_eval_dataset,
     peft_config=its_adapter(),
     save=save_merged,
+    rollout_func=its_rollout,
 )

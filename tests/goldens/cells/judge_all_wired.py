@@ -17,4 +17,5 @@ pipeline.train(
     eval_dataset=its_eval_dataset,
     peft_config=with_score_head(its_adapter()),
     save=save_merged,
+    compute_metrics=its_metrics,
 )

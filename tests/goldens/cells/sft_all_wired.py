@@ -19,4 +19,5 @@ pipeline.train(
     eval_dataset=its_eval_dataset,
     peft_config=its_adapter(),
     save=save_merged,
+    compute_metrics=its_metrics,
 )
