@@ -301,10 +301,10 @@ import shutil
 import typing
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
-from functools import partial
+from functools import cached_property, partial
 from operator import ge, gt, le, lt
 from statistics import NormalDist
 from typing import Annotated, Any, ClassVar, Self, get_args
@@ -322,6 +322,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
     PreTrainedModel,
+    PreTrainedTokenizerBase,
     Trainer,
     TrainerCallback,
     TrainerControl,
@@ -692,6 +693,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 Row = Mapping[str, object]
 SIDES = ("chosen", "rejected")
 LOWER_IS_BETTER = ("loss", "perplexity")
+KEPT: dict[Hashable, object] = {}  # what models were measured so far; several evaluations may have the same baseline
 
 
 def evaluate(
@@ -715,17 +717,18 @@ def evaluate(
     and the perplexity; rows with `chosen` and `rejected` the share of pairs whose chosen completion is more likely,
     and the margin of log-probabilities; with `rewards`, prompts are sampled from, and how often that gives more than
     `baseline` is the win rate; with pairs, also how often a reward prefers the chosen completion. Both models get the
-    same seeds.
+    same seeds. A model that was measured before on these rows, with the same settings, is not loaded again.
     """
     rows = [dict(row) for row in rows][:limit]
     places = {"model": (model, load or {})} | ({"baseline": (baseline, baseline_load or {})} if baseline else {})
     found = {}
     for name, (place, options) in places.items():
         measured = Measured(place, batch_size, max_length, **options)
-        found[name] = measured.of_rows(rows)
+        found[name] = {**measured.once("of_rows", rows)}
         if rewards:
-            found[name] |= measured.of_samples(rows, rewards, samples, temperature, max_completion_length, seed)
-            found[name] |= of_preferences(rows, rewards)
+            seeds = range(seed, seed + samples)
+            draws = [measured.once("sampled", rows, temperature, max_completion_length, number) for number in seeds]
+            found[name] |= of_samples(rows, rewards, draws) | of_preferences(rows, rewards)
         del measured
         gc.collect()
     if baseline:
@@ -741,15 +744,32 @@ def fingerprint(rows: Sequence[Row]) -> str:
 
 
 class Measured:
-    """A model that is loaded, with the measures of rows. Rows that are longer than `max_length` tokens are cut."""
+    """A model, loaded when it is needed, with the measures of rows. Rows of more than `max_length` tokens are cut."""
 
     def __init__(self, folder: str, batch_size: int = 8, max_length: int | None = None, **load: object) -> None:
-        self.batch_size, self.max_length = batch_size, max_length
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, **load)
-        self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
+        self.folder, self.batch_size, self.max_length, self.load = folder, batch_size, max_length, load
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer, which can pad."""
+        tokenizer = AutoTokenizer.from_pretrained(self.folder, **self.load)
+        tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+        return tokenizer
+
+    @cached_property
+    def model(self) -> PreTrainedModel:
+        """The weights, on the GPU if there is one."""
         device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
-        model = AutoModelForCausalLM.from_pretrained(folder, **{"dtype": "float32", **load})
-        self.model = model.to(device).eval()
+        model = AutoModelForCausalLM.from_pretrained(self.folder, **{"dtype": "float32", **self.load})
+        return model.to(device).eval()
+
+    def once(self, what: str, rows: Sequence[Row], *settings: float) -> object:
+        """What the method called `what` gives, found once in this process for a model, rows, and settings."""
+        model = (self.folder, repr(sorted(self.load.items())), self.batch_size, self.max_length)
+        key = (*model, what, fingerprint(rows), *settings)
+        if key not in KEPT:
+            KEPT[key] = getattr(self, what)(rows, *settings)
+        return KEPT[key]
 
     # Likelihoods
 
@@ -834,21 +854,6 @@ class Measured:
 
     # Samples
 
-    def of_samples(
-        self, rows: Sequence[Row], rewards: Sequence[Callable], samples: int, temperature: float, length: int, seed: int
-    ) -> dict[str, dict[str, object]]:
-        """The mean of each reward over `samples` completions of each prompt, and the completions of the first."""
-        scores: dict[str, list[list[float]]] = {reward.__name__: [] for reward in rewards}
-        shown: list[str] = []
-        for draw in range(samples):
-            completions = self.sampled(rows, temperature, length, seed + draw)
-            shown = shown or completions
-            for reward in rewards:
-                scores[reward.__name__].append(scored(reward, rows, completions))
-        means = {name: [math.fsum(row) / samples for row in zip(*drawn, strict=True)] for name, drawn in scores.items()}
-        found = {f"reward/{name}": measure(values) for name, values in means.items()}
-        return {**found, "completions": shown}
-
     @torch.no_grad()
     def sampled(self, rows: Sequence[Row], temperature: float, length: int, seed: int) -> list[str]:
         """A completion of the prompt of each row; the most likely one at temperature 0."""
@@ -875,6 +880,18 @@ class Measured:
         if isinstance(prompt, str):
             return prompt
         return self.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+
+
+def of_samples(
+    rows: Sequence[Row], rewards: Sequence[Callable], draws: Sequence[list[str]]
+) -> dict[str, dict[str, object]]:
+    """The mean of each reward over the completions of each prompt, one of each draw, and those of the first draw."""
+    found = {}
+    for reward in rewards:
+        scores = [scored(reward, rows, completions) for completions in draws]
+        means = [math.fsum(row) / len(draws) for row in zip(*scores, strict=True)]
+        found[f"reward/{reward.__name__}"] = measure(means)
+    return {**found, "completions": draws[0]}
 
 
 def of_preferences(rows: Sequence[Row], rewards: Sequence[Callable]) -> dict[str, dict[str, object]]:

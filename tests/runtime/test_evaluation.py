@@ -12,10 +12,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
+from ryven_llm_nodes.runtime import evaluation
 from ryven_llm_nodes.runtime.evaluation import Measured, add_win_rates, differences_of, evaluate, scored
 
 TEXTS = [{"text": f"{q} answer {i}" * (1 + i % 3)} for i, q in enumerate(flows.QUESTIONS)]
 PAIRS = [{"prompt": q, "completion": f" answer {i}"} for i, q in enumerate(flows.QUESTIONS)]
+
+FEW = PAIRS[:6]
 
 
 def said(role: str, content: str) -> dict[str, str]:
@@ -24,6 +27,20 @@ def said(role: str, content: str) -> dict[str, str]:
 
 CHATS = [{"prompt": [said("user", q)], "completion": [said("assistant", f"answer {q}")]} for q in flows.QUESTIONS]
 MESSAGES = [{"messages": row["prompt"] + row["completion"]} for row in CHATS]
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    """Each test measures itself."""
+    evaluation.KEPT.clear()
+
+
+def variety(completions: list[str], **kwargs: Any) -> list[float]:
+    return [len(set(text)) / max(len(text), 1) for text in completions]
+
+
+def len_of(completions: list[str], **kwargs: Any) -> list[float]:
+    return [1.0 + len(text) for text in completions]
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +179,35 @@ def test_a_baseline_is_compared_row_by_row(workspace: Path, other: str) -> None:
     assert found["difference"]["loss"]["better"] == "lower"
     same = evaluate(other, PAIRS, baseline=other)["difference"]["loss"]
     assert (same["value"], same["p_value"]) == (0.0, 1.0)
+
+
+def test_a_baseline_is_measured_once_and_its_measures_are_those_of_the_first_time(
+    workspace: Path, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the rewards differ: completions are scored again, not sampled again."""
+    model = str(workspace / "model")
+    settings: dict[str, Any] = {"rewards": [variety], "samples": 2, "max_completion_length": 3}
+    first = evaluate(model, FEW, **settings)["model"]
+    fresh = evaluate(other, FEW, **settings)["model"]
+    evaluation.KEPT.clear()
+    loaded: list[str] = []
+    load = AutoModelForCausalLM.from_pretrained
+    monkeypatch.setattr(
+        AutoModelForCausalLM, "from_pretrained", lambda place, **options: loaded.append(place) or load(place, **options)
+    )
+    evaluate(model, FEW, **settings)
+    found = evaluate(other, FEW, baseline=model, **settings)
+    assert loaded == [model, other]
+    assert {name: found["baseline"][name] for name in first} == first
+    assert {name: found["model"][name] for name in fresh} == fresh
+    again = evaluate(other, FEW, baseline=model, **(settings | {"rewards": [variety, len_of]}))
+    assert loaded == [model, other]
+    assert again["baseline"]["completions"] == first["completions"]
+    assert again["baseline"]["reward/len_of"]["per_row"] != first["reward/variety"]["per_row"]
+    for changed in ({"seed": 1}, {"temperature": 0.5}, {"max_completion_length": 2}, {"max_length": 6}, {"limit": 5}):
+        loaded.clear()
+        evaluate(model, FEW, **(settings | changed))
+        assert loaded == [model], changed
 
 
 def test_models_with_other_tokens_are_not_compared() -> None:
