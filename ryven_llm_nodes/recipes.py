@@ -24,6 +24,7 @@ from ryven_llm_nodes.catalogue import (
     LoadModel,
     LoRA,
     MapColumns,
+    Mix,
     PatternMatch,
     Split,
     TrainRewardModel,
@@ -111,6 +112,17 @@ ARITHMETIC: Final = '''def sums():
         asked = f"What is {a} + {b}? Answer with the number only."
         yield {"prompt": [{"role": "user", "content": asked}], "answer": str(a + b)}
 '''
+ADDITION: Final = '''def sums():
+    """The sums of two numbers, each once, with an answer to imitate, and the number that is checked."""
+    import random
+
+    cases = [(a, b) for a in range(1, 31) for b in range(1, 31)]
+    random.Random(0).shuffle(cases)
+    for a, b in cases[:400]:
+        asked = {"role": "user", "content": f"What is {a} + {b}?"}
+        said = {"role": "assistant", "content": f"I add {b} to {a}. The answer is {a + b}."}
+        yield {"prompt": [asked], "completion": [said], "answer": str(a + b)}
+'''
 Node = tuple[str, type[LLMNode], Mapping[str, Any], float, float]
 """A node: its name, class, settings, column and row."""
 
@@ -154,6 +166,44 @@ def zephyr() -> dict[str, Any]:
         *_evaluated("dpo", "sft", "pairs.test", "after_dpo"),
     ]
     return _flow("zephyr", nodes, [*SFT_WIRES, *wires])
+
+
+def tulu() -> dict[str, Any]:
+    """Tulu 3 (arXiv 2411.15124): SFT on several skills, DPO per token, and PPO with a reward that can be verified."""
+    pairs = {**PAIRS, "beta": 5.0, "loss_type": ["sigmoid_norm"]}
+    rollout = {**ROLLOUT, "max_steps": 48, "kl_coef": 0.05}
+    nodes: list[Node] = [
+        *_documentation("wrong"),
+        ("sums", GenerateRows, {"code": ADDITION}, -1, 3),
+        ("taught", Split, {"test_size": 0.75}, 0, 3),
+        ("solved", MapColumns, {"keep": ["prompt", "completion"]}, 2, 1),
+        ("checked", MapColumns, {"keep": ["prompt", "answer"]}, 1, 3),
+        ("asked", Split, {"test_size": 0.25}, 2, 3),
+        ("skills", Mix, {}, 3, 0),
+        ("sft", SFT, SFT_SETTINGS, 4, 0),
+        ("dpo", DPO, pairs, 5, 0),
+        ("right", ExactMatch, {"pattern": r"answer is (\d+)"}, 5, 2),
+        ("rlvr", PPO, rollout, 6, 0),
+        ("after_dpo", Evaluate, SAMPLES, 7, 0),
+        ("after_rlvr", Evaluate, SAMPLES, 7, 1),
+        ("preferences", Evaluate, {"batch_size": 16}, 7, 2),
+        ("comparison", Compare, {}, 8, 0),
+    ]
+    wires = [
+        *("sums.dataset -> taught.dataset", "taught.train -> solved.dataset", "taught.test -> checked.dataset"),
+        *("checked.dataset -> asked.dataset", "answers.dataset -> skills.dataset_1"),
+        *("solved.dataset -> skills.dataset_2", "skills.dataset -> sft.dataset"),
+        *("sft.model -> dpo.model", "sft.model -> dpo.reference", "pairs.train -> dpo.dataset"),
+        *("lora.adapter -> dpo.adapter", "lora.adapter -> rlvr.adapter", "dpo.model -> rlvr.model"),
+        *("asked.train -> rlvr.dataset", "right.reward -> rlvr.reward"),
+        *("right.reward -> after_dpo.reward", "right.reward -> after_rlvr.reward"),
+        *_evaluated("dpo", "sft", "asked.test", "after_dpo"),
+        *_evaluated("rlvr", "sft", "asked.test", "after_rlvr"),
+        *_evaluated("rlvr", "sft", "pairs.test", "preferences"),
+        *("after_dpo.report -> comparison.report_1", "after_rlvr.report -> comparison.report_2"),
+    ]
+    shared = [wire for wire in SFT_WIRES if wire != "answers.dataset -> sft.dataset"]
+    return _flow("tulu-3", nodes, [*shared, *wires])
 
 
 def r1_zero() -> dict[str, Any]:
@@ -208,6 +258,7 @@ def reward_bakeoff() -> dict[str, Any]:
 RECIPES: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "instructgpt": instructgpt,
     "zephyr": zephyr,
+    "tulu-3": tulu,
     "r1-zero": r1_zero,
     "reward-bakeoff": reward_bakeoff,
 }

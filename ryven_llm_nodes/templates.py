@@ -233,6 +233,7 @@ ABOUT: Final[Mapping[str, About]] = {
     "full": About("Llama-2-7b through all four", 7, True, 3875),
     "instructgpt": About("InstructGPT: SFT, reward model, PPO", 0.135, True, 79),
     "zephyr": About("Zephyr: SFT, then DPO", 0.135, True, 55),
+    "tulu-3": About("Tulu 3: SFT, DPO, RLVR on sums", 0.135, True, 128),
     "r1-zero": About("R1-Zero: GRPO on arithmetic", 0.135, True, 96),
     "reward-bakeoff": About("Which reward model is best?", 0.135, True, 88),
 }

@@ -20,9 +20,9 @@ def new(
         list[str],
         typer.Argument(
             metavar="TEMPLATE|DATA... [FLOW.json]",
-            help="sft, dpo, grpo, methods (compares three), full (Llama-2-7b: all four), instructgpt, zephyr, r1-zero "
-            "or reward-bakeoff; or data files and folders, with the folder of a model if one is to be trained. Then "
-            "the file to write.",
+            help="sft, dpo, grpo, methods (compares three), full (Llama-2-7b: all four), instructgpt, zephyr, tulu-3, "
+            "r1-zero or reward-bakeoff; or data files and folders, with the folder of a model if one is to be trained. "
+            "Then the file to write.",
         ),
     ],
     output: Output = None,

@@ -193,6 +193,8 @@ def rows_of(graph: Graph, wire: Wire) -> float:
     if "dataset" in step.wires:
         share = step.setting("test_size") if wire.port in ("train", "test") else 0
         return rows_of(graph, step.wires["dataset"]) * (share if wire.port == "test" else 1 - share)
+    if parts := [wire for port, wire in step.wires.items() if port.startswith("dataset_")]:
+        return sum(rows_of(graph, part) for part in parts)
     if step.node.holds_code:
         return int(re.findall(r"\[:(\d+)\]", step.setting("code"))[0])
     slice_ = step.setting("split").partition("[")[2].rstrip("]").split(":")
