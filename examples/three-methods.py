@@ -301,7 +301,7 @@ import shutil
 import typing
 import warnings
 import zipfile
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property, partial
@@ -693,7 +693,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 Row = Mapping[str, object]
 SIDES = ("chosen", "rejected")
 LOWER_IS_BETTER = ("loss", "perplexity")
-KEPT: dict[Hashable, object] = {}  # what models were measured so far; several evaluations may have the same baseline
+KEPT = {}  # what models were measured so far; several evaluations may have the same baseline
 
 
 def evaluate(

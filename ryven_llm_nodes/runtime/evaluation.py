@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import torch
@@ -19,7 +19,7 @@ from .intervals import interval, sign_flip_test
 Row = Mapping[str, object]
 SIDES = ("chosen", "rejected")
 LOWER_IS_BETTER = ("loss", "perplexity")
-KEPT: dict[Hashable, object] = {}  # what models were measured so far; several evaluations may have the same baseline
+KEPT = {}  # what models were measured so far; several evaluations may have the same baseline
 
 
 def evaluate(
