@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from ryven_llm_nodes.run.comparing.comparison import COLUMNS, Comparison, outcome
+from ryven_llm_nodes.run.comparing.comparison import COLUMNS, Comparison, notes_of, outcome
 from ryven_llm_nodes.run.comparing.page import page
 from ryven_llm_nodes.run.comparing.votes import Tally
 from ryven_llm_nodes.system.files import write_whole
@@ -39,7 +39,7 @@ def show_compared(comparison: Comparison, console: Console, as_json: bool, votes
         for model in comparison.models:
             table.add_row(f"  {escape(model)}", *_row(comparison, model, measure))
     console.print(table)
-    console.print("\n".join(_notes(comparison)), style="dim", highlight=False, markup=False)
+    console.print("\n".join(notes_of(comparison)), style="dim", highlight=False, markup=False)
     if comparison.over_seeds:
         console.print(_seeds_table(comparison))
     if votes:
@@ -77,13 +77,6 @@ def _row(comparison: Comparison, model: str, measure: str) -> Iterator[Text]:
     if of := comparison.difference(model, measure):
         change = f"{of['value']:+.3g} [{of['low']:+.3g}, {of['high']:+.3g}]"
         yield Text(f"{change}{MARKS[outcome(of)]}", STYLES[outcome(of)])
-
-
-def _notes(comparison: Comparison) -> Iterator[str]:
-    """What the table's text says below it."""
-    lines = comparison.table["markdown"].splitlines()
-    end = max(i for i, line in enumerate(lines) if not line)
-    yield from lines[end + 1 :]
 
 
 def written(comparison: Comparison) -> str:

@@ -53,8 +53,13 @@ def show_list(runs: Sequence[PastRun], console: Console) -> None:
     table = Table("#", "run", "flow", "status", "time", "stages", box=None, pad_edge=False)
     for number, run in enumerate(runs, 1):
         stages = ", ".join(f"{name} {in_words(run.state(name))}" for name in run.stages)
-        table.add_row(str(number), run.name, escape(run.flow), _status(run), duration(run.seconds), stages)
+        table.add_row(str(number), _named(run), escape(run.flow), _status(run), duration(run.seconds), stages)
     console.print(table)
+
+
+def _named(run: PastRun) -> Text:
+    """Its name, and the one that its user gave it."""
+    return Text.assemble(run.name, (f"  {run.label.name}" if run.label.name else "", "bold"))
 
 
 def _status(run: PastRun) -> Text:
@@ -64,6 +69,8 @@ def _status(run: PastRun) -> Text:
 def show_run(run: PastRun, console: Console) -> None:
     """One run: how it ended, and for each stage its state, its last metrics, and its model."""
     console.print(Text.assemble(f"{run.name}: flow {run.flow!r}, {run.began}, {duration(run.seconds)}, ", _status(run)))
+    for line in filter(None, (run.label.name, *run.label.note.splitlines())):
+        console.print(line, style="bold" if line == run.label.name else "", markup=False, highlight=False)
     for line in run.error:
         console.print(line, style="red", markup=False, highlight=False)
     for line in run.warnings:

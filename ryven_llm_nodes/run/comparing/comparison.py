@@ -147,3 +147,10 @@ def outcome(difference: Mapping[str, Any]) -> str:
     if not difference["significant"]:
         return "same"
     return "better" if (difference["value"] > 0) == (difference["better"] == "higher") else "worse"
+
+
+def notes_of(comparison: Comparison) -> Iterator[str]:
+    """What the table's text says below it."""
+    lines = comparison.table["markdown"].splitlines()
+    end = max(i for i, line in enumerate(lines) if not line)
+    yield from lines[end + 1 :]

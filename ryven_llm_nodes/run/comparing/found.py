@@ -32,6 +32,21 @@ def evaluations_at(places: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
+def evaluations_of(runs: Iterable[PastRun]) -> dict[str, Path]:
+    """The evaluations of ``runs``, each once, by the names of their runs and stages."""
+    found: dict[Path, str] = {}
+    for run in runs:
+        for stage in run.stages:
+            folder = Path(os.path.realpath(run.folder_of(stage))) if run.folder_of(stage) else None
+            if folder is not None and is_evaluation(folder):
+                found.setdefault(folder, f"{run.label.name or run.folder.name} / {stage}")
+    names = list(found.values())
+    double = {name for name in names if names.count(name) > 1}
+    return {
+        f"{name} #{place}" if name in double else name: folder for place, (folder, name) in enumerate(found.items())
+    }
+
+
 def evaluations_by_seed(places: Iterable[Path]) -> dict[str, list[Path]]:
     """The evaluations that ``places`` stand for by their names, which are those of models; each as often as any other.
 

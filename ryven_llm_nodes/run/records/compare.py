@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +26,18 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """One difference between several runs: where it is, and the value in each run.
+
+    ``details`` are the lines in which a longer text differs from that of the first run, by the place of the run.
+    """
+
+    where: str
+    values: tuple[str, ...]
+    details: Mapping[int, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class Curves:
     """One metric of one stage in both runs; a run without it has no points."""
 
@@ -40,10 +52,29 @@ def differences(first: PastRun, second: PastRun) -> list[Difference]:
     return [
         *flow_differences(_graph(first), _graph(second)),
         *_changes("ended", _early(first), _early(second)),
-        *_changes("data", _data(first), _data(second)),
+        *_changes("data", data_of(first), data_of(second)),
         *_changes("version", first.versions, second.versions),
         *_changes("machine", first.machine, second.machine),
     ]
+
+
+def contrasts(runs: Sequence[PastRun]) -> list[Contrast]:
+    """All differences between several runs; each of the others is compared with the first."""
+    found: dict[str, dict[int, Difference]] = {}
+    for place, run in enumerate(runs[1:], 1):
+        for one in differences(runs[0], run):
+            found.setdefault(one.where, {})[place] = one
+    return [_contrast(where, others, len(runs)) for where, others in found.items()]
+
+
+def _contrast(where: str, others: Mapping[int, Difference], count: int) -> Contrast:
+    """``others`` are the runs that differ from the first, by their places."""
+    texts = {place: one.details for place, one in others.items() if one.details}
+    if texts and count > 2:
+        first, values = "a text", {place: f"{one.first}, {one.second}" for place, one in others.items()}
+    else:
+        first, values = next(iter(others.values())).first, {place: one.second for place, one in others.items()}
+    return Contrast(where, (first, *(values.get(place, first) for place in range(1, count))), texts)
 
 
 def _graph(run: PastRun) -> Graph | None:
@@ -98,7 +129,7 @@ def _early(run: PastRun) -> dict[str, str]:
     return {stage: state for stage, state in states.items() if " of " in state}
 
 
-def _data(run: PastRun) -> dict[str, str]:
+def data_of(run: PastRun) -> dict[str, str]:
     """A line for everything that a run read: rows, and prefixes of its files' sha256."""
     found: dict[str, str] = {}
     for source, about in run.data.items():

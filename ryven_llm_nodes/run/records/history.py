@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from ryven_llm_nodes.errors import UsageError, shown, suggestion
 from ryven_llm_nodes.program import Graph, read_flow
+from ryven_llm_nodes.run.records.labels import Label, label_of
 from ryven_llm_nodes.run.records.record import RECORDS, SUMMARY, read_lines
 from ryven_llm_nodes.run.store.alone import is_taken
 from ryven_llm_nodes.run.store.links import entry_name, entry_of
@@ -57,6 +58,11 @@ class PastRun:
         """done, failed, cancelled, aborted, running; or killed: it ended without writing a status."""
         status = str(self.summary.get("status", ""))
         return "killed" if status == "running" and not is_taken(self.output_dir) else status
+
+    @cached_property
+    def label(self) -> Label:
+        """The name and the note that the user has given it."""
+        return label_of(self.folder)
 
     @property
     def error(self) -> list[str]:
@@ -165,7 +171,7 @@ def past_runs(folder: Path) -> list[PastRun]:
 
 
 def find_run(folder: Path, which: str) -> PastRun:
-    """The run that ``which`` refers to: its number in :func:`past_runs` from 1, its name or part of it, or its folder.
+    """The run that ``which`` refers to: its number in :func:`past_runs` from 1, a name or part of it, or its folder.
 
     Raises UsageError if there is none, or several.
     """
@@ -174,7 +180,7 @@ def find_run(folder: Path, which: str) -> PastRun:
     runs = past_runs(folder)
     if which.isdecimal() and 0 < int(which) <= len(runs):
         return runs[int(which) - 1]
-    found = [run for run in runs if which in run.name]
+    found = [run for run in runs if which in run.name or which == run.label.name]
     if len(found) == 1:
         return found[0]
     near = suggestion(which, [run.name for run in runs])

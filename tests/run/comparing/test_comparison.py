@@ -10,7 +10,8 @@ import pytest
 
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.run.comparing.comparison import COLUMNS, comparison_of, outcome, verdict
-from ryven_llm_nodes.run.comparing.found import evaluations_at
+from ryven_llm_nodes.run.comparing.found import evaluations_at, evaluations_of
+from ryven_llm_nodes.run.records.history import past_runs
 
 
 def names(*places: Path) -> list[str]:
@@ -28,6 +29,13 @@ def test_evaluations_are_found_by_what_was_made_of_them_and_led_to_them(outputs:
     assert sorted(names(outputs)) == sorted(names(*(outputs / "run-records").iterdir())) == ["of_high", "of_low"]
     assert names(outputs / "of_low", outputs / "table") == ["of_low", "of_high"], "each once"
     assert names(Path(os.path.realpath(outputs / "of_low"))) == ["of_low"]
+
+
+def test_evaluations_of_runs_are_called_after_them(outputs: Path) -> None:
+    (run,) = past_runs(outputs)
+    found = evaluations_of([run, run])
+    assert sorted(found) == [f"{run.folder.name} / of_high", f"{run.folder.name} / of_low"]
+    assert set(found.values()) == set(evaluations_at([outputs]).values())
 
 
 @pytest.mark.parametrize("place", ["sft", "run-records", "nowhere"])

@@ -12,8 +12,9 @@ import pytest
 from ryven_llm_nodes.catalogue import DPO, SFT
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.program.project import project_of, write_project
-from ryven_llm_nodes.run.records.compare import curves, differences
+from ryven_llm_nodes.run.records.compare import contrasts, curves, differences
 from ryven_llm_nodes.run.records.history import PastRun, find_run, past_run, past_runs
+from ryven_llm_nodes.run.records.labels import Label, write_label
 from ryven_llm_nodes.run.store.alone import alone_in
 
 
@@ -153,3 +154,25 @@ class TestComparing:
         write_metrics(second, "sft", '{"step": 1, "loss": 1.0}', '{"step": 2, "loss": 0.5}')
         (pair,) = curves(first, second, ("reward", "loss"))
         assert (pair.stage, pair.metric, pair.first, pair.second) == ("sft", "loss", [(1, 2.0)], [(1, 1.0), (2, 0.5)])
+
+
+def test_several_runs_are_compared_with_the_first(tmp_path: Path) -> None:
+    code = ("def reward(completions):\n    return 1\n", "def reward(completions):\n    return 2\n")
+    runs = []
+    for place, (rate, text) in enumerate(((1e-5, code[0]), (1e-5, code[1]), (2e-5, code[0]))):
+        drawn = flows.alone("grpo", learning_rate=rate)
+        nodes = drawn["flows"]["grpo"]["nodes"]
+        next(n for n in nodes if n["additional data"]["name"] == "variety")["additional data"]["params"]["code"] = text
+        runs.append(write(tmp_path / "o" / "run-records" / str(place), drawn))
+    found = {one.where: one for one in contrasts(runs)}
+    assert found["grpo.learning_rate"].values == ("1e-05", "1e-05", "2e-05")
+    assert found["variety.code"].values == ("a text", "lines: 1, lines: 1", "a text")
+    assert set(found["variety.code"].details) == {1}
+    assert contrasts(runs[:1] * 3) == []
+
+
+def test_a_run_is_found_by_the_name_that_its_user_gave_it(tmp_path: Path) -> None:
+    run = write(tmp_path / "o" / "run-records" / "2026")
+    write(tmp_path / "o" / "run-records" / "2027")
+    write_label(run.folder, Label("the best"))
+    assert find_run(tmp_path, "the best").folder == run.folder
