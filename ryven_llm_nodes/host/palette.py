@@ -52,6 +52,15 @@ PALETTE: Final[Mapping[str, tuple[str, str]]] = {
     "blue": ("#9aa8ff", "#3f50bf"),
     "rose": ("#ff9db0", "#a33350"),
     "neutral": ("#98a3b0", "#545f6b"),
+    # runs in one plot: told apart by those who see red and green, or blue and yellow, alike; each has its own dashes
+    "run_1": ("#5ab4f0", "#0060a8"),
+    "run_2": ("#f0a202", "#8a4b00"),
+    "run_3": ("#2fc79a", "#006b4f"),
+    "run_4": ("#f4e66a", "#655c00"),
+    "run_5": ("#ff8a5c", "#b02f00"),
+    "run_6": ("#dd9bd0", "#8a2f78"),
+    "run_7": ("#e6edf5", "#2b323c"),
+    "run_8": ("#97a2ff", "#4038b8"),
     # findings
     "bad_ground": ("#3a1822", "#fde8ed"),
     "bad_ink": ("#ffc2cd", "#7d0f26"),

@@ -19,6 +19,7 @@ INKS = ("text", "bright", "muted", "accent", "good", "warn", "violet", "bad", "r
 PAIRS = [
     *((ink, ground) for ink in INKS for ground in GROUNDS),
     *(("bright", ground) for ground in ("hover", "pressed", "selection", "chosen", "trained", "trained_next", "cut")),
+    *((f"run_{number}", ground) for number in range(1, 9) for ground in ("well", "background", "surface")),
     *((f"{weight}_ink", f"{weight}_ground") for weight in ("bad", "warn", "note")),
     *(("text", ground) for ground in ("hover", "window", "chosen")),
 ]

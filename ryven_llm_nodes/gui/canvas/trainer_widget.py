@@ -13,7 +13,7 @@ from ryven.gui_env import NodeMainWidget
 
 from ryven_llm_nodes.gui.canvas.sparkline import Point, paint_sparkline
 from ryven_llm_nodes.gui.state.flow_state import flow_state
-from ryven_llm_nodes.gui.state.run_model import StageRun
+from ryven_llm_nodes.gui.state.stage_run import StageRun
 from ryven_llm_nodes.gui.style.colours import ACCENT, BRIGHT, FAINT, GRID, MUTED, TEXT, WELL
 from ryven_llm_nodes.gui.style.fonts import readable
 from ryven_llm_nodes.gui.style.states import state_colour

@@ -23,9 +23,12 @@ from qtpy.QtWidgets import (
 
 from ryven_llm_nodes.gui.curves.frame import Range
 from ryven_llm_nodes.gui.curves.metric_names import HELP, evaluation_of, first_plots, metric_for, plots, unit_of
+from ryven_llm_nodes.gui.curves.overlay_legend import OverlayLegend
 from ryven_llm_nodes.gui.curves.plot import CurvePlot
+from ryven_llm_nodes.gui.curves.runs import OVER, name_of
 from ryven_llm_nodes.gui.curves.series import Curve, Series
-from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
+from ryven_llm_nodes.gui.state.run_model import RunModel
+from ryven_llm_nodes.gui.state.stage_run import StageRun
 from ryven_llm_nodes.gui.style.colours import SERIES_COLOURS
 from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
 
@@ -71,6 +74,7 @@ class MetricsDock(QWidget):
         column.setContentsMargins(6, 4, 6, 6)
         column.setSpacing(4)
         column.addWidget(self._make_bar())
+        column.addWidget(OverlayLegend(self.model))
         self.empty = QLabel(EMPTY, alignment=Qt.AlignmentFlag.AlignCenter)
         self.empty.setProperty("role", "muted")
         column.addWidget(self.empty, 1)
@@ -124,6 +128,7 @@ class MetricsDock(QWidget):
         self.model.metrics_added.connect(self._on_metrics)
         self.model.stage_changed.connect(self._later)
         self.model.run_started.connect(self._later)
+        self.model.overlay_changed.connect(self._on_overlay)
 
     # Stages
 
@@ -131,6 +136,7 @@ class MetricsDock(QWidget):
         """The stages that have logged anything, in this or an earlier run."""
         runs = [(name, run) for name, before in self.model.earlier.items() for run in before]
         runs += self.model.stages.items()
+        runs += [pair for _, over in self.model.overlay for pair in over.stages.items()]
         return list(dict.fromkeys(name for name, run in runs if run.metrics))
 
     def selected_stages(self) -> list[str]:
@@ -154,6 +160,12 @@ class MetricsDock(QWidget):
         if self.model.stages[step].is_running or not self._followed:
             self._follow(step)
         self._later()
+
+    def _on_overlay(self) -> None:
+        """Runs that have other stages than those that are shown bring theirs into view."""
+        if not self.selected_stages():
+            self._follow(next(iter(self._stages()), ""))
+        self.redraw()
 
     def _on_chip(self) -> None:
         self.select_stages({name for name, chip in self.chips.items() if chip.isChecked()} or None)
@@ -190,6 +202,7 @@ class MetricsDock(QWidget):
 
     def _curves(self, plot: str, stages: list[str]) -> Iterator[Curve]:
         for name in stages:
+            yield from self._curves_over(plot, name, len(stages) > 1)
             for run in self.model.earlier.get(name, [])[-SHOWN_EARLIER:]:
                 if metric := metric_for(plot, run.metrics):
                     yield Curve(name, "", self._series_of(run, metric), earlier=True)
@@ -199,6 +212,18 @@ class MetricsDock(QWidget):
                 if key in run.metrics:
                     label = key if len(stages) == 1 else f"{name} evaluation" if dashed else name
                     yield Curve(label, self._colour(name), self._series_of(run, key), dashed=dashed)
+
+    def _curves_over(self, plot: str, stage: str, several: bool) -> Iterator[Curve]:
+        """Those of other runs, which lie below those of this one."""
+        for slot, over in self.model.overlay:
+            run, style = over.stages.get(stage) or StageRun(stage), OVER[slot]
+            metric, name = metric_for(plot, run.metrics) or "", name_of(over.run)
+            label = f"{name} {stage}" if several else name
+            for dashed, key in ((False, metric), (True, evaluation_of(metric))):
+                if key in run.metrics:
+                    label = f"{label} eval" if dashed else label
+                    series = self._series_of(run, key)
+                    yield Curve(label, style.colour, series, dashed=dashed, stroke=style.stroke)
 
     def _series_of(self, run: StageRun, metric: str) -> Series:
         key = id(run), metric
@@ -215,6 +240,7 @@ class MetricsDock(QWidget):
         stages = self.selected_stages()
         runs = [run for name in stages for run in self.model.earlier.get(name, [])[-SHOWN_EARLIER:]]
         runs += [self.model.stages[name] for name in stages if name in self.model.stages]
+        runs += [over.stages[name] for _, over in self.model.overlay for name in stages if name in over.stages]
         return {metric for run in runs for metric in run.metrics}
 
     def shown_plots(self) -> list[str]:
@@ -295,7 +321,7 @@ class MetricsDock(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize:
-            self._arrange(self.shown_plots())
+            self._arrange([name for name in self.shown_plots() if name in self.plots])
         return False
 
     def _show_chips(self) -> None:

@@ -18,6 +18,9 @@ WIDE, HIGH = 140, 76
 """Minimum width for values at the left, and minimum height for steps below."""
 DENSE = 240
 GREY = FAINT
+MOST_DOTS = 80
+MOST_READ = 9
+"""Lines of values at the crosshair: of this run, and of eight that are laid over it."""
 TICK_HEIGHT, TICK_WIDTH = 26, 70
 """Pixels of an axis per number."""
 
@@ -131,6 +134,17 @@ def _paint_steps(painter: QPainter, frame: Frame, steps: list[tuple[float, str]]
 # Curves
 
 
+def pen_of(curve: Curve, colour: QColor, width: float) -> QPen:
+    """What ``curve`` is drawn with."""
+    pen = QPen(colour, width)
+    if curve.stroke is None:
+        pen.setStyle(Qt.PenStyle.DashLine if curve.dashed else Qt.PenStyle.SolidLine)
+    elif curve.stroke:
+        pen.setDashPattern(list(curve.stroke))
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    return pen
+
+
 class _Curves:
     """Paints curves into a frame, and caches their lines."""
 
@@ -158,15 +172,23 @@ class _Curves:
 
     def _paint_present(self, line: Drawn, filled: bool) -> None:
         colour = QColor(line.curve.colour)
-        style = Qt.PenStyle.DashLine if line.curve.dashed else Qt.PenStyle.SolidLine
         if line.smooth is not None:
             faint = QColor(colour)
             faint.setAlpha(70)
-            self._stroke(line.raw, QPen(faint, 1, style))
+            self._stroke(line.raw, pen_of(line.curve, faint, 1))
         trace = line.smooth or line.raw
         if filled:
             self._fill(trace, colour)
-        self._stroke(trace, QPen(colour, 1.6, style))
+        self._stroke(trace, pen_of(line.curve, colour, 1.6))
+        if line.curve.dashed and line.curve.stroke is not None and self._line(trace).size() < MOST_DOTS:
+            self._dot(trace, colour)
+
+    def _dot(self, trace: Trace, colour: QColor) -> None:
+        """A dot at each point."""
+        self.painter.setPen(Qt.PenStyle.NoPen)
+        self.painter.setBrush(colour)
+        for place in self._line(trace):
+            self.painter.drawEllipse(place, 2.2, 2.2)
 
     def _line(self, trace: Trace) -> QPolygonF:
         """The trace as a line in the frame; an earlier run's is cached as long as the frame stays."""
@@ -229,7 +251,7 @@ def _paint_crosshair(painter: QPainter, picture: Picture, frame: Frame) -> None:
 def _paint_readings(painter: QPainter, frame: Frame, x: float, readings: list[tuple[Curve, Point]]) -> None:
     _small(painter, 11)
     lines = [(MUTED, f"step {readings[0][1][0]}")]
-    lines += [(curve.colour, f"{curve.label}  {number(point[1])}") for curve, point in readings[:6]]
+    lines += [(curve.colour, f"{curve.label}  {number(point[1])}") for curve, point in readings[:MOST_READ]]
     width = max(painter.fontMetrics().horizontalAdvance(text) for _, text in lines) + 14
     height = 15 * len(lines) + 6
     left = x + 8 if x + 8 + width < frame.box.right() else max(x - 8 - width, 2)

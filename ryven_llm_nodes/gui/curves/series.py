@@ -153,10 +153,15 @@ class Series:
 @dataclass(frozen=True)
 class Curve:
     """A line of a plot. An ``earlier`` one is thin and grey, and not part of the reading; a ``dashed`` one is
-    measured on other data."""
+    measured on other data.
+
+    Where runs are compared, ``stroke`` is the pattern of dashes by which a run is told from the others, in widths of
+    the line; a ``dashed`` curve then has a dot at each point instead.
+    """
 
     label: str
     colour: str
     series: Series
     earlier: bool = False
     dashed: bool = False
+    stroke: tuple[float, ...] | None = None

@@ -17,7 +17,8 @@ from ryven_llm_nodes.gui.inspector.code_tab import CodeTab, NodeText, node_text
 from ryven_llm_nodes.gui.inspector.editors import set_property
 from ryven_llm_nodes.gui.inspector.form import ParameterForm
 from ryven_llm_nodes.gui.state import edits
-from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
+from ryven_llm_nodes.gui.state.run_model import RunModel
+from ryven_llm_nodes.gui.state.stage_run import StageRun
 from ryven_llm_nodes.gui.style.colours import BAD
 from ryven_llm_nodes.gui.style.families import colour_of
 from ryven_llm_nodes.gui.style.rich_text import coloured

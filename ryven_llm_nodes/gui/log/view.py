@@ -23,7 +23,8 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QTextEdit, QVBoxLayout, QWidget
 
-from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
+from ryven_llm_nodes.gui.state.run_model import RunModel
+from ryven_llm_nodes.gui.state.stage_run import StageRun
 from ryven_llm_nodes.gui.style.colours import FAINT, ROSE, TEXT
 from ryven_llm_nodes.gui.style.fonts import mono_font
 from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE

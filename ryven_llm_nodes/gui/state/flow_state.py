@@ -11,7 +11,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.errors import FlowError, Problem, by_weight
 from ryven_llm_nodes.gui.state.edits import changed_signal
-from ryven_llm_nodes.gui.state.run_model import RunModel, StageRun
+from ryven_llm_nodes.gui.state.run_model import RunModel
+from ryven_llm_nodes.gui.state.stage_run import StageRun
 from ryven_llm_nodes.program import Graph, read_live_flow
 from ryven_llm_nodes.run.states import RunState
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final
 
 from qtpy.QtCore import QObject, Qt, Signal
 
 from ryven_llm_nodes.gui.state.earlier_curves import KeptCurves
+from ryven_llm_nodes.gui.state.overlay import MOST, LaidOver, Overlay
+from ryven_llm_nodes.gui.state.stage_run import TOKENS, StageRun
 from ryven_llm_nodes.run.events import (
     Completions,
     Event,
@@ -28,45 +30,6 @@ from ryven_llm_nodes.run.states import RunState
 KEPT_COMPLETIONS: Final = 2000
 
 
-@dataclass
-class StageRun:
-    """One run of one stage.
-
-    ``metrics`` maps a metric's name to its points
-    (optimizer step, value), those of ``resumed_at`` steps from before this run; ``completions`` are the latest samples,
-    oldest first.
-    """
-
-    step: str
-    state: RunState = RunState.READY
-    done: int = 0
-    total: int = 0
-    resumed_at: int = 0
-    started: float = 0.0
-    message: str = ""
-    folder: str = ""
-    metrics: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
-    completions: list[Completions] = field(default_factory=list)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it is training."""
-        return self.state == RunState.RUNNING
-
-    @property
-    def seconds_left(self) -> float | None:
-        """The remaining time at the pace so far, or None before the first step."""
-        own = self.done - self.resumed_at
-        if own <= 0 or not self.total or not self.is_running:
-            return None
-        return (time.monotonic() - self.started) / own * (self.total - self.done)
-
-    @property
-    def kept_early(self) -> bool:
-        """Whether it was ended before the last step, with its model kept."""
-        return self.state in (RunState.DONE, RunState.REUSED) and self.done < self.total
-
-
 class RunModel(QObject):
     """Holds every stage's current and earlier runs, and signals changes.
 
@@ -83,6 +46,8 @@ class RunModel(QObject):
     """A finding that does not keep the flow from running."""
     run_started = Signal(object)
     run_finished = Signal(object)
+    overlay_changed = Signal()
+    """Other runs are drawn over the curves."""
     _posted = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -90,11 +55,26 @@ class RunModel(QObject):
         self.stages: dict[str, StageRun] = {}
         self.earlier: dict[str, list[StageRun]] = {}
         self.running = False
+        self.overlay = Overlay()
         self._posted.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     def post(self, event: Event) -> None:
         """Handles an event, from any thread."""
         self._posted.emit(event)
+
+    def lay_over(self, found: Sequence[LaidOver]) -> None:
+        """Draws these runs over the curves, too, as far as they can be told apart."""
+        if left := self.overlay.add(found):
+            self.logged.emit(f"{left} of the runs are not drawn: at most {MOST} can be told apart; remove some first.")
+        self.overlay_changed.emit()
+
+    def take_off(self, slot: int | None) -> None:
+        """Draws the run in ``slot`` no more, or none."""
+        if slot is None:
+            self.overlay.clear()
+        else:
+            self.overlay.remove(slot)
+        self.overlay_changed.emit()
 
     def _take(self, event: Event) -> None:
         handler = getattr(self, f"_on_{type(event).__name__}", None)
@@ -125,6 +105,8 @@ class RunModel(QObject):
         for name, value in event.values.items():
             if value is not None:
                 stage.metrics.setdefault(name, []).append((event.done, value))
+        if (tokens := event.values.get(TOKENS)) is not None:
+            stage.tokens.append((time.monotonic(), tokens))
         self.metrics_added.emit(event.step)
 
     def _on_Completions(self, event: Completions) -> None:

@@ -53,3 +53,4 @@ FAMILY_COLOURS: Final = {
     "output": OUTPUT,
 }
 SERIES_COLOURS: Final = (ACCENT, GOOD, WARN, VIOLET, OUTPUT, TEAL, YELLOW, colour("blue"))
+RUN_COLOURS: Final = tuple(colour(f"run_{number}") for number in range(1, 9))

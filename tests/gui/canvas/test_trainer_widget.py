@@ -7,7 +7,7 @@ from typing import Any
 from ryven_llm_nodes.catalogue import ALL_NODES, GRPO, PPO, SFT
 from ryven_llm_nodes.gui.canvas.trainer_widget import main_curve
 from ryven_llm_nodes.gui.state.edits import set_value
-from ryven_llm_nodes.gui.state.run_model import StageRun
+from ryven_llm_nodes.gui.state.stage_run import StageRun
 
 
 def test_the_main_curve_is_the_first_for_which_there_is_something() -> None:
