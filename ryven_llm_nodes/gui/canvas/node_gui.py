@@ -18,12 +18,13 @@ from ryven_llm_nodes.gui.canvas.export_button import ExportWidget
 from ryven_llm_nodes.gui.canvas.marks import Mark
 from ryven_llm_nodes.gui.canvas.trainer_widget import TrainerWidget
 from ryven_llm_nodes.gui.state.edits import changed_signal, rename, set_value
-from ryven_llm_nodes.gui.state.flow_state import flow_state
+from ryven_llm_nodes.gui.state.flow_state import AFTER, OPEN_FOLDER, flow_state
 from ryven_llm_nodes.gui.style.colours import BRIGHT
 from ryven_llm_nodes.gui.style.families import colour_of, title_of
 from ryven_llm_nodes.gui.style.icons import glyph
 from ryven_llm_nodes.gui.style.theme import LABEL_FONT, TITLE_FONT
 from ryven_llm_nodes.host.canvas import insert_node
+from ryven_llm_nodes.run.states import RunState
 
 ICON_HEIGHT: Final = 20
 FADED: Final = 0.4
@@ -178,6 +179,33 @@ class StageGUI(LLMNodeGUI):
 
     main_widget_class = TrainerWidget
     main_widget_pos = "below ports"
+
+    def initialized(self) -> None:
+        super().initialized()
+        self.state.model.stage_changed.connect(self._ended)
+
+    def _afterwards(self) -> dict[str, Any]:
+        """What can be done with what the last run has left."""
+        stage = self.state.stage(self.node)
+        if stage is None or stage.state not in (RunState.DONE, RunState.REUSED) or not stage.folder:
+            return {}
+        has_model = any(port.kind == "model" for port in self.node.out_ports)
+        return {name: {"method": partial(self._want, name)} for name in (AFTER if has_model else (OPEN_FOLDER,))}
+
+    def _want(self, what: str) -> None:
+        self.state.result_wanted.emit(self.state, self.node, what)
+
+    def _init_default_actions(self) -> dict[str, Any]:
+        usual = super()._init_default_actions()
+        return {**(self._afterwards() if hasattr(self, "state") else {}), **usual}
+
+    def _ended(self, step: str) -> None:
+        """Offers what can be done with what a stage has left, once it does not run any more."""
+        if step != self.state.step_of(self.node) or not isalive(self.item):
+            return
+        stage = self.state.stage(self.node)
+        if stage is None or not stage.is_running:
+            self.actions = self._init_default_actions()
 
 
 class DocumentGUI(LLMNodeGUI):

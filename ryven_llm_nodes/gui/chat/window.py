@@ -106,12 +106,16 @@ class ChatWindow(QDialog):
             menu.addAction(text).triggered.connect(copy)
         return menu
 
-    def open(self) -> None:
-        """Shows the window, with the models as they are now."""
-        models = self._models()
+    def open(self, model: ChatModel | None = None) -> None:
+        """Shows the window, with the models as they are now, and on the left ``model``, if one is given."""
+        models = list(self._models())
+        models += [model] if model and model.location not in {one.location for one in models} else []
         for column in self.columns:
             column.offer(models)
-        if models and not self.columns[0].location:
+        if model is not None:
+            title = next(one.title for one in models if one.location == model.location)
+            self.columns[0].model.setCurrentText(title)
+        elif models and not self.columns[0].location:
             self.columns[0].model.setCurrentText(models[0].title)
         self.show()
         self.raise_()

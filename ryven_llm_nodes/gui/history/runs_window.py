@@ -1,4 +1,4 @@
-"""The run history: a list, and below it the selected run, or two side by side."""
+"""The run history: a list, and below it the selected run, or several side by side."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from qtpy.QtGui import QDesktopServices, QKeySequence, QShortcut
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.gui.concurrency.threads import background
+from ryven_llm_nodes.gui.history.after import Afterwards
 from ryven_llm_nodes.gui.history.run_pages import ComparisonPage, SummaryPage
-from ryven_llm_nodes.gui.history.run_summaries import Comparison, Summary, compare, list_runs, summarize
+from ryven_llm_nodes.gui.history.run_summaries import Comparison, RunsReader, Summary, compare, summarize
+from ryven_llm_nodes.gui.history.runs_list import RunsList
+from ryven_llm_nodes.gui.state.overlay import MOST
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
-from ryven_llm_nodes.gui.style.states import state_colour
 from ryven_llm_nodes.gui.widgets.placeholder import WithPlaceholder
-from ryven_llm_nodes.gui.widgets.tables import Cell, Row, Table
 from ryven_llm_nodes.gui.widgets.weak_calls import weakly
-from ryven_llm_nodes.quantities import duration
+from ryven_llm_nodes.run.records.facts import Facts
 from ryven_llm_nodes.run.records.history import PastRun
-from ryven_llm_nodes.run.states import RunState, in_words
+from ryven_llm_nodes.run.states import RunState
 from ryven_llm_nodes.run.store.kept import delete_all
 
-TITLES: Final = ("run", "flow", "status", "time", "stages")
 EMPTY: Final = "No runs yet: F5 runs the flow."
 LOOKING: Final = "Reading the records in {folder} ..."
-CHOOSE: Final = "Select a run to see its results, or two to compare them."
-COMPARE: Final = "Ctrl+click a second run to compare the two."
+CHOOSE: Final = "Select a run to see its results, or up to eight to compare them."
+COMPARE: Final = "Ctrl+click further runs to compare them, up to eight."
+TOO_MANY: Final = f"At most {MOST} runs are compared; {{count}} are selected."
 READING: Final = "Reading ..."
 PATIENCE_MS: Final = 200
 """How long the previous page stays: most records are read sooner, which avoids flicker."""
@@ -36,9 +37,17 @@ PATIENCE_MS: Final = 200
 class RunsWindow(QDialog):
     """Lists the runs below ``outputs``; ``open_path`` opens the flow of one in an editor."""
 
-    def __init__(self, outputs: Path, open_path: Callable[[Path], Any], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        outputs: Path,
+        open_path: Callable[[Path], Any],
+        parent: QWidget | None = None,
+        after: Afterwards | None = None,
+    ) -> None:
+        """``after``: what can be done with the models of a run."""
         super().__init__(parent)
-        self.outputs, self._open_path = outputs, weakly(open_path)
+        self.outputs, self._open_path, self._after = outputs, weakly(open_path), after
+        self._reader = RunsReader(outputs)
         self.runs: dict[str, PastRun] = {}
         self._wanted: tuple[Any, ...] = ()
         self._patience = QTimer(self, interval=PATIENCE_MS, singleShot=True)
@@ -54,17 +63,17 @@ class RunsWindow(QDialog):
         self._choose()
 
     def _build(self) -> None:
-        self.table = Table(TITLES, stretch=4, right=(3,))
-        self.list = WithPlaceholder(self.table)
+        self.runs_list = RunsList()
+        self.table, self.list = self.runs_list.table, self.runs_list.content
         self.detail = QWidget()
         self._detail_column = QVBoxLayout(self.detail)
         self._detail_column.setContentsMargins(0, 6, 0, 0)
         self.detail_pages = WithPlaceholder(self.detail)
         self.page: SummaryPage | ComparisonPage | None = None
         splitter = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
-        splitter.addWidget(self.list)
+        splitter.addWidget(self.runs_list)
         splitter.addWidget(self.detail_pages)
-        splitter.setSizes([220, 520])
+        splitter.setSizes([240, 500])
         splitter.setStretchFactor(1, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 12, 12)
@@ -76,15 +85,19 @@ class RunsWindow(QDialog):
         row = QHBoxLayout()
         self.hint = QLabel()
         row.addWidget(self.hint, 1)
-        texts = "Open Flow", "Open Folder", "Delete Record...", "Close"
-        self.flow_button, self.folder_button, self.delete_button, self.close_button = map(QPushButton, texts)
+        texts = "Draw over Curves", "Open Flow", "Open Folder", "Delete Record...", "Close"
+        buttons = self.draw_button, self.flow_button, self.folder_button, self.delete_button, self.close_button = [
+            QPushButton(text) for text in texts
+        ]
+        self.draw_button.setToolTip("Draw the curves of these runs over those of the flow in front")
         self.flow_button.setToolTip("Open the flow of this run, as it was run, in another window")
         self.delete_button.setToolTip("The models stay")
+        self.draw_button.clicked.connect(self.draw)
         self.flow_button.clicked.connect(self.open_flow)
         self.folder_button.clicked.connect(self.open_folder)
         self.delete_button.clicked.connect(self.ask_delete)
         self.close_button.clicked.connect(self.close)
-        for button in (self.flow_button, self.folder_button, self.delete_button, self.close_button):
+        for button in buttons:
             button.setAutoDefault(False)
             row.addWidget(button)
         return row
@@ -95,31 +108,31 @@ class RunsWindow(QDialog):
         """Reads again, in a thread; the window stays responsive."""
         if not self.runs:
             self.list.say(LOOKING.format(folder=self.outputs))
-        outputs = self.outputs
-        background().start(lambda: list_runs(outputs), self, self._show)
+        background().start(self._reader.read, self, self._show)
 
-    def _show(self, runs: Sequence[PastRun]) -> None:
+    def _show(self, found: Sequence[tuple[PastRun, Facts]]) -> None:
         is_first = not self.runs
-        self.runs = {str(run.folder): run for run in runs}
-        self.table.show_rows({key: _row(run) for key, run in self.runs.items()})
-        if runs:
-            self.list.show_content()
-        else:
+        self.runs = {str(run.folder): run for run, _ in found}
+        self.runs_list.show_runs({str(run.folder): (run, facts) for run, facts in found})
+        if not found:
             self.list.say(EMPTY)
-        self.hint.setText(COMPARE if len(runs) > 1 else "")
-        if is_first and runs:
-            self.table.choose(str(runs[0].folder))
+        self.hint.setText(COMPARE if len(found) > 1 else "")
+        if is_first and found:
+            self.table.setFocus()
+            self.table.choose(str(found[0][0].folder))
         self._choose()
 
     def chosen(self) -> list[PastRun]:
         """The selected runs, oldest first."""
-        return [self.runs[key] for key in reversed(self.table.chosen_keys()) if key in self.runs]
+        chosen = set(self.table.chosen_keys())
+        return [run for key, run in reversed(self.runs.items()) if key in chosen]
 
-    # One run, or two
+    # One run, or several
 
     def _choose(self) -> None:
         """Reads the selected runs, unless they are already shown and unchanged."""
         runs = self.chosen()
+        self.draw_button.setEnabled(0 < len(runs) <= MOST and self._after is not None)
         self.flow_button.setEnabled(len(runs) == 1)
         self.folder_button.setEnabled(len(runs) == 1)
         self.delete_button.setEnabled(bool(_deletable(runs)))
@@ -127,14 +140,11 @@ class RunsWindow(QDialog):
         if wanted and wanted == self._wanted:
             return
         self._wanted = wanted
-        if 0 < len(runs) < 3:
+        if 0 < len(runs) <= MOST:
             self._patience.start()
+            self._read((lambda: compare(runs)) if len(runs) > 1 else (lambda: summarize(runs[0])), wanted)
         else:
-            self._say(CHOOSE if self.runs else "")
-        if len(runs) == 1:
-            self._read(lambda: summarize(runs[0]), wanted)
-        elif len(runs) == 2:
-            self._read(lambda: compare(*runs), wanted)
+            self._say(TOO_MANY.format(count=len(runs)) if runs else CHOOSE if self.runs else "")
 
     def _read(self, read: Callable[[], Summary | Comparison], wanted: tuple[Any, ...]) -> None:
         background().start(read, self, lambda found: self._show_page(found) if wanted is self._wanted else None)
@@ -151,7 +161,11 @@ class RunsWindow(QDialog):
         if self.page is not None:
             self.page.hide()
             self.page.deleteLater()
-        self.page = SummaryPage(found) if isinstance(found, Summary) else ComparisonPage(found)
+        if isinstance(found, Summary):
+            self.page = SummaryPage(found, self._after)
+            self.page.label_fields.saved.connect(self.refresh)
+        else:
+            self.page = ComparisonPage(found)
         self._detail_column.addWidget(self.page)
         self.detail_pages.show_content()
 
@@ -161,6 +175,11 @@ class RunsWindow(QDialog):
             self.page.setFocus()
 
     # Buttons
+
+    def draw(self) -> None:
+        """Draws the curves of the selected runs over those of the flow in front."""
+        if self._after is not None:
+            self._after.draw(self.chosen())
 
     def open_flow(self) -> None:
         """Opens the flow of the selected run, as it was run, in another editor."""
@@ -197,9 +216,3 @@ class RunsWindow(QDialog):
 
 def _deletable(runs: Sequence[PastRun]) -> list[PastRun]:
     return [run for run in runs if run.status != RunState.RUNNING]
-
-
-def _row(run: PastRun) -> Row:
-    stages = ", ".join(f"{name} {in_words(run.state(name))}" for name in run.stages)
-    status = Cell(in_words(run.status), state_colour(run.status), "\n".join(run.error))
-    return Row((Cell(run.name, "", str(run.folder)), run.flow, status, duration(run.seconds), Cell(stages, "", stages)))

@@ -11,15 +11,21 @@ from qtpy.QtWidgets import QDialog, QWidget
 from ryven_llm_nodes.host.session import default_output_dir
 
 if TYPE_CHECKING:
+    from ryven_llm_nodes.gui.history.after import Afterwards
     from ryven_llm_nodes.gui.history.kept_stages_window import KeptWindow
     from ryven_llm_nodes.gui.history.runs_window import RunsWindow
 
 
 class HistoryWindows:
-    """Each window is created when it is first shown; ``open_path`` opens the flow of a run."""
+    """Each window is created when it is first shown; ``open_path`` opens the flow of a run.
 
-    def __init__(self, window: QWidget, open_path: Callable[[Path], Any]) -> None:
-        self._window, self._open_path = window, open_path
+    ``after`` gives what can be done with the models of a run.
+    """
+
+    def __init__(
+        self, window: QWidget, open_path: Callable[[Path], Any], after: Callable[[], Afterwards | None] = lambda: None
+    ) -> None:
+        self._window, self._open_path, self._after = window, open_path, after
         self.runs: RunsWindow | None = None
         self.kept: KeptWindow | None = None
 
@@ -28,7 +34,7 @@ class HistoryWindows:
         from ryven_llm_nodes.gui.history.runs_window import RunsWindow
 
         if self.runs is None:
-            self.runs = RunsWindow(_outputs(), self._open_path, self._window)
+            self.runs = RunsWindow(_outputs(), self._open_path, self._window, self._after())
         _to_front(self.runs)
 
     def show_kept(self) -> None:

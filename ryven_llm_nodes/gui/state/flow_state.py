@@ -32,6 +32,10 @@ def _key(node: LLMNode, problem: Problem) -> _MarkKey:
     return node, problem.parameter, problem.message
 
 
+CHAT, EVALUATE, USE, OPEN_FOLDER = AFTER = ("Chat", "Evaluate", "Use in New Flow", "Open Folder")
+"""What can be done with what a stage has left."""
+
+
 class FlowState(QObject):
     """Runs and problems of the nodes of ``flow``.
 
@@ -43,6 +47,8 @@ class FlowState(QObject):
     """The display of a node may have changed."""
     run_wanted = Signal(object, object)
     """The flow is to be run up to a node, from the canvas."""
+    result_wanted = Signal(object, object, str)
+    """Something is to be done with what a node has left: this state, the node, and what (:data:`AFTER`)."""
     script_wanted = Signal(object)
     """The script of the flow is to be shown."""
     selected = Signal(object)

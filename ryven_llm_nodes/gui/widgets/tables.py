@@ -69,11 +69,12 @@ class Table(QTableWidget):
 
     chosen = Signal()
     opened = Signal()
+    sorted_by = Signal(int)
+    """A click on the header of a column."""
 
     def __init__(self, titles: Sequence[str], stretch: int = 0, right: Sequence[int] = (), most: int = 340) -> None:
         super().__init__(0, len(titles))
-        self._right, self._stretch, self._most, self._rows = set(right), stretch, most, {}
-        self.setHorizontalHeaderLabels(list(titles))
+        self._most, self._rows = most, {}
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setItemDelegate(Cells(self))
@@ -82,9 +83,42 @@ class Table(QTableWidget):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self._dress_headers()
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        self.set_columns(titles, stretch, right)
         self.itemSelectionChanged.connect(self.chosen)
         self.activated.connect(self._open)
+
+    def set_columns(self, titles: Sequence[str], stretch: int = 0, right: Sequence[int] = ()) -> None:
+        """Gives it other columns; rows are to be shown again."""
+        self._right, self._stretch, self._rows = set(right), stretch, {}
+        self.setColumnCount(len(titles))
+        self.setHorizontalHeaderLabels(list(titles))
+        self._dress_headers()
+
+    def share_width(self) -> None:
+        """Gives the first column what it needs, and all others equal parts of the rest, so that none is out of view."""
+        header = self.horizontalHeader()
+        header.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        header.setMinimumSectionSize(40)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        for column in range(self.columnCount()):
+            item = self.horizontalHeaderItem(column)
+            item.setToolTip(item.text())
+
+    def make_sortable(self) -> None:
+        """Lets the user click on headers; the one who fills the table sorts the rows."""
+        header = self.horizontalHeader()
+        header.sectionPressed.disconnect()  # Qt selects all of the column
+        header.sectionClicked.connect(self.sorted_by)
+
+    def show_order(self, column: int | None, ascending: bool) -> None:
+        """Marks the column that rows are sorted by."""
+        for place in range(self.columnCount()):
+            item = self.horizontalHeaderItem(place)
+            plain = item.text().rstrip(" ▲▼")
+            item.setText(f"{plain} {'▲' if ascending else '▼'}" if place == column else plain)
 
     def _dress_headers(self) -> None:
         header = self.horizontalHeader()
@@ -92,13 +126,12 @@ class Table(QTableWidget):
         header.setFixedHeight(HEADER_HEIGHT)
         for column in range(self.columnCount()):
             self.horizontalHeaderItem(column).setTextAlignment(_RIGHT if column in self._right else _LEFT)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(self._stretch, QHeaderView.ResizeMode.Stretch)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
 
     def show_rows(self, rows: Mapping[str, Row]) -> None:
         """Replaces all rows; the selection is kept."""
-        if rows == self._rows:
+        if list(rows.items()) == list(self._rows.items()):
             return
         keys, current = self.chosen_keys(), self._key_at(self.currentRow())
         self.blockSignals(True)

@@ -20,13 +20,13 @@ class Chatting:
         self._window, self._document, self._flows = window, document, flows
         self.chat: Any = None
 
-    def show(self) -> None:
-        """Brings the chat to the front."""
+    def show(self, model: ChatModel | None = None) -> None:
+        """Brings the chat to the front, for ``model`` if one is given."""
         if self.chat is None:
             from ryven_llm_nodes.gui.chat.window import ChatWindow
 
             self.chat = ChatWindow(self.models, self._window)
-        self.chat.open()
+        self.chat.open(model)
 
     def models(self) -> list[ChatModel]:
         """The models of the flow in front, as far as it can be read, then the cached ones; each once."""

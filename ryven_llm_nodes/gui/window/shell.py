@@ -32,6 +32,7 @@ from ryven_llm_nodes.gui.window.menus import fill_menus
 from ryven_llm_nodes.gui.window.node_palette import Palette
 from ryven_llm_nodes.gui.window.panels import bench_panel, log_view, preview_panel, problems_panel
 from ryven_llm_nodes.gui.window.remembered import remember
+from ryven_llm_nodes.gui.window.results import Results
 from ryven_llm_nodes.gui.window.starting import Starting
 from ryven_llm_nodes.gui.window.toolbar import Toolbar
 from ryven_llm_nodes.host.ports import refused_signal
@@ -57,9 +58,10 @@ class Shell(QObject):
         self.runs = RunController(self.document, self)
         self.leaving = Leaving(self.document, self.runs, self)
         self.commands = Commands(window, self.flows, self.runs, self)
-        self.history = HistoryWindows(window, self.opening.open_path)
+        self.history = HistoryWindows(window, self.opening.open_path, lambda: self.results.afterwards())
         self.chatting = Chatting(window, self.document, self.flows)
         self.starting = Starting(self.document, self.flows, self.opening, self.say, self)
+        self.results = Results(self.document, self.starting, self.chatting, self.flows.current_state)
         self.helping = Helping(self)
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
@@ -106,6 +108,7 @@ class Shell(QObject):
         self.document.watch(view._undo_stack)
         view.addActions([made for _, made in self.actions.having(lambda action: action.menu == "Canvas")])
         self.commands.watch(state)
+        state.result_wanted.connect(self.results.of_node)
 
     def _flow_deleted(self, state: FlowState) -> None:
         if self.runs.state is state:

@@ -89,7 +89,7 @@ class Starting(QObject):
         except LLMNodesError as error:
             self._refuse(str(error))
             return
-        self._use(project)
+        self.use(project)
 
     def open_path(self, path: Path) -> bool:
         """Opens a flow: in this window where nothing was done in it, which takes no second. False if it cannot."""
@@ -143,7 +143,7 @@ class Starting(QObject):
         except FlowError as error:
             self._refuse(str(error))
             return False
-        self._use(started.project)
+        self.use(started.project)
         for line in started.says:
             self._say(line)
         return True
@@ -155,7 +155,7 @@ class Starting(QObject):
         except LLMNodesError as error:
             self._refuse(str(error))
             return False
-        self._use(found.project)
+        self.use(found.project)
         self._tell(path, found.told)
         return True
 
@@ -168,7 +168,7 @@ class Starting(QObject):
     def _refuse(self, why: str) -> None:
         QMessageBox.warning(self._document.window, "Not used", why)
 
-    def _use(self, project: Mapping[str, Any]) -> None:
+    def use(self, project: Mapping[str, Any]) -> None:
         """Shows the only flow of ``project``: in the flow in front where that is empty, else in a new one."""
         ((title, _),) = project["flows"].items()
         flow = self._flows.empty_flow(title)

@@ -20,9 +20,8 @@ from qtpy.QtWidgets import QLabel, QMessageBox
 from ryven_llm_nodes.gui.concurrency.threads import background
 from ryven_llm_nodes.gui.history import runs_window
 from ryven_llm_nodes.gui.history.run_pages import ComparisonPage, PlotGrid, SummaryPage
-from ryven_llm_nodes.gui.history.run_summaries import RUN_COLOURS
 from ryven_llm_nodes.gui.history.runs_window import RunsWindow
-from ryven_llm_nodes.gui.style.colours import BAD, GOOD
+from ryven_llm_nodes.gui.style.colours import BAD, GOOD, RUN_COLOURS
 from ryven_llm_nodes.host.opening import open_file
 from ryven_llm_nodes.program import build
 from ryven_llm_nodes.program.project import COLUMN
@@ -124,7 +123,7 @@ def test_two_runs_side_by_side(data: Path, outputs: Path, show: Callable[[], Run
     assert f'<span style="color: {BAD}">-' in diff
     (grid,) = page.findChildren(PlotGrid)
     curves = grid.plots["loss"].curves
-    assert [curve.colour for curve in curves] == list(RUN_COLOURS)
+    assert [curve.colour for curve in curves] == list(RUN_COLOURS[:2])
     assert [curve.series.points for curve in curves] == [run.metrics("grpo")["loss"] for run in (first, second)]
     assert curves[0].series.points != curves[1].series.points
     grid.plots["loss"].pointed.emit(7.0)
@@ -136,7 +135,7 @@ def test_the_same_run_twice(data: Path, outputs: Path, show: Callable[[], RunsWi
     window = show()
     page = choose(window, qtbot, *runs)
     assert "Same flow, data and versions." in texts(page)
-    assert "the same curves in both" in texts(page)
+    assert "the same curves in all" in texts(page)
     assert not page.findChildren(PlotGrid)
 
 
