@@ -107,6 +107,7 @@ ELSEWHERE = {
     "run/examine/questions.py": "run/examine/test_serving.py",
     "run/examine/stand_in.py": "run/examine/test_prepared.py",
     "host/application.py": "gui/test_shell_window.py",
+    "host/annotations.py": "gui/canvas/test_annotations.py",
     "host/canvas.py": "gui/test_shell_canvas.py",
     "host/arranging.py": "gui/canvas/test_navigation.py",
     "host/navigation.py": "gui/canvas/test_navigation.py",

@@ -10,9 +10,11 @@ from ryvencore_qt.src.flows.FlowCommands import ConnectPorts_Command, MoveCompon
 from ryvencore_qt.src.flows.FlowView import FlowView
 
 from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.host.annotations import items_on
 from ryven_llm_nodes.host.canvas import insert_node
 from ryven_llm_nodes.host.ports import port_kind
 from ryven_llm_nodes.host.undo import one_command
+from ryven_llm_nodes.program.annotations import KEY, to_data
 
 OFFSET: Final = 44.0
 
@@ -21,13 +23,15 @@ def duplicate(view: FlowView) -> list[Any]:
     """Copies of the selected nodes, with their wires and those that come in; one undoable command. Returns them."""
     selected = set(view.selected_nodes())
     nodes = [node for node in view.flow.nodes if node in selected]
-    if not nodes:
+    others = [item.about for item in items_on(view) if item.isSelected()]
+    if not nodes and not others:
         return []
     data = {
         "nodes": view._get_nodes_data(nodes),
         "connections": view._get_connections_data(nodes),
         "output data": [],
         "drawings": [],
+        KEY: to_data(others),
     }
     with one_command(view, "Duplicate"):
         command = Paste_Command(view, data, QPointF(OFFSET, OFFSET))

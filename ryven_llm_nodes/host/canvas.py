@@ -24,6 +24,7 @@ from ryvencore_qt.src.flows.nodes.NodeItemWidget import NodeItemWidget
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.catalogue.node import stored
 from ryven_llm_nodes.errors import FlowError
+from ryven_llm_nodes.host.annotations import paste_alone
 from ryven_llm_nodes.host.undo import one_command
 from ryven_llm_nodes.host.versions import CORE_QT, workaround
 from ryven_llm_nodes.program.names import Names
@@ -174,7 +175,8 @@ def paste() -> None:
             return
         if self._last_mouse_move_pos is None:
             self._last_mouse_move_pos = self.mapToScene(self.viewport().rect().center())
-        original(self)
+        if not paste_alone(self, json.loads(QGuiApplication.clipboard().text())):
+            original(self)
 
     FlowView._paste = paste
 

@@ -10,6 +10,7 @@ from typing import Any
 from qtpy.QtCore import QPointF
 from ryvencore_qt.src.flows.FlowCommands import Paste_Command
 
+from ryven_llm_nodes.program.annotations import KEY
 from ryven_llm_nodes.program.mending import mended
 
 
@@ -20,6 +21,7 @@ def fill(view: Any, project: Mapping[str, Any], offset: QPointF | None = None) -
     """
     ((_, flow),) = mended(project)["flows"].items()
     data = {"nodes": flow["nodes"], "connections": flow["connections"], "output data": [], "drawings": []}
+    data |= {KEY: flow[KEY]} if KEY in flow else {}
     command = Paste_Command(view, data, offset or QPointF(0, 0))
     with redirect_stdout(io.StringIO()):  # Ryven prints that widgets have no state of their own
         view.push_undo(command)

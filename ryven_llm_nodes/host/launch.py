@@ -67,6 +67,7 @@ def open_ryven(content: Mapping[str, Any], app: Any, path: Path | None = None, s
     window_style.add_style(style)
     versions.apply_workarounds()  # before Ryven is imported
     from ryven_llm_nodes.host import (  # noqa: F401
+        annotations,
         canvas,
         drawing,
         dropping,

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ryven_llm_nodes.errors import LLMNodesError, one_line
+from ryven_llm_nodes.host.annotations import stored
+from ryven_llm_nodes.program.annotations import KEY as ANNOTATIONS
 from ryven_llm_nodes.program.carried import ROOT
 from ryven_llm_nodes.program.flow import live_launch
 from ryven_llm_nodes.program.launch.settings import KEY
@@ -51,10 +53,17 @@ def contents(window: Any) -> dict[str, Any]:
         file = Path(folder, "flow.json")
         window.save_project(str(file))
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    launches = {flow.title: live_launch(flow).to_data() for flow in window.core_session.flows}
+    views = window.session_gui.flow_views
+    further = {flow.title: _further(flow, views.get(flow)) for flow in window.core_session.flows}
     for title, flow in found["flows"].items():
-        flow |= {KEY: launches[title]} if launches.get(title) else {}
+        flow |= further.get(title, {})
     return {key: value for key, value in found.items() if key not in LAYOUT}
+
+
+def _further(flow: Any, view: Any) -> dict[str, Any]:
+    """What Ryven does not know of a flow: its launch settings, and what lies on its canvas next to nodes."""
+    kept = {KEY: live_launch(flow).to_data(), ANNOTATIONS: stored(view) if view is not None else {}}
+    return {key: value for key, value in kept.items() if value}
 
 
 def take_over_saving(window: Any, save: Any) -> None:

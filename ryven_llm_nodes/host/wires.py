@@ -14,6 +14,7 @@ from ryvencore_qt.src.flows.FlowView import FlowView
 from ryvencore_qt.src.flows.nodes.PortItem import PortItemPin
 
 from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.host.annotations import items_on
 from ryven_llm_nodes.host.node_list import style_list
 from ryven_llm_nodes.host.ports import port_kind, refusal
 from ryven_llm_nodes.host.undo import one_command
@@ -177,7 +178,7 @@ def selecting_is_no_change() -> None:
             self.emit_selected_items()
 
     def _select_all_action(self: FlowView) -> None:  # a slot
-        self.select_items([*self.node_items.values(), *self.connection_items.values(), *self.drawings])
+        self.select_items([*self.node_items.values(), *self.connection_items.values(), *self.drawings, *items_on(self)])
 
     FlowView._select__cmd, FlowView._select_all_action = select, _select_all_action
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.catalogue.node import BYPASSED, PACKAGE, is_bypassed, stored
 from ryven_llm_nodes.catalogue.parameters import JSON
+from ryven_llm_nodes.program.annotations import KEY as ANNOTATIONS
 from ryven_llm_nodes.program.flow import NODES, pixels
 from ryven_llm_nodes.program.launch.settings import KEY
 
@@ -46,7 +47,7 @@ def _mended_flow(flow: Mapping[str, Any]) -> dict[str, Any]:
         return {**flow, "nodes": placed}
     mode = flow.get("algorithm mode")
     return {
-        **{key: flow[key] for key in ("flow view", KEY) if isinstance(flow.get(key), dict)},
+        **{key: flow[key] for key in ("flow view", KEY, ANNOTATIONS) if isinstance(flow.get(key), dict)},
         "algorithm mode": mode if isinstance(mode, str) and mode in MODES else MODES[0],
         "nodes": placed,
         "connections": [wire for wire in wires if _leads_somewhere(wire, nodes)],

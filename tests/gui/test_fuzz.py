@@ -85,8 +85,14 @@ class Fuzz:
         return self.random.choice(self.flow.nodes) if self.flow.nodes else None
 
     def meaning(self) -> Meaning:
-        """All that a user would miss: nodes in their order, names, values, wires, places."""
+        """All that a user would miss: nodes in their order, names, values, wires, places; groups and notes."""
+        from ryven_llm_nodes.host.annotations import items_on
+
         nodes = self.flow.nodes
+        notes = sorted(tuple(vars(item.about).values()) for item in items_on(self.view))
+        return (*self._nodes(nodes), *((*note[:2], *map(round, note[2:6]), note[6]) for note in notes))
+
+    def _nodes(self, nodes: list[Any]) -> Meaning:
         return tuple(
             (
                 type(node).__name__,
@@ -145,7 +151,10 @@ class Fuzz:
             rename(node, self.random.choice(["", "one", "two", "model", "ü b", f"n{self.random.randrange(99)}"]))
 
     def select(self) -> None:
+        from ryven_llm_nodes.host.annotations import items_on
+
         items = [node.gui.item for node in self.flow.nodes] + list(self.view.connection_items.values())
+        items += items_on(self.view)
         chosen = set(self.random.sample(items, min(len(items), self.random.randrange(4))))
         self.view.scene().clearSelection()
         for item in chosen:
@@ -208,6 +217,41 @@ class Fuzz:
 
     def bypass(self) -> None:
         self.shell.flows.bypass()
+
+    def annotate(self) -> None:
+        """A group or a note, or another text, colour or size of one."""
+        from dataclasses import replace
+
+        from ryven_llm_nodes.host.annotations import change, items_on
+        from ryven_llm_nodes.program.annotations import COLOURS
+
+        known = items_on(self.view)
+        if len(known) < 6 and self.random.random() < 0.5:
+            self.random.choice([self.shell.flows.group, self.shell.flows.note])()
+            self.view.scene().clearFocus()
+        elif known:
+            item, text = self.random.choice(known), self.random.choice(["", "one", "ü\n'b'"])
+            width, colour = self.random.randrange(120, 900), self.random.choice(COLOURS)
+            change(item, replace(item.about, text=text, width=float(width), colour=colour))
+
+    def drag_note(self) -> None:
+        from PySide6.QtCore import QPoint, Qt
+        from PySide6.QtTest import QTest
+
+        from ryven_llm_nodes.host.annotations import items_on
+
+        if known := items_on(self.view):
+            viewport, item = self.view.viewport(), self.random.choice(known)
+            corners = [item.scene_box.topLeft() + _offset(40, 10), item.scene_box.bottomRight() - _offset(5, 5)]
+            start = self.view.mapFromScene(self.random.choice(corners))
+            end = start + QPoint(self.random.randrange(-150, 150), self.random.randrange(-100, 100))
+            if viewport.rect().contains(start) and viewport.rect().contains(end):
+                button, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+                QTest.mousePress(viewport, button, none, start)
+                QTest.mouseMove(viewport, (start + end) / 2)
+                QTest.mouseMove(viewport, end)
+                QTest.mouseRelease(viewport, button, none, end)
+                self.view.hide_node_list_widget()
 
     def align(self) -> None:
         from ryven_llm_nodes.gui.window.actions import ALIGNMENTS
@@ -314,6 +358,7 @@ class Fuzz:
         **dict.fromkeys(("run", "wait", "copy", "move", "rename", "reset", "run_to_here"), 3),
         **dict.fromkeys(("stop", "check", "generate", "save", "load", "cut", "collapse", "select_all"), 2),
         **dict.fromkeys(("second_flow", "fresh", "duplicate", "bypass", "align", "zoom", "next_problem", "begin"), 2),
+        **dict.fromkeys(("annotate", "drag_note"), 4),
     }  # fmt: skip
 
     def step(self) -> None:

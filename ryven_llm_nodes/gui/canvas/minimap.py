@@ -14,6 +14,7 @@ from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.gui.state import preferences
 from ryven_llm_nodes.gui.style.colours import ACCENT, BACKGROUND, BORDER
 from ryven_llm_nodes.gui.style.families import NEUTRAL, colour_of
+from ryven_llm_nodes.host.annotations import items_on
 
 SIZE: Final = QSize(196, 128)
 EDGE: Final = 14
@@ -43,16 +44,16 @@ class Minimap(QWidget):
 
     @property
     def boxes(self) -> dict[str, list[QRectF]]:
-        """The places of the nodes in the scene, by the colour of their family."""
+        """The places of groups, notes and nodes in the scene, by colour; what lies below others comes first."""
         if self._boxes is None:
-            self._boxes = {}
+            self._boxes = {BORDER: [item.scene_box for item in items_on(self._view)]}
             for node, item in self._view.node_items.items():
                 self._boxes.setdefault(_colour(node), []).append(item.sceneBoundingRect())
         return self._boxes
 
     @property
     def nodes(self) -> QRectF:
-        """The part of the scene that holds nodes."""
+        """The part of the scene that holds nodes, groups and notes."""
         return reduce(QRectF.united, chain.from_iterable(self.boxes.values()), QRectF())
 
     @property

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from qtpy.QtCore import QPointF, QRectF, Qt
 
+from ryven_llm_nodes.gui.canvas.annotations import wrap
+from ryven_llm_nodes.host.annotations import items_on
 from ryven_llm_nodes.host.navigation import set_scale
 
 LEFT, TOP = 1000.0, 1000.0
@@ -17,12 +19,16 @@ SMALLEST: Final = 0.2
 
 def tidy(view: Any) -> None:
     """Gives every column of nodes the width it needs, and every node its own place in its column."""
+    groups = {item: item.carries() for item in items_on(view)}
     items = sorted(view.node_items.values(), key=lambda item: (item.pos().x(), item.pos().y()))
     left = LEFT
     for _, column in groupby(items, key=lambda item: round(item.pos().x())):
         left = _stack(list(column), left) + GAP_X
     for item in items:
         item.update_conn_pos()
+    for group, members in groups.items():
+        if members:
+            wrap(group, members)
 
 
 def _stack(column: list[Any], left: float) -> float:
@@ -39,7 +45,7 @@ def _stack(column: list[Any], left: float) -> float:
 def fit(view: Any, items: Iterable[Any] = ()) -> None:
     """Zooms to show ``items``, or all nodes, as far as they can be told apart; never beyond their original size."""
     rect = QRectF()
-    for item in items or view.node_items.values():
+    for item in items or (*view.node_items.values(), *items_on(view)):
         rect = rect.united(item.sceneBoundingRect())
     if rect.isEmpty():
         return

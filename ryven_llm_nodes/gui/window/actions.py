@@ -115,7 +115,7 @@ ACTIONS: Final = (
         lambda shell: shell.show_launch(), group=True,
     ),
     Action(
-        "runs", "Run History...", "Look at earlier runs, compare two, open the flow of one",
+        "runs", "Run History...", "Look at earlier runs, compare up to eight, open the flow of one",
         lambda shell: shell.history.show_runs(), group=True,
     ),
     Action(
@@ -194,6 +194,13 @@ ACTIONS: Final = (
     Action(
         "bypass", "Bypass", "Let the flow go past the selected nodes, or through them again",
         lambda shell: shell.flows.bypass(), key="Ctrl+B", menu="Canvas",
+    ),
+    Action(
+        "group", "Group", "Draw a titled group around the selected nodes, which moves them with it",
+        lambda shell: shell.flows.group(), key="Ctrl+G", menu="Canvas", group=True,
+    ),
+    Action(
+        "note", "Note", "Write a note at the pointer", lambda shell: shell.flows.note(), key="N", menu="Canvas",
     ),
     *(
         Action(

@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.gui.canvas import minimap, tidy
+from ryven_llm_nodes.gui.canvas import annotations, minimap, tidy
 from ryven_llm_nodes.gui.canvas.fitting import fitting_of
 from ryven_llm_nodes.gui.inspector.stack import InspectorStack
 from ryven_llm_nodes.gui.state.edits import bypass
@@ -96,6 +96,16 @@ class Flows(QObject):
         """Turns the map of the canvas on or off."""
         if (view := self.current_view()) is not None:
             minimap.switch(view)
+
+    def group(self) -> None:
+        """Draws a group around the selected nodes of the flow in front, and asks for its title."""
+        if (view := self.current_view()) is not None:
+            annotations.group(view)
+
+    def note(self) -> None:
+        """Puts a note at the pointer on the canvas in front, to be written at once."""
+        if (view := self.current_view()) is not None:
+            annotations.note(view)
 
     def duplicate(self) -> None:
         """Duplicates what is selected in the flow in front."""

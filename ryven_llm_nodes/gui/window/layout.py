@@ -18,6 +18,7 @@ from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
 from ryven_llm_nodes.gui.style.theme import LLMTheme
 from ryven_llm_nodes.gui.window import panels
 from ryven_llm_nodes.gui.window.remembered import Layout, first_size
+from ryven_llm_nodes.host.annotations import load
 from ryven_llm_nodes.host.palette import SCHEME
 from ryven_llm_nodes.program.project import COLUMN
 
@@ -146,6 +147,7 @@ def dress_flow(flow_ui: Any, view: Any) -> None:
         _no_title(dock)
     Hint(view)
     Minimap(view)
+    load(view)
     flow_ui.centralWidget().layout().setContentsMargins(0, 0, 0, 0)
     for name in UNUSED_DOCKS:
         getattr(flow_ui.ui, name).hide()
