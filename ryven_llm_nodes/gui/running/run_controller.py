@@ -203,6 +203,15 @@ class RunController(QObject):
         """The code of ``graph``, just read from ``flow``, that came with it, and that the user has not allowed."""
         return _not_typed_here(unseen(graph, _output_dir(graph)), flow, graph)
 
+    def allowed(self, flow: Any) -> tuple[Graph, Path] | None:
+        """The graph of ``flow`` and its output folder, if it can be read, and the user lets its code run; or None."""
+        graph = self.snapshot(flow)
+        return (graph, _output_dir(graph)) if graph is not None and self._may_run(flow, graph) else None
+
+    def show_error(self, flow: Any, graph: Graph, error: LLMNodesError) -> None:
+        """Marks what ``error`` says on the nodes of ``flow``."""
+        self._show(flow_state(flow), _problems(error), graph)
+
     def stop(self, now: bool = False) -> bool:
         """Asks the run to stop: after this step, with a checkpoint, or ``now``, without. False if nothing runs."""
         if self._cancel is None:

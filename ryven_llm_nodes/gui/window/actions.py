@@ -89,6 +89,10 @@ ACTIONS: Final = (
         colour=ACCENT,
     ),
     Action(
+        "enqueue", "Add to Queue", "Queue the flow of this tab as it is now, to be run after those before it",
+        lambda shell: shell.queueing.add(), key="Alt+F5",
+    ),
+    Action(
         "stop", "Stop", "Stop after this step, and save a checkpoint; again: at once",
         lambda shell: shell.commands.stop(), key="Shift+F5", when=_running, bar=True, glyph="stop", colour=OUTPUT,
     ),
@@ -115,8 +119,12 @@ ACTIONS: Final = (
         lambda shell: shell.show_launch(), group=True,
     ),
     Action(
+        "queue", "Queue...", "The flows that wait to be run one after the other: order them, run them",
+        lambda shell: shell.queueing.show(), group=True,
+    ),
+    Action(
         "runs", "Run History...", "Look at earlier runs, compare up to eight, open the flow of one",
-        lambda shell: shell.history.show_runs(), group=True,
+        lambda shell: shell.history.show_runs(),
     ),
     Action(
         "kept", "Cached Stages...", "The stages that a run can reuse, and how much disk space they take",

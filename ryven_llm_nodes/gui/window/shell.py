@@ -31,6 +31,7 @@ from ryven_llm_nodes.gui.window.looking import Looking
 from ryven_llm_nodes.gui.window.menus import fill_menus
 from ryven_llm_nodes.gui.window.node_palette import Palette
 from ryven_llm_nodes.gui.window.panels import bench_panel, log_view, preview_panel, problems_panel
+from ryven_llm_nodes.gui.window.queueing import Queueing
 from ryven_llm_nodes.gui.window.remembered import remember
 from ryven_llm_nodes.gui.window.results import Results
 from ryven_llm_nodes.gui.window.starting import Starting
@@ -62,6 +63,7 @@ class Shell(QObject):
         self.chatting = Chatting(window, self.document, self.flows)
         self.starting = Starting(self.document, self.flows, self.opening, self.say, self)
         self.results = Results(self.document, self.starting, self.chatting, self.flows.current_state)
+        self.queueing = Queueing(window, self.flows, self.runs, self.history, self)
         self.helping = Helping(self)
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
@@ -195,6 +197,7 @@ class Shell(QObject):
         self._closed = self.commands.silent = True
         self.runs.examiner.stop()
         self.chatting.end()
+        self.queueing.runner.shut_down()
         self.runs.stop()  # the end of the process waits for the worker, after the window is hidden
 
     def quit(self) -> None:
@@ -207,4 +210,5 @@ class Shell(QObject):
 
         False if the window stays: for good, or until the run has ended.
         """
-        return self._closed or (self.leaving.ask() and self.saving.may_close() and self.leaving.go())
+        asked = (self.leaving.ask, self.queueing.may_close, self.saving.may_close, self.leaving.go)
+        return self._closed or all(may() for may in asked)

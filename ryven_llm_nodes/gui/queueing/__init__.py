@@ -1,0 +1,1 @@
+"""The queue of flows: what waits, and what runs it."""

@@ -1,0 +1,1 @@
+"""Flows that wait to be run one after the other."""
