@@ -28,6 +28,7 @@ from ryven_llm_nodes.gui.window.flows import Flows
 from ryven_llm_nodes.gui.window.helping import Helping
 from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
 from ryven_llm_nodes.gui.window.looking import Looking
+from ryven_llm_nodes.gui.window.machine_strip import MachineStrip
 from ryven_llm_nodes.gui.window.menus import fill_menus
 from ryven_llm_nodes.gui.window.node_palette import Palette
 from ryven_llm_nodes.gui.window.panels import bench_panel, log_view, preview_panel, problems_panel
@@ -67,6 +68,7 @@ class Shell(QObject):
         self.helping = Helping(self)
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
+        self.strip = MachineStrip(window, self)
         self.palette = Palette(window.core_session.nodes, window)
         looking = Looking(self.document, self.runs)
         self.docks = Docks(
@@ -110,6 +112,7 @@ class Shell(QObject):
         self.document.watch(view._undo_stack)
         view.addActions([made for _, made in self.actions.having(lambda action: action.menu == "Canvas")])
         self.commands.watch(state)
+        self.strip.watch(state)
         state.result_wanted.connect(self.results.of_node)
 
     def _flow_deleted(self, state: FlowState) -> None:
