@@ -91,9 +91,7 @@ class RunsList(QWidget):
             self.table.set_columns([one.title for one in columns], len(columns) - 1, right)
         self._mark_order()
         rows = {str(run.folder): Row([one.cell(run, facts) for one in columns]) for run, facts in self.shown()}
-        self.table.show_rows(rows)
-        if self.table.chosen_keys() != keys and keys:
-            self.table.choose(*keys)
+        self.table.show_rows(rows, keys)
         self._say(len(rows))
 
     def _say(self, count: int) -> None:

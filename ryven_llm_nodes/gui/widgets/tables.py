@@ -90,9 +90,11 @@ class Table(QTableWidget):
         self.activated.connect(self._open)
 
     def set_columns(self, titles: Sequence[str], stretch: int = 0, right: Sequence[int] = ()) -> None:
-        """Gives it other columns; rows are to be shown again."""
+        """Gives it other columns; rows are to be shown again, with what was chosen: a row with a new cell is not."""
         self._right, self._stretch, self._rows = set(right), stretch, {}
+        self.blockSignals(True)
         self.setColumnCount(len(titles))
+        self.blockSignals(False)
         self.setHorizontalHeaderLabels(list(titles))
         self._dress_headers()
 
@@ -129,11 +131,11 @@ class Table(QTableWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(self._stretch, QHeaderView.ResizeMode.Stretch)
 
-    def show_rows(self, rows: Mapping[str, Row]) -> None:
-        """Replaces all rows; the selection is kept."""
+    def show_rows(self, rows: Mapping[str, Row], chosen: Sequence[str] | None = None) -> None:
+        """Replaces all rows; the selection is kept, or is ``chosen``."""
         if list(rows.items()) == list(self._rows.items()):
             return
-        keys, current = self.chosen_keys(), self._key_at(self.currentRow())
+        keys, current = self.chosen_keys() if chosen is None else chosen, self._key_at(self.currentRow())
         self.blockSignals(True)
         self._fill(rows)
         self._choose(keys, current)

@@ -116,7 +116,9 @@ def test_a_name_and_a_note_are_kept_with_the_record(window: RunsWindow, runs: li
     qtbot.waitUntil(lambda: label_of(runs[2].folder) == kept)
     qtbot.waitUntil(lambda: "name" in titles(window))
     assert column(window, "name") == ["high rate", "", ""]
+    qtbot.wait(300)
     assert window.page.label_fields is fields, "the page is not built again below the one who types"
+    assert fields.isVisible()
     qtbot.keyClicks(fields.name, "!")
     window.table.choose(str(runs[0].folder))
     qtbot.waitUntil(lambda: window.page.runs == (runs[0],))
