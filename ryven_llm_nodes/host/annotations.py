@@ -110,8 +110,10 @@ def add(item: AnnotationItem) -> None:
 def remove(item: AnnotationItem) -> None:
     """Takes ``item`` from its canvas; no command."""
     if item.is_there:
+        view = item.flow_view
         item.setSelected(False)
-        item.flow_view.scene().removeItem(item)
+        view._current_selected = [one for one in view._current_selected if one is not item]
+        view.scene().removeItem(item)
 
 
 # Commands
@@ -176,16 +178,14 @@ def deleted_with_nodes() -> None:
     """flows/FlowCommands.py:210 deletes nodes, wires and drawings alone."""
     redo, undo = RemoveComponents_Command.redo_, RemoveComponents_Command.undo_
 
-    def _own(self: Any) -> list[AnnotationItem]:
-        return [item for item in self.items if isinstance(item, AnnotationItem)]
-
     def delete(self: Any) -> None:
         redo(self)
-        for item in _own(self):
+        self._llm_items = [one for one in self.items if isinstance(one, AnnotationItem) and one.is_there]
+        for item in self._llm_items:
             remove(item)
 
     def restore(self: Any) -> None:
-        for item in _own(self):
+        for item in self._llm_items:
             add(item)
         undo(self)
 

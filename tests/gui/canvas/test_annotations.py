@@ -151,6 +151,17 @@ def test_deleted_with_the_key_and_restored(drawn: Any) -> None:
     assert items_on(drawn.view) == []
 
 
+def test_what_is_gone_already_is_not_restored_with_what_is_deleted(drawn: Any) -> None:
+    item = grouped(drawn)
+    drawn.view.select_items([item, drawn.node("other").gui.item])
+    drawn.view._undo_activated()
+    drawn.view._undo_activated()
+    assert items_on(drawn.view) == []
+    drawn.view.remove_selected_components__cmd()
+    drawn.view._undo_activated()
+    assert items_on(drawn.view) == []
+
+
 def test_copied_with_nodes_and_alone(drawn: Any) -> None:
     item = grouped(drawn)
     drawn.view.select_items([item, *(drawn.node(name).gui.item for name in ("base", "sft"))])
