@@ -63,13 +63,13 @@ def _matching(pattern: str, root: Path) -> list[Path]:
         if part == "**":
             found |= {below for folder in found for below in _below(folder, budget)}
         elif has_magic(part):
-            found = {entry for folder in found for entry in _entries(folder, budget) if _fits(entry.name, part)}
+            found = {Path(entry) for folder in found for entry in _entries(folder, budget) if _fits(entry.name, part)}
         else:
             found = {folder / part for folder in found if (folder / part).exists()}
     return list(found)
 
 
-def _entries(folder: Path, budget: list[int]) -> Iterator[Path]:
+def _entries(folder: Path | str, budget: list[int]) -> Iterator[os.DirEntry[str]]:
     """What lies in ``folder``; each takes one from the ``budget``."""
     try:
         with os.scandir(folder) as entries:
@@ -77,7 +77,7 @@ def _entries(folder: Path, budget: list[int]) -> Iterator[Path]:
                 budget[0] -= 1
                 if budget[0] < 0:
                     raise TooManyFiles
-                yield folder / entry.name
+                yield entry
     except OSError:
         return  # no folder, or one that may not be read: nothing of it matches
 
@@ -88,12 +88,13 @@ def _fits(name: str, part: str) -> bool:
 
 def _below(folder: Path, budget: list[int]) -> Iterator[Path]:
     """Everything in ``folder`` and its subfolders; links, which may form a loop, are not followed."""
-    todo = [folder]
+    todo: list[Path | str] = [folder]
     while todo:
         for entry in _entries(todo.pop(), budget):
             if not entry.name.startswith("."):
-                yield entry
-                todo += [entry] if entry.is_dir() and not entry.is_symlink() else []
+                yield Path(entry)
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(entry.path)
 
 
 def columns_of(path: str, root: Path, **options: str) -> tuple[str, ...] | None:
