@@ -1,8 +1,9 @@
-"""The base of nodes whose code defines a function that a trainer takes as an argument of its own."""
+"""The bases of nodes whose code defines a function: any, and one that a trainer takes as an argument of its own."""
 
 from __future__ import annotations
 
 import ast
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
@@ -12,39 +13,29 @@ from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext
 from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.catalogue.usercode import CodeError, FunctionDef, UserCode, read_code
-from ryven_llm_nodes.catalogue.values import ArgumentsValue
+from ryven_llm_nodes.catalogue.values import ArgumentsValue, Value
 
 
 class FunctionNode(LLMNode):
-    """Base of these nodes: their parameters are ``code`` and ``function``, what they give is that function."""
+    """Base of nodes whose parameters ``code`` and ``function`` name a Python function, which is what they give."""
 
-    icon = "code"
     holds_code = True
-    argument: ClassVar[str]
-    """What the trainer calls it."""
-    called_with: ClassVar[tuple[str, ...]]
-    """What the trainer calls the function with, by place, in words."""
 
     @classmethod
     def cell(cls, context: NodeContext) -> Cell:
         code = read_code(context["code"], context["function"]).named(context.name)
-        value = ArgumentsValue(
-            expression=code.function.name,
-            arguments=cls.arguments(context, code),
-            batched=any(argument.arg == "compute_result" for argument in _named(code.function)),
-        )
         return Cell(
             definition=code.text,
-            values={cls.out_ports[0].name: value},
+            values={cls.out_ports[0].name: cls.value(context, code)},
             modules=tuple(modules_of(code.text, context.root)),
             defines=code.names,
             borrows=code.imported,
         )
 
     @classmethod
-    def arguments(cls, context: NodeContext, code: UserCode) -> Mapping[str, str]:
-        """The names of functions by the argument of the trainer."""
-        return {cls.argument: code.function.name}
+    @abstractmethod
+    def value(cls, context: NodeContext, code: UserCode) -> Value:
+        """What the function is to others."""
 
     @classmethod
     def own_name(cls, given: Mapping[str, JSON]) -> str:
@@ -67,6 +58,34 @@ class FunctionNode(LLMNode):
         if wrong := cls.wrong_signature(code.function):
             yield "code", wrong
         yield from (("code", wrong) for wrong in shadowed(code.text, context.root))
+
+    @classmethod
+    @abstractmethod
+    def wrong_signature(cls, function: FunctionDef) -> str | None:
+        """Why the function could not be called, or None."""
+
+
+class ArgumentNode(FunctionNode):
+    """Base of nodes whose function a trainer takes as an argument of its own."""
+
+    icon = "code"
+    argument: ClassVar[str]
+    """What the trainer calls it."""
+    called_with: ClassVar[tuple[str, ...]]
+    """What the trainer calls the function with, by place, in words."""
+
+    @classmethod
+    def value(cls, context: NodeContext, code: UserCode) -> Value:
+        return ArgumentsValue(
+            expression=code.function.name,
+            arguments=cls.arguments(context, code),
+            batched=any(argument.arg == "compute_result" for argument in _named(code.function)),
+        )
+
+    @classmethod
+    def arguments(cls, context: NodeContext, code: UserCode) -> Mapping[str, str]:
+        """The names of functions by the argument of the trainer."""
+        return {cls.argument: code.function.name}
 
     @classmethod
     def wrong_signature(cls, function: FunctionDef) -> str | None:

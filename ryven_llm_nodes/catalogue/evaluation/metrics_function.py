@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ryven_llm_nodes.catalogue.findings import Complaint
-from ryven_llm_nodes.catalogue.function_node import FunctionNode
+from ryven_llm_nodes.catalogue.function_node import ArgumentNode
 from ryven_llm_nodes.catalogue.node import NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import text
 from ryven_llm_nodes.catalogue.usercode import CodeError, UserCode, read_code
@@ -19,7 +19,7 @@ TOKEN_ACCURACY: Final = '''def token_accuracy(prediction):
 '''
 
 
-class MetricsFunction(FunctionNode):
+class MetricsFunction(ArgumentNode):
     """Metrics of your own while a model trains: TRL's ``compute_metrics``, called at each evaluation.
 
     The function gets an ``EvalPrediction`` of transformers, with ``predictions`` and ``label_ids`` as arrays, and

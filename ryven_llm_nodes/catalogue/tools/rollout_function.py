@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ryven_llm_nodes.catalogue.function_node import FunctionNode
+from ryven_llm_nodes.catalogue.function_node import ArgumentNode
 from ryven_llm_nodes.catalogue.node import Port
 from ryven_llm_nodes.catalogue.parameters import text
 
@@ -34,7 +34,7 @@ def rollout(prompts, trainer):
 '''
 
 
-class RolloutFunction(FunctionNode):
+class RolloutFunction(ArgumentNode):
     """Completions that your own Python function samples: TRL's ``rollout_func``, for episodes of several turns.
 
     The function gets the ``prompts`` of this process, each as often as it needs completions, and the ``trainer``, and

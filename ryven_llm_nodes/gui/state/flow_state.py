@@ -32,7 +32,7 @@ def _key(node: LLMNode, problem: Problem) -> _MarkKey:
     return node, problem.parameter, problem.message
 
 
-CHAT, EVALUATE, USE, OPEN_FOLDER = AFTER = ("Chat", "Evaluate", "Use in New Flow", "Open Folder")
+CHAT, EVALUATE, USE, OPEN_FOLDER = AFTER = ("Chat", "Evaluate Model", "Use in New Flow", "Open Folder")
 """What can be done with what a stage has left."""
 
 

@@ -158,7 +158,7 @@ def test_what_follows_a_run_that_is_done(
     window.table.choose(str(runs[0].folder))
     qtbot.waitUntil(lambda: window.page.runs == (runs[0],))
     buttons = window.page.headers["sft"].buttons
-    assert list(buttons) == ["Chat", "Evaluate", "Use in New Flow", "Open Folder"]
+    assert list(buttons) == ["Chat", "Evaluate Model", "Use in New Flow", "Open Folder"]
     for button in buttons.values():
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert [call[0] for call in done] == ["chat", "evaluate", "use", "open"]
@@ -205,5 +205,5 @@ def test_the_menu_of_a_node_that_is_done_has_the_same(open_editor: Callable[...,
     for event in (StageStarted("sft"), StageFinished("sft", str(folder), 1.0)):
         editor.state.model._take(event)
     assert list(node.gui.actions)[:4] == list(AFTER)
-    node.gui.actions["Evaluate"]["method"]()
+    node.gui.actions["Evaluate Model"]["method"]()
     qtbot.waitUntil(lambda: editor.flow.title == "evaluate sft" and len(editor.flow.nodes) == 3)
