@@ -53,7 +53,7 @@ def wires_have_no_dots() -> None:
 def collapse_buttons() -> None:
     """flows/nodes/NodeItem_CollapseButton.py:22: two SVG files are read and drawn for each button.
 
-    flows/nodes/NodeItemWidget.py:62: each time a node is laid out anew, it gets another button, and keeps the old one.
+    flows/nodes/NodeItemWidget.py:62: each time a node is laid out, it gets another button, and keeps the old one.
     """
     buttons.change_svg_color = lru_cache(maxsize=64)(buttons.change_svg_color)
     buttons.get_resource = lru_cache(maxsize=64)(buttons.get_resource)
