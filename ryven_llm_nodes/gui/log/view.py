@@ -29,6 +29,7 @@ from ryven_llm_nodes.gui.style.colours import FAINT, ROSE, TEXT
 from ryven_llm_nodes.gui.style.fonts import mono_font
 from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
 from ryven_llm_nodes.gui.style.states import TONES
+from ryven_llm_nodes.gui.widgets.weak_calls import weakly
 from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run.events import RunFinished, RunStarted
 from ryven_llm_nodes.run.states import RunState, in_words, tone_of
@@ -91,7 +92,7 @@ class LogView(QWidget):
         column.setContentsMargins(6, 4, 6, 6)
         column.setSpacing(4)
         column.addLayout(self._make_bar())
-        self.page = _Page(self, self._place_in)
+        self.page = _Page(self, weakly(self._place_in))
         self.page.chosen.connect(self.chosen)
         self.page.setPlaceholderText("The log of a run appears here.")
         column.addWidget(self.page, 1)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QLabel
 
@@ -76,18 +77,21 @@ class MachineStrip(QObject):
 
     def watch(self, state: FlowState) -> None:
         """Shows the runs of a flow, once there is one."""
-        state.model.run_started.connect(lambda event: self._began(state.model, event))
-        state.model.run_finished.connect(lambda _: self.refresh())
+        state.model.run_started.connect(self._began)  # a function would be called after the window is gone
+        state.model.run_finished.connect(self._finished)
 
-    def _began(self, model: RunModel, event: RunStarted) -> None:
-        self._model, self._known = model, {}
+    def _finished(self, _: object) -> None:
+        self.refresh()
+
+    def _began(self, event: RunStarted) -> None:
+        self._model, self._known = self.sender(), {}
         folder, stages = Path(event.output_dir), tuple(event.stages)
         background().start(lambda: seconds_of(folder, stages), self, self._known.update)
         self.refresh()
 
     def refresh(self) -> None:
         """Shows how it is now."""
-        if self._window.isVisible():
+        if isalive(self._window) and self._window.isVisible():
             self.machine.setText("   ".join(of_machine(load_now())))
             self.run.setText("   ".join(of_run(self._model, self._known)) if self._model else "")
 

@@ -127,7 +127,6 @@ class TestFinding:
     @pytest.mark.parametrize(
         ("params", "phrase"),
         [
-            ({"use_vllm": True, "vllm_mode": "server", "vllm_server_host": "evil.example"}, "generates with vLLM"),
             ({"log_completions_hub_repo": "a/b"}, "sends completions"),
             ({"generation_kwargs": {"custom_generate": "a/b"}}, "passes this"),
             ({"chat_template_kwargs": {"chat_template": "{{ x }}"}}, "passes this to the chat template"),
@@ -138,7 +137,15 @@ class TestFinding:
         ((_, what, text),) = found(kind, tmp_path, **params)
         assert what.startswith(phrase)
         for value in params.values():
-            assert value is True or (value if isinstance(value, str) else next(iter(value))) in text
+            assert (value if isinstance(value, str) else next(iter(value))) in text
+
+    def test_a_server_of_others(self, tmp_path: Path) -> None:
+        """PPO has no such fields."""
+        params = {"use_vllm": True, "vllm_mode": "server", "vllm_server_host": "evil.example"}
+        ((_, what, text),) = found(GRPO, tmp_path, **params)
+        assert what.startswith("generates with vLLM")
+        assert "server" in text
+        assert "evil.example" in text
 
     def test_settings_that_reach_nothing(self, tmp_path: Path) -> None:
         harmless = {"push_to_hub": False, "report_to": "none", "run_name": "x", "lr_scheduler_type": "cosine"}
