@@ -6,6 +6,7 @@ import time
 from functools import lru_cache
 from math import ceil
 from typing import Any, Final
+from weakref import ref
 
 from qtpy.QtCore import QPoint, QPointF, QRectF, Qt, QTimer
 from qtpy.QtGui import QColor, QPainter, QPixmap, QTransform
@@ -18,6 +19,8 @@ from ryven_llm_nodes.host.versions import CORE_QT, workaround
 BUDGET_S: Final = 0.003
 """How long a frame may renew pictures; the others are renewed in the next frames."""
 NEXT_MS: Final = 15
+MOST_PIXELS: Final = 32 * 2**20
+"""Pixels (of four bytes) of all pictures on a canvas; those that were not shown for longest are forgotten."""
 MARGIN: Final = 20.0
 """The room that a shadow takes around a node."""
 BLUR, SHIFT, RADIUS = 16.0, QPointF(3, 5), 9.0
@@ -84,8 +87,14 @@ class NodePicture(QGraphicsEffect):
         painter.end()
         self._picture, self._place = picture, QPointF(around.topLeft()) - transform.map(QPointF())
         self._scale, self._is_outdated = transform.m11(), False
+        frame_of(self._item.flow_view).keep(self, picture.width() * picture.height())
+
+    def forget(self) -> None:
+        """Gives the memory of the picture back; it is made again when it is needed."""
+        self._picture = None
 
     def _show(self, painter: QPainter, transform: QTransform) -> None:
+        frame_of(self._item.flow_view).used_now(self)
         factor = transform.m11() / self._scale
         place = transform.map(QPointF()) + self._place * factor
         painter.save()
@@ -127,10 +136,11 @@ def _shadow(width: int, height: int, rgba: int) -> QPixmap:
 
 
 class Frame:
-    """What the frame that is being painted may still do."""
+    """What the frame that is being painted may still do, and the pictures that are kept from those before."""
 
     def __init__(self, view: FlowView) -> None:
         self.used = 0.0
+        self._kept: dict[int, tuple[ref[NodePicture], int]] = {}  # the one not shown for longest first
         self._next = QTimer(view, interval=NEXT_MS, singleShot=True)
         self._next.timeout.connect(view.viewport().update)
 
@@ -142,6 +152,22 @@ class Frame:
         began = time.perf_counter()
         work()
         self.used += time.perf_counter() - began
+
+    def keep(self, picture: NodePicture, pixels: int) -> None:
+        """Counts a new ``picture``, and forgets old ones if there are too many."""
+        self._kept.pop(id(picture), None)
+        total = pixels + sum(size for _, size in self._kept.values())
+        while total > MOST_PIXELS and self._kept:
+            old, size = self._kept.pop(next(iter(self._kept)))
+            total -= size
+            if (known := old()) is not None:
+                known.forget()
+        self._kept[id(picture)] = ref(picture), pixels
+
+    def used_now(self, picture: NodePicture) -> None:
+        """Notes that ``picture`` is shown."""
+        if (kept := self._kept.pop(id(picture), None)) is not None:
+            self._kept[id(picture)] = kept
 
 
 def frame_of(view: FlowView) -> Frame:

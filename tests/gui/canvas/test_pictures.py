@@ -101,6 +101,20 @@ class TestAPicture:
         assert set(painted) == set(editor.flow.nodes)
         assert [picture(node)._scale for node in editor.flow.nodes] == before
 
+    def test_pictures_that_take_too_much_memory_are_forgotten(
+        self, editor: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def kept() -> int:
+            return sum(picture(node)._picture is not None for node in editor.flow.nodes)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(pictures, "MOST_PIXELS", 1)
+            editor.select(*editor.flow.nodes)
+            editor.settle(200)
+            assert kept() == 1
+        editor.view.viewport().repaint()
+        assert kept() == 3
+
     def test_its_shadow_is_made_once_a_size(self) -> None:
         from qtpy.QtGui import QColor
 
