@@ -11,7 +11,12 @@ Case = TypeVar("Case")
 
 
 def turn(cases: Sequence[Case], parts: int) -> list[Case]:
-    """Every ``parts``-th of ``cases``, on the next day the ones after them; none if there are fewer than that."""
+    """Every ``parts``-th of ``cases``, on the next day the ones after them.
+
+    Raises ValueError for fewer cases than parts: there would be days without any, and pytest would skip the test.
+    """
+    if len(cases) < parts:
+        raise ValueError(f"{len(cases)} cases cannot take {parts} turns")
     if os.environ.get("RYVEN_LLM_ALL_CASES"):
         return list(cases)
     return list(cases[datetime.datetime.now(datetime.UTC).toordinal() % parts :: parts])

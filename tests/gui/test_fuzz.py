@@ -23,6 +23,8 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
+from rotation import turn  # noqa: E402  # the file is also a command
+
 Meaning = tuple[Any, ...]
 
 
@@ -428,7 +430,7 @@ def in_process_of_its_own(seed: int, operations: int) -> subprocess.CompletedPro
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", turn([1, 2], 2))
 def test_random_operations_lose_nothing(seed: int) -> None:
     done = in_process_of_its_own(seed, 60)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]

@@ -107,7 +107,7 @@ def test_a_closing_window_leaves_the_flow_in_the_queue(
     assert module.PATIENCE >= 5
 
 
-@pytest.mark.parametrize("method", turn(("sft",), 3))
+@pytest.mark.parametrize("method", turn(("sft", "dpo"), 2))
 def test_a_queued_flow_ends_in_the_run_history(
     open_editor: Any, workspace: Path, tmp_path: Path, qtbot: Any, method: str
 ) -> None:
@@ -117,13 +117,13 @@ def test_a_queued_flow_ends_in_the_run_history(
     queueing.runner.queue = Queue(tmp_path / "queue")
     editor.shell.document.place(workspace / "flow.json")
     editor.shell.actions["enqueue"].trigger()
-    assert [one.title for one in queueing.runner.queue.entries()] == ["sft"]
+    assert [one.title for one in queueing.runner.queue.entries()] == [method]
     with qtbot.waitSignal(queueing.runner.ended, timeout=240_000) as blocker:
         queueing.runner.start()
         assert queueing.runner.is_running
     assert blocker.args[1] == "done", queueing.runner.queue.entries()[0].error
     (run,) = past_runs(Path.cwd() / "outputs")
-    assert (run.flow, run.status, list(run.stages)) == ("sft", "done", ["sft"])
+    assert (run.flow, run.status, list(run.stages)) == (method, "done", [method])
     qtbot.waitUntil(lambda: not queueing.runner.is_running)
 
 
