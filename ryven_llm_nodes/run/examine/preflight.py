@@ -92,8 +92,12 @@ class _Preflight:
             yield from (problem for problem in wrong if (problem.step, problem.parameter) not in self.lacking)
 
     def _is_configured(self, step: Step) -> bool:
-        """Whether it is a trainer whose configuration can be made: one for several processes needs these."""
-        return bool(self.program.cells[step.name].config) and self.program.graph.launch.of(step.name).total == 1
+        """Whether it is a trainer whose configuration can be made: one for several processes needs these.
+
+        And one whose settings have not been allowed is left out of what was loaded.
+        """
+        is_alone = self.program.graph.launch.of(step.name).total == 1
+        return bool(self.program.cells[step.name].config) and is_alone and step.name not in self.loaded.without
 
     def _findings(self, look: Look) -> Iterator[Finding]:
         """What the node itself finds, and what the rules find."""

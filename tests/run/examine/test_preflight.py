@@ -14,6 +14,7 @@ from refusals import Run, begun, refused, trainers
 from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, SFT, LoadDataset, LoadModel, RewardFunction, RewardModel
 from ryven_llm_nodes.run import run_program
 from ryven_llm_nodes.run.events import StageStarted
+from ryven_llm_nodes.run.examine.check import checked
 
 
 def test_every_trainer_that_begins_is_counted(workspace: Path) -> None:
@@ -225,3 +226,12 @@ def test_one_bad_stage_hides_no_other(run: Run, work: Path, tmp_path: Path) -> N
     starts = ("SFT 'sft' > dataset", "DPO 'dpo' > eval_dataset", "Reward Function 'one'", "Reward Function 'two'")
     assert [line.startswith(start) for line, start in zip(lines, starts, strict=True)] == [True] * 4
     assert not (tmp_path / "out" / "sft").exists()
+
+
+@pytest.mark.parametrize("method", ["sft", "grpo"])
+def test_a_trainer_whose_settings_have_not_been_allowed_is_looked_at_as_far_as_that_goes(
+    method: str, workspace: Path, tmp_path: Path
+) -> None:
+    made = flows.program(flows.alone(method), workspace)
+    found = checked(made, tmp_path, untrusted=[(method, "run_name")])
+    assert [str(problem) for problem in found if problem.weight == "error"] == []
