@@ -83,6 +83,11 @@ def items_on(view: FlowView) -> list[AnnotationItem]:
     return [item for item in getattr(view, LIST, []) if item.is_there]
 
 
+def selected_on(view: FlowView) -> list[AnnotationItem]:
+    """Those of them that are selected."""
+    return [item for item in items_on(view) if item.isSelected()]
+
+
 def stored(view: FlowView) -> dict[str, Any]:
     """What a flow file holds of the annotations on ``view``."""
     return to_data(item.about for item in items_on(view))
@@ -149,7 +154,7 @@ def moved(view: FlowView, items: Sequence[QGraphicsItem], by: QPointF) -> None:
 
 def movable(view: FlowView) -> list[QGraphicsItem]:
     """The selected nodes and annotations, and all that lies in selected groups."""
-    chosen = [*view.selected_node_items(), *(item for item in items_on(view) if item.isSelected())]
+    chosen = [*view.selected_node_items(), *selected_on(view)]
     within = [one for item in chosen if isinstance(item, AnnotationItem) for one in item.carries()]
     return list(dict.fromkeys([*chosen, *within]))
 
@@ -160,7 +165,7 @@ def arrow_keys_move_groups_with_what_is_in_them() -> None:
     original = FlowView._move_selected_copmonents__cmd
 
     def move(self: FlowView, pos_diff: QPointF, already_moved: bool = False) -> None:
-        if already_moved or not any(item.isSelected() for item in items_on(self)):
+        if already_moved or not selected_on(self):
             original(self, pos_diff, already_moved)
             return
         items, scene = movable(self), self.sceneRect()
@@ -202,7 +207,7 @@ def copied_with_nodes() -> None:
 
     def _copy(self: FlowView) -> None:  # a slot
         copy(self)
-        chosen = [item.about for item in items_on(self) if item.isSelected()]
+        chosen = [item.about for item in selected_on(self)]
         if chosen:
             data = json.loads(QGuiApplication.clipboard().text())
             QGuiApplication.clipboard().setText(json.dumps({**data, KEY: to_data(chosen)}))

@@ -10,7 +10,7 @@ from ryvencore_qt.src.flows.FlowCommands import ConnectPorts_Command, MoveCompon
 from ryvencore_qt.src.flows.FlowView import FlowView
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.host.annotations import items_on
+from ryven_llm_nodes.host.annotations import selected_on
 from ryven_llm_nodes.host.canvas import insert_node
 from ryven_llm_nodes.host.ports import port_kind
 from ryven_llm_nodes.host.undo import one_command
@@ -23,7 +23,7 @@ def duplicate(view: FlowView) -> list[Any]:
     """Copies of the selected nodes, with their wires and those that come in; one undoable command. Returns them."""
     selected = set(view.selected_nodes())
     nodes = [node for node in view.flow.nodes if node in selected]
-    others = [item.about for item in items_on(view) if item.isSelected()]
+    others = [item.about for item in selected_on(view)]
     if not nodes and not others:
         return []
     data = {

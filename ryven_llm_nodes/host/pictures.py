@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from math import ceil
 from typing import Any, Final
@@ -144,7 +145,7 @@ class Frame:
         self._next = QTimer(view, interval=NEXT_MS, singleShot=True)
         self._next.timeout.connect(view.viewport().update)
 
-    def do(self, work: Any) -> None:
+    def do(self, work: Callable[[], object]) -> None:
         """Does ``work`` now if there is time, else asks for another frame."""
         if self.used >= BUDGET_S:
             self._next.start()

@@ -16,7 +16,7 @@ from ryven_llm_nodes.gui.canvas.text_editing import TextEditing
 from ryven_llm_nodes.gui.style.colours import BRIGHT, EDGE, MUTED, NEUTRAL, TEXT
 from ryven_llm_nodes.gui.style.fonts import readable
 from ryven_llm_nodes.gui.style.theme import TITLE_FONT, scale_of
-from ryven_llm_nodes.host.annotations import AnnotationItem, around, change, makers, moved, place
+from ryven_llm_nodes.host.annotations import AnnotationItem, around, change, makers, moved, place, selected_on
 from ryven_llm_nodes.host.palette import colour
 from ryven_llm_nodes.program.annotations import COLOURS, GROUP, NOTE, SMALLEST, Annotation
 
@@ -91,7 +91,7 @@ class Annotated(AnnotationItem):
 
     def _dragged(self) -> list[QGraphicsItem]:
         """What lies in it and in the other selected groups."""
-        chosen = [self, *(one for one in self.scene().selectedItems() if isinstance(one, AnnotationItem))]
+        chosen = [self, *selected_on(self.flow_view)]
         return list(dict.fromkeys(within for one in chosen for within in one.carries()))
 
     def mouseMoveEvent(self, event: Any) -> None:
@@ -122,8 +122,7 @@ class Annotated(AnnotationItem):
     def _moved_items(self, within: Sequence[QGraphicsItem]) -> list[QGraphicsItem]:
         """Qt moves all selected items with the one that is dragged."""
         chosen = self.flow_view.selected_node_items()
-        others = [one for one in self.scene().selectedItems() if isinstance(one, AnnotationItem)]
-        return list(dict.fromkeys([self, *chosen, *others, *within]))
+        return list(dict.fromkeys([self, *chosen, *selected_on(self.flow_view), *within]))
 
     def mouseDoubleClickEvent(self, event: Any) -> None:
         self.flow_view.mouse_event_taken = True
@@ -273,7 +272,7 @@ makers[NOTE] = NoteItem
 
 def group(view: Any) -> GroupItem | None:
     """Draws a group around the selected nodes and notes, and lets the user write its title."""
-    chosen = [*view.selected_node_items(), *(one for one in view.scene().selectedItems() if _is_ours(one))]
+    chosen = [*view.selected_node_items(), *selected_on(view)]
     boxes = [one.sceneBoundingRect() for one in chosen]
     rect = around(boxes, MARGIN, HEAD) if boxes else QRectF(_pointer(view), QRectF(0, 0, 400, 260).size())
     return _place(view, Annotation(GROUP, "", rect.x(), rect.y(), rect.width(), rect.height(), "accent"))
@@ -291,10 +290,6 @@ def _place(view: Any, about: Annotation) -> Any:
     view.setFocus()
     item.edit()
     return item
-
-
-def _is_ours(item: Any) -> bool:
-    return isinstance(item, AnnotationItem)
 
 
 def _pointer(view: Any) -> QPointF:

@@ -125,7 +125,7 @@ class SummaryPage(Page):
 
     def _add_origins(self, run: PastRun, stages: Sequence[StageEnd]) -> None:
         """Folders, data and versions."""
-        rows = [Row((f"{end.stage}", Cell(end.folder, "", end.folder))) for end in stages if end.folder]
+        rows = [Row((end.stage, Cell(end.folder, "", end.folder))) for end in stages if end.folder]
         rows += [Row((what, Cell(value, "", value))) for what, value in data_of(run).items()]
         if rows:
             self.add_table(("from", "what"), rows, stretch=1)
