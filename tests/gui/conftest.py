@@ -33,6 +33,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(missing)
 
 
+PATIENCE = 60_000
+"""Milliseconds that a window has to come to what a test waits for: a busy machine is no fault of this package."""
+
+
+@pytest.fixture
+def qtbot(qapp: Any, request: pytest.FixtureRequest) -> Any:
+    """pytest-qt's hands, which wait longer than its five seconds."""
+    from pytestqt.qtbot import QtBot
+
+    class PatientBot(QtBot):  # type: ignore[misc]
+        def waitUntil(self, callback: Callable[[], Any], *, timeout: int = PATIENCE) -> None:
+            super().waitUntil(callback, timeout=timeout)
+
+        def waitSignal(self, signal: Any, *, timeout: int = PATIENCE, **how: Any) -> Any:
+            return super().waitSignal(signal, timeout=timeout, **how)
+
+    return PatientBot(request)
+
+
 @pytest.fixture(autouse=True)
 def collections_as_before() -> Iterator[None]:
     """Windows leave garbage collection to the main thread; other tests have no event loop for it to run in."""

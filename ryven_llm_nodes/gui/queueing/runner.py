@@ -26,9 +26,7 @@ class QueueRunner(QObject):
     """Runs what waits in ``queue`` until nothing does, or it is stopped. All methods belong to the main thread."""
 
     changed = Signal()
-    """An entry began or ended, or the queue was started or stopped."""
-    progressed = Signal(str)
-    """What the running flow is doing, in a few words."""
+    """An entry began, went on or ended, or the queue was started or stopped."""
     ended = Signal(object, str)
     """An entry has ended: the entry, and how."""
     _came = Signal(object)
@@ -38,9 +36,12 @@ class QueueRunner(QObject):
         self.queue = queue
         self.current: Queued | None = None
         """What is running."""
+        self.doing = ""
+        """What that is doing, in a few words."""
+        self.error = ""
+        """Why the queue itself could not go on."""
         self._cancel: CancelToken | None = None
         self._thread: threading.Thread | None = None
-        self._stage = ""
         self._came.connect(lambda call: call(), Qt.ConnectionType.QueuedConnection)
 
     @property
@@ -57,6 +58,7 @@ class QueueRunner(QObject):
         """Runs what waits."""
         if self._thread is None:
             main_collector().start()
+            self.error = ""
             self._cancel = CancelToken()
             self._thread = threading.Thread(
                 target=self._work, args=(self._cancel,), name="ryven-llm-queue", daemon=True
@@ -86,8 +88,7 @@ class QueueRunner(QObject):
                 self.queue.end(entry.id, status, error)
                 self._deliver(lambda entry=entry, status=status: self.ended.emit(entry, status))
         except LLMNodesError as error:  # the file of the queue
-            text = str(error)
-            self._deliver(lambda: self.progressed.emit(text))
+            self._deliver(lambda text=str(error): self._got_stuck(text))
         finally:
             self._deliver(self._over)
 
@@ -106,11 +107,9 @@ class QueueRunner(QObject):
         return outcome.status, str(outcome.error or "")
 
     def _listen(self, event: Event) -> None:
-        if isinstance(event, StageStarted):
-            self._stage = event.step
         if isinstance(event, (StageStarted, Progress)):
             place = f" {event.done} / {event.total}" if isinstance(event, Progress) else ""
-            self._deliver(lambda text=f"{self._stage}{place}": self.progressed.emit(text))
+            self._deliver(lambda text=f"{event.step}{place}": self._went_on(text))
 
     def _deliver(self, call: Callable[[], Any]) -> None:
         """Calls ``call`` in the main thread."""
@@ -120,7 +119,15 @@ class QueueRunner(QObject):
     # In the main thread again
 
     def _began(self, entry: Queued) -> None:
-        self.current, self._stage = entry, ""
+        self.current, self.doing = entry, ""
+        self.changed.emit()
+
+    def _went_on(self, doing: str) -> None:
+        self.doing = doing
+        self.changed.emit()
+
+    def _got_stuck(self, error: str) -> None:
+        self.error = error
         self.changed.emit()
 
     def _over(self) -> None:

@@ -30,7 +30,6 @@ class QueueWindow(QDialog):
         super().__init__(parent)
         self.runner = runner
         self.entries: dict[str, Queued] = {}
-        self._doing = ""
         self.setWindowTitle("Queue")
         self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
         self.resize(820, 420)
@@ -48,7 +47,6 @@ class QueueWindow(QDialog):
         QShortcut(QKeySequence("Alt+Up"), self).activated.connect(lambda: self.move_by(-1))
         QShortcut(QKeySequence("Alt+Down"), self).activated.connect(lambda: self.move_by(1))
         runner.changed.connect(self.refresh)
-        runner.progressed.connect(self._progress)
         self.refresh()
 
     def _buttons(self, show_runs: Callable[[], Any]) -> QHBoxLayout:
@@ -85,7 +83,7 @@ class QueueWindow(QDialog):
         self._enable()
 
     def _row(self, place: int, one: Queued) -> Row:
-        doing = f" {self._doing}" if self._is_here(one) and self._doing else ""
+        doing = f" {self.runner.doing}" if self._is_here(one) and self.runner.doing else ""
         first = one.error.strip().splitlines()[0] if one.error.strip() else ""
         text = in_words(one.status) + doing + (f": {first}" if first else "")
         status = Cell(text, state_colour(one.status), one.error)
@@ -94,10 +92,6 @@ class QueueWindow(QDialog):
 
     def _is_here(self, one: Queued) -> bool:
         return self.runner.current is not None and one.id == self.runner.current.id
-
-    def _progress(self, text: str) -> None:
-        self._doing = text
-        self.refresh()
 
     def _enable(self) -> None:
         chosen, runner = self.chosen(), self.runner
@@ -110,7 +104,7 @@ class QueueWindow(QDialog):
         self.up.setEnabled(len(chosen) == 1 and places[0] != chosen[0].id)
         self.down.setEnabled(len(chosen) == 1 and places[-1] != chosen[0].id)
         left = f"{len(waiting)} flow{'s wait' if len(waiting) != 1 else ' waits'}." if waiting else ""
-        self.note.setText(STOPPING if runner.is_stopping else left)
+        self.note.setText(STOPPING if runner.is_stopping else runner.error or left)
 
     def chosen(self) -> list[Queued]:
         """The selected entries."""
@@ -123,7 +117,6 @@ class QueueWindow(QDialog):
         if self.runner.is_running:
             self.runner.stop()
         else:
-            self._doing = ""
             self.runner.start()
 
     def move_by(self, by: int) -> None:

@@ -35,7 +35,7 @@ class TestCause:
         check(editor)
         assert {"model", "dataset"} <= set(marked(sft))
         editor.wire(model, sft, "model")
-        editor.qtbot.waitUntil(lambda: "model" not in marked(sft), timeout=5_000)
+        editor.qtbot.waitUntil(lambda: "model" not in marked(sft))
         assert "dataset" in marked(sft)
 
     def test_a_name_that_is_free_again_takes_the_marks_of_both_along(self, editor: Any) -> None:
@@ -44,7 +44,7 @@ class TestCause:
         assert one.gui.mark.isVisible() or other.gui.mark.isVisible()
         rename(other, "another")
         named = lambda: [f for node in (one, other) for f in node.gui.mark.findings if "same" in f.message]  # noqa: E731
-        editor.qtbot.waitUntil(lambda: not named(), timeout=5_000)
+        editor.qtbot.waitUntil(lambda: not named())
 
     def test_what_only_a_check_finds_goes_once_something_before_it_changes(self, editor: Any) -> None:
         rows, sft = editor.place(LoadDataset, "rows", path="a.jsonl"), editor.place(SFT, "sft")
@@ -58,7 +58,7 @@ class TestCause:
         editor.settle(600)
         assert found in sft.gui.mark.findings, "nothing that it depends on"
         set_value(rows, "path", "b.jsonl")
-        editor.qtbot.waitUntil(lambda: found not in sft.gui.mark.findings, timeout=5_000)
+        editor.qtbot.waitUntil(lambda: found not in sft.gui.mark.findings)
 
     def test_a_copy_gets_a_name_of_its_own_and_the_original_no_error(self, editor: Any) -> None:
         model = editor.place(LoadModel, "base", path="m")
@@ -77,10 +77,10 @@ class TestReady:
         editor.settle(600)
         assert editor.state.state(editor.node("sft")) == "ready"
         dpo = editor.place(DPO)
-        editor.qtbot.waitUntil(lambda: editor.state.state(dpo) == "wrong", timeout=5_000)
+        editor.qtbot.waitUntil(lambda: editor.state.state(dpo) == "wrong")
         assert not dpo.gui.mark.isVisible(), "it is only being drawn"
         editor.flow.remove_connection(next(w for w in editor.view.connection_items if w[1].node is editor.node("sft")))
-        editor.qtbot.waitUntil(lambda: editor.state.state(editor.node("sft")) == "wrong", timeout=5_000)
+        editor.qtbot.waitUntil(lambda: editor.state.state(editor.node("sft")) == "wrong")
 
 
 class TestBubble:

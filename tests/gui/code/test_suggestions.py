@@ -65,7 +65,7 @@ def typed(view: CodeView, text: str, scripted: Scripted, qtbot: Any) -> None:
     """Types, and waits for the question."""
     before = len(scripted.questions)
     qtbot.keyClicks(view, text)
-    qtbot.waitUntil(lambda: len(scripted.questions) > before, timeout=2000)
+    qtbot.waitUntil(lambda: len(scripted.questions) > before)
 
 
 def test_the_question_is_about_the_cursor(view: CodeView, scripted: Scripted, qtbot: Any, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_of_many_questions_the_first_and_the_newest_are_answered(
     told = answers(assistant)
     for code in ("impo", "whi", "retu", "len"):
         assistant.ask(code, 1, len(code), str(tmp_path))
-    qtbot.waitUntil(lambda: len(told) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(told) == 2)
     qtbot.wait(100)
     assert [(answer["id"], answer["names"][0]) for answer in told] == [(1, "import"), (4, "len")]
 
@@ -173,7 +173,7 @@ def test_one_that_was_killed_is_started_again_but_not_for_ever(
     told = answers(assistant)
     for attempt in range(ENDS):
         assistant.ask("impo", 1, 4, str(tmp_path))
-        qtbot.waitUntil(lambda attempt=attempt: len(told) > attempt, timeout=20_000)
+        qtbot.waitUntil(lambda attempt=attempt: len(told) > attempt)
         with qtbot.waitSignal(assistant._process.finished):
             os.kill(assistant._process.processId(), 9)
     assistant.ask("impo", 1, 4, str(tmp_path))
@@ -185,7 +185,7 @@ def test_one_that_was_killed_is_started_again_but_not_for_ever(
 def test_nothing_is_left_of_it(assistant: Assistant, qtbot: Any, tmp_path: Path) -> None:
     told = answers(assistant)
     assistant.ask("impo", 1, 4, str(tmp_path))
-    qtbot.waitUntil(lambda: told != [], timeout=20_000)
+    qtbot.waitUntil(lambda: told != [])
     number = assistant._process.processId()
     assistant.close()
     with pytest.raises(ProcessLookupError):

@@ -62,7 +62,7 @@ def test_the_clock_keeps_them(editor: Any, kept: Path) -> None:
     assert editor.shell.autosave.timer.isActive()
     editor.shell.autosave.timer.setInterval(20)
     editor.place(SFT)
-    editor.qtbot.waitUntil(lambda: files(kept) != [], timeout=5_000)
+    editor.qtbot.waitUntil(lambda: files(kept) != [])
 
 
 def test_what_is_kept_already_is_not_written_again(editor: Any, kept: Path) -> None:
@@ -93,7 +93,7 @@ def test_undo_back_to_what_was_saved_leaves_nothing(editor: Any, kept: Path) -> 
 def test_they_are_kept_before_a_run(editor: Any, kept: Path) -> None:
     editor.place(SFT)
     editor.run()
-    editor.qtbot.waitUntil(lambda: files(kept) != [], timeout=5_000)
+    editor.qtbot.waitUntil(lambda: files(kept) != [])
 
 
 def test_what_has_no_undo_is_a_change_too(editor: Any, tmp_path: Path) -> None:

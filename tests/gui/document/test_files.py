@@ -33,7 +33,7 @@ def generate(editor: Any) -> Any:
     """Presses F7 and waits for the window with the script."""
     editor.shell.commands.code_window = None
     editor.shell.actions["generate"].trigger()
-    editor.qtbot.waitUntil(lambda: editor.shell.commands.code_window is not None, timeout=10_000)
+    editor.qtbot.waitUntil(lambda: editor.shell.commands.code_window is not None)
     return editor.shell.commands.code_window
 
 
@@ -168,7 +168,7 @@ def test_saved_code_leads_to_the_files_beside_the_flow(
 def test_a_bad_flow_gives_no_code(editor: Any) -> None:
     editor.place(SFT)
     editor.shell.actions["generate"].trigger()
-    editor.qtbot.waitUntil(lambda: "problem" in editor.shell.toolbar.status.text(), timeout=10_000)
+    editor.qtbot.waitUntil(lambda: "problem" in editor.shell.toolbar.status.text())
     assert editor.shell.commands.code_window is None
 
 
@@ -176,7 +176,7 @@ def test_export_script_has_the_button_too(open_editor: Callable[..., Any]) -> No
     drawn = flows.draw("base -> script", base=flows.node(LoadModel, path="a/b"), script=flows.node(ExportScript))
     editor = open_editor(drawn)
     editor.node("script").gui.main_widget().button.click()
-    editor.qtbot.waitUntil(lambda: editor.shell.commands.code_window is not None, timeout=10_000)
+    editor.qtbot.waitUntil(lambda: editor.shell.commands.code_window is not None)
     assert "AutoModel" in editor.shell.commands.code_window.text or "import" in editor.shell.commands.code_window.text
     editor.shell.commands.code_window.close()
 

@@ -109,7 +109,7 @@ def test_an_edit_is_kept_without_enter_once_typing_pauses(make: Any, qtbot: Any)
     line.selectAll()
     qtbot.keyClicks(line, "0.15")
     assert form.node.params == {}
-    qtbot.waitUntil(lambda: form.node.params == {"epsilon": 0.15}, timeout=2000)
+    qtbot.waitUntil(lambda: form.node.params == {"epsilon": 0.15})
 
 
 def test_flush_keeps_what_is_being_typed(make: Any, qtbot: Any) -> None:
@@ -437,7 +437,7 @@ def test_code_is_edited_in_several_lines(make: Any, qtbot: Any) -> None:
     qtbot.keyClicks(view, "def score(completions, **kwargs):")
     qtbot.keyClick(view, Qt.Key.Key_Return)
     qtbot.keyClicks(view, "return [1.0]")
-    qtbot.waitUntil(lambda: "code" in form.node.params, timeout=2000)
+    qtbot.waitUntil(lambda: "code" in form.node.params)
     assert form.node.params["code"] == "def score(completions, **kwargs):\n    return [1.0]"
 
 

@@ -65,13 +65,13 @@ def test_the_code_tab_shows_an_edit(inspect: Any, flow: Any, qtbot: Any) -> None
     assert "def sft_config(" in panel.code.view.text()
     assert "learning_rate=3e-6" not in panel.code.view.text()
     edits.set_value(flow.nodes[2], "learning_rate", 3e-6)
-    qtbot.waitUntil(lambda: "learning_rate=3e-6" in panel.code.view.text(), timeout=1000)
+    qtbot.waitUntil(lambda: "learning_rate=3e-6" in panel.code.view.text())
 
 
 def test_an_edit_of_another_node_is_shown_too(inspect: Any, flow: Any, qtbot: Any) -> None:
     panel = inspect(flow.nodes[2])
     edits.rename(flow.nodes[0], "smol")
-    qtbot.waitUntil(lambda: "model=smol," in panel.code.view.text(), timeout=1000)
+    qtbot.waitUntil(lambda: "model=smol," in panel.code.view.text())
 
 
 def test_many_edits_are_one_check(inspect: Any, flow: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,14 +90,14 @@ def test_a_hidden_inspector_checks_nothing(inspect: Any, flow: Any, qtbot: Any) 
     edits.set_value(flow.nodes[2], "learning_rate", 3e-6)
     assert not panel._check.isActive()
     panel.show()
-    qtbot.waitUntil(lambda: "learning_rate=3e-6" in panel.code.view.text(), timeout=1000)
+    qtbot.waitUntil(lambda: "learning_rate=3e-6" in panel.code.view.text())
 
 
 def test_problems_stand_where_the_code_would(inspect: Any, flow: Any, qtbot: Any) -> None:
     panel = inspect(flow.nodes[2])
     edits.set_value(flow.nodes[2], "learning_rate", "fast")
     edits.set_value(flow.nodes[1], "path", "")
-    qtbot.waitUntil(lambda: panel.code.view.text() == "", timeout=1000)
+    qtbot.waitUntil(lambda: panel.code.view.text() == "")
     note = panel.code.note.text()
     assert "must be a number, got &#x27;fast&#x27;." in note
     assert "1 problem elsewhere" in note
@@ -111,22 +111,22 @@ def test_two_nodes_of_one_name_are_both_told(inspect: Any, flow: Any, qtbot: Any
     panel = inspect(flow.nodes[2])
     edits.rename(flow.nodes[1], "twice")
     edits.rename(flow.nodes[2], "twice")
-    qtbot.waitUntil(lambda: "has the same name as a Load Dataset" in panel.code.note.text(), timeout=1000)
+    qtbot.waitUntil(lambda: "has the same name as a Load Dataset" in panel.code.note.text())
     assert panel.name.property("bad") is True
     edits.rename(flow.nodes[2], "once")
-    qtbot.waitUntil(lambda: panel.name.property("bad") is False, timeout=1000)
+    qtbot.waitUntil(lambda: panel.name.property("bad") is False)
 
 
 def test_a_missing_file_is_marked_at_its_field(inspect: Any, flow: Any, qtbot: Any) -> None:
     panel = inspect(flow.nodes[1])
     edits.set_value(flow.nodes[1], "path", "gone.jsonl")
-    qtbot.waitUntil(lambda: "gone.jsonl" in panel.form.row("path").problem_text, timeout=1000)
+    qtbot.waitUntil(lambda: "gone.jsonl" in panel.form.row("path").problem_text)
 
 
 def test_a_wire_that_goes_is_noticed(inspect: Any, flow: Any, qtbot: Any) -> None:
     panel = inspect(flow.nodes[2])
     flow.disconnect_nodes(flow.nodes[1].outputs[0], flow.nodes[2].inputs[1])
-    qtbot.waitUntil(lambda: "this input is not connected" in panel.code.note.text(), timeout=1000)
+    qtbot.waitUntil(lambda: "this input is not connected" in panel.code.note.text())
 
 
 def test_the_flow_forgets_an_inspector_that_is_gone(flow: Any, qtbot: Any) -> None:
@@ -172,7 +172,7 @@ def test_the_name_can_be_edited(inspect: Any, flow: Any, qtbot: Any) -> None:
     qtbot.keyClicks(panel.name, "first")
     panel.name.editingFinished.emit()
     assert node.name == "first"
-    qtbot.waitUntil(lambda: "def first_config(" in panel.code.view.text(), timeout=1000)
+    qtbot.waitUntil(lambda: "def first_config(" in panel.code.view.text())
     edits.rename(node, "second")
     assert panel.name.text() == "second"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,41 @@ def test_an_error_of_this_package_does_not_end_the_queue(
     qtbot.waitUntil(lambda: not window.runner.is_running)
     assert [one.status for one in window.entries.values()] == ["aborted"] * 3
     assert "ZeroDivisionError" in next(iter(window.entries.values())).error
+
+
+def test_a_queue_that_cannot_be_written_says_why(
+    window: QueueWindow, queue: Queue, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    def begin_next() -> None:
+        raise LLMNodesError("cannot change the queue: disk full.")
+
+    monkeypatch.setattr(queue, "begin_next", begin_next)
+    window.run_or_stop()
+    qtbot.waitUntil(lambda: not window.runner.is_running)
+    assert window.note.text() == "cannot change the queue: disk full."
+
+
+def test_a_flow_that_reports_before_the_window_has_noticed_it_is_named(
+    window: QueueWindow, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    """The window may hear that a flow began, at any moment between two reports of it."""
+    told, noticed = threading.Event(), threading.Event()
+
+    def run(program: Any, output: Path, listen: Any, cancel: Any) -> Outcome:
+        listen(StageStarted(program.graph.title))
+        told.set()
+        noticed.wait(20)
+        listen(Progress(program.graph.title, 3, 20))
+        cancel.event.wait(20)
+        return Outcome("cancelled")
+
+    monkeypatch.setattr("ryven_llm_nodes.run.run_apart", run)
+    window.run_or_stop()
+    assert told.wait(20)
+    qtbot.waitUntil(lambda: column(window, 2)[0] == "running sft")
+    noticed.set()
+    qtbot.waitUntil(lambda: column(window, 2)[0] == "running sft 3 / 20")
+    window.runner.shut_down()
 
 
 def test_a_closing_window_leaves_the_flow_in_the_queue(

@@ -126,7 +126,7 @@ def test_keep_training_hides_the_window_until_the_run_has_ended(
         assert not ends
         with training.qtbot.waitSignal(training.shell.runs.finished, timeout=60_000):
             signal.raise_signal(signal.SIGTERM)
-        training.qtbot.waitUntil(lambda: ends == [True], timeout=1_000)
+        training.qtbot.waitUntil(lambda: ends == [True])
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -227,13 +227,13 @@ def test_stop_ends_within_a_step(open_flow: Callable[..., Any], method: str) -> 
     assert editor.shell.commands.run()
     editor.wait_for_step(method, 3)
     done = editor.state.model.stages[method].done
-    with editor.qtbot.waitSignal(editor.shell.runs.finished, timeout=30_000) as blocker:
+    with editor.qtbot.waitSignal(editor.shell.runs.finished) as blocker:
         editor.shell.commands.stop()
     assert blocker.args[1].status == "cancelled"
     stage = editor.state.stage(editor.node(method))
     assert stage.state == "cancelled"
     assert stage.done <= done + 200  # steps that were on their way through the queue
-    editor.qtbot.waitUntil(lambda: not workers(), timeout=5_000)
+    editor.qtbot.waitUntil(lambda: not workers())
     assert editor.run(to=editor.node("base")).status == "done"
 
 
@@ -343,7 +343,7 @@ def test_closing_the_window_stops_the_run(open_flow: Callable[..., Any]) -> None
     assert editor.shell.commands.run()
     editor.wait_for_step("grpo")
     editor.window.close()
-    editor.qtbot.waitUntil(lambda: not workers(), timeout=20_000)
+    editor.qtbot.waitUntil(lambda: not workers())
 
 
 def test_two_flows_keep_their_runs_apart(open_flow: Callable[..., Any]) -> None:
@@ -401,6 +401,6 @@ def test_an_isolated_run_is_stopped_whatever_its_code_does(open_flow: Callable[.
     editor.qtbot.wait(500)  # the second step calls the reward
     started = time.monotonic()
     editor.shell.commands.stop()
-    editor.qtbot.waitUntil(lambda: not editor.shell.runs.running, timeout=10_000)
+    editor.qtbot.waitUntil(lambda: not editor.shell.runs.running)
     assert time.monotonic() - started < 2
     assert stages["grpo"].state == RunState.CANCELLED

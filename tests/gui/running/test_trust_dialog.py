@@ -92,7 +92,7 @@ def test_opening_checking_and_generating_ask_nothing(
     editor.select(editor.node("score"))
     editor.shell.commands.check()
     editor.shell.commands.generate()
-    editor.qtbot.waitUntil(lambda: editor.shell.commands.code_window is not None, timeout=20_000)
+    editor.qtbot.waitUntil(lambda: editor.shell.commands.code_window is not None)
     assert "no problem" in editor.shell.toolbar.status.text()
     assert asked.items == []
     assert not marker.exists()
