@@ -71,15 +71,15 @@ def test_thinning_bucket_by_bucket(count: int) -> None:
 
 def test_a_hundred_thousand_points_are_quick() -> None:
     points = [(step, math.sin(step / 99)) for step in range(100_000)]
-    start = time.perf_counter()
+    start = time.thread_time()
     series = Series(points)
-    taken_in = time.perf_counter() - start
-    start = time.perf_counter()
+    taken_in = time.thread_time() - start
+    start = time.thread_time()
     for _ in range(10):
         series.catch_up()
         series.raw.points()
     assert taken_in < 1.0
-    assert (time.perf_counter() - start) / 10 < 0.005
+    assert (time.thread_time() - start) / 10 < 0.005
 
 
 def test_the_average_lies_between_and_begins_at_the_first_value() -> None:

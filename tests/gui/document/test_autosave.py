@@ -127,10 +127,10 @@ def test_keeping_does_not_hold_the_window_up(open_editor: Callable[..., Any], mo
     editor = open_editor(flows.chain(lora=True))
     editor.place(SFT)
     write = recovery.write_whole
-    monkeypatch.setattr(recovery, "write_whole", lambda *a, **k: (time.sleep(1), write(*a, **k)))
+    monkeypatch.setattr(recovery, "write_whole", lambda *a, **k: (time.sleep(2), write(*a, **k)))
     before = time.perf_counter()
     editor.shell.autosave.keep()
-    assert time.perf_counter() - before < 0.3
+    assert time.perf_counter() - before < 1.5
     assert editor.shell.autosave.file.write()
 
 

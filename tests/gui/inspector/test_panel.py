@@ -50,9 +50,9 @@ def inspect(flow: Any, qtbot: Any) -> Callable[..., InspectorPanel]:
 
 
 def test_nothing_is_built_before_it_is_shown(flow: Any, qtbot: Any) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     panel = InspectorPanel(flow.nodes[2], RunModel())
-    assert time.perf_counter() - start < 0.02
+    assert time.thread_time() - start < 0.02
     qtbot.addWidget(panel)
     assert panel.form is None
     panel.show()
