@@ -4,8 +4,8 @@
 
 It needs root, and Debian's packages slurm-wlm and munge; no systemd, no network, no GPU (the node has two that are
 made up). A flow of two short stages on a tiny model is run undisturbed, then submitted: requeued while it trains, told
-to stop before its time limit, shared by two processes, cancelled, and as an array of two seeds. Each ends with a line:
-what was seen.
+to stop before its time limit, shared by two processes, cancelled, and as an array of two seeds. Then the demo, requeued
+in its middle. Each ends with a line: what was seen.
 """
 
 from __future__ import annotations
@@ -178,19 +178,19 @@ def job_of(submit: subprocess.Popen[str], place: Path) -> str:
     return match[1]
 
 
-def digests(output: Path) -> dict[str, str]:
+def digests(output: Path, stages: tuple[str, ...] = ("sft", "grpo")) -> dict[str, str]:
     """The sha256 of the weights that each stage has left."""
-    files = (output / stage / "model.safetensors" for stage in ("sft", "grpo"))
+    files = (output / stage / "model.safetensors" for stage in stages)
     return {file.parent.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def undisturbed(flow: Path) -> dict[str, str]:
+def undisturbed(flow: Path, stages: tuple[str, ...] = ("sft", "grpo")) -> dict[str, str]:
     """The script alone, without Slurm."""
     script, output = flow.parent / "alone.py", flow.parent / "alone"
     for arguments in (["-m", "ryven_llm_nodes.cli", "export", str(flow), "-o", str(script)], [str(script)]):
         more = ["--output-dir", str(output)] if arguments[0] == str(script) else []
         subprocess.run([sys.executable, *arguments, *more], env=environment({}), check=True, capture_output=True)
-    return digests(output)
+    return digests(output, stages)
 
 
 def tested(place: Path) -> str:
@@ -274,6 +274,24 @@ def shared(flow: Path) -> str:
     return f"at most {apart:.0e} apart, and {moved:.0e} from before training"
 
 
+def demonstrated(flow: Path) -> str:
+    """The demo of SmolLM2-135M, requeued while PPO trains, after SFT; it takes a quarter of an hour on two cores."""
+    from ryven_llm_nodes.demo.story import prepare
+
+    demo, stages = flow.parent / "demo", ("sft", "ppo", "dpo", "grpo")
+    prepare(demo, print)
+    alone = undisturbed(demo / "flow.json", stages)
+    submit = submitted(demo / "flow.json", "job")
+    job, store = job_of(submit, demo / "job"), demo / "job/outputs/job"
+    print(f"  sbatch --test-only: {tested(demo / 'job')}", flush=True)
+    wait_until(lambda: (store / "ppo").exists(), 1500, "PPO does not begin")
+    time.sleep(20)
+    subprocess.run(["scontrol", "requeue", job], check=True)
+    end(submit, demo / "job")
+    found = digests(store, stages)
+    return f"{restarts(demo / 'job')}, {'the same weights' if found == alone else f'OTHER WEIGHTS {found} {alone}'}"
+
+
 def end(submit: subprocess.Popen[str], place: Path, status: int = 0) -> None:
     """Waits for the end of a command and of its job."""
     wait_until(lambda: submit.poll() is not None, 1500, "submit does not end")
@@ -286,7 +304,7 @@ def restarts(place: Path) -> str:
     return re.search(r"Restarts=\d+", said("scontrol", "show", "job", job))[0]
 
 
-CASES = {case.__name__: case for case in (requeued, limited, cancelled, seeded, shared)}
+CASES = {case.__name__: case for case in (requeued, limited, cancelled, seeded, shared, demonstrated)}
 
 
 def main(folder: str = "", *cases: str) -> None:

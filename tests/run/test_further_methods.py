@@ -108,7 +108,7 @@ def test_it_learns(method: str, metric: str, rises: bool, place: Path, tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", SAMPLERS)
+@pytest.mark.parametrize("method", turn(list(SAMPLERS), 3))
 def test_a_reward_model_that_the_flow_has_trained(method: str, place: Path, tmp_path: Path) -> None:
     """Its folder is scored from, in the run and in the script; and trained anew, what follows is trained anew."""
     settings = {**flows.ROLLOUT, **({} if method == "ppo" else {"num_generations": 4})}

@@ -14,6 +14,7 @@ from typing import Any
 import flows
 import pytest
 from flows import node
+from rotation import turn
 
 from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, SFT, LoadDataset, LoRA, RewardFunction, TrainRewardModel
 from ryven_llm_nodes.run import run_program
@@ -181,7 +182,7 @@ def test_a_run_accumulates_as_the_global_batch_asks_for(workspace: Path, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["ppo", "grpo"])
+@pytest.mark.parametrize("method", turn(["ppo", "grpo"], 2))
 def test_every_process_draws_completions_of_its_own(method: str, place: Path, tmp_path: Path) -> None:
     launch(place, tmp_path / "out", 2, [script(place, method, 4, num_train_epochs=1)], told=False)
     first, second = ((tmp_path / f"out-seen-{rank}").read_text().splitlines() for rank in (0, 1))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from guard import assert_plain, guarded
 from hostile import BASES, CANARY, files
+from rotation import turn
 
 from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.gui.editor import open_window
@@ -45,7 +46,7 @@ def look(qapp: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return look_at
 
 
-@pytest.mark.parametrize("batch", range(2))
+@pytest.mark.parametrize("batch", turn(range(2), 2))
 def test_every_file_is_opened_or_refused(batch: int, look: Any, tmp_path: Path) -> None:
     (tmp_path / "good.json").write_text(BASES[3])
     look(tmp_path / "good.json")  # what is imported late is imported now

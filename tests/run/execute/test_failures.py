@@ -590,7 +590,7 @@ def whole_pair(pair: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestAFolderThatIsDeletedAmidARun:
-    @pytest.mark.parametrize("step", [0, 2])
+    @pytest.mark.parametrize("step", turn([0, 2], 2))
     def test_the_cache_of_data_sets_is_not_missed(
         self, step: int, pair: Program, whole_pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -617,7 +617,7 @@ class TestAFolderThatIsDeletedAmidARun:
         )
         assert goes_on(pair, tmp_path / "out", "dpo", whole_pair) == 0
 
-    @pytest.mark.parametrize("what", ["its name", "its folder", "its weights"])
+    @pytest.mark.parametrize("what", turn(["its name", "its folder", "its weights"], 3))
     def test_the_model_of_the_stage_before(self, what: str, pair: Program, whole_pair: Path, tmp_path: Path) -> None:
         def delete(event: Event) -> None:
             if isinstance(event, StageFinished) and event.step == "sft":

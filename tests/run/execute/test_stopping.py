@@ -9,6 +9,7 @@ from typing import Any
 
 import flows
 import pytest
+from rotation import turn
 
 from ryven_llm_nodes.errors import Cancelled
 from ryven_llm_nodes.run import CancelToken, Event, Outcome, run_program
@@ -65,7 +66,7 @@ def resumed(program: Any, output_dir: Path) -> int:
 
 @pytest.mark.parametrize(
     ("method", "lora", "end"),
-    [("sft", False, 3), ("ppo", True, 4), ("grpo", False, 4)],
+    turn([("sft", False, 3), ("ppo", True, 4), ("grpo", False, 4)], 3),
 )
 def test_a_checkpoint_is_left_where_it_stopped(
     method: str, lora: bool, end: int, workspace: Path, tmp_path: Path
