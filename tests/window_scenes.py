@@ -82,6 +82,8 @@ class Desk:
         settle(0.3)
         self.flow = self.shell.flows.current_flow()
         self.state = flow_state(self.flow)
+        for node in self.flow.nodes:
+            node.gui.item.setGraphicsEffect(None)  # its shadow: the node would be painted as a picture, without texts
 
     def node(self, name: str) -> Any:
         """The node called ``name``."""
