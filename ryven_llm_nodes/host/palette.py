@@ -27,7 +27,7 @@ PALETTE: Final[Mapping[str, tuple[str, str]]] = {
     "pressed": ("#1b2027", "#d5dce4"),
     "stripe": ("#161b22", "#eff2f6"),
     "selection": ("#2c5f9e", "#b9d6f8"),
-    "chosen": ("#1f3a5c", "#d3e5fb"),
+    "chosen": ("#1c3453", "#d3e5fb"),
     # lines
     "border": ("#323b47", "#c3cbd5"),
     "border_hover": ("#465364", "#93a0af"),

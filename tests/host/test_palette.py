@@ -22,6 +22,7 @@ PAIRS = [
     *((f"run_{number}", ground) for number in range(1, 9) for ground in ("well", "background", "surface")),
     *((f"{weight}_ink", f"{weight}_ground") for weight in ("bad", "warn", "note")),
     *(("text", ground) for ground in ("hover", "window", "chosen")),
+    *((ink, "chosen") for ink in ("muted", "accent", "good", "warn", "violet", "bad")),  # states, in a selected row
 ]
 HEADERS = ("accent", "good", "warn", "violet", "trainer", "output", "neutral")
 

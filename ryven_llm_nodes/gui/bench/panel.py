@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QTextEdit,
@@ -25,9 +24,10 @@ from qtpy.QtWidgets import (
 )
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.gui.style.colours import BAD, MUTED, WARN
+from ryven_llm_nodes.gui.style.colours import BAD, BRIGHT, MUTED, WARN
 from ryven_llm_nodes.gui.style.rich_text import bold, coloured, escape
 from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
+from ryven_llm_nodes.gui.widgets.elided import Elided
 from ryven_llm_nodes.gui.widgets.tables import Cell, Row, Table
 from ryven_llm_nodes.gui.widgets.weak_calls import weakly
 
@@ -38,7 +38,7 @@ SAMPLING |= {"tokens": (64, "Tokens of a completion, at most"), "seed": (0, "See
 PASTE: Final = "Paste completions: one per line, texts between lines with ---, or JSON rows with 'completion'."
 LONGEST: Final = 200
 SIDE_WIDTH: Final = 270
-PASTE_HEIGHT: Final = 44
+PASTE_HEIGHT: Final = 56
 
 
 class Client(Protocol):
@@ -68,7 +68,7 @@ class BenchPanel(QWidget):
     # Widgets
 
     def _build(self) -> None:
-        self.title = QLabel(NOTHING)
+        self.title = Elided("", BRIGHT)
         self.fields = {name: _field(default, tip) for name, (default, tip) in SAMPLING.items()}
         self.sample = _button("Sample and Score", "Samples completions from the model, and scores them", self._sample)
         self.paste = QPlainTextEdit(placeholderText=PASTE, maximumHeight=PASTE_HEIGHT)
@@ -87,7 +87,6 @@ class BenchPanel(QWidget):
 
     def _lay_out(self) -> None:
         bar = QHBoxLayout()
-        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # the dock may be narrow
         bar.addWidget(self.title, 1)
         for name, field in self.fields.items():
             bar.addWidget(QLabel(name))
@@ -121,7 +120,7 @@ class BenchPanel(QWidget):
         if not gives or node is self.node:
             return
         self.node, self._number = node, next(self._numbers)
-        self.title.setText(bold(f"{node.title} {node.name}".rstrip()))
+        self.title.setText(f"{node.title} {node.name}".rstrip())
         self.facts.clear()
         self._say("Sample completions from the model, or paste some.")
         self._enable(True)

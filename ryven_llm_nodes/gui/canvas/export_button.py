@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QPainter, QPaintEvent
@@ -15,6 +15,9 @@ from ryven_llm_nodes.gui.style.colours import BORDER, BRIGHT, FAMILY_COLOURS, FI
 from ryven_llm_nodes.gui.style.fonts import readable
 
 STYLE = "QWidget#llm_export { background: transparent }"
+
+GROWTH: Final = 1.3
+"""The text has little more room than it takes."""
 
 
 class Button(QPushButton):
@@ -30,7 +33,7 @@ class Button(QPushButton):
         painter.setPen(QColor(FAMILY_COLOURS["output"] if self.underMouse() else BORDER))
         painter.setBrush(QColor(FIELD))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
-        if size := readable(12, self._scale()):
+        if size := readable(12, self._scale(), growth=GROWTH):
             font = QFont("Poppins")
             font.setPixelSize(size)
             font.setWeight(QFont.Weight.DemiBold)

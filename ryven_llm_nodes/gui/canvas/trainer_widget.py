@@ -14,7 +14,7 @@ from ryven.gui_env import NodeMainWidget
 from ryven_llm_nodes.gui.canvas.sparkline import Point, paint_sparkline
 from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.gui.state.stage_run import StageRun
-from ryven_llm_nodes.gui.style.colours import ACCENT, BRIGHT, FAINT, GRID, MUTED, TEXT, WELL
+from ryven_llm_nodes.gui.style.colours import ACCENT, BRIGHT, GRID, MUTED, TEXT, WELL
 from ryven_llm_nodes.gui.style.fonts import readable
 from ryven_llm_nodes.gui.style.states import state_colour
 from ryven_llm_nodes.quantities import duration
@@ -150,7 +150,7 @@ def _paint_curve(painter: QPainter, rect: QRectF, name: str, points: list[Point]
     paint_sparkline(painter, rect.adjusted(3, 16, -3, 0), points, QColor(ACCENT))
     text = rect.adjusted(7, 2, -7, 0)
     text.setHeight(16)
-    used = _text(painter, text, _LEFT, name, 11, MUTED if points else FAINT, scale)
+    used = _text(painter, text, _LEFT, name, 11, MUTED, scale)
     if points:
         _text(painter, text.adjusted(used + 8, 0, 0, 0), _RIGHT, f"{points[-1][1]:.4g}", 11, BRIGHT, scale)
 

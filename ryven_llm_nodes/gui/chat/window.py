@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 from ryven_llm_nodes.gui.chat.column import Column
 from ryven_llm_nodes.gui.style.colours import BORDER, BRIGHT, FIELD, MUTED
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
+from ryven_llm_nodes.gui.widgets.first_size import open_with
 from ryven_llm_nodes.run.chat.models import ChatModel
 
 SIZE: Final = (860, 620)
@@ -47,7 +48,7 @@ class ChatWindow(QDialog):
         self._models = models
         self.setWindowTitle("Chat")
         self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE + FIELDS_STYLE)
-        self.resize(*SIZE)
+        open_with(self, *SIZE)
         self.columns = (Column(), Column())
         self.system = QLineEdit(placeholderText="System prompt, for a new conversation")
         self.temperature = _number(0.7, 0.0, 2.0, "0: always the most probable token")

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.gui.code.view import CodeView
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
+from ryven_llm_nodes.gui.widgets.first_size import open_with
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.program.names import identifier
 from ryven_llm_nodes.system.files import write_whole
@@ -37,7 +38,7 @@ class CodeWindow(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
         self.setWindowTitle(f"{program.graph.title} · Python script")
         self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
-        self.resize(940, 760)
+        open_with(self, 940, 760)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 12, 12, 12)
         self.view = CodeView(self.text, read_only=True)

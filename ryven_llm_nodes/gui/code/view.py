@@ -22,7 +22,7 @@ from qtpy.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
 
 from ryven_llm_nodes.gui.code.highlight import PythonHighlighter
 from ryven_llm_nodes.gui.code.suggestions import Suggestions
-from ryven_llm_nodes.gui.style.colours import BAD, FAINT, MUTED, SURFACE, TEXT
+from ryven_llm_nodes.gui.style.colours import BAD, MUTED, SURFACE, TEXT
 from ryven_llm_nodes.gui.style.fonts import mono_font
 
 INDENT: Final = "    "
@@ -220,7 +220,7 @@ class CodeView(QPlainTextEdit):
                 break
             number = block.blockNumber()
             is_bad = number + 1 == self._error_line
-            painter.setPen(QColor(BAD if is_bad else MUTED if number == current else FAINT))
+            painter.setPen(QColor(BAD if is_bad else TEXT if number == current else MUTED))
             painter.drawText(0, int(box.top()), width, int(box.height()), Qt.AlignmentFlag.AlignRight, str(number + 1))
             block = block.next()
 

@@ -11,9 +11,10 @@ from qtpy.QtGui import QBrush, QColor, QFont, QLinearGradient, QPainter, QPen, Q
 from ryven_llm_nodes.gui.curves.frame import Frame, ticks
 from ryven_llm_nodes.gui.curves.series import Curve, Point, Trace
 from ryven_llm_nodes.gui.style.colours import BACKGROUND, BORDER, BRIGHT, FAINT, FIELD, GRID, MUTED, TEXT, WELL
+from ryven_llm_nodes.gui.style.fonts import SMALLEST
 from ryven_llm_nodes.quantities import number
 
-HEADER, GUTTER = 20, 44
+HEADER, GUTTER = 20, 52
 WIDE, HIGH = 140, 76
 """Minimum width for values at the left, and minimum height for steps below."""
 DENSE = 240
@@ -93,7 +94,7 @@ def _paint_title(painter: QPainter, picture: Picture, box: QRectF) -> None:
     painter.drawText(box, _LEFT, title)
     taken = metrics.horizontalAdvance(title) + 6
     if picture.unit and taken + metrics.horizontalAdvance(picture.unit) < box.width():
-        painter.setPen(QColor(FAINT))
+        painter.setPen(QColor(MUTED))
         painter.drawText(box.adjusted(taken, 0, 0, 0), _LEFT, picture.unit)
 
 
@@ -107,27 +108,27 @@ def _headline(picture: Picture) -> list[tuple[Curve, Point]]:
 def _paint_grid(painter: QPainter, picture: Picture, frame: Frame) -> None:
     values = ticks(frame.low, frame.high, max(int(frame.box.height() // TICK_HEIGHT), 2), frame.log)
     steps = ticks(frame.first, frame.last, max(int(frame.box.width() // TICK_WIDTH), 2))
-    _small(painter, 9)
+    _small(painter, SMALLEST)
     for value in values.values:
         y = frame.y(value)
         painter.setPen(QPen(QColor(GRID), 1))
         painter.drawLine(QPointF(frame.box.left(), y), QPointF(frame.box.right(), y))
         if picture.area.width() >= WIDE:
-            painter.setPen(QColor(FAINT))
-            painter.drawText(QRectF(2, y - 6, GUTTER - 7, 12), _RIGHT, values.label(value))
+            painter.setPen(QColor(MUTED))
+            painter.drawText(QRectF(2, y - 7, GUTTER - 7, 14), _RIGHT, values.label(value))
     if picture.area.height() >= HIGH:
         _paint_steps(painter, frame, [(step, steps.label(step)) for step in steps.values if step == round(step)])
 
 
 def _paint_steps(painter: QPainter, frame: Frame, steps: list[tuple[float, str]]) -> None:
     """Numbers below the plot, as many as fit, starting from the last one, which has the unit."""
-    painter.setPen(QColor(FAINT))
+    painter.setPen(QColor(MUTED))
     end = frame.box.right()
     for step, text in reversed([*steps[:-1], *((step, f"step {text}") for step, text in steps[-1:])]):
         width = painter.fontMetrics().horizontalAdvance(text) + 2
         left = min(max(frame.x(step) - width / 2, frame.box.left()), frame.box.right() - width)
         if left + width <= end:
-            painter.drawText(QRectF(left, frame.box.bottom() + 2, width, 13), _LEFT, text)
+            painter.drawText(QRectF(left, frame.box.bottom() + 1, width, 14), _LEFT, text)
             end = left - 6
 
 

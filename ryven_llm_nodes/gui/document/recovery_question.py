@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QListWidget, QMessageBox, QVBoxLayout
 
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
+from ryven_llm_nodes.gui.widgets.first_size import open_with
 from ryven_llm_nodes.host.recovery import LeftBehind
 
 RECOVER, DISCARD, NOT_NOW = "Recover", "Discard", "Not now"
@@ -49,7 +50,7 @@ def ask_which(left: Sequence[LeftBehind]) -> tuple[str, LeftBehind]:
     column.addWidget(QLabel("The editor exited without saving. These changes can be recovered:"))
     column.addWidget(items)
     column.addWidget(buttons)
-    dialog.resize(560, 280)
+    open_with(dialog, 560, 280)
     answer = {1: RECOVER, 2: DISCARD}.get(dialog.exec(), NOT_NOW)  # 0 is Escape
     return answer, left[max(items.currentRow(), 0)]
 

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVB
 
 from ryven_llm_nodes.gui.style.colours import FAINT
 from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
+from ryven_llm_nodes.gui.widgets.first_size import open_with
 
 SIZE: Final = (560, 380)
 TOP: Final = 90
@@ -57,7 +58,7 @@ class Finder(QDialog):
         self.search.installEventFilter(self)
         self.list.itemClicked.connect(self._take)
         self._filter("")
-        self.resize(*SIZE)
+        open_with(self, *SIZE)
 
     def open_over(self) -> None:
         """Shows it at the top of the window."""

@@ -13,6 +13,7 @@ from ryven_llm_nodes.catalogue import GROUPS, LLMNode
 from ryven_llm_nodes.catalogue.pages import file_of, page_of
 from ryven_llm_nodes.gui.style.colours import ACCENT, TEXT
 from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
+from ryven_llm_nodes.gui.widgets.first_size import open_with
 from ryven_llm_nodes.program.examples import example_of
 
 SIZE: Final = (820, 720)
@@ -49,7 +50,7 @@ class HelpWindow(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(self.search)
         column.addWidget(self.browser)
-        self.resize(*SIZE)
+        open_with(self, *SIZE)
 
     def show_node(self, node: type[LLMNode]) -> None:
         """Shows the page of ``node``."""

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QMessageBox, QPushButto
 from ryven_llm_nodes.gui.concurrency.threads import background
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 from ryven_llm_nodes.gui.style.states import state_colour
+from ryven_llm_nodes.gui.widgets.first_size import open_with
 from ryven_llm_nodes.gui.widgets.placeholder import WithPlaceholder
 from ryven_llm_nodes.gui.widgets.tables import Cell, Row, Table
 from ryven_llm_nodes.quantities import size
@@ -82,7 +83,7 @@ class KeptWindow(QDialog):
         self._busy = False
         self.setWindowTitle("Cached Stages")
         self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
-        self.resize(780, 420)
+        open_with(self, 780, 420)
         self.table = Table(TITLES, stretch=2, right=(4,))
         self.pages = WithPlaceholder(self.table)
         column = QVBoxLayout(self)

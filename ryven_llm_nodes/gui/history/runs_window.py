@@ -17,6 +17,7 @@ from ryven_llm_nodes.gui.history.run_summaries import Comparison, RunsReader, Su
 from ryven_llm_nodes.gui.history.runs_list import RunsList
 from ryven_llm_nodes.gui.state.overlay import MOST
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
+from ryven_llm_nodes.gui.widgets.first_size import open_with
 from ryven_llm_nodes.gui.widgets.placeholder import WithPlaceholder
 from ryven_llm_nodes.gui.widgets.weak_calls import weakly
 from ryven_llm_nodes.run.records.facts import Facts
@@ -55,7 +56,7 @@ class RunsWindow(QDialog):
         self.setWindowTitle("Run History")
         self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
         self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
-        self.resize(1060, 800)
+        open_with(self, 1060, 800)
         self._build()
         self.table.chosen.connect(self._choose)
         self.table.opened.connect(self._read_on)

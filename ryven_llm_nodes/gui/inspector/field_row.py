@@ -14,7 +14,7 @@ from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.errors import one_line
 from ryven_llm_nodes.gui.inspector.editors import CodeEditor, Editor, FlagEditor, make_editor
 from ryven_llm_nodes.gui.inspector.field_values import default_text, editor_kind
-from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, FAINT, MUTED
+from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, MUTED
 from ryven_llm_nodes.gui.style.rich_text import escape
 
 BAR = 3
@@ -239,7 +239,7 @@ class _Hint(QLabel):
         super().__init__(text, parent)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         palette = self.palette()
-        palette.setColor(QPalette.ColorRole.WindowText, QColor(FAINT))
+        palette.setColor(QPalette.ColorRole.WindowText, QColor(MUTED))
         self.setPalette(palette)
 
     def minimumSizeHint(self) -> QSize:

@@ -31,7 +31,7 @@ class LaunchDialog(QDialog):
         self._current, self._changed = flow, changed
         self.flow: Any = None
         self.setWindowTitle("Launch Settings")
-        self.setStyleSheet(DIALOG_STYLE + PANEL_STYLE)
+        self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
         self.setMinimumWidth(WIDTH)
         self.stages = Combo(self)
         self.stages.setAccessibleName("stage")

@@ -25,7 +25,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPush
 
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.gui.state.stage_run import StageRun
-from ryven_llm_nodes.gui.style.colours import FAINT, ROSE, TEXT
+from ryven_llm_nodes.gui.style.colours import MUTED, ROSE, TEXT
 from ryven_llm_nodes.gui.style.fonts import mono_font
 from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
 from ryven_llm_nodes.gui.style.states import TONES
@@ -286,7 +286,7 @@ class _Page(QPlainTextEdit):
         self.setCursorWidth(0)
         self.viewport().setMouseTracking(True)
         self._formats = {kind: _format(colour) for kind, colour in COLOURS.items()}
-        self._time = _format(FAINT)
+        self._time = _format(MUTED)
 
     def append_lines(self, lines: list[Line]) -> None:
         """Appends lines, and keeps following the end if it did."""

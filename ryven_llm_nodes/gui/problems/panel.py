@@ -35,7 +35,7 @@ class ProblemsPanel(QWidget):
         self.setObjectName("panel")
         self.setStyleSheet(PANEL_STYLE)
         self.list = QTreeWidget()
-        self.list.setHeaderLabels(["Node", "Field", "What was found, and what to do"])
+        self.list.setHeaderLabels(["Node", "Field", "Finding and remedy"])
         self.list.setRootIsDecorated(False)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.list.header().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)

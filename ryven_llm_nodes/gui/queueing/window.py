@@ -13,6 +13,7 @@ from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.gui.queueing.runner import QueueRunner
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 from ryven_llm_nodes.gui.style.states import state_colour
+from ryven_llm_nodes.gui.widgets.first_size import open_with
 from ryven_llm_nodes.gui.widgets.placeholder import WithPlaceholder
 from ryven_llm_nodes.gui.widgets.tables import Cell, Row, Table
 from ryven_llm_nodes.run.queueing.queue import Queued
@@ -32,7 +33,7 @@ class QueueWindow(QDialog):
         self.entries: dict[str, Queued] = {}
         self.setWindowTitle("Queue")
         self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
-        self.resize(820, 420)
+        open_with(self, 820, 420)
         self.table = Table(TITLES, stretch=4)
         self.pages = WithPlaceholder(self.table)
         self.note = QLabel(wordWrap=True)

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QApplication, QDialog, QDialogButtonBox, QLabel, QPla
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
+from ryven_llm_nodes.gui.widgets.first_size import open_with
 from ryven_llm_nodes.run.trust.seen import Foreign
 
 QUESTION: Final = (
@@ -37,7 +38,7 @@ class TrustDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Run this flow?")
         self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
-        self.resize(860, 640)
+        open_with(self, 860, 640)
         self.label = QLabel(QUESTION.format(nodes=", ".join(dict.fromkeys(item.label for item in items))))
         self.label.setWordWrap(True)
         self.view = CodeView("\n\n".join(map(_section, items)), read_only=True)

@@ -11,6 +11,8 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QTreeWidget, QTree
 from ryven_llm_nodes.errors import Problem
 from ryven_llm_nodes.gui.canvas.marks import COLOURS
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
+from ryven_llm_nodes.gui.widgets.first_size import open_with
+from ryven_llm_nodes.gui.widgets.tables import Tips
 
 SIZE = (860, 420)
 
@@ -27,7 +29,7 @@ def report(parent: QWidget, title: str, told: Sequence[Problem]) -> QDialog:
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
     buttons.rejected.connect(dialog.close)
     column.addWidget(buttons)
-    dialog.resize(*SIZE)
+    open_with(dialog, *SIZE)
     dialog.show()
     return dialog
 
@@ -37,6 +39,7 @@ def _table(told: Sequence[Problem]) -> QTreeWidget:
     table.setHeaderLabels(["Key", "", "What became of it, and what to do"])
     table.setRootIsDecorated(False)
     table.setWordWrap(True)
+    table.setItemDelegate(Tips(table))
     for one in told:
         item = QTreeWidgetItem([one.parameter, "not taken" if one.weight == "warning" else "changed", one.message])
         item.setForeground(1, QColor(COLOURS[one.weight][0]))

@@ -52,6 +52,7 @@ QLineEdit, QComboBox {{ background-color: {FIELD}; color: {BRIGHT}; border: 1px 
     border-radius: 4px; padding: 0 7px; margin: 0; height: 24px; min-height: 24px; max-height: 24px;
     font-size: 12px; font-weight: normal }}
 QLineEdit {{ font-family: {_MONO_FAMILIES} }}
+QLineEdit, QPlainTextEdit, QTextEdit {{ placeholder-text-color: {MUTED} }}
 QLineEdit:hover, QComboBox:hover {{ border-color: {BORDER_HOVER} }}
 QLineEdit:focus, QComboBox:focus {{ border-color: {ACCENT} }}
 QLineEdit[unset="true"] {{ color: {MUTED} }}
@@ -159,6 +160,8 @@ QMessageBox QPushButton {{ color: {BRIGHT}; background: {FIELD}; border: 1px sol
 QMessageBox QPushButton:hover {{ background: {HOVER}; border-color: {ACCENT} }}
 QMessageBox QPushButton:default {{ border-color: {ACCENT} }}
 QToolTip {{ background: {FIELD}; color: {TEXT}; border: 1px solid {BORDER}; padding: 5px; font-size: 12px }}
+QLineEdit {{ placeholder-text-color: {MUTED} }}
+QListView::item:selected {{ background: {CHOSEN}; color: {BRIGHT} }}
 QTabBar {{ text-transform: none; border: none; qproperty-drawBase: 0 }}
 QTabWidget::tab-bar {{ border: none }}
 QTabBar::tab {{ padding: 5px 12px; height: 18px; text-transform: none }}

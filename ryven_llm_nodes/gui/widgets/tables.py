@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
-from qtpy.QtGui import QColor, QPainter
+from qtpy.QtGui import QColor, QHelpEvent, QPainter
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -15,18 +15,32 @@ from qtpy.QtWidgets import (
     QStyleOptionViewItem,
     QTableWidget,
     QTableWidgetItem,
+    QToolTip,
 )
 
 from ryven_llm_nodes.gui.style.colours import BRIGHT, CHOSEN, FAINT, STRIPE, TEXT
 
 Index = QModelIndex | QPersistentModelIndex
 HEADER_HEIGHT, ROW_HEIGHT = 26, 25
+MARGIN = 8
 _KEY = Qt.ItemDataRole.UserRole
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
-class Cells(QStyledItemDelegate):
+class Tips(QStyledItemDelegate):
+    """Shows the text of a cell that has no room for it as its tooltip, unless it has another one."""
+
+    def helpEvent(self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index) -> bool:
+        text = str(index.data() or "")
+        is_short = view.fontMetrics().horizontalAdvance(text) <= option.rect.width() - 2 * MARGIN
+        if is_short or index.data(Qt.ItemDataRole.ToolTipRole):
+            return super().helpEvent(event, view, option, index)
+        QToolTip.showText(event.globalPos(), text, view)
+        return True
+
+
+class Cells(Tips):
     """Paints the cells itself: the style sheet of the window would override the colours of single cells."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -35,7 +49,7 @@ class Cells(QStyledItemDelegate):
             painter.fillRect(option.rect, QColor(CHOSEN))
         elif index.row() % 2:
             painter.fillRect(option.rect, QColor(STRIPE))
-        box = option.rect.adjusted(8, 0, -8, 0)
+        box = option.rect.adjusted(MARGIN, 0, -MARGIN, 0)
         colour = index.data(Qt.ItemDataRole.ForegroundRole) or QColor(BRIGHT if chosen else TEXT)
         align = index.data(Qt.ItemDataRole.TextAlignmentRole) or _LEFT
         elided = option.fontMetrics.elidedText(index.data(), Qt.TextElideMode.ElideRight, box.width())

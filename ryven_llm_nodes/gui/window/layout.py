@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QAction
+from qtpy.QtGui import QAction, QColor, QPalette
 from qtpy.QtWidgets import QApplication, QDockWidget, QStackedWidget, QTabWidget, QWidget
 
 from ryven_llm_nodes.gui.canvas.empty_hint import Hint
@@ -14,6 +14,7 @@ from ryven_llm_nodes.gui.canvas.fitting import fitting_of
 from ryven_llm_nodes.gui.canvas.minimap import Minimap
 from ryven_llm_nodes.gui.canvas.tidy import tidy
 from ryven_llm_nodes.gui.state.run_model import RunModel
+from ryven_llm_nodes.gui.style.colours import ACCENT
 from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
 from ryven_llm_nodes.gui.style.theme import LLMTheme
 from ryven_llm_nodes.gui.window import panels
@@ -129,6 +130,11 @@ def use_theme(window: Any) -> None:
     app = QApplication.instance()
     if WINDOW_STYLE not in app.styleSheet():
         app.setStyleSheet(app.styleSheet() + WINDOW_STYLE)
+    colours = app.palette()
+    for role in (QPalette.ColorRole.Link, QPalette.ColorRole.LinkVisited):
+        colours.setColor(role, QColor(ACCENT))  # no style sheet reaches the links of a document
+    if colours != app.palette():
+        app.setPalette(colours)
 
 
 def _offer_theme(window: Any, theme: LLMTheme) -> None:

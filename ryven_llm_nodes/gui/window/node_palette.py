@@ -13,6 +13,7 @@ from ryvencore_qt.src.flows.node_list_widget.NodeWidget import NodeWidget
 from ryven_llm_nodes.catalogue import ALL_NODES, GROUPS, LLMNode
 from ryven_llm_nodes.gui.style.colours import FAINT, MUTED
 from ryven_llm_nodes.gui.style.families import colour_of
+from ryven_llm_nodes.gui.style.fonts import SMALLEST
 from ryven_llm_nodes.gui.style.icons import glyph
 from ryven_llm_nodes.host.node_list import ranked
 
@@ -29,7 +30,8 @@ class Palette(QWidget):
         super().__init__(parent)
         self.search = QLineEdit()
         self.search.setObjectName("llm_search")
-        self.search.setPlaceholderText("Search: grpo, preference, lora ...")
+        self.search.setPlaceholderText("Search nodes ...")
+        self.search.setToolTip("By title, or by what they are for: grpo, preference, lora ...")
         self.search.setClearButtonEnabled(True)
         self.tree = _Tree(self)
         layout = QVBoxLayout(self)
@@ -107,7 +109,7 @@ def _group_item(title: str) -> QTreeWidgetItem:
     item = QTreeWidgetItem([title.upper()])
     item.setFlags(Qt.ItemFlag.ItemIsEnabled)
     font = QFont()
-    font.setPixelSize(10)
+    font.setPixelSize(SMALLEST)
     font.setWeight(QFont.Weight.DemiBold)
     item.setFont(0, font)
     item.setForeground(0, QColor(MUTED))

@@ -11,6 +11,7 @@ from qtpy.QtCore import QByteArray, QSize
 from qtpy.QtWidgets import QMainWindow
 
 from ryven_llm_nodes.errors import LLMNodesError
+from ryven_llm_nodes.gui.widgets.first_size import room_on
 from ryven_llm_nodes.system.files import write_whole
 from ryven_llm_nodes.system.userdirs import state_dir
 
@@ -19,8 +20,6 @@ VERSION: Final = 2
 SHARE: Final = 0.85
 """How much of the screen the window takes at first."""
 SMALLEST: Final = (1200, 720)
-FRAME: Final = 40
-"""Pixels for the title bar, which the size of a window does not contain."""
 
 
 def file() -> Path:
@@ -30,8 +29,7 @@ def file() -> Path:
 
 def first_size(screen: QSize) -> QSize:
     """The size of a window that was never opened: most of the available ``screen``, and never more."""
-    most = QSize(screen.width(), screen.height() - FRAME)
-    return (screen * SHARE).expandedTo(QSize(*SMALLEST)).boundedTo(most)
+    return (screen * SHARE).expandedTo(QSize(*SMALLEST)).boundedTo(room_on(screen))
 
 
 class Layout:
