@@ -1,10 +1,11 @@
-"""What makes a window hard to read: small, faint, cut or covered text, and a size that its screen has no room for.
+"""What makes a window hard to read: small, faint, cut, covered or garbled text, a size that its screen has no room for.
 
 A text counts as covered where none of its ink can be seen: a bubble on the canvas may hide a part of a title.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -86,6 +87,8 @@ def _of_text(widget: QWidget, text: DrawnText, picture: np.ndarray) -> Iterator[
         return
     if round(text.pixels, 1) < SMALLEST:
         yield f"has {text.pixels:.1f} pixels"
+    if entity := re.search(r"&(?:#x?[0-9a-fA-F]+|[a-z]{2,6});", text.text):
+        yield f"was escaped twice: {entity[0]}"
     middle = shown.center().toPoint()
     if "…" in text.text and not _tip(widget, middle):
         yield "is shortened, without a tooltip"

@@ -40,11 +40,17 @@ def main(folder: Path, names: list[str]) -> None:
 def _measured(desk: Desk, name: str, texts: list[str]) -> Iterator[str]:
     """The faults of a scene in all of its states; ``texts`` takes what is written there."""
     for number, shown in enumerate(SCENES[name].shows(desk)):
-        _keep_picture(shown, f"{name}-{number}.png")
+        before = len(texts)
+        if not shown.isVisible():  # the state of a window that was hidden after the state before
+            shown.show()
+            settle()
+        _keep_picture(shown, f"{name.replace(' ', '-')}-{number + 1}.png")
         if shown.isWindow() and shown is not desk.window:
             yield from faults_of_opening(shown)
         yield from faults_of_least(shown)
         yield from faults(shown, texts)
+        if len(texts) == before:
+            yield f"state {number + 1} was not measured: it shows no text"
         if shown.isWindow() and shown is not desk.window:
             shown.hide()
 

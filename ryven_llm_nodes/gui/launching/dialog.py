@@ -12,7 +12,7 @@ from ryven_llm_nodes.catalogue.parameters import JSON
 from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.gui.inspector.field_row import FieldRow
 from ryven_llm_nodes.gui.style.colours import BAD, MUTED
-from ryven_llm_nodes.gui.style.rich_text import coloured, escape
+from ryven_llm_nodes.gui.style.rich_text import coloured
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 from ryven_llm_nodes.gui.widgets.combo import Combo
 from ryven_llm_nodes.program import read_live_flow
@@ -77,7 +77,7 @@ class LaunchDialog(QDialog):
         for name, row in self.rows.items():
             row.show_value(launch.of(self.stage)[name], name in own)
         found = [f"{name}: {text}" for name, text in launch.problems(self._names())]
-        notes = [coloured(escape(line), BAD) for line in found] or [coloured(_words(launch.of(self.stage)), MUTED)]
+        notes = [coloured(line, BAD) for line in found] or [coloured(_words(launch.of(self.stage)), MUTED)]
         self.words.setText("<br>".join(notes))
 
     def _set(self, name: str, value: JSON) -> None:

@@ -1,16 +1,11 @@
 """All windows can be read: at three sizes, three scales and in both schemes, each text as it is painted.
 
-A size, a scale and a scheme hold for a process: ``measure_windows.py`` opens all windows in one. The sizes are
-device-independent: a screen of 3840 x 2160 pixels at scale 2 is one of 1920 x 1080.
+The sizes are device-independent: a screen of 3840 x 2160 pixels at scale 2 is one of 1920 x 1080.
 """
 
 from __future__ import annotations
 
 import ast
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -22,39 +17,16 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QDialog, QLabel, QListWidget, QPushButton, QTabBar, QVBoxLayout, QWidget
 from rotation import turn
+from window_processes import SCHEMES, measured
 from window_scenes import SCENES
 
 from ryven_llm_nodes import gui
 
-TESTS = Path(__file__).parents[2]
 GUI = Path(gui.__file__).parent
 SIZES: Final = ((1280, 720), (1920, 1080), (3840, 2160))
 SCALES: Final = (1.0, 1.5, 2.0)
-SCHEMES: Final = ("dark", "light")
 WINDOWS: Final = {"QDialog", "QMainWindow", "QDockWidget", "QMessageBox", "QWizard", "QErrorMessage", "QProgressDialog"}
 """The classes of Qt that make a window of their own, where they are subclassed or called."""
-PATIENCE: Final = 300
-"""Seconds for all windows, which takes about seven: a busy machine is no fault of this package."""
-
-
-def measured(folder: Path, size: tuple[int, int], scale: float, scheme: str) -> dict[str, Any]:
-    """What ``measure_windows.py`` tells of all windows on such a screen."""
-    pixels = {"width": round(size[0] * scale), "height": round(size[1] * scale)}
-    screen = {"name": "one", "x": 0, "y": 0, **pixels, "logicalDpi": 96, "logicalBaseDpi": 96, "dpr": 1}
-    (folder / "screen.json").write_text(json.dumps({"windowFrameMargins": False, "screens": [screen]}))
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(map(str, (TESTS.parent, TESTS))),
-        "QT_API": "pyside6",
-        "QT_QPA_PLATFORM": f"offscreen:configfile={folder / 'screen.json'}",
-        "QT_SCALE_FACTOR": str(scale),
-        "RYVEN_LLM_APPEARANCE": scheme,
-        "RYVEN_LLM_STATE": str(folder / "state"),
-    }
-    command = [sys.executable, str(TESTS / "measure_windows.py"), str(folder / "work")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 CASES = list(product(SCALES, SCHEMES, SIZES))
@@ -127,6 +99,11 @@ def test_faint_text(qtbot: Any) -> None:
     assert fault == "QLabel: 'faint' has a contrast of 4.5: #777777 on #ffffff"
     (fault,) = shown(QLabel("faint"), qtbot, "QLabel { color: rgba(0, 0, 0, 100) }")
     assert "has a contrast of 2." in fault
+
+
+def test_text_that_was_escaped_twice(qtbot: Any) -> None:
+    (fault,) = shown(QLabel("<b>got &amp;#x27;one&amp;#x27;</b>"), qtbot)
+    assert fault == """QLabel: 'got &#x27;one&#x27;' was escaped twice: &#x27;"""
 
 
 def test_what_is_inactive_may_be_faint(qtbot: Any) -> None:
