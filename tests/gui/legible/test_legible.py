@@ -70,10 +70,11 @@ def test_a_window_is_found_however_it_is_made() -> None:
 
 
 def shown(widget: QWidget, qtbot: Any, style: str = "") -> list[str]:
-    """The faults of a dialog with ``widget``, black on white but for its ``style``."""
+    """The faults of a dialog with ``widget``, black on white but for its ``style``, whatever the editor's theme is."""
     dialog = QDialog()
     qtbot.addWidget(dialog)
-    dialog.setStyleSheet(f"* {{ background: #ffffff; color: #000000; font-size: 12px }} {style}")
+    parts = "*, QTabBar::tab, QListWidget::item"  # a theme for the application colours items and tabs
+    dialog.setStyleSheet(f"{parts} {{ background: #ffffff; color: #000000; font-size: 12px }} {style}")
     QVBoxLayout(dialog).addWidget(widget)
     dialog.resize(300, 100)
     dialog.show()
