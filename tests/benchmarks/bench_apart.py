@@ -34,7 +34,7 @@ def draw(folder: Path, stages: int) -> Path:
     """A flow of ``stages`` SFT stages, each of which trains what the one before has left."""
     names = [f"sft_{i}" for i in range(stages)]
     wires = [f"{before} -> {name}" for before, name in zip(["base", *names], names, strict=False)]
-    nodes = {name: node(SFT, **flows.FAST, max_steps=2) for name in names}
+    nodes = {name: node(SFT, **flows.FAST) for name in names}
     rows = [f"sft_rows -> {name}" for name in names]
     drawn = flows.draw(", ".join([*wires, *rows]), f"of_{stages}", base=flows.BASE, sft_rows=flows.ROWS["sft"], **nodes)
     return flows.save(drawn, folder / f"of_{stages}.json")
