@@ -402,5 +402,5 @@ def test_an_isolated_run_is_stopped_whatever_its_code_does(open_flow: Callable[.
     started = time.monotonic()
     editor.shell.commands.stop()
     editor.qtbot.waitUntil(lambda: not editor.shell.runs.running)
-    assert time.monotonic() - started < 10  # 2 s on a quiet machine; by itself it never ends
+    assert time.monotonic() - started < 2
     assert stages["grpo"].state == RunState.CANCELLED

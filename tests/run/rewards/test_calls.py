@@ -91,7 +91,7 @@ def test_a_wish_to_stop_ends_it_too(thread: str, caller: Caller, cancelled: thre
     began = time.monotonic()
     with pytest.raises(Cancelled):
         run_in(thread, lambda: caller.call(sleeps, 60))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 1
 
 
 def test_a_regular_expression_that_goes_astray_is_ended(caller: Caller) -> None:
@@ -215,7 +215,7 @@ class TestCoroutines:
         began = time.monotonic()
         with pytest.raises(Cancelled):
             asyncio.run(caller.wait(asyncio.sleep(20), 60))
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize("thread", THREADS)
