@@ -761,6 +761,7 @@ weights = torch.cat([p.detach().flatten() for p in trainer.model.parameters()])
 result = {"weights": gather(weights[None]), "head": trainer.value_head.weight.detach(),
     "first": batch["completion_ids"][:, 0].float(), "last_return": batch["returns"].gather(1, last)[:, 0]}
 torch.save(result, f"{out}-{trainer.accelerator.process_index}.pt")
+torch.distributed.destroy_process_group()  # its threads must not outlive the interpreter
 """
 
 
