@@ -15,7 +15,7 @@ import pytest
 from legibility import faults, faults_of_least, faults_of_opening
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QPainter
-from qtpy.QtWidgets import QDialog, QLabel, QListWidget, QPushButton, QTabBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QDialog, QLabel, QListWidget, QPushButton, QTabBar, QVBoxLayout, QWidget
 from rotation import turn
 from window_processes import SCHEMES, measured
 from window_scenes import SCENES
@@ -69,12 +69,22 @@ def test_a_window_is_found_however_it_is_made() -> None:
 # What is wrong is found: one widget a fault
 
 
+@pytest.fixture(autouse=True)
+def plain(qapp: QApplication) -> Iterator[None]:
+    """No theme: one that an editor gave to the application before would colour items and tabs here, too."""
+    style, colours = qapp.styleSheet(), qapp.palette()
+    qapp.setStyleSheet("")
+    qapp.setPalette(qapp.style().standardPalette())
+    yield
+    qapp.setStyleSheet(style)
+    qapp.setPalette(colours)
+
+
 def shown(widget: QWidget, qtbot: Any, style: str = "") -> list[str]:
-    """The faults of a dialog with ``widget``, black on white but for its ``style``, whatever the editor's theme is."""
+    """The faults of a dialog with ``widget``, black on white but for its ``style``."""
     dialog = QDialog()
     qtbot.addWidget(dialog)
-    parts = "*, QTabBar::tab, QListWidget::item"  # a theme for the application colours items and tabs
-    dialog.setStyleSheet(f"{parts} {{ background: #ffffff; color: #000000; font-size: 12px }} {style}")
+    dialog.setStyleSheet(f"* {{ background: #ffffff; color: #000000; font-size: 12px }} {style}")
     QVBoxLayout(dialog).addWidget(widget)
     dialog.resize(300, 100)
     dialog.show()
