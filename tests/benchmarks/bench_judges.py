@@ -1,6 +1,6 @@
 """By hand: does a policy that was trained against a reward model also please a second one, trained on other pairs?
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/bench_judges.py FOLDER_OF_SMOLLM2 OUTPUT [SEEDS]
+    OMP_NUM_THREADS=1 python tests/benchmarks/bench_judges.py FOLDER_OF_SMOLLM2 OUTPUT [SEEDS_OF_PPO [OF_THE_OTHERS]]
 
 SFT of SmolLM2-135M, two reward models from disjoint pairs, then PPO, GRPO and RLOO against the first one with an equal
 number of completions and the same KL coefficient. Each policy is measured by both reward models, and by a function
@@ -99,13 +99,13 @@ def _wires() -> Iterator[str]:
         yield f"measures.reward -> after_{method}.reward"
 
 
-def run(folder: Path, seed: int) -> Path:
-    """The output of the flow with this seed of the RL stages; what a seed before has trained alike is reused."""
+def run(folder: Path, method: str, seed: int) -> Path:
+    """The output of the flow with this seed of the RL stages; what an earlier run has trained alike is reused."""
     out = folder / "outputs"
-    given = [text for method in METHODS for text in ("--set", f"{method}.seed={seed}")]
-    command = ["run", str(folder / "judges.json"), "--output-dir", str(out), "--trust", *given]
+    given = [text for name in METHODS for text in ("--set", f"{name}.seed={seed}")]
+    command = ["run", str(folder / "judges.json"), "--output-dir", str(out), "--trust", "--to", f"after_{method}"]
     env = {**os.environ, "PYTHONPATH": str(PACKAGE), "HF_HUB_OFFLINE": "1"}
-    subprocess.run([sys.executable, "-m", "ryven_llm_nodes.cli", *command], env=env, check=True)
+    subprocess.run([sys.executable, "-m", "ryven_llm_nodes.cli", *command, *given], env=env, check=True)
     return out
 
 
@@ -122,14 +122,10 @@ def spent(out: Path, method: str, rows: list[dict[str, Any]], completions: list[
     return fmean(policy - reference for policy, reference in zip(*totals, strict=True))
 
 
-def measured(out: Path, rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """By method: each measure's difference from the SFT model with its interval over rows, and the KL spent."""
-    found: dict[str, dict[str, Any]] = {}
-    for method in METHODS:
-        report = json.loads((out / f"after_{method}" / "report.json").read_text("utf-8"))
-        kl = spent(out, method, rows, report["model"]["completions"])
-        found[method] = {**report["difference"], "kl": kl}
-    return found
+def measured(out: Path, method: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Each measure's difference from the SFT model, with its interval over rows, and the KL spent."""
+    report = json.loads((out / f"after_{method}" / "report.json").read_text("utf-8"))
+    return {**report["difference"], "kl": spent(out, method, rows, report["model"]["completions"])}
 
 
 def over(values: list[float]) -> str:
@@ -140,29 +136,30 @@ def over(values: list[float]) -> str:
     return f"{fmean(values):+.3f} ± {half:.3f}"
 
 
-def table(seeds: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> Iterator[str]:
+def table(found: Mapping[str, list[Mapping[str, Any]]]) -> Iterator[str]:
     """As Markdown: a line a method; beside it, in how many seeds the second model's interval over rows excludes 0."""
     names = [f"reward/{name}" for name in ("judge", "second", STATED)]
-    yield "| method | trained against | second reward model | seeds above two standard errors | stated aim | KL, nats |"
-    yield "|---|---|---|---|---|---|"
-    for method in METHODS:
-        of = [found[method] for found in seeds.values()]
+    yield "| method | seeds | trained against | second reward model | interval above 0 | stated aim | KL, nats |"
+    yield "|---|---|---|---|---|---|---|"
+    for method, of in found.items():
         first, second, stated = (over([one[name]["value"] for one in of]) for name in names)
         above = sum(one[names[1]]["low"] > 0 for one in of)
         kl = over([one["kl"] for one in of])
-        yield f"| {method} | {first} | {second} | {above} of {len(of)} | {stated} | {kl} |"
+        yield f"| {method} | {len(of)} | {first} | {second} | {above} of {len(of)} | {stated} | {kl} |"
 
 
-def main(model: str, output: str, seeds: str = "5") -> None:
+def main(model: str, output: str, seeds: str = "5", others: str = "2") -> None:
     """Train and measure, a seed after the other, then print the table; what is finished is not done twice."""
     folder = Path(output).resolve()
     write_all_rows(folder / "rows")
     write_project(flow(str(Path(model).resolve())), folder / "judges.json")
     rows = [json.loads(line) for line in (folder / "rows/held_out.jsonl").read_text("utf-8").splitlines()]
-    found = {}
-    for seed in range(int(seeds)):
-        found[seed] = measured(run(folder, seed), rows)
-        print("\n".join(table(found)), flush=True)
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for method in METHODS:
+        for seed in range(int(seeds if method == "ppo" else others)):
+            out = run(folder, method, seed)
+            found.setdefault(method, []).append(measured(out, method, rows))
+            print("\n".join(table(found)), flush=True)
 
 
 if __name__ == "__main__":
