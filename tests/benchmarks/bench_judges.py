@@ -18,10 +18,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from over_seeds import over_seeds
 
 from ryven_llm_nodes.catalogue import (
     GRPO,
@@ -43,7 +45,6 @@ from ryven_llm_nodes.demo.docs import documented_items
 from ryven_llm_nodes.demo.rewards import PPO_REWARD_NAME as STATED
 from ryven_llm_nodes.demo.rewards import PPO_REWARD_SOURCE
 from ryven_llm_nodes.program.project import Placement, project, write_project
-from ryven_llm_nodes.run.comparing.seeds import t_quantile
 
 PACKAGE: Final = Path(__file__).parents[2]
 METHODS: Final = ("ppo", "grpo", "rloo")
@@ -128,23 +129,15 @@ def measured(out: Path, method: str, rows: list[dict[str, Any]]) -> dict[str, An
     return {**report["difference"], "kl": spent(out, method, rows, report["model"]["completions"])}
 
 
-def over(values: list[float]) -> str:
-    """Their mean, with the 95 % interval over seeds (Student's t)."""
-    if len(values) < 2:
-        return f"{values[0]:+.3f}"
-    half = t_quantile(len(values) - 1) * stdev(values) / len(values) ** 0.5
-    return f"{fmean(values):+.3f} ± {half:.3f}"
-
-
 def table(found: Mapping[str, list[Mapping[str, Any]]]) -> Iterator[str]:
     """As Markdown: a line a method; beside it, in how many seeds the second model's interval over rows excludes 0."""
     names = [f"reward/{name}" for name in ("judge", "second", STATED)]
     yield "| method | seeds | trained against | second reward model | interval above 0 | stated aim | KL, nats |"
     yield "|---|---|---|---|---|---|---|"
     for method, of in found.items():
-        first, second, stated = (over([one[name]["value"] for one in of]) for name in names)
+        first, second, stated = (over_seeds([one[name]["value"] for one in of]) for name in names)
         above = sum(one[names[1]]["low"] > 0 for one in of)
-        kl = over([one["kl"] for one in of])
+        kl = over_seeds([one["kl"] for one in of])
         yield f"| {method} | {len(of)} | {first} | {second} | {above} of {len(of)} | {stated} | {kl} |"
 
 
