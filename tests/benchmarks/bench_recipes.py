@@ -75,7 +75,8 @@ def lines(recipe: str, seeds: Mapping[int, tuple[Found, float]]) -> Iterator[str
     minutes = " ".join(f"{spent:.1f}" for _, spent in seeds.values())
     for evaluation, measure in next(iter(seeds.values()))[0]:
         values, shown = zip(*(effects[evaluation, measure] for effects, _ in seeds.values()), strict=True)
-        yield f"| `{recipe}` | {evaluation} | {measure} | {over_seeds(values)} | {sum(shown)} of {len(shown)} | {minutes} |"
+        cells = (f"`{recipe}`", evaluation, measure, over_seeds(values), f"{sum(shown)} of {len(shown)}", minutes)
+        yield f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
