@@ -13,9 +13,10 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem
 from ryven_llm_nodes.gui.code.view import CodeView
+from ryven_llm_nodes.gui.state.drawn import Drawn
 from ryven_llm_nodes.gui.style.colours import BAD, MUTED
 from ryven_llm_nodes.gui.style.rich_text import escape
-from ryven_llm_nodes.program import Graph, build, read_live_flow
+from ryven_llm_nodes.program import build, read_live_flow
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,15 @@ def node_text(node: LLMNode, root: Path) -> NodeText:
     """Checks the flow of ``node`` in its current state. Loads nothing heavy; problems of the flow do not raise."""
     step = ""
     try:
-        graph = read_live_flow(node.flow, root)
-        step = _step_name(node, graph)
-        program = build(graph)
+        drawn = Drawn.of(read_live_flow(node.flow, root), node.flow)
+        step = drawn.step_of(node)
+        program = build(drawn.graph)
     except FlowError as error:
         own = tuple(problem for problem in error.problems if problem.step == step)
         return NodeText(step, "", own, tuple(problem for problem in error.problems if problem not in own))
     except LLMNodesError as error:
         return NodeText(step, "", (), (Problem(str(error)),))
     return NodeText(step, program.script.cell_text(step))
-
-
-def _step_name(node: LLMNode, graph: Graph) -> str:
-    return next((step.name for step in graph.steps if node.flow.nodes[step.index] is node), "")
 
 
 class CodeTab(QWidget):

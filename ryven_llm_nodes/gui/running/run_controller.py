@@ -22,6 +22,7 @@ from ryven_llm_nodes.gui.preview.client import PreviewClient
 from ryven_llm_nodes.gui.running.trust_dialog import ask_to_run, typed_here
 from ryven_llm_nodes.gui.state import preferences
 from ryven_llm_nodes.gui.state.document import Document
+from ryven_llm_nodes.gui.state.drawn import Drawn
 from ryven_llm_nodes.gui.state.earlier_curves import WithKeptCurves
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.host.session import default_output_dir, up_to
@@ -92,11 +93,11 @@ class RunController(QObject):
 
     # Reading a flow
 
-    def snapshot(self, flow: Any, to: LLMNode | None = None) -> Graph | None:
-        """The current graph of ``flow``, up to ``to``; None if it cannot be read, which is then shown."""
+    def snapshot(self, flow: Any, to: LLMNode | None = None) -> Drawn | None:
+        """``flow`` as it is drawn now, up to ``to``; None if it cannot be read, which is then shown."""
         try:
             graph = read_live_flow(flow, self._document.folder, self._document.source, places=True)
-            return up_to(graph, flow, to)
+            return Drawn.of(up_to(graph, flow, to), flow)
         except FlowError as error:
             self._show(flow_state(flow), error.problems, None)
             return None
@@ -105,8 +106,8 @@ class RunController(QObject):
         """Checks ``flow`` in a worker and marks its problems; then calls ``then`` with the program, or None."""
         state = flow_state(flow)
         state.clear_problems()
-        graph = self.snapshot(flow)
-        if graph is None:
+        drawn = self.snapshot(flow)
+        if drawn is None:
             then(None)
             return
 
@@ -114,22 +115,22 @@ class RunController(QObject):
             if isinstance(result, Program):
                 then(result)
             else:
-                self._show(state, _problems(result), graph)
+                self._show(state, _problems(result), drawn)
                 then(None)
 
-        self._start(lambda: self._deliver(show, _built(graph)))
+        self._start(lambda: self._deliver(show, _built(drawn.graph)))
 
     def check(self, flow: Any, then: Callable[[Program | None], None]) -> None:
         """Like :meth:`prepare`, and also reads rows and tokenizers, in a process of its own; marks all findings.
 
         Code that the user has not allowed is not run.
         """
-        state, graph = flow_state(flow), self.snapshot(flow)
-        if graph is None:
+        state, drawn = flow_state(flow), self.snapshot(flow)
+        if drawn is None:
             then(None)
             return
         self._checks[flow] = number = self._checks.get(flow, 0) + 1
-        untrusted = [(item.step, item.parameter) for item in self.untrusted(flow, graph)]
+        untrusted = [(item.step, item.parameter) for item in self.untrusted(drawn)]
 
         def show(program: Program, answer: Mapping[str, Any]) -> None:
             if self._checks[flow] != number:
@@ -137,14 +138,14 @@ class RunController(QObject):
             lost = [Problem(text) for text in answer.get("problems", ())]
             problems = (*lost, *map(Problem.of_fields, answer.get("found", ())))
             state.clear_problems()
-            self._show(state, problems, graph)
+            self._show(state, problems, drawn)
             then(None if any(one.weight == "error" for one in problems) else program)
 
         def ask(program: Program | None) -> None:
             if program is None:
                 then(None)
             else:
-                question = check_question(graph, _output_dir(graph), untrusted)
+                question = check_question(drawn.graph, _output_dir(drawn.graph), untrusted)
                 self.examiner.ask(question, self, lambda answer: show(program, answer))
 
         self.prepare(flow, ask)
@@ -155,7 +156,7 @@ class RunController(QObject):
         if flow not in self._document.window.core_session.flows:
             return
         try:
-            graph = read_live_flow(flow, self._document.folder, self._document.source)
+            drawn = Drawn.of(read_live_flow(flow, self._document.folder, self._document.source), flow)
         except FlowError as error:
             state.look_again(error.problems, None)
             return
@@ -163,9 +164,9 @@ class RunController(QObject):
 
         def show(result: Program | LLMNodesError) -> None:
             if flow.nodes == nodes:  # else it is looked at again in a moment
-                state.look_again(() if isinstance(result, Program) else _problems(result), graph)
+                state.look_again(() if isinstance(result, Program) else _problems(result), drawn)
 
-        background().start(lambda: _built(graph), self, show)
+        background().start(lambda: _built(drawn.graph), self, show)
 
     # Running
 
@@ -179,19 +180,19 @@ class RunController(QObject):
             self.said.emit(state, BUSY)
             return False
         state.clear_problems()
-        graph = self.snapshot(flow, to)
-        if graph is None or not self._may_run(flow, graph):
+        drawn = self.snapshot(flow, to)
+        if drawn is None or not self._may_run(drawn):
             return False
         self.state, self._cancel, self._begun, self._asked_to_end = state, CancelToken(), "", ""
-        state.begin(graph)
+        state.begin(drawn)
         self.running_changed.emit(True)
-        self._thread = self._start(lambda: self._work(state, graph, self._cancel, fresh, rehearse))
+        self._thread = self._start(lambda: self._work(state, drawn, self._cancel, fresh, rehearse))
         return True
 
-    def _may_run(self, flow: Any, graph: Graph) -> bool:
+    def _may_run(self, drawn: Drawn) -> bool:
         """Asks about code that came with the flow and is new to this machine; code typed here needs no question."""
-        items, state = unseen(graph, _output_dir(graph)), flow_state(flow)
-        theirs = _not_typed_here(items, flow, graph)
+        items, state = unseen(drawn.graph, _output_dir(drawn.graph)), flow_state(drawn.flow)
+        theirs = _not_typed_here(items, drawn)
         if theirs and not self.ask(theirs):
             self.said.emit(state, NOT_ALLOWED)
             return False
@@ -199,18 +200,18 @@ class RunController(QObject):
             self.said.emit(state, note)
         return True
 
-    def untrusted(self, flow: Any, graph: Graph) -> list[Foreign]:
-        """The code of ``graph``, just read from ``flow``, that came with it, and that the user has not allowed."""
-        return _not_typed_here(unseen(graph, _output_dir(graph)), flow, graph)
+    def untrusted(self, drawn: Drawn) -> list[Foreign]:
+        """The code of ``drawn`` that came with the flow, and that the user has not allowed."""
+        return _not_typed_here(unseen(drawn.graph, _output_dir(drawn.graph)), drawn)
 
-    def allowed(self, flow: Any) -> tuple[Graph, Path] | None:
-        """The graph of ``flow`` and its output folder, if it can be read, and the user lets its code run; or None."""
-        graph = self.snapshot(flow)
-        return (graph, _output_dir(graph)) if graph is not None and self._may_run(flow, graph) else None
+    def allowed(self, flow: Any) -> tuple[Drawn, Path] | None:
+        """``flow`` as drawn and its output folder, if it can be read, and the user lets its code run; or None."""
+        drawn = self.snapshot(flow)
+        return (drawn, _output_dir(drawn.graph)) if drawn is not None and self._may_run(drawn) else None
 
-    def show_error(self, flow: Any, graph: Graph, error: LLMNodesError) -> None:
-        """Marks what ``error`` says on the nodes of ``flow``."""
-        self._show(flow_state(flow), _problems(error), graph)
+    def show_error(self, drawn: Drawn, error: LLMNodesError) -> None:
+        """Marks what ``error`` says on the nodes of the flow."""
+        self._show(flow_state(drawn.flow), _problems(error), drawn)
 
     def stop(self, now: bool = False) -> bool:
         """Asks the run to stop: after this step, with a checkpoint, or ``now``, without. False if nothing runs."""
@@ -245,24 +246,24 @@ class RunController(QObject):
         background().wait(patience)
         self.collector.stop()
 
-    def _work(self, state: FlowState, graph: Graph, cancel: CancelToken | None, fresh: bool, rehearse: bool) -> None:
+    def _work(self, state: FlowState, drawn: Drawn, cancel: CancelToken | None, fresh: bool, rehearse: bool) -> None:
         """The worker: everything heavy happens here."""
         from ryven_llm_nodes.run import rehearse_program, run_apart, run_program
 
         result: Outcome | LLMNodesError
         _stand_back()
         try:
-            program = _built(graph)
+            program = _built(drawn.graph)
             if isinstance(program, LLMNodesError):
                 result = program
             else:
                 work = partial(run_apart, isolated=True) if self.isolated else run_program
                 work = partial(rehearse_program, run=work) if rehearse else work
-                result = work(program, _output_dir(graph), self._listener(state), cancel, fresh)
+                result = work(program, _output_dir(drawn.graph), self._listener(state), cancel, fresh)
         except BaseException as error:  # an internal error must not look like an active run
             result = LLMNodesError(f"{type(error).__name__}: {error}")
             self._deliver(lambda text: self.said.emit(state, text), traceback.format_exc())
-        self._deliver(lambda outcome: self._ended(state, graph, outcome), result)
+        self._deliver(lambda outcome: self._ended(state, drawn, outcome), result)
 
     def _listener(self, state: FlowState) -> Callable[[Event], None]:
         def listen(event: Event) -> None:
@@ -274,18 +275,18 @@ class RunController(QObject):
 
         return WithKeptCurves(listen)
 
-    def _ended(self, state: FlowState, graph: Graph, result: Outcome | LLMNodesError) -> None:
+    def _ended(self, state: FlowState, drawn: Drawn, result: Outcome | LLMNodesError) -> None:
         self.state = self._cancel = None
         error = result.error if isinstance(result, Outcome) else result
         if not isinstance(result, Outcome):
             state.model.post(RunFinished("", RunState.FAILED))
         if error is not None:
-            self._show(state, _problems(error), graph)
+            self._show(state, _problems(error), drawn)
         self.running_changed.emit(False)
         self.finished.emit(state, result)
 
-    def _show(self, state: FlowState, problems: tuple[Problem, ...], graph: Graph | None) -> None:
-        state.show_problems(problems, graph)
+    def _show(self, state: FlowState, problems: tuple[Problem, ...], drawn: Drawn | None) -> None:
+        state.show_problems(problems, drawn)
         for problem in problems:
             self.said.emit(state, f"{SIGNS[problem.weight]} {problem}")
 
@@ -315,8 +316,8 @@ def _stand_back() -> None:
             os.setpriority(os.PRIO_PROCESS, own, os.getpriority(os.PRIO_PROCESS, own) + NICER)
 
 
-def _not_typed_here(items: Sequence[Foreign], flow: Any, graph: Graph) -> list[Foreign]:
-    return [item for item in items if not typed_here(item, flow.nodes[graph.by_name[item.step].index])]
+def _not_typed_here(items: Sequence[Foreign], drawn: Drawn) -> list[Foreign]:
+    return [item for item in items if not typed_here(item, drawn.nodes[item.step])]
 
 
 def _output_dir(graph: Graph) -> Path:

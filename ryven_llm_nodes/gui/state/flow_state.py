@@ -10,10 +10,11 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.errors import FlowError, Problem, by_weight
+from ryven_llm_nodes.gui.state.drawn import Drawn
 from ryven_llm_nodes.gui.state.edits import changed_signal
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.gui.state.stage_run import StageRun
-from ryven_llm_nodes.program import Graph, read_live_flow
+from ryven_llm_nodes.program import read_live_flow
 from ryven_llm_nodes.run.states import RunState
 
 SETTLE_MS: Final = 150
@@ -86,13 +87,12 @@ class FlowState(QObject):
 
     # Runs
 
-    def begin(self, graph: Graph) -> None:
-        """Starts a run of ``graph``, just read from this flow."""
-        nodes = {self.flow.nodes[step.index]: step.name for step in graph.steps}
-        names = set(nodes.values())
-        self._ran = {node: ran for node, ran in self._ran.items() if ran[0] not in names}
-        self._ran |= {node: (name, graph.upstream([name]).digest) for node, name in nodes.items()}
-        self._now |= {node: ran[1] for node, ran in self._ran.items() if node in nodes}
+    def begin(self, drawn: Drawn) -> None:
+        """Starts a run of ``drawn``, just read from this flow."""
+        self._ran = {node: ran for node, ran in self._ran.items() if ran[0] not in drawn.nodes}
+        began = {node: (name, drawn.graph.upstream([name]).digest) for name, node in drawn.nodes.items()}
+        self._ran |= began
+        self._now |= {node: digest for node, (_, digest) in began.items()}
         self.clear_problems()
 
     def step_of(self, node: LLMNode) -> str | None:
@@ -143,52 +143,53 @@ class FlowState(QObject):
         self.settled.emit(self.flow)
         if self._ran:
             try:
-                graph = read_live_flow(self.flow, Path())
+                drawn = Drawn.of(read_live_flow(self.flow, Path()), self.flow)
             except FlowError:
                 return  # two nodes with the same name: the next check reports it
-            steps = {self.flow.nodes[step.index]: step.name for step in graph.steps}
-            self._now = {node: graph.upstream([steps[node]]).digest for node in self._ran if node in steps}
+            steps = {node: name for name, node in drawn.nodes.items()}
+            self._now = {node: drawn.graph.upstream([steps[node]]).digest for node in self._ran if node in steps}
         self.changed.emit()
 
     # Problems
 
-    def show_problems(self, problems: Iterable[Problem], graph: Graph | None = None) -> None:
-        """Marks the nodes of ``problems``; ``graph``, just read from this flow, tells which node a name refers to."""
+    def show_problems(self, problems: Iterable[Problem], drawn: Drawn | None = None) -> None:
+        """Marks the nodes of ``problems`` that are still there; ``drawn`` tells which node a name refers to."""
         for problem in problems:
-            if (node := self._node_of(problem, graph)) is not None:
+            node = self._node_of(problem, drawn)
+            if node is not None and node in self.flow.nodes:
                 self.findings[node] = tuple(by_weight((*self.findings.get(node, ()), problem)))
-                self._basis[_key(node, problem)] = self._meaning(node, graph)
+                self._basis[_key(node, problem)] = self._meaning(node, drawn)
         self._settle.start()
         self.changed.emit()
 
-    def look_again(self, problems: Iterable[Problem], graph: Graph | None) -> None:
-        """Removes marks whose cause is gone: ``problems`` are those of the flow as it is drawn now, in ``graph``.
+    def look_again(self, problems: Iterable[Problem], drawn: Drawn | None) -> None:
+        """Removes marks whose cause is gone: ``problems`` are those of the flow as it is drawn now.
 
         A finding that only a check can make goes when something changes that its node depends on.
         """
-        found = {_key(node, one) for one in problems if (node := self._node_of(one, graph))}
+        found = {_key(node, one) for one in problems if (node := self._node_of(one, drawn))}
         for node, marks in list(self.findings.items()):
-            kept = tuple(one for one in marks if self._is_valid(node, one, found, graph))
+            kept = tuple(one for one in marks if self._is_valid(node, one, found, drawn))
             if kept != marks:
                 self.findings[node] = kept
         self._drawn, self.incomplete = found, frozenset(node for node, *_ in found)
         self.changed.emit()
 
-    def _is_valid(self, node: LLMNode, one: Problem, found: set[_MarkKey], graph: Graph | None) -> bool:
+    def _is_valid(self, node: LLMNode, one: Problem, found: set[_MarkKey], drawn: Drawn | None) -> bool:
         mark = _key(node, one)
         if mark in found or mark in self._drawn:
             return mark in found
-        return graph is None or self._basis.get(mark, "") in ("", self._meaning(node, graph))
+        return drawn is None or self._basis.get(mark, "") in ("", self._meaning(node, drawn))
 
-    def _meaning(self, node: LLMNode, graph: Graph | None) -> str:
+    def _meaning(self, node: LLMNode, drawn: Drawn | None) -> str:
         """What the findings at ``node`` depend on; empty if that is not known."""
-        if graph is None:
+        if drawn is None:
             return self._ran[node][1] if node in self._ran else ""
-        step = next((step for step in graph.steps if self.flow.nodes[step.index] is node), None)
-        return graph.upstream([step.name]).digest if step else ""
+        step = drawn.step_of(node)
+        return drawn.graph.upstream([step]).digest if step else ""
 
-    def _node_of(self, problem: Problem, graph: Graph | None) -> LLMNode | None:
-        known = {step.name: self.flow.nodes[step.index] for step in graph.steps} if graph else {}
+    def _node_of(self, problem: Problem, drawn: Drawn | None) -> LLMNode | None:
+        known = drawn.nodes if drawn else {}
         return known.get(problem.step) or self.node_of(problem.step) or self._labelled(problem.node)
 
     def _labelled(self, label: str) -> LLMNode | None:

@@ -9,6 +9,7 @@ from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.gui.running.run_controller import RunController
 from ryven_llm_nodes.gui.state.document import Document
+from ryven_llm_nodes.gui.state.drawn import Drawn
 from ryven_llm_nodes.program import Graph, Step, build, read_live_flow
 from ryven_llm_nodes.run.examine.questions import bench_question, question
 
@@ -43,6 +44,6 @@ class Looking:
             build(part)
         except FlowError as error:
             return "\n".join(str(problem) for problem in error.problems)
-        if self._runs.untrusted(node.flow, part):
+        if self._runs.untrusted(Drawn.of(part, node.flow)):
             return UNKNOWN_CODE
         return asked

@@ -44,14 +44,14 @@ class Queueing(QObject):
         found = self._runs.allowed(flow)
         if found is None:
             return False
-        graph, output = found
+        drawn, output = found
         try:
-            build(graph)
-            self.runner.queue.add(queued(graph, output))
+            build(drawn.graph)
+            self.runner.queue.add(queued(drawn.graph, output))
         except LLMNodesError as error:
-            self._runs.show_error(flow, graph, error)
+            self._runs.show_error(drawn, error)
             return False
-        self._runs.said.emit(state, f"✓ queued {graph.title}; LLM > Queue... runs it")
+        self._runs.said.emit(state, f"✓ queued {drawn.graph.title}; LLM > Queue... runs it")
         self._refresh()
         return True
 

@@ -60,6 +60,20 @@ class TestCause:
         set_value(rows, "path", "b.jsonl")
         editor.qtbot.waitUntil(lambda: found not in sft.gui.mark.findings)
 
+    def test_a_check_marks_the_nodes_that_it_was_about_whatever_was_removed_meanwhile(self, editor: Any) -> None:
+        base, sft = editor.place(LoadModel, "base", path="m"), editor.place(SFT, "sft")
+        other = editor.place(LoadModel, "other", path="n")
+        drawn = editor.shell.runs.snapshot(editor.flow)
+        editor.select(base)
+        editor.view.remove_selected_components__cmd()
+        editor.settle(200)
+        at = {"base": "Load Model 'base'", "sft": "SFT 'sft'", "other": "Load Model 'other'"}
+        editor.state.show_problems([Problem("is wrong; correct it.", at[step], "", step) for step in at], drawn)
+        assert {node: [one.step for one in found] for node, found in editor.state.findings.items() if found} == {
+            sft: ["sft"],
+            other: ["other"],
+        }
+
     def test_a_copy_gets_a_name_of_its_own_and_the_original_no_error(self, editor: Any) -> None:
         model = editor.place(LoadModel, "base", path="m")
         editor.select(model)

@@ -93,7 +93,7 @@ def test_a_copy_opens_unsaved(
     assert shell.window.windowTitle().startswith(f"copy of {name}[*]")
     assert not shell.document.modified
     assert not shell.pristine
-    assert shell.runs.snapshot(shell.flows.current_flow()).root == tmp_path
+    assert shell.runs.snapshot(shell.flows.current_flow()).graph.root == tmp_path
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(tmp_path / "new" / "mine.json"), ""))
     (tmp_path / "new").mkdir()

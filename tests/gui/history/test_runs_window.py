@@ -274,7 +274,7 @@ def test_the_flow_of_a_run_lies_as_it_was_drawn(open_editor: Callable[..., Any],
     editor.node("sft").gui.item.setPos(333, 444.5)
     before = {node.name: node.gui.item.pos() for node in editor.flow.nodes}
     assert before["base"].x() % COLUMN, "what a program has placed is spread"
-    graph = replace(editor.shell.runs.snapshot(editor.flow), root=data)
+    graph = replace(editor.shell.runs.snapshot(editor.flow).graph, root=data)
     with Record(build(graph), outputs, lambda event: None) as written:
         pass
     for path in (written.folder, written.folder / "script.py"):
