@@ -26,7 +26,9 @@ class QueueRunner(QObject):
     """Runs what waits in ``queue`` until nothing does, or it is stopped. All methods belong to the main thread."""
 
     changed = Signal()
-    """An entry began, went on or ended, or the queue was started or stopped."""
+    """An entry began or ended, or the queue was started or stopped."""
+    went_on = Signal()
+    """What is running has come further."""
     ended = Signal(object, str)
     """An entry has ended: the entry, and how."""
     _came = Signal(object)
@@ -124,7 +126,7 @@ class QueueRunner(QObject):
 
     def _went_on(self, doing: str) -> None:
         self.doing = doing
-        self.changed.emit()
+        self.went_on.emit()
 
     def _got_stuck(self, error: str) -> None:
         self.error = error

@@ -48,6 +48,7 @@ class QueueWindow(QDialog):
         QShortcut(QKeySequence("Alt+Up"), self).activated.connect(lambda: self.move_by(-1))
         QShortcut(QKeySequence("Alt+Down"), self).activated.connect(lambda: self.move_by(1))
         runner.changed.connect(self.refresh)
+        runner.went_on.connect(self._show_entries)
         self.refresh()
 
     def _buttons(self, show_runs: Callable[[], Any]) -> QHBoxLayout:
@@ -73,11 +74,13 @@ class QueueWindow(QDialog):
     # What is shown
 
     def refresh(self) -> None:
-        """Shows the queue as it is now."""
-        entries = self.runner.queue.entries()
-        self.entries = {one.id: one for one in entries}
-        self.table.show_rows({one.id: self._row(place, one) for place, one in enumerate(entries, 1)})
-        if entries:
+        """Shows the queue as it is now in its file."""
+        self.entries = {one.id: one for one in self.runner.queue.entries()}
+        self._show_entries()
+
+    def _show_entries(self) -> None:
+        self.table.show_rows({one.id: self._row(place, one) for place, one in enumerate(self.entries.values(), 1)})
+        if self.entries:
             self.pages.show_content()
         else:
             self.pages.say(EMPTY)

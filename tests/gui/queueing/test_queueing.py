@@ -132,6 +132,25 @@ def test_a_flow_that_reports_before_the_window_has_noticed_it_is_named(
     window.runner.shut_down()
 
 
+def test_reports_of_progress_do_not_read_the_queue_again(
+    window: QueueWindow, queue: Queue, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    def run(program: Any, output: Path, listen: Any, cancel: Any) -> Outcome:
+        for done in range(101):
+            listen(Progress(program.graph.title, done, 100))
+        cancel.event.wait(20)
+        return Outcome("cancelled")
+
+    reads: list[None] = []
+    entries = queue.entries
+    monkeypatch.setattr(queue, "entries", lambda: reads.append(None) or entries())
+    monkeypatch.setattr("ryven_llm_nodes.run.run_apart", run)
+    window.run_or_stop()
+    qtbot.waitUntil(lambda: column(window, 2)[0] == "running sft 100 / 100")
+    assert len(reads) < 10
+    window.runner.shut_down()
+
+
 def test_a_closing_window_leaves_the_flow_in_the_queue(
     window: QueueWindow, queue: Queue, ran: list[str], qtbot: Any
 ) -> None:
