@@ -15,7 +15,7 @@ import flows
 import records
 from qtpy.QtWidgets import QApplication, QDialog, QMessageBox, QWidget
 
-from ryven_llm_nodes.catalogue import DPO
+from ryven_llm_nodes.catalogue import DPO, RewardFunction
 from ryven_llm_nodes.demo.story import demo_flow
 from ryven_llm_nodes.errors import Problem, Remedy
 from ryven_llm_nodes.gui.chat.window import ChatWindow
@@ -30,6 +30,7 @@ from ryven_llm_nodes.gui.running import leaving
 from ryven_llm_nodes.gui.running.trust_dialog import TrustDialog
 from ryven_llm_nodes.gui.start.report import report
 from ryven_llm_nodes.gui.state import recent
+from ryven_llm_nodes.gui.state.edits import rename
 from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.host.launch import application
 from ryven_llm_nodes.host.recovery import LeftBehind
@@ -246,6 +247,19 @@ def script(desk: Desk) -> Iterator[QWidget]:
     yield window
 
 
+def code_of_a_field(desk: Desk) -> Iterator[QWidget]:
+    """The code of a reward, on a canvas of its own."""
+    desk.shell.flows.empty_flow("rewards")
+    settle(0.2)
+    desk.shell.palette.chosen.emit(RewardFunction)
+    node = desk.shell.flows.current_flow().nodes[-1]
+    rename(node, "agreement_with_the_reference_answer")
+    desk.shell.coding.show(node, "code")
+    settle(0.3)
+    (window,) = desk.shell.coding.windows.values()
+    yield window
+
+
 def trust(desk: Desk) -> Iterator[QWidget]:
     """Code and a place that came with a flow."""
     code = Foreign("score", f"Reward Function '{TITLE}'", "code", "runs Python code of its own", flows.REWARD, "python")
@@ -325,6 +339,7 @@ SCENES: Final = {
     "help": Scene(help_pages, ("help.window",)),
     "finder": Scene(finder, ("help.finder",)),
     "script": Scene(script, ("code.script_window",)),
+    "code of a field": Scene(code_of_a_field, ("coding.window",)),
     "trust": Scene(trust, ("running.trust_dialog",)),
     "recovery": Scene(recovery, ("document.recovery_question",)),
     "leaving a run": Scene(leaving_a_run, ("running.leaving",)),
