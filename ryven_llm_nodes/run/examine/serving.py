@@ -90,13 +90,14 @@ class Server:
 def _scored(asked: Mapping[str, Any]) -> dict[str, Any]:
     program = build(graph_of_project(asked["bench"], Path(asked["root"])))
     reward, pasted = program.graph.by_name[asked["step"]], asked["pasted"]
+    options = {"trainer": program.graph.by_name.get(asked["trainer"]), **asked["sampling"]}
     with tempfile.TemporaryDirectory() as folder, prepared_environment():
         if pasted is None:
-            return as_data_of_bench(bench(program, reward, Path(folder), **asked["sampling"]))
+            return as_data_of_bench(bench(program, reward, Path(folder), **options))
         file = Path(folder) / "pasted"
         file.write_text(pasted, encoding="utf-8")
         try:
-            found = as_data_of_bench(bench(program, reward, Path(folder), file, **asked["sampling"]))
+            found = as_data_of_bench(bench(program, reward, Path(folder), file, **options))
         except UsageError as error:
             raise UsageError(str(error).replace(str(file), PASTED)) from error
         return found | {"source": PASTED}
