@@ -198,7 +198,7 @@ class FieldRow(QWidget):
         if self.editor is not None:
             self.editor.set_bad(bool(text))
         if isinstance(self.editor, CodeEditor):
-            self.editor.mark_line(text)
+            self.editor.mark_lines(text)
         self._note("bad", text)
         self.update()
 

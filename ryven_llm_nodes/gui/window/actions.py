@@ -115,7 +115,7 @@ ACTIONS: Final = (
         key="F7", bar=True, glyph="code", colour=VIOLET,
     ),
     Action(
-        "edit_code", "Edit Code in a Window", "Edit the code of the selected node in a window of its own",
+        "edit_code", "Edit Code in a Window", "Edit the code of the selected node, and test a reward on rows",
         lambda shell: shell.coding.show_selected(), key="Ctrl+Shift+E",
     ),
     Action(

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.flow_state import FlowState
 from ryven_llm_nodes.gui.window.flows import Flows
+from ryven_llm_nodes.gui.window.looking import Looking
 
 NO_CODE: Final = "✗ Edit Code in a Window: select a node that has code, such as a Reward Function."
 
@@ -20,9 +21,11 @@ class Coding(QObject):
     said = Signal(str)
     """Why there is no window, for the log."""
 
-    def __init__(self, window: Any, document: Document, flows: Flows, parent: QObject | None = None) -> None:
+    def __init__(
+        self, window: Any, document: Document, flows: Flows, looking: Looking, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self._window, self._document, self._flows = window, document, flows
+        self._window, self._document, self._flows, self._looking = window, document, flows, looking
         self.windows: dict[tuple[Any, str], Any] = {}
         flows.adopted.connect(self._watch)
         flows.deleted.connect(self._close_flow)
@@ -53,7 +56,8 @@ class Coding(QObject):
         from ryven_llm_nodes.gui.coding.window import CodeFieldWindow  # the editor opens sooner
 
         self._flush()  # what is being typed in the inspector, too
-        made = CodeFieldWindow(node, name, self._folder, self._window)
+        look = self._looking
+        made = CodeFieldWindow(node, name, self._folder, look.bench, look.trainers, self._window)
         made.ended.connect(lambda: self._forget(node, name))
         return made
 

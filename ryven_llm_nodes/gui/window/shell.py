@@ -63,7 +63,8 @@ class Shell(QObject):
         self.commands = Commands(window, self.flows, self.runs, self)
         self.history = HistoryWindows(window, self.opening.open_path, lambda: self.results.afterwards())
         self.chatting = Chatting(window, self.document, self.flows)
-        self.coding = Coding(window, self.document, self.flows, self)
+        looking = Looking(self.document, self.runs)
+        self.coding = Coding(window, self.document, self.flows, looking, self)
         self.starting = Starting(self.document, self.flows, self.opening, self.say, self)
         self.results = Results(self.document, self.starting, self.chatting, self.flows.current_state)
         self.queueing = Queueing(window, self.flows, self.runs, self.history, self)
@@ -72,7 +73,6 @@ class Shell(QObject):
         self.toolbar = Toolbar(window, self.actions)
         self.strip = MachineStrip(window, self)
         self.palette = Palette(window.core_session.nodes, window)
-        looking = Looking(self.document, self.runs)
         self.docks = Docks(
             window,
             self.palette,

@@ -121,13 +121,13 @@ def test_it_closes_with_its_node_and_opens_with_the_size_it_had(shared: Any, rew
     assert (window.width(), window.height()) <= SIZE
     shared.qtbot.keyClick(window, Qt.Key.Key_Escape)
     assert window.isVisible()
-    window.resize(500, 400)
+    window.resize(700, 500)
     type_over(window, "x = 2")
     window.close()
     assert shared.shell.coding.windows == {}
     assert reward.params["code"] == "x = 2"
     window = open_window(shared)
-    assert (window.width(), window.height()) == (500, 400)
+    assert (window.width(), window.height()) == (700, 500)
     shared.view.remove_selected_components__cmd()
     shared.qtbot.waitUntil(lambda: shared.shell.coding.windows == {})
     preferences.keep("code_window", "large")
