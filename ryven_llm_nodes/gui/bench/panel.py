@@ -72,7 +72,7 @@ class BenchPanel(QWidget):
         side.setFixedWidth(SIDE_WIDTH)
         column = QVBoxLayout(side)
         column.setContentsMargins(8, 0, 0, 0)
-        column.addWidget(self.results.side, 1)
+        column.addWidget(self.results.facts, 1)
         column.addWidget(self.paste)
         column.addWidget(self.score)
         middle = QHBoxLayout()

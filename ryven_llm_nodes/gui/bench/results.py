@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QScrollArea, QSplitter, QTextEdit
+from qtpy.QtWidgets import QSplitter, QTextEdit
 
 from ryven_llm_nodes.gui.style.colours import BAD, BRIGHT, MUTED, WARN
 from ryven_llm_nodes.gui.style.fonts import MONO
@@ -18,7 +18,7 @@ from ryven_llm_nodes.gui.widgets.tables import Cell, Row, Table
 Found = Mapping[str, Any]
 """What ``run/rewards/bench.py`` gives as data."""
 LONGEST: Final = 200
-WIDEST: Final = 190
+WIDEST: Final = 120
 """Characters and pixels of a cell, at most."""
 _FAMILIES: Final = ", ".join(f"'{name}'" for name in MONO)
 
@@ -26,7 +26,7 @@ _FAMILIES: Final = ", ".join(f"'{name}'" for name in MONO)
 class Results(WithPlaceholder):
     """Completions with their scores, or a sentence in their place.
 
-    ``side`` shows the facts of each reward; it belongs to the layout of the one who shows this.
+    ``facts`` shows what is known of each reward; it belongs to the layout of the one who shows this.
     """
 
     def __init__(self, sentence: str) -> None:
@@ -34,10 +34,8 @@ class Results(WithPlaceholder):
         super().__init__(self.rows)
         self.table = Table(["row"], 0)
         self.detail = QTextEdit(readOnly=True, minimumWidth=120)
-        self.facts = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
-        self.facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.side = QScrollArea(widgetResizable=True)
-        self.side.setWidget(self.facts)
+        self.facts = QTextEdit(readOnly=True, minimumWidth=150)
+        self.facts.setStyleSheet("QTextEdit { background: transparent; border: none }")
         self._found: Found = {"completions": [], "rewards": []}
         self.rows.addWidget(self.table)
         self.rows.addWidget(self.detail)
@@ -47,7 +45,7 @@ class Results(WithPlaceholder):
         """Shows what rewards gave."""
         self._found = found
         self._show_table(found["rewards"])
-        self.facts.setText(facts(found))
+        self.facts.setHtml(facts(found))
         self.show_content()
 
     def _show_table(self, rewards: Sequence[Found]) -> None:
@@ -55,6 +53,7 @@ class Results(WithPlaceholder):
         names = [reward["reward"] for reward in rewards]
         titles = ["row", "prompt", "completion", *names, *(["total"] if len(names) > 1 else [])]
         table = Table(titles, 2, right=[0, *range(3, len(titles))], most=WIDEST)
+        table.shorten_titles()
         table.chosen.connect(self._show_detail)
         self.rows.replaceWidget(0, table)
         self.table.deleteLater()
@@ -62,7 +61,7 @@ class Results(WithPlaceholder):
         rows = enumerate(self._found["completions"])
         table.show_rows({str(number): _row(number, one, rewards) for number, one in rows})
         table.choose("0")
-        self.rows.setSizes([700, 200])
+        self.rows.setSizes([620, 280])
 
     def _show_detail(self) -> None:
         keys = self.table.chosen_keys()

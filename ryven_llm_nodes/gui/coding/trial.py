@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QSplitter, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.catalogue import LLMNode
+from ryven_llm_nodes.errors import clipped
 from ryven_llm_nodes.gui.bench.results import Results
 from ryven_llm_nodes.gui.code.view import lines_in
 from ryven_llm_nodes.gui.preview.client import PreviewClient
@@ -19,6 +20,7 @@ from ryven_llm_nodes.gui.widgets.combo import Combo
 from ryven_llm_nodes.gui.widgets.weak_calls import weakly
 
 ROWS, MOST_ROWS, TOKENS, MOST_TOKENS = 8, 64, 64, 4096
+LONGEST_LABEL: Final = 40
 HOW: Final = (
     "Test samples a completion for each row from the trainer's model, and shows what the function gives to it, "
     "where it fails, and what it prints."
@@ -63,19 +65,19 @@ class Trial(QWidget):
 
     def _build(self) -> None:
         self.button = QPushButton("Test", autoDefault=False, toolTip="Call the function with completions of these rows")
-        self.rows = QSpinBox(minimum=1, maximum=MOST_ROWS, value=ROWS, toolTip="Rows, from the first one")
+        self.rows = _number(ROWS, MOST_ROWS, "row", "Rows, from the first one")
         self.trainer = Combo(self)
         self.trainer.setToolTip("The trainer whose rows and model are used")
         self.trainer.setAccessibleName("trainer")
-        self.tokens = QSpinBox(minimum=1, maximum=MOST_TOKENS, value=TOKENS, toolTip="Tokens of a completion, at most")
+        self.trainer.setSizeAdjustPolicy(Combo.SizeAdjustPolicy.AdjustToContents)
+        self.tokens = _number(TOKENS, MOST_TOKENS, "token", "Tokens of a completion, at most")
         self.stop_button = QPushButton("Stop", autoDefault=False, toolTip="End the test, whatever the code does")
         self.note = QLabel(wordWrap=True)
         self.results = Results(HOW)
         self.button.clicked.connect(self.test)
         self.stop_button.clicked.connect(self.stop)
         self.parts = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
-        self.results.side.setMinimumWidth(150)
-        for part in (self.results, self.results.side):
+        for part in (self.results, self.results.facts):
             self.parts.addWidget(part)
         self.parts.setSizes([3 * SIDE_WIDTH, SIDE_WIDTH])
         self.parts.setStretchFactor(0, 1)
@@ -88,9 +90,9 @@ class Trial(QWidget):
     def _bar(self) -> QHBoxLayout:
         bar = QHBoxLayout()
         bar.addWidget(self.button)
-        for word, field in (("on", self.rows), ("rows of", self.trainer), ("tokens", self.tokens)):
-            bar.addWidget(QLabel(word))
-            bar.addWidget(field)
+        self.of_trainer = QLabel("of")
+        for part in (QLabel("on"), self.rows, self.of_trainer, self.trainer, QLabel("at most"), self.tokens):
+            bar.addWidget(part)
         bar.addStretch(1)
         bar.addWidget(self.stop_button)
         return bar
@@ -100,13 +102,17 @@ class Trial(QWidget):
     def refresh(self) -> None:
         """Offers the trainers that the reward feeds as the flow is drawn now; says so if there is none."""
         found = self._trainers(self.node)
-        offered = {} if isinstance(found, str) else dict(found)
+        offered = (
+            {} if isinstance(found, str) else {name: clipped(label, LONGEST_LABEL) for name, label in found.items()}
+        )
         if offered != dict(self._offered()):
             chosen = self.trainer.currentData()
             self.trainer.clear()
             for name, label in offered.items():
                 self.trainer.addItem(label, name)
             self.trainer.setCurrentIndex(max(self.trainer.findData(chosen), 0))
+        for part in (self.of_trainer, self.trainer):
+            part.setVisible(bool(offered))
         self._why_not = found if isinstance(found, str) else ""
         self._show_state()
 
@@ -152,3 +158,10 @@ class Trial(QWidget):
         self.results.show_found(answer["scored"])
         failures = (text for reward in answer["scored"]["rewards"] for text in reward["failures"].values())
         self.failed_at.emit(sorted({line for text in failures for line in lines_in(text)[:1]}))
+
+
+def _number(value: int, most: int, word: str, tip: str) -> QSpinBox:
+    field = QSpinBox(minimum=1, maximum=most, toolTip=tip)
+    field.valueChanged.connect(lambda now: field.setSuffix(f" {word}{'s' * (now != 1)}"))
+    field.setValue(value)
+    return field

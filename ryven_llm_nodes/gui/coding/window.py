@@ -23,7 +23,7 @@ from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 from ryven_llm_nodes.gui.widgets.first_size import open_with
 from ryven_llm_nodes.gui.widgets.weak_calls import weakly
 
-SIZE: Final = (940, 720)
+SIZE: Final = (1040, 800)
 SIZE_CHOICE: Final = "code_window"
 """The preference that keeps the size of the window that was closed last."""
 

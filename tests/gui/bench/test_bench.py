@@ -73,9 +73,9 @@ def test_pasted_and_sampled_completions_get_scores_failures_and_facts(
     rows = [[table.item(row, column).text() for column in range(2, 5)] for row in range(3)]
     assert [row[:2] for row in rows] == [["one two three", "0.333"], ["", "failed"], ["four", "1"]]
     assert table.item(1, 3).foreground().color().name() == BAD
-    assert "row 2: line 2: ZeroDivisionError" in panel.results.facts.text()
-    assert panel.results.facts.text().startswith("3 completions from the pasted text")
-    assert "spread within a group" in panel.results.facts.text()
+    assert "row 2: line 2: ZeroDivisionError" in panel.results.facts.toPlainText()
+    assert panel.results.facts.toPlainText().startswith("3 completions from the pasted text")
+    assert "spread within a group" in panel.results.facts.toPlainText()
     assert "one two three" in panel.results.detail.toPlainText()
 
     choose(opened, "length")
@@ -86,9 +86,7 @@ def test_pasted_and_sampled_completions_get_scores_failures_and_facts(
     prompts = [panel.results.table.item(row, 1).text() for row in range(6)]
     assert len(set(prompts[:3])) == len(set(prompts[3:])) == 1
     assert len(set(prompts)) == 2
-    assert "6 completions from Load Model 'base', 3 samples per prompt" in panel.results.facts.text().replace(
-        "&#x27;", "'"
-    )
+    assert "6 completions from Load Model 'base', 3 samples per prompt" in panel.results.facts.toPlainText()
 
 
 def test_code_that_is_not_allowed_is_not_run(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ def test_rows_are_scored_and_a_test_that_hangs_is_stopped(
     prompts = ["".join(table.item(row, 1).text().split()) for row in range(3)]
     failed = [row for row in range(3) if table.item(row, 3).text() == "failed"]
     assert failed == [row for row in range(3) if "1" in prompts[row]] == [1]
-    facts = trial.results.facts.text()
+    facts = trial.results.facts.toPlainText()
     assert "row 2: line 4: ZeroDivisionError" in facts
     assert "row 1: asked 1" in facts
     for fact in ("3 completions from Load Model", "min ", "have the most common score", "s per call"):
@@ -212,11 +212,11 @@ def test_what_was_shown_stays_when_a_later_test_fails(qtbot: Any, monkeypatch: p
     trial.test()
     trial.client.then({"number": 1, "scored": FOUND})
     assert lines == [[7]]
-    facts = trial.results.facts.text()
-    assert "rows 2, 3: line 7: &lt;KeyError&gt;" in facts
+    facts = trial.results.facts.toPlainText()
+    assert "rows 2, 3: line 7: <KeyError>" in facts
     assert "min 0.5, mean 0.5, max 0.5" in facts
     assert "100% have the most common score" in facts
-    assert "a &lt; b\n  c" in facts
+    assert "a < b\n  c" in facts
     assert "all are equal" in facts
     assert trial.results.table.item(1, 3).toolTip() == "line 7: <KeyError>: 'answer'."
     assert trial.note.isHidden()
