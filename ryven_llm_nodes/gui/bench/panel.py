@@ -123,13 +123,16 @@ class BenchPanel(QWidget):
         self.score.setEnabled(wanted)
 
     def _answered(self, answer: Mapping[str, Any]) -> None:
-        self._enable(True)
-        if answer.get("number", self._number) != self._number:
+        is_ours = answer.get("number", self._number) == self._number
+        self._enable("partial" not in answer or not is_ours)
+        if not is_ours:
             return  # another reward was selected meanwhile
-        if "problems" in answer:
+        if "partial" in answer:
+            self.results.show_found(answer["partial"])
+        elif "problems" in answer:
             self.results.say("\n".join(answer["problems"]))
-            return
-        self.results.show_found(answer["scored"])
+        else:
+            self.results.show_found(answer["scored"])
 
 
 def _field(default: int, tip: str) -> QLineEdit:

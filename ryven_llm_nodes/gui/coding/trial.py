@@ -25,7 +25,8 @@ HOW: Final = (
     "Test samples a completion for each row from the trainer's model, and shows what the function gives to it, "
     "where it fails, and what it prints."
 )
-TESTING: Final = "Sampling completions, and calling the function..."
+SAMPLING: Final = "Sampling completions..."
+CALLING: Final = "Calling the function..."
 STOPPED: Final = "Stopped."
 CLOSING: Final = "The editor is closing."
 SIDE_WIDTH: Final = 250
@@ -137,7 +138,7 @@ class Trial(QWidget):
         if isinstance(asked, str):
             self._tell(asked, BAD)
             return
-        self._tell(TESTING, testing=True)
+        self._tell(SAMPLING, testing=True)
         self.client.ask(asked, self, weakly(self._answered))
 
     def stop(self) -> None:
@@ -151,6 +152,10 @@ class Trial(QWidget):
         self._show_state()
 
     def _answered(self, answer: Mapping[str, Any]) -> None:
+        if "partial" in answer:
+            self._tell(CALLING, testing=True)
+            self.results.show_found(answer["partial"])
+            return
         if "problems" in answer:
             self._tell("\n".join(answer["problems"]), BAD)
             return

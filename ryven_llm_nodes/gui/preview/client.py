@@ -27,7 +27,10 @@ class PreviewClient(QObject):
         self._asked: tuple[QObject, Then] | None = None
 
     def ask(self, asked: Mapping[str, Any], owner: QObject, then: Then) -> None:
-        """Calls ``then`` with the answer, if ``owner`` still exists; replaces a question of his that is waiting."""
+        """Calls ``then`` with the answer, if ``owner`` still exists; replaces a question of his that is waiting.
+
+        Where it takes long, ``then`` is called with what is there of it before (``partial``).
+        """
         self._waiting[owner] = asked, then
         self._next()
 
@@ -41,7 +44,9 @@ class PreviewClient(QObject):
 
     def _deliver(self, answer: Mapping[str, Any]) -> None:
         if self._asked is not None:
-            (owner, then), self._asked = self._asked, None
+            owner, then = self._asked
+            if "partial" not in answer:
+                self._asked = None
             if isValid(owner):
                 then(answer)
         self._next()

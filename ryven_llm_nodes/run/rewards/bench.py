@@ -7,9 +7,9 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import iscoroutinefunction
 from math import nan
 from pathlib import Path
@@ -93,6 +93,8 @@ class Bench:
     @property
     def totals(self) -> list[float]:
         """The weighted sum of the rewards of each completion, as a trainer takes it."""
+        if not self.scores:
+            return [nan] * len(self.tried)
         rows = zip(*(score.values for score in self.scores), strict=True)
         weights = [score.weight for score in self.scores]
         there = [[(v, w) for v, w in zip(row, weights, strict=True) if v == v] for row in rows]
@@ -119,9 +121,11 @@ def bench(
     tokens: int = 64,
     seed: int = 0,
     trainer: Step | None = None,
+    tell: Callable[[Bench], object] = lambda made: None,
 ) -> Bench:
     """Tries the rewards that ``reward`` gives, on the rows of ``trainer``: by default the first that scores with it.
 
+    ``tell`` gets what is there before each reward is called: the completions, and the scores of those before.
     Raises UsageError if there are no completions to try them on.
     """
     cancelled = threading.Event()
@@ -145,7 +149,11 @@ def bench(
         parts = program.cells[reward.name].values["reward"].parts  # type: ignore[attr-defined]
         with closing(Caller(cancelled)) as caller:
             judge = _Judge(program, loaded, caller, tried)
-            return Bench(tuple(tried), tuple(judge.scores(part) for part in parts), source)
+            made = Bench(tuple(tried), (), source)
+            for part in parts:
+                tell(made)
+                made = replace(made, scores=(*made.scores, judge.scores(part)))
+            return made
 
 
 def _rows(loaded: LoadedProgram, trainer: Step | None) -> list[Any]:

@@ -14,7 +14,7 @@ from flows import node
 from ryven_llm_nodes.catalogue import GRPO, PPO, CombineRewards, Evaluate, RewardFunction
 from ryven_llm_nodes.errors import Problem
 from ryven_llm_nodes.gui.coding import trial as trial_module
-from ryven_llm_nodes.gui.coding.trial import STOPPED, TESTING, Trial
+from ryven_llm_nodes.gui.coding.trial import CALLING, SAMPLING, STOPPED, Trial
 from ryven_llm_nodes.gui.coding.window import CodeFieldWindow
 from ryven_llm_nodes.gui.state.edits import bypass, rename, set_value
 from ryven_llm_nodes.gui.style.colours import BAD
@@ -71,7 +71,7 @@ def test_rows_are_scored_and_a_test_that_hangs_is_stopped(
     trial.rows.setValue(3)
     trial.tokens.setValue(4)
     trial.button.click()
-    assert TESTING in trial.note.text()
+    assert SAMPLING in trial.note.text()
     assert not trial.button.isEnabled()
     opened.qtbot.waitUntil(lambda: not trial.is_testing, timeout=WAIT)
     table = trial.results.table
@@ -93,15 +93,18 @@ def test_rows_are_scored_and_a_test_that_hangs_is_stopped(
     trial.button.click()
     assert "began" in opened.node("score").params["code"], "what is tested is what stands there"
     assert marked(window) == []
-    opened.qtbot.waitUntil(began.exists, timeout=WAIT)
+    opened.qtbot.waitUntil(lambda: began.exists() and CALLING in trial.note.text(), timeout=WAIT)
     process = trial.client._lines.process
     trial.stop_button.click()
     assert STOPPED in trial.note.text()
     assert process.state() == process.ProcessState.NotRunning
     assert trial.results.currentWidget() is trial.results.rows
-    assert table.item(1, 3).text() == "failed", "what was shown stays"
+    table = trial.results.table
+    assert (table.rowCount(), table.columnCount()) == (3, 3), "what there is stays: completions without scores"
     assert trial.button.isEnabled()
     assert trial.client is not opened.shell.runs.examiner
+    opened.window.close()
+    assert opened.shell.coding.windows == {}, "it closes with the project"
 
 
 @pytest.fixture
@@ -221,6 +224,10 @@ def test_what_was_shown_stays_when_a_later_test_fails(qtbot: Any, monkeypatch: p
     assert trial.results.table.item(1, 3).toolTip() == "line 7: <KeyError>: 'answer'."
     assert trial.note.isHidden()
     trial.test()
+    trial.client.then({"partial": {**FOUND, "rewards": []}})
+    assert CALLING in trial.note.text()
+    assert trial.stop_button.isEnabled()
+    assert trial.results.table.columnCount() == 3
     trial.client.then({"problems": ["no <model>", "no rows"]})
     assert "no &lt;model&gt;<br>no rows" in trial.note.text()
     assert BAD in trial.note.text()

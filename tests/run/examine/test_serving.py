@@ -100,6 +100,18 @@ def test_a_question_about_scores_takes_the_trainer_that_was_chosen(workspace: Pa
     assert "grpo_rows" not in first["steps"]
 
 
+def test_completions_are_told_before_they_are_scored(workspace: Path) -> None:
+    graph = flows.graph(flows.alone("ppo"), workspace)
+    asked = bench_question(graph, graph.by_name["variety"], 5, None, prompts=2, samples=1, tokens=2)
+    answers = StringIO()
+    serve(StringIO(json.dumps(asked) + "\n"), answers)
+    partial, scored = map(json.loads, answers.getvalue().splitlines())
+    assert (partial["number"], scored["number"]) == (5, 5)
+    assert partial["partial"]["rewards"] == []
+    assert partial["partial"]["completions"] == [one | {"total": None} for one in scored["scored"]["completions"]]
+    assert len(scored["scored"]["rewards"][0]["scores"]) == 2
+
+
 def test_pasted_completions_are_scored_and_named_so(workspace: Path) -> None:
     graph = flows.graph(flows.alone("ppo"), workspace)
     server = Server()
