@@ -31,8 +31,11 @@ class Findings(QLabel):
 
     def __init__(self) -> None:
         super().__init__(wordWrap=True)
-        self.linkActivated.connect(lambda line: self.line_chosen.emit(int(line)))
+        self.linkActivated.connect(self._choose)
         self.show_findings([])
+
+    def _choose(self, line: str) -> None:
+        self.line_chosen.emit(int(line))
 
     def show_findings(self, findings: Sequence[Problem]) -> None:
         """Shows ``findings``."""

@@ -66,15 +66,18 @@ class Trial(QWidget):
 
     def _build(self) -> None:
         self.button = QPushButton("Test", autoDefault=False, toolTip="Call the function with completions of these rows")
-        self.rows = _number(ROWS, MOST_ROWS, "row", "Rows, from the first one")
+        self.rows = QSpinBox(minimum=1, maximum=MOST_ROWS, value=ROWS, toolTip="Rows, from the first one")
         self.trainer = Combo(self)
         self.trainer.setToolTip("The trainer whose rows and model are used")
         self.trainer.setAccessibleName("trainer")
         self.trainer.setSizeAdjustPolicy(Combo.SizeAdjustPolicy.AdjustToContents)
-        self.tokens = _number(TOKENS, MOST_TOKENS, "token", "Tokens of a completion, at most")
+        self.tokens = QSpinBox(minimum=1, maximum=MOST_TOKENS, value=TOKENS, toolTip="Tokens of a completion, at most")
         self.stop_button = QPushButton("Stop", autoDefault=False, toolTip="End the test, whatever the code does")
         self.note = QLabel(wordWrap=True)
         self.results = Results(HOW)
+        for field in (self.rows, self.tokens):
+            field.valueChanged.connect(self._name_units)
+        self._name_units()
         self.button.clicked.connect(self.test)
         self.stop_button.clicked.connect(self.stop)
         self.parts = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
@@ -97,6 +100,10 @@ class Trial(QWidget):
         bar.addStretch(1)
         bar.addWidget(self.stop_button)
         return bar
+
+    def _name_units(self) -> None:
+        for field, word in ((self.rows, "row"), (self.tokens, "token")):
+            field.setSuffix(f" {word}{'s' * (field.value() != 1)}")
 
     # Which trainers
 
@@ -163,10 +170,3 @@ class Trial(QWidget):
         self.results.show_found(answer["scored"])
         failures = (text for reward in answer["scored"]["rewards"] for text in reward["failures"].values())
         self.failed_at.emit(sorted({line for text in failures for line in lines_in(text)[:1]}))
-
-
-def _number(value: int, most: int, word: str, tip: str) -> QSpinBox:
-    field = QSpinBox(minimum=1, maximum=most, toolTip=tip)
-    field.valueChanged.connect(lambda now: field.setSuffix(f" {word}{'s' * (now != 1)}"))
-    field.setValue(value)
-    return field

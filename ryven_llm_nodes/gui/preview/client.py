@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject
 from qtpy.shiboken import isValid
 
 from ryven_llm_nodes.gui.concurrency.line_process import LineProcess
+from ryven_llm_nodes.gui.widgets.weak_calls import weakly
 from ryven_llm_nodes.run.examine.questions import COMMAND
 
 Then = Callable[[Mapping[str, Any]], Any]
@@ -22,7 +23,7 @@ class PreviewClient(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._lines = LineProcess(COMMAND, self._deliver, self._lost, self)
+        self._lines = LineProcess(COMMAND, weakly(self._deliver), weakly(self._lost), self)
         self._waiting: dict[QObject, tuple[Mapping[str, Any], Then]] = {}
         self._asked: tuple[QObject, Then] | None = None
 
