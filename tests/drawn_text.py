@@ -45,9 +45,9 @@ class _Engine(QPaintEngine):
         return QPaintEngine.Type.User
 
     def drawTextItem(self, point: Any, item: Any) -> None:
-        if not item.text().strip():
-            return
         painter, font = self.painter(), item.font()
+        if not item.text().strip() or (painter.hasClipping() and painter.clipRegion().isEmpty()):
+            return  # Qt paints a text once more for each mark in it, clipped to what is marked
         to_widget = painter.deviceTransform()
         pixels = font.pixelSize() if font.pixelSize() > 0 else font.pointSizeF() * DPI / 72
         corner = QPointF(point) - QPointF(0, item.ascent())

@@ -15,7 +15,8 @@ import flows
 import records
 from qtpy.QtWidgets import QApplication, QDialog, QMessageBox, QWidget
 
-from ryven_llm_nodes.catalogue import DPO
+from ryven_llm_nodes.catalogue import DPO, GRPO, PPO, RewardFunction
+from ryven_llm_nodes.catalogue.reward_templates import DISTINCT_WORDS
 from ryven_llm_nodes.demo.story import demo_flow
 from ryven_llm_nodes.errors import Problem, Remedy
 from ryven_llm_nodes.gui.chat.window import ChatWindow
@@ -30,6 +31,7 @@ from ryven_llm_nodes.gui.running import leaving
 from ryven_llm_nodes.gui.running.trust_dialog import TrustDialog
 from ryven_llm_nodes.gui.start.report import report
 from ryven_llm_nodes.gui.state import recent
+from ryven_llm_nodes.gui.state.edits import rename, set_value
 from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.host.launch import application
 from ryven_llm_nodes.host.recovery import LeftBehind
@@ -246,6 +248,40 @@ def script(desk: Desk) -> Iterator[QWidget]:
     yield window
 
 
+def code_of_a_field(desk: Desk) -> Iterator[QWidget]:
+    """The code of a reward that feeds no trainer; then with what is wrong with it, and what a test has shown."""
+    desk.shell.flows.empty_flow("rewards")
+    settle(0.2)
+    desk.shell.palette.chosen.emit(RewardFunction)
+    node = desk.shell.flows.current_flow().nodes[-1]
+    rename(node, "agreement_with_the_reference_answer")
+    desk.shell.coding.show(node, "code")
+    (window,) = desk.shell.coding.windows.values()
+    settle(0.3)
+    yield window
+    for trainer in (PPO, GRPO):
+        desk.shell.palette.chosen.emit(trainer)
+        made = desk.shell.flows.current_flow().nodes[-1]
+        port = next(place for place, one in enumerate(made.in_ports) if one.kind == "reward")
+        desk.shell.flows.current_view().connect_node_ports__cmd(node.outputs[0], made.inputs[port])
+    set_value(node, "code", f"{node.params.get('code', DISTINCT_WORDS)}\nscores = [\n")
+    settle(0.4)
+    window.trial.results.show_found(_scored())
+    window.trial.failed_at.emit([6])
+    yield window
+
+
+def _scored() -> dict[str, Any]:
+    """What a reward gives to four completions, one of which it fails for."""
+    failure = "line 6: ZeroDivisionError: division by zero."
+    rows = [{"prompt": TITLE, "completion": f"{SENTENCE}\n" * 3, "group": n, "total": n / 4} for n in range(4)]
+    told = {"scores": [0.0, 0.25, None, 0.25], "spread": [0.0] * 4, "failures": {"2": failure}, "weight": 1.0}
+    told |= {"least": 0.0, "mean": 0.167, "most": 0.25, "equal": 0.667, "seconds": 0.00214, "printed": SENTENCE}
+    source = f"Load Model '{TITLE}', 1 sample per prompt"
+    reward = {"reward": "agreement_with_the_reference_answer", **told}
+    return {"source": source, "completions": rows, "rewards": [reward], "warnings": []}
+
+
 def trust(desk: Desk) -> Iterator[QWidget]:
     """Code and a place that came with a flow."""
     code = Foreign("score", f"Reward Function '{TITLE}'", "code", "runs Python code of its own", flows.REWARD, "python")
@@ -325,6 +361,7 @@ SCENES: Final = {
     "help": Scene(help_pages, ("help.window",)),
     "finder": Scene(finder, ("help.finder",)),
     "script": Scene(script, ("code.script_window",)),
+    "code of a field": Scene(code_of_a_field, ("coding.window",)),
     "trust": Scene(trust, ("running.trust_dialog",)),
     "recovery": Scene(recovery, ("document.recovery_question",)),
     "leaving a run": Scene(leaving_a_run, ("running.leaving",)),

@@ -50,9 +50,10 @@ class UserCode:
 
 def parsed(text: str) -> tuple[str, ast.Module]:
     """``text`` as it stands in a script, and its parts. Raises CodeError where it cannot stand there."""
+    before = blank_lines(text)
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
-    tree = _parse(text)
-    if complaint := _out_of_place(text, tree):
+    tree = _parse(text, before)
+    if complaint := _out_of_place(text, tree, before):
         raise CodeError(complaint)
     return text, tree
 
@@ -77,8 +78,8 @@ def blank_lines(text: str) -> int:
     return len(text) - len(text.lstrip("\n"))
 
 
-def _out_of_place(text: str, tree: ast.Module) -> str | None:
-    """Why ``text``, valid by itself, cannot be placed in the middle of a script."""
+def _out_of_place(text: str, tree: ast.Module, before: int) -> str | None:
+    """Why ``text``, valid by itself, cannot be placed in the middle of a script; ``before`` lines were removed."""
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     if any(node.module == "__future__" for node in imports):
         return "imports from __future__, which has to be the first line of a script; remove that line."
@@ -87,7 +88,8 @@ def _out_of_place(text: str, tree: ast.Module) -> str | None:
     if re.search(r"^# /// script$", text, re.MULTILINE):
         return "contains a `# /// script` block, of which a script has only one; remove it."
     if line := next((node.lineno for node in ast.walk(tree) if _asks_for_main(node)), 0):
-        return f"line {line}: tests for '__main__', which is true in the script and false in a run; remove that block."
+        what = "tests for '__main__', which is true in the script and false in a run; remove that block."
+        return f"line {line + before}: {what}"
     return None
 
 
@@ -98,13 +100,14 @@ def _asks_for_main(node: ast.AST) -> bool:
     )
 
 
-def _parse(text: str) -> ast.Module:
+def _parse(text: str, before: int) -> ast.Module:
     try:
         compile(text, "<code>", "exec", dont_inherit=True)  # finds more than parsing does, such as a stray return
         return ast.parse(text)
     except SyntaxError as error:
         line = text.split("\n")[(error.lineno or 1) - 1].strip()
-        raise CodeError(f"syntax error in line {error.lineno}: {error.msg}: {shown(line)}") from error
+        number = (error.lineno or 1) + before
+        raise CodeError(f"syntax error in line {number}: {error.msg}: {shown(line)}") from error
     except (ValueError, RecursionError, MemoryError) as error:  # null bytes, unlimited nesting
         raise CodeError(f"cannot be parsed: {str(error) or 'it is nested too deeply'}.") from error
 

@@ -136,14 +136,17 @@ class Graph:
         step = self.by_name[loop[0]]
         return step.problem(f"its output leads back to itself ({' -> '.join(loop)}); remove one of these wires.")
 
-    def scored_by(self, reward: Step) -> Step | None:
-        """The first stage that scores with ``reward``, through other rewards or not."""
+    def scorers(self, reward: Step) -> Iterator[Step]:
+        """The stages that score with ``reward``, through other rewards or not, in their order."""
         for step in self.order:
             if step.node.is_stage and step.wired("reward"):
                 upstream = self.upstream([step.wires[port].step for port in step.wired("reward")])
                 if reward.name in upstream.by_name:
-                    return step
-        return None
+                    yield step
+
+    def scored_by(self, reward: Step) -> Step | None:
+        """The first stage that scores with ``reward``."""
+        return next(self.scorers(reward), None)
 
     def lineage(self, step: Step) -> Iterator[Step]:
         """The step, the one whose model it starts from, and so on back to the one that loads the model."""

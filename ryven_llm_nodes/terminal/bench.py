@@ -28,6 +28,9 @@ def show_bench(bench: Bench, console: Console, as_json: bool = False) -> None:
             console.print(
                 f"error: {score.reward}, row {number + 1}: {failure}", style="red", highlight=False, markup=False
             )
+        if score.printed:
+            said = "\n".join(map(printable, score.printed.splitlines()))
+            console.print(f"{score.reward} printed:\n{said}", style="dim", highlight=False, markup=False)
     for warning in bench.warnings():
         console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
 

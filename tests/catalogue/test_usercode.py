@@ -80,6 +80,8 @@ class TestComplaints:
         [
             ("def reward(:", r"syntax error in line 1: .*'def reward\(:'"),
             ("x = 1\n  y = 2", "syntax error in line 2: unexpected indent"),
+            ("\n\r\n\nx = 1\n  y = 2", "syntax error in line 5: unexpected indent: 'y = 2'"),
+            ("\n\nif __name__ == '__main__':\n    pass\n", "line 3: tests for '__main__'"),
             ("return 1\n" + PLAIN, "syntax error in line 1: 'return' outside function"),
             ("await x\n" + PLAIN, "syntax error in line 1"),
             ("def reward(a, a, **kw): ...", "syntax error in line 1: duplicate argument"),

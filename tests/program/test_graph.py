@@ -146,6 +146,14 @@ def test_the_stage_that_scores_with_a_reward() -> None:
         assert (found and found.name) == stage
 
 
+def test_all_stages_that_score_with_a_reward() -> None:
+    nodes = {"prompts": node(LoadDataset, path="ppo.jsonl"), "length": node(LengthReward), "base": node(LoadModel)}
+    wires = "base -> second, prompts -> second, length -> second, base -> first, prompts -> first, length -> first"
+    drawn = graph(draw(wires, **nodes, first=node(PPO), second=node(PPO)), HERE)
+    assert {step.name for step in drawn.scorers(drawn.by_name["length"])} == {"first", "second"}
+    assert list(drawn.scorers(drawn.by_name["prompts"])) == []
+
+
 def test_upstream_keeps_what_is_needed() -> None:
     part = graph(chain(lora=True), HERE).upstream(["ppo"])
     assert {step.name for step in part.steps} == {"base", "sft_rows", "sft", "ppo_rows", "ppo", "variety", "lora"}

@@ -12,7 +12,10 @@ from typer.testing import CliRunner
 from ryven_llm_nodes.catalogue import GRPO, CombineRewards, ExactMatch, InlineTable, RewardFunction
 from ryven_llm_nodes.cli import app
 
-CODE = "def mine(completions, **kwargs):\n    return [1 / len(text) for text in completions]\n"
+CODE = """def mine(completions, **kwargs):
+    print("seen", len(completions))
+    return [1 / len(text) for text in completions]
+"""
 
 
 def saved(data: Path, folder: Path) -> Path:
@@ -39,7 +42,8 @@ def test_every_score_the_spread_and_the_failures_are_shown(data: Path, tmp_path:
     assert "row prompt completion exact own total" in lines
     assert "1 1 4 1 1 2" in lines
     assert "3 1 55 0 0.5 0.5" in lines
-    assert "error: own, row 2: line 2: ZeroDivisionError: division by zero." in lines
+    assert "error: own, row 2: line 3: ZeroDivisionError: division by zero." in lines
+    assert lines[lines.index("own printed:") + 1 :][:2] == ["row 1: seen 1", "row 2: seen 1"]
     assert any(line.startswith("exact 1 0.333 0.471 ") for line in lines)
 
 

@@ -23,7 +23,6 @@ from qtpy.QtWidgets import (
 )
 
 from ryven_llm_nodes.gui.chat.column import Column
-from ryven_llm_nodes.gui.style.colours import BORDER, BRIGHT, FIELD, MUTED
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 from ryven_llm_nodes.gui.widgets.first_size import open_with
 from ryven_llm_nodes.run.chat.models import ChatModel
@@ -31,11 +30,6 @@ from ryven_llm_nodes.run.chat.models import ChatModel
 SIZE: Final = (860, 620)
 INPUT_HEIGHT: Final = 64
 FIELD_WIDTH: Final = 76
-FIELDS_STYLE: Final = f"""
-QLabel {{ color: {MUTED} }}
-QSpinBox, QDoubleSpinBox {{ background: {FIELD}; color: {BRIGHT}; border: 1px solid {BORDER}; border-radius: 4px;
-    padding: 0 4px; height: 24px; min-height: 24px; max-height: 24px }}
-"""
 COPIED: Final = "Copied as a row of an Inline Table: paste it there."
 NEEDS_PROMPT: Final = "There is no reply to copy yet."
 
@@ -47,7 +41,7 @@ class ChatWindow(QDialog):
         super().__init__(parent)
         self._models = models
         self.setWindowTitle("Chat")
-        self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE + FIELDS_STYLE)
+        self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
         open_with(self, *SIZE)
         self.columns = (Column(), Column())
         self.system = QLineEdit(placeholderText="System prompt, for a new conversation")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -53,7 +54,7 @@ class CodeView(QPlainTextEdit):
         self._own_colours()
         self._highlighter = PythonHighlighter(self.document())
         self.suggestions = Suggestions(self, root) if root else None
-        self._error_line: int | None = None
+        self._error_lines: set[int] = set()
         self._numbers = _LineNumbers(self)
         self._quiet = QTimer(self, singleShot=True, interval=QUIET_MS)
         self._quiet.timeout.connect(self.flush)
@@ -109,11 +110,17 @@ class CodeView(QPlainTextEdit):
         if self.is_edited():
             self._quiet.start()
 
-    def set_error_line(self, line: int | None) -> None:
-        """Marks ``line`` (from 1) as wrong, or nothing."""
-        self._error_line = line
-        self.setExtraSelections([] if line is None else [self._error_selection(line)])
+    def set_error_lines(self, lines: Iterable[int]) -> None:
+        """Marks ``lines`` (from 1) as wrong, and no others."""
+        self._error_lines = set(lines)
+        self.setExtraSelections([self._error_selection(line) for line in sorted(self._error_lines)])
         self._numbers.update()
+
+    def go_to(self, line: int) -> None:
+        """Places the cursor at the beginning of ``line`` (from 1), and shows it."""
+        self.setTextCursor(QTextCursor(self.document().findBlockByNumber(line - 1)))
+        self.centerCursor()
+        self.setFocus()
 
     def _error_selection(self, line: int) -> QTextEdit.ExtraSelection:
         mark = QTextEdit.ExtraSelection()
@@ -219,10 +226,15 @@ class CodeView(QPlainTextEdit):
             if box.top() > area.bottom():
                 break
             number = block.blockNumber()
-            is_bad = number + 1 == self._error_line
+            is_bad = number + 1 in self._error_lines
             painter.setPen(QColor(BAD if is_bad else TEXT if number == current else MUTED))
             painter.drawText(0, int(box.top()), width, int(box.height()), Qt.AlignmentFlag.AlignRight, str(number + 1))
             block = block.next()
+
+
+def lines_in(message: str) -> list[int]:
+    """The lines that a message about code names."""
+    return [int(line) for line in re.findall(r"\bline (\d+)", message)]
 
 
 def _is_tab(event: QEvent) -> bool:

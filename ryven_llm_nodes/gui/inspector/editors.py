@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -23,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from ryven_llm_nodes.catalogue.parameters import JSON, UNKNOWN, Parameter
-from ryven_llm_nodes.gui.code.view import CodeView
+from ryven_llm_nodes.gui.code.view import CodeView, lines_in
 from ryven_llm_nodes.gui.inspector.field_values import as_text, choices, default_text, from_text, same, shown_choice
 from ryven_llm_nodes.gui.style.colours import ACCENT, BACKGROUND, BORDER, BRIGHT, FIELD, MUTED
 from ryven_llm_nodes.gui.widgets.combo import Combo
@@ -288,10 +287,9 @@ class CodeEditor(Editor):
     def _on_edited(self, text: str) -> None:
         self.edited.emit(text)
 
-    def mark_line(self, message: str) -> None:
-        """Marks the line that ``message`` refers to, if any."""
-        found = re.search(r"\bline (\d+)", message)
-        self.view.set_error_line(int(found[1]) if found else None)
+    def mark_lines(self, message: str) -> None:
+        """Marks the lines that ``message`` refers to."""
+        self.view.set_error_lines(lines_in(message))
 
     def _on_text_changed(self) -> None:
         if self.view.is_edited():

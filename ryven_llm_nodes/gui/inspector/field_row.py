@@ -14,7 +14,8 @@ from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.errors import one_line
 from ryven_llm_nodes.gui.inspector.editors import CodeEditor, Editor, FlagEditor, make_editor
 from ryven_llm_nodes.gui.inspector.field_values import default_text, editor_kind
-from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, MUTED
+from ryven_llm_nodes.gui.style.colours import ACCENT, BAD, MUTED, TEXT
+from ryven_llm_nodes.gui.style.icons import icon
 from ryven_llm_nodes.gui.style.rich_text import escape
 
 BAR = 3
@@ -29,6 +30,8 @@ class FieldRow(QWidget):
 
     edited = Signal(str, object)
     reset = Signal(str)
+    window_wanted = Signal(str)
+    """Its code is to be edited in a window: the name."""
 
     def __init__(self, parameter: Parameter, root: Root = lambda: None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,6 +59,8 @@ class FieldRow(QWidget):
         self._head.addWidget(self.hint, 1)
         if self.parameter.gallery:
             self._head.addWidget(self._gallery_button())
+        if self.parameter.widget == "code":
+            self._head.addWidget(self._window_button())
         self._column.addLayout(self._head)
 
     def _gallery_button(self) -> QToolButton:
@@ -67,6 +72,17 @@ class FieldRow(QWidget):
             menu.addAction(name, lambda text=text: self.edited.emit(self.parameter.name, text))
         button.setMenu(menu)
         return button
+
+    def _window_button(self) -> QToolButton:
+        button = QToolButton(self, icon=icon("window", TEXT), toolTip="Edit this code in a window of its own")
+        button.setObjectName("window")
+        button.setAccessibleName("edit in a window")
+        button.clicked.connect(self._want_window)
+        return button
+
+    def _want_window(self) -> None:
+        self.flush()
+        self.window_wanted.emit(self.parameter.name)
 
     def _hint_text(self) -> str:
         return f"usually {self.parameter.typical}" if self.parameter.typical else ""
@@ -182,7 +198,7 @@ class FieldRow(QWidget):
         if self.editor is not None:
             self.editor.set_bad(bool(text))
         if isinstance(self.editor, CodeEditor):
-            self.editor.mark_line(text)
+            self.editor.mark_lines(text)
         self._note("bad", text)
         self.update()
 

@@ -56,6 +56,8 @@ class ParameterForm(QWidget):
     """
 
     committed = Signal(str)
+    window_wanted = Signal(str)
+    """The code of a parameter is to be edited in a window."""
 
     def __init__(
         self, node: LLMNode, root: Callable[[], Path | None] = lambda: None, parent: QWidget | None = None
@@ -129,6 +131,7 @@ class ParameterForm(QWidget):
         row = FieldRow(self.parameters[name], self._root, parent)
         row.edited.connect(self._set)
         row.reset.connect(self._reset)
+        row.window_wanted.connect(self.window_wanted)
         self._show(row)
         row.set_complaint(self._complaints.get(name, ""))
         return row

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QHideEvent, QIcon, QPainter, QPixmap, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
@@ -37,6 +37,9 @@ class InspectorPanel(QWidget):
     Making one is cheap: it is built when it is first shown (or by :meth:`build`). ``root`` gives the folder that
     relative paths are looked up in.
     """
+
+    code_wanted = Signal(object, str)
+    """Its code is to be edited in a window: the node, and the parameter."""
 
     def __init__(
         self, node: LLMNode, model: RunModel, root: Callable[[], Path] = Path.cwd, parent: QWidget | None = None
@@ -99,6 +102,7 @@ class InspectorPanel(QWidget):
         self.model.stage_changed.connect(self._on_stage)
         self.tabs.currentChanged.connect(self.check_later)
         self.code.problem_chosen.connect(self.go_to)
+        self.form.window_wanted.connect(self._want_window)
         _listen_to_wires(self)
 
     def _folder_of_paths(self) -> Path | None:
@@ -122,6 +126,9 @@ class InspectorPanel(QWidget):
         if node is self.node:
             self.refresh()
         self.check_later()
+
+    def _want_window(self, parameter: str) -> None:
+        self.code_wanted.emit(self.node, parameter)
 
     def go_to(self, parameter: str) -> None:
         """Brings the field of ``parameter`` into view, if it has one."""

@@ -62,6 +62,7 @@ class InspectorStack(QStackedWidget):
             from ryven_llm_nodes.gui.inspector.panel import InspectorPanel  # the window opens sooner
 
             self._panels[node] = InspectorPanel(node, flow_state(node.flow).model, self._root)
+            self._panels[node].code_wanted.connect(self._state.code_wanted)
             self.addWidget(self._panels[node])
         return self._panels[node]
 

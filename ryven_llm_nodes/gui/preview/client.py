@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject
 from qtpy.shiboken import isValid
 
 from ryven_llm_nodes.gui.concurrency.line_process import LineProcess
+from ryven_llm_nodes.gui.widgets.weak_calls import weakly
 from ryven_llm_nodes.run.examine.questions import COMMAND
 
 Then = Callable[[Mapping[str, Any]], Any]
@@ -22,12 +23,15 @@ class PreviewClient(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._lines = LineProcess(COMMAND, self._deliver, self._lost, self)
+        self._lines = LineProcess(COMMAND, weakly(self._deliver), weakly(self._lost), self)
         self._waiting: dict[QObject, tuple[Mapping[str, Any], Then]] = {}
         self._asked: tuple[QObject, Then] | None = None
 
     def ask(self, asked: Mapping[str, Any], owner: QObject, then: Then) -> None:
-        """Calls ``then`` with the answer, if ``owner`` still exists; replaces a question of his that is waiting."""
+        """Calls ``then`` with the answer, if ``owner`` still exists; replaces a question of his that is waiting.
+
+        Where it takes long, ``then`` is called with what is there of it before (``partial``).
+        """
         self._waiting[owner] = asked, then
         self._next()
 
@@ -41,7 +45,9 @@ class PreviewClient(QObject):
 
     def _deliver(self, answer: Mapping[str, Any]) -> None:
         if self._asked is not None:
-            (owner, then), self._asked = self._asked, None
+            owner, then = self._asked
+            if "partial" not in answer:
+                self._asked = None
             if isValid(owner):
                 then(answer)
         self._next()

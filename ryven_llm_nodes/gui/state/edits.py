@@ -9,7 +9,7 @@ from typing import Final
 from qtpy.QtCore import QObject, Signal
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.catalogue.parameters import JSON
+from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.errors import shown
 from ryven_llm_nodes.host.undo import push_undo
 
@@ -38,6 +38,14 @@ def reset_value(node: LLMNode, name: str) -> None:
     """Resets ``name`` to its default."""
     if name in node.params:
         _edit(node, f"{node.title}: reset {name}", lambda: node.params.pop(name, None))
+
+
+def set_or_reset(node: LLMNode, parameter: Parameter, value: JSON) -> None:
+    """Sets ``parameter`` to ``value``; its default is what it is without a value of its own."""
+    if _same(parameter.default, value):
+        reset_value(node, parameter.name)
+    else:
+        set_value(node, parameter.name, value)
 
 
 def rename(node: LLMNode, name: str) -> None:

@@ -50,6 +50,8 @@ class FlowState(QObject):
     """The flow is to be run up to a node, from the canvas."""
     result_wanted = Signal(object, object, str)
     """Something is to be done with what a node has left: this state, the node, and what (:data:`AFTER`)."""
+    code_wanted = Signal(object, str)
+    """The code of a node is to be edited in a window: the node, and its parameter."""
     script_wanted = Signal(object)
     """The script of the flow is to be shown."""
     selected = Signal(object)

@@ -55,6 +55,8 @@ QLineEdit {{ font-family: {_MONO_FAMILIES} }}
 QLineEdit, QPlainTextEdit, QTextEdit {{ placeholder-text-color: {MUTED} }}
 QLineEdit:hover, QComboBox:hover {{ border-color: {BORDER_HOVER} }}
 QLineEdit:focus, QComboBox:focus {{ border-color: {ACCENT} }}
+QSpinBox, QDoubleSpinBox {{ background: {FIELD}; color: {BRIGHT}; border: 1px solid {BORDER}; border-radius: 4px;
+    padding: 0 4px; height: 24px; min-height: 24px; max-height: 24px }}
 QLineEdit[unset="true"] {{ color: {MUTED} }}
 QLineEdit[bad="true"], QComboBox[bad="true"], QPlainTextEdit[bad="true"] {{ border: 1px solid {BAD} }}
 QLineEdit#search {{ font-family: none; padding-left: 8px }}

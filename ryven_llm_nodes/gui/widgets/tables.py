@@ -115,10 +115,14 @@ class Table(QTableWidget):
     def share_width(self) -> None:
         """Gives the first column what it needs, and all others equal parts of the rest, so that none is out of view."""
         header = self.horizontalHeader()
-        header.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.shorten_titles()
         header.setMinimumSectionSize(40)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+
+    def shorten_titles(self) -> None:
+        """Shortens the titles of narrow columns, which their tooltips show in full."""
+        self.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideMiddle)
         for column in range(self.columnCount()):
             item = self.horizontalHeaderItem(column)
             item.setToolTip(item.text())

@@ -115,6 +115,10 @@ ACTIONS: Final = (
         key="F7", bar=True, glyph="code", colour=VIOLET,
     ),
     Action(
+        "edit_code", "Edit Code in a Window", "Edit the code of the selected node, and test a reward on rows",
+        lambda shell: shell.coding.show_selected(), key="Ctrl+Shift+E",
+    ),
+    Action(
         "launch", "Launch Settings...", "On how many processes and machines the flow runs, and how they share a model",
         lambda shell: shell.show_launch(), group=True,
     ),

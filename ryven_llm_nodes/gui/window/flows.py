@@ -33,6 +33,9 @@ class Flows(QObject):
     shown = Signal(object)
     """The tab of a flow came to the front: its state."""
 
+    flushing = Signal()
+    """Pending edits are to be committed."""
+
     def __init__(self, window: Any, folder: Callable[[], Path], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._window, self._folder = window, folder
@@ -169,9 +172,10 @@ class Flows(QObject):
         return (view._undo_stack for view in self._window.session_gui.flow_views.values())
 
     def flush(self) -> None:
-        """Commits pending edits of inspectors."""
+        """Commits pending edits."""
         for inspector in self.inspectors.values():
             inspector.flush()
+        self.flushing.emit()
 
     def are_empty(self) -> bool:
         """Whether there is no node in any flow."""

@@ -23,6 +23,7 @@ from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
 from ryven_llm_nodes.gui.window.actions import Actions
 from ryven_llm_nodes.gui.window.chatting import Chatting
+from ryven_llm_nodes.gui.window.coding import Coding
 from ryven_llm_nodes.gui.window.commands import Commands
 from ryven_llm_nodes.gui.window.flows import Flows
 from ryven_llm_nodes.gui.window.helping import Helping
@@ -62,6 +63,8 @@ class Shell(QObject):
         self.commands = Commands(window, self.flows, self.runs, self)
         self.history = HistoryWindows(window, self.opening.open_path, lambda: self.results.afterwards())
         self.chatting = Chatting(window, self.document, self.flows)
+        looking = Looking(self.document, self.runs)
+        self.coding = Coding(window, self.document, self.flows, looking, self)
         self.starting = Starting(self.document, self.flows, self.opening, self.say, self)
         self.results = Results(self.document, self.starting, self.chatting, self.flows.current_state)
         self.queueing = Queueing(window, self.flows, self.runs, self.history, self)
@@ -70,7 +73,6 @@ class Shell(QObject):
         self.toolbar = Toolbar(window, self.actions)
         self.strip = MachineStrip(window, self)
         self.palette = Palette(window.core_session.nodes, window)
-        looking = Looking(self.document, self.runs)
         self.docks = Docks(
             window,
             self.palette,
@@ -103,6 +105,7 @@ class Shell(QObject):
         self.commands.beginning.connect(self.autosave.keep)  # training may crash the process
         self.commands.status.connect(self.toolbar.status.setText)
         self.commands.progressed.connect(self.actions.refresh)
+        self.coding.said.connect(self.say)
         self.runs.said.connect(lambda state, text: self.say(text, state))
         self.runs.finished.connect(lambda *_: self.history.refresh())
         self.autosave.failed.connect(self.say)
@@ -200,6 +203,7 @@ class Shell(QObject):
         self._closed = self.commands.silent = True
         self.runs.examiner.stop()
         self.chatting.end()
+        self.coding.end()
         self.queueing.runner.shut_down()
         self.runs.stop()  # the end of the process waits for the worker, after the window is hidden
 

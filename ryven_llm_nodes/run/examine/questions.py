@@ -39,10 +39,21 @@ def check_question(graph: Graph, output_dir: Path, untrusted: Sequence[tuple[str
     return {"check": project, "root": str(graph.root), "output": str(output_dir), "untrusted": [*untrusted]}
 
 
-def bench_question(graph: Graph, reward: Step, number: int, pasted: str | None, **sampling: int) -> dict[str, Any]:
-    """What to ask for the scores that ``reward`` gives to completions: ``pasted`` ones, or sampled ones."""
-    trainer = graph.scored_by(reward)
-    part = graph.upstream([reward.name, *([trainer.name] if trainer else [])])
-    project = project_of(part, part.root)
-    asked = {"bench": project, "root": str(part.root), "step": reward.name, "pasted": pasted, "sampling": sampling}
-    return {"number": number, "steps": [step.name for step in part.steps], **asked}
+def bench_question(
+    graph: Graph, reward: Step, number: int, pasted: str | None, trainer: str = "", **sampling: int
+) -> dict[str, Any]:
+    """What to ask for the scores that ``reward`` gives to completions: ``pasted`` ones, or sampled ones.
+
+    ``trainer`` names the one whose rows and model are used, by default the first that scores with it.
+    """
+    scorer = graph.by_name.get(trainer) or graph.scored_by(reward)
+    name = scorer.name if scorer else ""
+    part = graph.upstream([reward.name, *([name] if name else [])])
+    asked = {"bench": project_of(part, part.root), "root": str(part.root), "step": reward.name, "trainer": name}
+    return {
+        "number": number,
+        "steps": [step.name for step in part.steps],
+        **asked,
+        "pasted": pasted,
+        "sampling": sampling,
+    }

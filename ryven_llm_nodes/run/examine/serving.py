@@ -2,8 +2,9 @@
 
 It is ``python -m ryven_llm_nodes.run.examine.serving``.
 
-A line of JSON is a question, and so is each answer: the editor stays responsive, the random generators of a training
-stay untouched, and the memory is free when the process ends. The program that was asked about last stays open.
+A line of JSON is a question, and so is each answer, after what there was of it before (``partial``). The editor stays
+responsive, the random generators of a training stay untouched, and the memory is free when the process ends. The
+program that was asked about last stays open.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +31,7 @@ from ryven_llm_nodes.system.causes import describe
 
 PASTED: Final = "the pasted text"
 """What messages call completions that were pasted."""
+Tell = Callable[[dict[str, Any]], object]
 
 
 class Server:
@@ -39,14 +41,17 @@ class Server:
         self._stack, self._opened, self._key = ExitStack(), None, ""
         self._overviews: dict[str, dict[str, Any]] = {}
 
-    def answer(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to :func:`question`: ``shown`` holds previews, or ``problems`` what is wrong."""
+    def answer(self, asked: Mapping[str, Any], tell: Tell = lambda partial: None) -> dict[str, Any]:
+        """The answer to :func:`question`: ``shown`` holds previews, or ``problems`` what is wrong.
+
+        ``tell`` gets what is there of it while it takes long, as ``partial``.
+        """
         found: dict[str, Any] = {"number": asked.get("number")}
         try:
             if "check" in asked:
                 return found | {"found": [asdict(problem) for problem in self._checked(asked)]}
             if "bench" in asked:
-                return found | {"scored": _scored(asked)}
+                return found | {"scored": _scored(asked, lambda made: tell(found | {"partial": made}))}
             return found | {"shown": self._shown(asked)}
         except FlowError as error:
             return found | {"problems": [str(problem) for problem in error.problems]}
@@ -87,16 +92,18 @@ class Server:
         self._opened, self._key, self._overviews = None, "", {}
 
 
-def _scored(asked: Mapping[str, Any]) -> dict[str, Any]:
+def _scored(asked: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     program = build(graph_of_project(asked["bench"], Path(asked["root"])))
     reward, pasted = program.graph.by_name[asked["step"]], asked["pasted"]
+    options = {"trainer": program.graph.by_name.get(asked["trainer"]), **asked["sampling"]}
     with tempfile.TemporaryDirectory() as folder, prepared_environment():
         if pasted is None:
-            return as_data_of_bench(bench(program, reward, Path(folder), **asked["sampling"]))
+            told = {"tell": lambda made: tell(as_data_of_bench(made))}
+            return as_data_of_bench(bench(program, reward, Path(folder), **options, **told))
         file = Path(folder) / "pasted"
         file.write_text(pasted, encoding="utf-8")
         try:
-            found = as_data_of_bench(bench(program, reward, Path(folder), file, **asked["sampling"]))
+            found = as_data_of_bench(bench(program, reward, Path(folder), file, **options))
         except UsageError as error:
             raise UsageError(str(error).replace(str(file), PASTED)) from error
         return found | {"source": PASTED}
@@ -114,10 +121,14 @@ def _stamps(program: Program) -> Iterator[tuple[str, int, int]]:
 def serve(questions: TextIO, answers: TextIO) -> None:
     """Answers one question after another, until there is no more. What libraries print goes to the error output."""
     server = Server()
+
+    def say(answer: Mapping[str, Any]) -> None:
+        answers.write(json.dumps(answer, default=str) + "\n")
+        answers.flush()
+
     with redirect_stdout(sys.stderr):
         for line in questions:
-            answers.write(json.dumps(server.answer(json.loads(line)), default=str) + "\n")
-            answers.flush()
+            say(server.answer(json.loads(line), say))
     server.close()
 
 

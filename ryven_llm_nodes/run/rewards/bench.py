@@ -6,9 +6,10 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, redirect_stdout
+from dataclasses import dataclass, field, replace
 from inspect import iscoroutinefunction
 from math import nan
 from pathlib import Path
@@ -19,6 +20,7 @@ from ryven_llm_nodes.errors import Cancelled, UsageError, shown
 from ryven_llm_nodes.program import Program, Step
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.run.rewards.calls import OWN_COLUMNS, Caller, TookTooLong, helpers
+from ryven_llm_nodes.run.rewards.printed import Printed
 from ryven_llm_nodes.run.rewards.sampling import sampled
 from ryven_llm_nodes.system.causes import describe
 
@@ -42,7 +44,7 @@ class Tried:
 class Scores:
     """What one reward gave: a score for each completion, NaN where it gave none or failed, and the failures by row.
 
-    ``seconds`` is the time of one call with all completions.
+    ``seconds`` is the time of one call with all completions, ``printed`` what the function printed meanwhile.
     """
 
     reward: str
@@ -50,6 +52,7 @@ class Scores:
     values: tuple[float, ...]
     seconds: float
     failures: Mapping[int, str] = field(default_factory=dict)
+    printed: str = ""
 
     def spread(self, groups: Sequence[int]) -> list[float]:
         """The standard deviation within each group of completions of one prompt."""
@@ -59,10 +62,19 @@ class Scores:
         return [pstdev(values) if values else 0.0 for values in rows.values()]
 
     @property
+    def there(self) -> list[float]:
+        """What was scored."""
+        return [value for value in self.values if value == value]
+
+    @property
     def mean(self) -> float:
         """The mean of what was scored."""
-        there = [value for value in self.values if value == value]
-        return fmean(there) if there else nan
+        return fmean(self.there) if self.there else nan
+
+    @property
+    def equal(self) -> float:
+        """The share of completions that have the most common score, of those that have one."""
+        return max(Counter(self.there).values()) / len(self.there) if self.there else nan
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,8 @@ class Bench:
     @property
     def totals(self) -> list[float]:
         """The weighted sum of the rewards of each completion, as a trainer takes it."""
+        if not self.scores:
+            return [nan] * len(self.tried)
         rows = zip(*(score.values for score in self.scores), strict=True)
         weights = [score.weight for score in self.scores]
         there = [[(v, w) for v, w in zip(row, weights, strict=True) if v == v] for row in rows]
@@ -106,13 +120,19 @@ def bench(
     samples: int = 4,
     tokens: int = 64,
     seed: int = 0,
+    trainer: Step | None = None,
+    tell: Callable[[Bench], object] = lambda made: None,
 ) -> Bench:
-    """Tries the rewards that ``reward`` gives. Raises UsageError if there are no completions to try them on."""
+    """Tries the rewards that ``reward`` gives, on the rows of ``trainer``: by default the first that scores with it.
+
+    ``tell`` gets what is there before each reward is called: the completions, and the scores of those before.
+    Raises UsageError if there are no completions to try them on.
+    """
     cancelled = threading.Event()
     with LoadedProgram(program, output_dir) as loaded:
         for step in loaded.value_steps:
             loaded.run(step.name)
-        trainer = program.graph.scored_by(reward)
+        trainer = trainer or program.graph.scored_by(reward)
         rows = _rows(loaded, trainer)
         if pasted is not None:
             tried, source = list(_pasted(pasted, rows)), str(pasted)
@@ -129,7 +149,11 @@ def bench(
         parts = program.cells[reward.name].values["reward"].parts  # type: ignore[attr-defined]
         with closing(Caller(cancelled)) as caller:
             judge = _Judge(program, loaded, caller, tried)
-            return Bench(tuple(tried), tuple(judge.scores(part) for part in parts), source)
+            made = Bench(tuple(tried), (), source)
+            for part in parts:
+                tell(made)
+                made = replace(made, scores=(*made.scores, judge.scores(part)))
+            return made
 
 
 def _rows(loaded: LoadedProgram, trainer: Step | None) -> list[Any]:
@@ -161,8 +185,13 @@ def _reward(score: Scores, bench: Bench) -> dict[str, Any]:
         "weight": score.weight,
         "scores": [_plain(value) for value in score.values],
         "spread": score.spread(bench.groups),
+        "least": min(score.there, default=None),
+        "mean": _plain(score.mean),
+        "most": max(score.there, default=None),
+        "equal": _plain(score.equal),
         "seconds": score.seconds,
         "failures": {str(number): failure for number, failure in score.failures.items()},
+        "printed": score.printed,
     }
 
 
@@ -242,45 +271,47 @@ class _Judge:
         owner = self.program.graph.by_name[part.owner]
         reward = self.loaded.evaluated(part.expression)
         name = getattr(reward, "__name__", part.owner)
-        started = time.perf_counter()
+        started, printed = time.perf_counter(), Printed()
         try:
-            values = self._called(reward, owner, self.tried)
+            values = self._called(reward, owner, self.tried, printed)
         except Cancelled:
             raise
         except Exception as error:
             return self._one_by_one(name, part.weight, reward, owner, error)
-        return Scores(name, part.weight, values, time.perf_counter() - started)
+        return Scores(name, part.weight, values, time.perf_counter() - started, printed=printed.text)
 
     def _one_by_one(self, name: str, weight: float, reward: Any, owner: Step, error: Exception) -> Scores:
-        values, failures, seconds = [], {}, 0.0
+        values, failures, said, seconds = [], {}, [], 0.0
         for number, tried in enumerate(self.tried):
-            started = time.perf_counter()
+            started, printed = time.perf_counter(), Printed()
             try:
-                values += self._called(reward, owner, [tried])
+                values += self._called(reward, owner, [tried], printed)
             except Exception as own:
                 values.append(nan)
                 failures[number] = self._told(own, owner)
             seconds += time.perf_counter() - started
+            said += [f"row {number + 1}: {printed.text}"] if printed.text else []
         failures = failures or {0: f"{self._told(error, owner)} (with all completions at once)"}
-        return Scores(name, weight, tuple(values), seconds, failures)
+        return Scores(name, weight, tuple(values), seconds, failures, "\n".join(said))
 
-    def _called(self, reward: Any, owner: Step, tried: Sequence[Tried]) -> tuple[float, ...]:
+    def _called(self, reward: Any, owner: Step, tried: Sequence[Tried], printed: Printed) -> tuple[float, ...]:
         """The scores of a call. Raises what the reward raises, ValueError for what no trainer could use."""
         limit = owner.setting("time_limit") if "time_limit" in owner.node.all_parameters() else NO_LIMIT
         arguments = _arguments(tried)
         called = (
             (lambda: asyncio.run(reward(**arguments))) if iscoroutinefunction(reward) else (lambda: reward(**arguments))
         )
-        scores = list(self.caller.call(called, limit))
+        with redirect_stdout(printed):
+            scores = list(self.caller.call(called, limit))
         if len(scores) != len(tried):
             raise ValueError(f"returned {len(scores)} rewards for {len(tried)} completions; return one per completion")
         return tuple(nan if score is None else float(score) for score in scores)
 
     def _told(self, error: Exception, owner: Step) -> str:
-        if isinstance(error, TookTooLong):
-            return str(error)
-        line = self.loaded.line_in_code(owner, self.loaded.lines_of(error.__traceback__))
-        return ("" if line is None else f"line {line}: ") + describe(error)
+        late = isinstance(error, TookTooLong)
+        lines = error.lines_in(self.loaded.file) if late else self.loaded.lines_of(error.__traceback__)
+        line = self.loaded.line_in_code(owner, lines)
+        return ("" if line is None else f"line {line}: ") + (f"{error}." if late else describe(error))
 
 
 def _arguments(tried: Sequence[Tried]) -> dict[str, Any]:

@@ -48,6 +48,10 @@ class TookTooLong(Exception):
         self.seconds, self.lines = seconds, lines
         super().__init__(f"did not return within {seconds:g} s")
 
+    def lines_in(self, file: str) -> list[int]:
+        """The lines of ``file`` on its stack, outermost first."""
+        return [line for name, line in reversed(self.lines) if name == file]
+
 
 class _Interrupted(BaseException):
     """Raised inside the user's code. Not an Exception, which user code often catches."""
@@ -237,7 +241,7 @@ def _as_here(function: Callable[[], Any]) -> Callable[[], Any]:
 
 def too_long(owner: Step, error: TookTooLong, loaded: LoadedProgram, when: str) -> Problem:
     """The error of a reward function that exceeded its time limit; ``when`` that was, in brackets."""
-    line = loaded.line_in_code(owner, [number for file, number in reversed(error.lines) if file == loaded.file])
+    line = loaded.line_in_code(owner, error.lines_in(loaded.file))
     where = "" if line is None else f", and was at line {line}"
     remedy = "Look for a request without a timeout, or raise time_limit."
     return owner.problem(f"{error}{where} {when}. {remedy}", "time_limit")

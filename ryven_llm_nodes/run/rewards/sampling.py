@@ -58,7 +58,7 @@ def sampled(
                 **options,
             )
             answers.append(tuple(_answer(tokenizer, row["prompt"], one[ids.shape[1] :]) for one in made))
-    return Sampled(tuple(answers), f"{base.label}, {samples} samples per prompt")
+    return Sampled(tuple(answers), f"{base.label}, {samples} sample{'s' * (samples != 1)} per prompt")
 
 
 def _answer(tokenizer: Any, prompt: Any, ids: Any) -> Answer:

@@ -51,7 +51,7 @@ def choose(editor: Any, name: str) -> BenchPanel:
 
 def scored(editor: Any) -> BenchPanel:
     panel = panel_of(editor)
-    editor.qtbot.waitUntil(lambda: panel.sample.isEnabled() and panel.words.text() == WORKING, timeout=WAIT)
+    editor.qtbot.waitUntil(lambda: panel.sample.isEnabled() and panel.results.sentence.text() == WORKING, timeout=WAIT)
     return panel
 
 
@@ -60,37 +60,39 @@ def test_pasted_and_sampled_completions_get_scores_failures_and_facts(
 ) -> None:
     monkeypatch.setattr(type(opened.shell.runs), "untrusted", lambda *_: [])
     panel = panel_of(opened)
-    assert panel.words.text() == NOTHING
+    assert panel.results.sentence.text() == NOTHING
     assert not panel.sample.isEnabled()
     choose(opened, "both")
     panel.paste.setPlainText('{"completion": "one two three"}\n{"completion": ""}\n{"completion": "four"}')
     panel.score.click()
     assert not panel.score.isEnabled()
     scored(opened)
-    table = panel.table
+    table = panel.results.table
     titles = [table.horizontalHeaderItem(i).text() for i in range(table.columnCount())]
     assert titles == ["row", "prompt", "completion", "share", "length", "total"]
     rows = [[table.item(row, column).text() for column in range(2, 5)] for row in range(3)]
     assert [row[:2] for row in rows] == [["one two three", "0.333"], ["", "failed"], ["four", "1"]]
     assert table.item(1, 3).foreground().color().name() == BAD
-    assert "row 2: line 2: ZeroDivisionError" in panel.facts.text()
-    assert panel.facts.text().startswith("3 completions from the pasted text")
-    assert "spread within a group" in panel.facts.text()
-    assert "one two three" in panel.detail.toPlainText()
+    assert "row 2: line 2: ZeroDivisionError" in panel.results.facts.toPlainText()
+    assert panel.results.facts.toPlainText().startswith("3 completions from the pasted text")
+    assert "spread within a group" in panel.results.facts.toPlainText()
+    assert "one two three" in panel.results.detail.toPlainText()
 
     choose(opened, "length")
     for name, value in {"prompts": "2", "samples": "3", "tokens": "4"}.items():
         panel.fields[name].setText(value)
     panel.sample.click()
     scored(opened)
-    assert [panel.table.item(row, 1).text() for row in range(6)] == ["1", "1", "1", "2", "2", "2"]
-    assert "6 completions from Load Model 'base', 3 samples per prompt" in panel.facts.text().replace("&#x27;", "'")
+    prompts = [panel.results.table.item(row, 1).text() for row in range(6)]
+    assert len(set(prompts[:3])) == len(set(prompts[3:])) == 1
+    assert len(set(prompts)) == 2
+    assert "6 completions from Load Model 'base', 3 samples per prompt" in panel.results.facts.toPlainText()
 
 
 def test_code_that_is_not_allowed_is_not_run(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(opened.shell.runs), "untrusted", lambda *_: ["code"])
     panel = choose(opened, "share")
     panel.sample.click()
-    assert panel.words.text() == UNKNOWN_CODE
+    assert panel.results.sentence.text() == UNKNOWN_CODE
     panel.show_node(opened.node("ppo"))
     assert "share" in panel.title.text(), "a node that gives no reward leaves it as it is"

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 
 from ryven_llm_nodes.gui.code.highlight import COLOURS, spans
-from ryven_llm_nodes.gui.code.view import CodeView
+from ryven_llm_nodes.gui.code.view import CodeView, lines_in
 from ryven_llm_nodes.gui.style.colours import BAD
 
 
@@ -148,14 +148,21 @@ def test_tab_is_four_spaces_and_moves_selected_lines(editor: CodeView, qtbot: An
     assert editor.hasFocus() or not editor.isActiveWindow()
 
 
-def test_the_error_line_is_marked(editor: CodeView) -> None:
+def test_all_lines_with_errors_are_marked(editor: CodeView) -> None:
     editor.set_text("a\nb\nc")
-    editor.set_error_line(2)
-    (mark,) = editor.extraSelections()
-    assert mark.cursor.blockNumber() == 1
-    assert mark.format.background().color().rgb() == QColor(BAD).rgb()
-    editor.set_error_line(None)
+    editor.set_error_lines(lines_in("line 3: NameError, which was called at line 2: 12 of them, and outlines 1"))
+    marks = editor.extraSelections()
+    assert [mark.cursor.blockNumber() for mark in marks] == [1, 2]
+    assert marks[0].format.background().color().rgb() == QColor(BAD).rgb()
+    editor.set_error_lines([])
     assert editor.extraSelections() == []
+
+
+def test_a_line_is_gone_to(editor: CodeView) -> None:
+    editor.set_text("\n" * 500)
+    editor.go_to(400)
+    assert editor.textCursor().blockNumber() == 399
+    assert editor.verticalScrollBar().value() > 300
 
 
 def test_a_read_only_view_cannot_be_typed_into(qtbot: Any) -> None:

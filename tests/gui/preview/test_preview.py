@@ -178,6 +178,19 @@ def test_a_process_that_dies_is_told_and_replaced(qtbot: Any, monkeypatch: pytes
     client.stop()
 
 
+def test_a_part_of_an_answer_does_not_end_the_question(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    twice = "import sys\nfor line in sys.stdin: print('{\"partial\": 1}', flush=True); print(line, end='', flush=True)"
+    monkeypatch.setattr(client_module, "COMMAND", ("-c", twice))
+    client, owner = PreviewClient(), QWidget()
+    qtbot.addWidget(owner)
+    answers: list[Mapping[str, Any]] = []
+    for number in (1, 2):
+        client.ask({"number": number}, owner, answers.append)
+    qtbot.waitUntil(lambda: len(answers) == 4, timeout=WAIT)
+    assert answers == [{"partial": 1}, {"number": 1}, {"partial": 1}, {"number": 2}]
+    client.stop()
+
+
 def test_only_the_newest_question_of_an_owner_is_asked(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     echo = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
     monkeypatch.setattr(client_module, "COMMAND", ("-c", echo))

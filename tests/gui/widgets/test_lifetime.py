@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QWidget
 
 from ryven_llm_nodes.catalogue import GRPO, LLMNode, LoadDataset, LoadModel, RewardFunction
 from ryven_llm_nodes.gui.code.view import CodeView
+from ryven_llm_nodes.gui.coding.window import CodeFieldWindow
 from ryven_llm_nodes.gui.completions.browser import CompletionsBrowser
 from ryven_llm_nodes.gui.concurrency.threads import background
 from ryven_llm_nodes.gui.curves.dock import MetricsDock
@@ -55,8 +56,19 @@ def inspector_of(kind: type[LLMNode]) -> Callable[[RunModel], QWidget]:
         CompletionsBrowser,
         LogView,
         lambda model: CodeView("x = 1", False),
+        lambda model: code_window(model),
     ],
-    ids=["GRPO", "LoadModel", "LoadDataset", "RewardFunction", "metrics", "completions", "log", "code"],
+    ids=[
+        "GRPO",
+        "LoadModel",
+        "LoadDataset",
+        "RewardFunction",
+        "metrics",
+        "completions",
+        "log",
+        "code",
+        "window of code",
+    ],
 )
 def test_nothing_keeps_a_panel_alive(make: Callable[[RunModel], QWidget], qtbot: Any) -> None:
     model = RunModel()
@@ -73,6 +85,12 @@ def test_nothing_keeps_a_panel_alive(make: Callable[[RunModel], QWidget], qtbot:
     assert known() is None
     model.post(Metrics("grpo", 2, {"loss": 1.0}))
     qtbot.wait(20)
+
+
+def code_window(model: RunModel) -> QWidget:
+    node = new_session().create_flow("flow").create_node(RewardFunction)
+    node.gui = SimpleNamespace(flow_view=lambda: None)
+    return CodeFieldWindow(node, "code", Path, lambda *_: "", lambda _: {"grpo": "GRPO 'grpo'"})
 
 
 @pytest.mark.usefixtures("no_collector")

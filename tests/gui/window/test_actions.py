@@ -61,6 +61,7 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
     shell = editor.shell
     targets = {
         "commands": ("run", "stop", "keep", "check", "generate"),
+        "coding": ("show_selected",),
         "history": ("show_runs", "show_kept"),
         "opening": ("ask_and_open",),
         "saving": ("save_as",),
@@ -78,8 +79,8 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
     for action in ACTIONS:
         action.does(shell)
     assert called == [
-        *("run", "run", "run", "stop", "keep", "check", "generate", "show_launch", "show_runs", "show_kept"),
-        *("show", "ask_and_open", "ask_data", "ask_configuration", "save_as"),
+        *("run", "run", "run", "stop", "keep", "check", "generate", "show_selected"),
+        *("show_launch", "show_runs", "show_kept", "show", "ask_and_open", "ask_data", "ask_configuration", "save_as"),
         *("find", "show_node", "show_shortcuts", "step_problem", "step_problem", "quit", "tidy", "show_all"),
         *("show_selected", "search", "switch_map", "duplicate", "bypass", *["align"] * 6),
     ]

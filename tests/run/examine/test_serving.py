@@ -92,12 +92,33 @@ def test_the_process_itself(workspace: Path) -> None:
     assert [json.loads(line)["number"] for line in run.stdout.splitlines()] == [1, 2]
 
 
+def test_a_question_about_scores_takes_the_trainer_that_was_chosen(workspace: Path) -> None:
+    graph = flows.graph(flows.chain(), workspace)
+    first, chosen = (bench_question(graph, graph.by_name["variety"], 1, None, name) for name in ("", "grpo"))
+    assert (first["trainer"], chosen["trainer"]) == ("ppo", "grpo")
+    assert "grpo_rows" in chosen["steps"]
+    assert "grpo_rows" not in first["steps"]
+
+
+def test_completions_are_told_before_they_are_scored(workspace: Path) -> None:
+    graph = flows.graph(flows.alone("ppo"), workspace)
+    asked = bench_question(graph, graph.by_name["variety"], 5, None, prompts=2, samples=1, tokens=2)
+    answers = StringIO()
+    serve(StringIO(json.dumps(asked) + "\n"), answers)
+    partial, scored = map(json.loads, answers.getvalue().splitlines())
+    assert (partial["number"], scored["number"]) == (5, 5)
+    assert partial["partial"]["rewards"] == []
+    assert partial["partial"]["completions"] == [one | {"total": None} for one in scored["scored"]["completions"]]
+    assert len(scored["scored"]["rewards"][0]["scores"]) == 2
+
+
 def test_pasted_completions_are_scored_and_named_so(workspace: Path) -> None:
     graph = flows.graph(flows.alone("ppo"), workspace)
     server = Server()
     for pasted, expected in (("", "the pasted text holds no completions"), ("ab\ncc", "")):
         asked = bench_question(graph, graph.by_name["variety"], 3, pasted)
         assert "final" not in asked["steps"]
+        assert asked["trainer"] == "ppo"
         found = server.answer(json.loads(json.dumps(asked)))
         assert found["number"] == 3
         if expected:

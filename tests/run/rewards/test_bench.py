@@ -107,7 +107,7 @@ def test_one_that_hangs_is_interrupted(data: Path, tmp_path: Path) -> None:
     code = "import time\n\n\ndef slow(completions, **kwargs):\n    time.sleep(60)"
     rewards = {"slow": node(RewardFunction, code=code, time_limit=1)}
     found = benched(data, tmp_path, rewards, "slow", pasted=written(tmp_path, "one"))
-    assert "did not return within 1 s" in found.scores[0].failures[0]
+    assert found.scores[0].failures == {0: "line 5: did not return within 1 s."}
 
 
 def test_completions_are_sampled_from_the_model(workspace: Path, tmp_path: Path) -> None:
@@ -170,3 +170,34 @@ def test_prompts_are_sampled_from_with_the_tokens_that_training_gives_them(work:
         patch.setattr(GenerationMixin, "generate", watched)
         benched(work, tmp_path, {"long": node(LengthReward)}, "long", prompts=1, samples=2, tokens=2)
     assert seen == [[2, *tokenizer("2 + 2", add_special_tokens=False)["input_ids"]]]
+
+
+LOUD = """def loud(completions, **kwargs):
+    print("scoring", *completions)
+    return [1 / len(completion) for completion in completions]
+"""
+
+
+def test_what_a_function_prints_is_kept(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rewards = {"loud": node(RewardFunction, code=LOUD)}
+    found = benched(data, tmp_path, rewards, "loud", pasted=written(tmp_path, "ab\ncc\nabcd"))
+    (score,) = found.scores
+    assert score.printed == "scoring ab cc abcd"
+    assert (min(score.there), score.mean, max(score.there)) == (0.25, pytest.approx(5 / 12), 0.5)
+    assert score.equal == pytest.approx(2 / 3)
+    assert capsys.readouterr().out == ""
+    rows = written(tmp_path, '{"completion": "ab"}\n{"completion": ""}', "rows.jsonl")
+    (score,) = benched(data, tmp_path, rewards, "loud", pasted=rows).scores
+    assert score.printed == "row 1: scoring ab\nrow 2: scoring ", "row by row, after all at once has failed"
+
+
+def test_a_trainer_is_chosen_where_several_score(data: Path, tmp_path: Path) -> None:
+    other = node(InlineTable, rows='{"prompt": "4 + 4", "answer": "8"}')
+    wires = "base -> grpo, table -> grpo, exact -> grpo, base -> later, other -> later, exact -> later"
+    nodes = {"base": BASE, "table": TABLE, "other": other, "exact": node(ExactMatch), "grpo": TRAINER, "later": TRAINER}
+    built = flows.program(draw(wires, **nodes), data)
+    steps, pasted = built.graph.by_name, written(tmp_path, "8")
+    for trainer, score in ((None, 0.0), ("later", 1.0)):
+        chosen = steps[trainer] if trainer else None
+        found = bench(built, steps["exact"], tmp_path, pasted, trainer=chosen)
+        assert found.scores[0].values == (score,)
