@@ -49,8 +49,8 @@ class Looking:
 
     def _found(self, node: LLMNode) -> tuple[Graph, Step | None]:
         """``node`` in its flow as it is drawn now; no step where it is bypassed."""
-        graph = read_live_flow(node.flow, self._document.folder, self._document.source)
-        return graph, next((step for step in graph.steps if node.flow.nodes[step.index] is node), None)
+        drawn = Drawn.of(read_live_flow(node.flow, self._document.folder, self._document.source), node.flow)
+        return drawn.graph, drawn.graph.by_name.get(drawn.step_of(node))
 
     def _asked(self, node: LLMNode, question_of: Callable[[Graph, Step], Mapping[str, Any]]) -> Mapping[str, Any] | str:
         try:

@@ -19,7 +19,6 @@ from ryven_llm_nodes.gui.coding.window import CodeFieldWindow
 from ryven_llm_nodes.gui.state.edits import bypass, rename, set_value
 from ryven_llm_nodes.gui.style.colours import BAD
 from ryven_llm_nodes.gui.window.looking import BYPASSED, NO_TRAINER, UNKNOWN_CODE
-from ryven_llm_nodes.program import read_live_flow
 
 WAIT = 120_000
 CODE = '''def score(prompts, completions, **kwargs):
@@ -159,7 +158,7 @@ def test_what_a_check_has_found_is_shown_until_the_code_changes(shared: Any, rew
         for text, weight in (("line 1: b", "warning"), ("line 3: a", "error"))
     )
     other = Problem("line 2: of another field", "", "function", "score")
-    shared.state.show_problems((warning, error, other), read_live_flow(shared.flow, Path()))
+    shared.state.show_problems((warning, error, other), shared.shell.runs.snapshot(shared.flow))
     shared.qtbot.waitUntil(lambda: marked(window) == [1, 3])
     assert [part.split("</a>")[-1] for part in window.findings.text().split("</p>")] == [": a", ": b", ""]
     set_value(reward, "code", CODE + "\n")
