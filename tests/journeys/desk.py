@@ -220,8 +220,8 @@ def screen() -> Iterator[str]:
     if missing:
         raise SystemExit(f"not found: {', '.join(missing)}; on Debian: apt install xvfb xdotool openbox imagemagick")
     reader, writer = os.pipe()
-    width, height = SIZE
-    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp"]
+    mode = "{}x{}x24".format(*SIZE)
+    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", mode, "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
     os.close(writer)
     with os.fdopen(reader) as answer:

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import flows
 
-from ryven_llm_nodes.catalogue import GRPO, SFT, LoadDataset, LoadModel, RewardFunction
+from ryven_llm_nodes.catalogue import GRPO, SFT, LoadDataset, LoadModel, PatternMatch, RewardFunction
 
 
 def write_rows(file: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
@@ -64,6 +64,64 @@ def save_training(folder: Path, **params: Any) -> Path:
         sft=flows.node(SFT, **trained),
     )
     return _saved(drawn, folder)
+
+
+def save_rewarded(folder: Path) -> Path:
+    """GRPO with a reward that no completion of the model gets."""
+    write_rows(folder / "prompts.jsonl", [{"prompt": row["prompt"]} for row in sums(16)])
+    write_model(folder / "tiny-llama")
+    drawn = flows.draw(
+        "base -> grpo, rows -> grpo, boxed -> grpo",
+        "rewarded",
+        base=flows.node(LoadModel, path="tiny-llama"),
+        rows=flows.node(LoadDataset, path="prompts.jsonl"),
+        boxed=flows.node(PatternMatch),
+        grpo=flows.node(GRPO, **{**flows.ROLLOUT, "max_steps": 60}, num_generations=4),
+    )
+    return _saved(drawn, folder)
+
+
+def save_talking(folder: Path) -> Path:
+    """SFT on conversations in which the assistant always says the same."""
+    said = [{"role": "assistant", "content": "I was trained a minute ago."}]
+    asked = [[{"role": "user", "content": row["prompt"]}] for row in sums(64)]
+    write_rows(folder / "chats.jsonl", [{"messages": [*one, *said]} for one in asked])
+    write_model(folder / "tiny-llama")
+    drawn = flows.draw(
+        "base -> sft, rows -> sft",
+        "talking",
+        base=flows.node(LoadModel, path="tiny-llama"),
+        rows=flows.node(LoadDataset, path="chats.jsonl"),
+        sft=flows.node(SFT, **{**flows.FAST, "max_steps": 200, "learning_rate": 1e-2}),
+    )
+    return _saved(drawn, folder)
+
+
+CONFIGURATION: Final = """\
+# trl sft --config sft.yaml
+model_name_or_path: tiny-llama
+datasets:
+  - path: json
+    data_files: sums.jsonl
+learning_rate: 1.0e-3
+num_train_epochs: 2
+per_device_train_batch_size: 8
+logging_steps: 5
+max_length: 128
+output_dir: sft-output
+accelerate_config: zero2
+env:
+  WANDB_PROJECT: sums
+"""
+
+
+def write_configuration(folder: Path) -> Path:
+    """A YAML file as TRL's command line reads it."""
+    write_rows(folder / "sums.jsonl", sums())
+    write_model(folder / "tiny-llama")
+    file = folder / "sft.yaml"
+    file.write_text(CONFIGURATION, encoding="utf-8")
+    return file
 
 
 def save_sent(folder: Path) -> Path:

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QApplication,
+    QComboBox,
     QLabel,
     QLineEdit,
     QMenu,
@@ -71,6 +72,8 @@ def _texts_of(widget: QWidget) -> Iterator[Found]:
         yield from _rows_of(widget)
     elif isinstance(widget, QLabel):
         yield widget.text(), lambda: widget.rect().center(), widget
+    elif isinstance(widget, QPlainTextEdit | QTextEdit):
+        yield widget.toPlainText() or widget.placeholderText(), lambda: widget.rect().center(), widget
     elif isinstance(widget, QLineEdit):
         yield widget.text() or widget.placeholderText(), lambda: widget.rect().center(), widget
 
@@ -109,14 +112,8 @@ def text(wanted: str) -> Spot | None:
 
 
 def texts() -> list[str]:
-    """Everything that is written in the windows that take clicks, multi-line texts included."""
-    larger = [
-        widget.toPlainText()
-        for front in _fronts()
-        for widget in _shown(front)
-        if isinstance(widget, QPlainTextEdit | QTextEdit)
-    ]
-    return [found[0] for found in _found()] + larger
+    """Everything that is written in the windows that take clicks."""
+    return [found[0] for found in _found()]
 
 
 def windows() -> list[str]:
@@ -125,14 +122,21 @@ def windows() -> list[str]:
 
 
 def focus() -> str:
-    """The widget that takes keys."""
+    """The text of the field that takes keys."""
     widget = QApplication.focusWidget()
-    return f"{type(widget).__name__} {widget.objectName() or widget.accessibleName()}" if widget is not None else ""
+    return widget.text() if isinstance(widget, QLineEdit) else ""
 
 
 def _spot(widget: QWidget, point: QPoint) -> Spot:
     place = widget.mapToGlobal(point)
     return place.x(), place.y()
+
+
+def arrow(number: int) -> Spot:
+    """Where the arrow is of a box with choices, counted from the left and the top of the front window."""
+    boxes = [one for one in _shown(_fronts()[0]) if isinstance(one, QComboBox)]
+    box = sorted(boxes, key=lambda one: one.mapToGlobal(QPoint()).toTuple()[::-1])[number]
+    return _spot(box, QPoint(box.width() - 10, box.height() // 2))
 
 
 # The editor
@@ -238,8 +242,8 @@ def drop(x: int, y: int, *paths: str) -> bool:
 QUESTIONS: Final = {
     one.__name__: one
     for one in (
-        text, texts, windows, focus, ready, node, pin, canvas, field, nodes, stages, running, status, log, clipboard,
-        drop,
+        text, texts, windows, focus, arrow, ready, node, pin, canvas, field, nodes, stages, running, status, log,
+        clipboard, drop,
     )
 }  # fmt: skip
 
