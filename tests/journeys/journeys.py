@@ -134,7 +134,7 @@ def flat_reward(desk: Desk) -> str:
     desk.type("[a-m]")
     desk.key("Tab")
     desk.click("Sample and Score")
-    desk.wait(lambda: "[a-m]" in str(desk.ask("nodes")), "the pattern")
+    desk.wait(lambda: not any("the same score" in one for one in desk.ask("texts")), "other scores")
     desk.arrived()
     desk.picture("Another pattern: its rewards differ")
     desk.click("Run")
@@ -228,7 +228,7 @@ def by_keys(desk: Desk) -> str:
     desk.picture("Both files are one flow: SFT, then DPO")
     desk.key("F5")
     desk.wait(lambda: "failed" in desk.ask("status"), "the end of the run")
-    desk.picture("F5: the model of the template is not on this machine, which has no network")
+    desk.picture("F5: the model that is proposed is not on this machine, which has no network")
     desk.key("F4")
     desk.wait(lambda: "SmolLM2" in desk.ask("focus"), "the focus in the field of the model")
     desk.key("ctrl+a")
@@ -269,7 +269,7 @@ def stock_ryven(desk: Desk) -> str:
     desk.arrived()
     desk.wait(lambda: not desk.ask("running"), "the end of the run")
     desk.picture("It trains in Ryven's window")
-    return f"`ryven-llm install` said: {' '.join(told.split())}"
+    return f"`ryven-llm install` said: {' '.join(told.replace(str(desk.home), '~').split())}"
 
 
 # What is looked at afterwards

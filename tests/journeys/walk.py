@@ -45,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[*JOURNEYS, []], metavar="JOURNEY", help=", ".join(JOURNEYS))
     parser.add_argument("--into", type=Path, default=PLACE)
+    parser.add_argument("--machine", default="", help="a sentence on the page about the machine")
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
     results = options.into / "results.json"
@@ -54,7 +55,7 @@ def main() -> None:
             found[name] = walk(name, JOURNEYS[name], display, options.into)
         print(name, {key: value for key, value in found[name].items() if key != "pictures"}, flush=True)
         results.write_text(json.dumps(found, indent=1) + "\n")
-    write_page(options.into, found)
+    write_page(options.into, found, options.machine)
 
 
 if __name__ == "__main__":

@@ -228,12 +228,13 @@ def _text(value: Any) -> str:
 
 
 def _facts(found: Mapping[str, Any]) -> str:
-    """Per reward its spread within groups and the time of a call; failures with their line; warnings."""
-    lines = [escape(f"{len(found['completions'])} completions from {found['source']}"), ""]
+    """Warnings; per reward its spread within groups and the time of a call; failures with their line."""
+    lines = [coloured(warning, WARN) for warning in found["warnings"]]
+    lines += [escape(f"{len(found['completions'])} completions from {found['source']}"), ""]
     for reward in found["rewards"]:
         spread = sum(reward["spread"]) / max(len(reward["spread"]), 1)
         weight = f", weight {reward['weight']:g}" if reward["weight"] != 1 else ""
         lines += [bold(reward["reward"]) + escape(weight)]
         lines += [coloured(f"spread within a group {spread:.3g}, {reward['seconds']:.3g} s per call", MUTED)]
         lines += [coloured(f"row {int(row) + 1}: {text}", BAD) for row, text in reward["failures"].items()]
-    return "<br>".join(lines + [coloured(warning, WARN) for warning in found["warnings"]])
+    return "<br>".join(lines)
