@@ -175,6 +175,7 @@ class Desk:
 
     def type(self, text: str) -> None:
         """A text; each of its characters counts as a key."""
+        self.wait(lambda: self.ask("listening"), "the focus", 20)
         self.count.keys += len(text)
         self._do("type", "--delay", 15, text)
 

@@ -179,6 +179,7 @@ def before_and_after(desk: Desk) -> str:
     desk.wait(lambda: "done after" in desk.ask("status"), "the end of the run")
     desk.key("F8")
     desk.see("A message;")
+    desk.wait(lambda: desk.ask("listening"), "the chat in front")
     desk.click("arrow", 1)
     desk.picture("Chat: the trained model on the left; the other is chosen")
     desk.click("base")

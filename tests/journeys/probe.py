@@ -121,6 +121,12 @@ def windows() -> list[str]:
     return [one.windowTitle() for one in QApplication.topLevelWidgets() if one.isVisible()]
 
 
+def listening() -> bool:
+    """Whether keys go to the window in front: a new one gets them a moment after it is shown."""
+    widget = QApplication.focusWidget()
+    return widget is not None and widget.window() is _fronts()[0].window()
+
+
 def focus() -> str:
     """The text of the field that takes keys."""
     widget = QApplication.focusWidget()
@@ -132,9 +138,11 @@ def _spot(widget: QWidget, point: QPoint) -> Spot:
     return place.x(), place.y()
 
 
-def arrow(number: int) -> Spot:
-    """Where the arrow is of a box with choices, counted from the left and the top of the front window."""
+def arrow(number: int) -> Spot | None:
+    """Where the arrow is of a box with choices, counted from the top and the left of the front window."""
     boxes = [one for one in _shown(_fronts()[0]) if isinstance(one, QComboBox)]
+    if number >= len(boxes):
+        return None
     box = sorted(boxes, key=lambda one: one.mapToGlobal(QPoint()).toTuple()[::-1])[number]
     return _spot(box, QPoint(box.width() - 10, box.height() // 2))
 
@@ -242,8 +250,8 @@ def drop(x: int, y: int, *paths: str) -> bool:
 QUESTIONS: Final = {
     one.__name__: one
     for one in (
-        text, texts, windows, focus, arrow, ready, node, pin, canvas, field, nodes, stages, running, status, log,
-        clipboard, drop,
+        text, texts, windows, listening, focus, arrow, ready, node, pin, canvas, field, nodes, stages, running, status,
+        log, clipboard, drop,
     )
 }  # fmt: skip
 
