@@ -37,7 +37,7 @@ def own_data(desk: Desk) -> str:
     desk.picture("The first optimizer steps")
     desk.wait(lambda: not desk.ask("running"), "the end of the run")
     desk.picture("Done")
-    return f"It trains: {desk.ask('status')}."
+    return f"It trains; the run was {desk.ask('status')}."
 
 
 def after_a_kill(desk: Desk) -> str:

@@ -122,9 +122,10 @@ def windows() -> list[str]:
 
 
 def listening() -> bool:
-    """Whether keys go to the window in front: a new one gets them a moment after it is shown."""
+    """Whether keys go to a field, and to that of a dialog where there is one, which is a moment after it is shown."""
     widget = QApplication.focusWidget()
-    return widget is not None and widget.window() is _fronts()[0].window()
+    alone = QApplication.activePopupWidget() or QApplication.activeModalWidget()
+    return widget is not None and (widget.isActiveWindow() if alone is None else widget.window() == alone)
 
 
 def focus() -> str:
