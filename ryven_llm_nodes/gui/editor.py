@@ -27,7 +27,9 @@ def load() -> None:
     from ryven_llm_nodes.gui.canvas import node_gui  # noqa: F401  # registers by being imported
     from ryven_llm_nodes.gui.style.theme import kind_colour, paint_pin
     from ryven_llm_nodes.gui.window.install import install_later
-    from ryven_llm_nodes.host import canvas, dropping, navigation, node_list, ports, versions, wires  # noqa: F401  # their workarounds
+
+    # each brings its workarounds
+    from ryven_llm_nodes.host import canvas, console, dropping, navigation, node_list, ports, versions, wires  # noqa: F401
 
     versions.apply_workarounds()
     ports.colour_ports(kind_colour, paint_pin)

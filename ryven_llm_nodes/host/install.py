@@ -35,7 +35,7 @@ except ModuleNotFoundError as error:
 finally:
     sys.path[:] = PATH
 '''
-HOW_TO_START: Final = "Start it with `ryven -q pyside6`, then choose {file} in File > Import Nodes..."
+HOW_TO_START: Final = "Start it with `ryven -q pyside6`, then choose {file} in File > Import Nodes"
 """Ryven uses PySide2 by default."""
 
 

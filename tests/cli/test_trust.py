@@ -40,6 +40,7 @@ def flow(marker: Path, work: Path) -> Path:
 def test_check_and_export_run_nothing_and_ask_nothing(flow: Path, marker: Path) -> None:
     status, _, errors = ryven_llm("check", flow)
     assert (status, errors.startswith("note: Reward Function 'score' > code: is not tried in a check")) == (0, True)
+    assert "a run shows it and asks" in errors  # the editor shows the same note, and has no --trust
     assert ryven_llm("export", flow)[::2] == (0, "")
     assert not marker.exists()
 

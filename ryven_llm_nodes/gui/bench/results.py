@@ -74,11 +74,11 @@ class Results(WithPlaceholder):
 
 
 def facts(found: Found) -> str:
-    """Per reward its range, its spread, the time of a call, failures with their line, what it printed; warnings."""
-    lines = [escape(f"{len(found['completions'])} completions from {found['source']}"), ""]
+    """Warnings; per reward its range, its spread, the time of a call, failures with their line, what it printed."""
+    lines = [coloured(warning, WARN) for warning in found["warnings"]]
+    lines += [escape(f"{len(found['completions'])} completions from {found['source']}"), ""]
     for reward in found["rewards"]:
         lines += _facts_of(reward, len(found["completions"]))
-    lines += [coloured(warning, WARN) for warning in found["warnings"]]
     return "<br>".join(lines) + "".join(_printed(reward) for reward in found["rewards"])
 
 

@@ -62,6 +62,7 @@ class Bubbles(QObject):
             box = best(own, mark.bubble.size, QRectF(self._view.viewport().rect()), pins, taken, others)
             taken.append(box)
             mark.bubble.setPos(self._view.mapToScene(box.topLeft().toPoint()))
+        self._view.viewport().update()  # Qt repaints only a part of an item that ignores the zoom and has changed
 
     def _on_screen(self, rect: QRectF) -> QRectF:
         return QRectF(self._view.mapFromScene(rect).boundingRect())

@@ -177,6 +177,8 @@ class InspectorPanel(QWidget):
             self._show_stage(self.model.stages.get(step))
 
     def _show_stage(self, stage: StageRun | None) -> None:
+        if stage and stage.state == RunState.DONE and not self.node.is_stage and self.node.out_ports:
+            stage = None  # a value is done before what it names is opened, which may fail
         self.state.setText(coloured(stage_words(stage), state_colour(stage.state)) if stage else "")
         message = stage.message if stage and stage.state == RunState.FAILED else ""
         self.failure.setText(message)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from qtpy.QtCore import QEvent, QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QEnterEvent, QFont, QFontMetricsF, QImage, QPainter, QPaintEvent, QPen
+from qtpy.QtGui import QColor, QEnterEvent, QFont, QFontMetricsF, QImage, QKeyEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QAbstractButton, QGridLayout, QWidget
 
 from ryven_llm_nodes.gui.style.colours import ACCENT, BORDER, BRIGHT, SURFACE
@@ -75,6 +75,13 @@ class Card(QAbstractButton):
             _line(
                 painter, QRectF(PADDING, top + 22 + number * LINE, self.width() - 2 * PADDING, LINE), text, 11, colour
             )
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter chooses, like Space: a button takes it in dialogs only."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self.update()

@@ -12,7 +12,7 @@ from ryven_llm_nodes.errors import Problem
 from ryven_llm_nodes.gui.canvas.marks import COLOURS
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 from ryven_llm_nodes.gui.widgets.first_size import open_with
-from ryven_llm_nodes.gui.widgets.tables import Tips
+from ryven_llm_nodes.gui.widgets.tables import Wrapped
 
 SIZE = (860, 420)
 
@@ -39,7 +39,8 @@ def _table(told: Sequence[Problem]) -> QTreeWidget:
     table.setHeaderLabels(["Key", "", "What became of it, and what to do"])
     table.setRootIsDecorated(False)
     table.setWordWrap(True)
-    table.setItemDelegate(Tips(table))
+    table.setItemDelegate(Wrapped(table))
+    table.header().sectionResized.connect(lambda *_: table.doItemsLayout())
     for one in told:
         item = QTreeWidgetItem([one.parameter, "not taken" if one.weight == "warning" else "changed", one.message])
         item.setForeground(1, QColor(COLOURS[one.weight][0]))

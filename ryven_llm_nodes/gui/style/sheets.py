@@ -157,10 +157,18 @@ QDockWidget {{ titlebar-close-icon: none; titlebar-normal-icon: none; font-size:
 QDockWidget::title {{ background: {BAR}; padding: 5px 8px; text-align: left; text-transform: none }}
 QMessageBox {{ background: {SURFACE}; border: 1px solid {BORDER} }}
 QMessageBox QLabel {{ color: {TEXT}; background: transparent; font-size: 12px }}
-QMessageBox QPushButton {{ color: {BRIGHT}; background: {FIELD}; border: 1px solid {BORDER_HOVER}; border-radius: 6px;
-    padding: 5px 14px; margin: 0; min-height: 20px; font-size: 12px; font-weight: 600; text-transform: none }}
-QMessageBox QPushButton:hover {{ background: {HOVER}; border-color: {ACCENT} }}
-QMessageBox QPushButton:default {{ border-color: {ACCENT} }}
+QMessageBox QPushButton, QFileDialog QPushButton {{ color: {BRIGHT}; background: {FIELD}; border-radius: 6px;
+    border: 1px solid {BORDER_HOVER}; padding: 5px 14px; margin: 0; min-height: 20px; font-size: 12px; font-weight: 600;
+    text-transform: none }}
+QMessageBox QPushButton:hover, QFileDialog QPushButton:hover {{ background: {HOVER}; border-color: {ACCENT} }}
+QMessageBox QPushButton:default, QFileDialog QPushButton:default {{ border-color: {ACCENT} }}
+QFileDialog QPushButton:disabled {{ color: {FAINT} }}
+QFileDialog QHeaderView::section {{ background: {SURFACE}; color: {MUTED}; border: none; padding: 0 6px; height: 24px;
+    font-size: 11px; font-weight: normal; text-transform: none }}
+QFileDialog QTreeView, QFileDialog QListView {{ background: {BACKGROUND}; color: {TEXT}; font-size: 12px }}
+QFileDialog QTreeView::item:selected {{ background: {CHOSEN}; color: {BRIGHT} }}
+QFileDialog QLineEdit, QFileDialog QComboBox {{ background: {FIELD}; color: {BRIGHT}; border: 1px solid {BORDER};
+    border-radius: 4px; padding: 0 7px; margin: 0; height: 24px; font-size: 12px }}
 QToolTip {{ background: {FIELD}; color: {TEXT}; border: 1px solid {BORDER}; padding: 5px; font-size: 12px }}
 QLineEdit {{ placeholder-text-color: {MUTED} }}
 QListView::item:selected {{ background: {CHOSEN}; color: {BRIGHT} }}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from qtpy.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
+from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QHelpEvent, QPainter
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -38,6 +38,15 @@ class Tips(QStyledItemDelegate):
             return super().helpEvent(event, view, option, index)
         QToolTip.showText(event.globalPos(), text, view)
         return True
+
+
+class Wrapped(Tips):
+    """Gives a cell of a tree the lines that its text takes at the width of its column, which a tree does not tell."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        usual, width = super().sizeHint(option, index), option.widget.columnWidth(index.column()) - 2 * MARGIN
+        lines = option.fontMetrics.boundingRect(0, 0, width, 0, Qt.TextFlag.TextWordWrap, str(index.data() or ""))
+        return QSize(usual.width(), usual.height() + lines.height() - option.fontMetrics.height())
 
 
 class Cells(Tips):

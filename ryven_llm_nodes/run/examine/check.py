@@ -18,7 +18,10 @@ from ryven_llm_nodes.run.library_warnings import about, hearing
 from ryven_llm_nodes.run.loaded import LoadedProgram
 from ryven_llm_nodes.system.causes import forget, is_unreachable
 
-NOT_RUN = "is not tried in a check, since you have not allowed it; review it, then check with --trust."
+NOT_RUN = (
+    "is not tried in a check, since you have not allowed it; a run shows it and asks, and on the command line --trust "
+    "allows it."
+)
 
 
 def checked(

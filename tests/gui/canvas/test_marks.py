@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import flows
-from qtpy.QtCore import QPointF, QRectF
+from qtpy.QtCore import QEvent, QObject, QPointF, QRect, QRectF
 
 from ryven_llm_nodes.catalogue import DPO, SFT, LoadDataset, LoadModel
 from ryven_llm_nodes.errors import Problem
@@ -97,6 +97,20 @@ class TestReady:
         editor.qtbot.waitUntil(lambda: editor.state.state(editor.node("sft")) == "wrong")
 
 
+class Painted(QObject):
+    """Watches how much of ``widget`` is painted."""
+
+    def __init__(self, widget: Any) -> None:
+        super().__init__(widget)
+        self.area = QRect()
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self.area |= event.region().boundingRect()
+        return False
+
+
 class TestBubble:
     def shown(self, editor: Any, node: Any) -> QRectF:
         bubble = node.gui.mark.bubble
@@ -129,6 +143,17 @@ class TestBubble:
         assert bubble.pos() == before + QPointF(30, 20)
         editor.view.remove_node(model)
         assert bubble.scene() is None
+
+    def test_all_of_it_is_painted_when_it_says_more(self, editor: Any) -> None:
+        model = editor.place(LoadModel)
+        check(editor)
+        editor.window.show()
+        editor.view.scale(0.5, 0.5)
+        editor.settle(150)
+        painted = Painted(editor.view.viewport())
+        model.gui.mark.show_findings((*model.gui.mark.findings, Problem("a further sentence " * 8)))
+        editor.settle(150)
+        assert painted.area.contains(self.shown(editor, model).toRect() & editor.view.viewport().rect())
 
     def test_it_stays_at_a_node_that_is_collapsed(self, editor: Any) -> None:
         sft = editor.place(SFT)

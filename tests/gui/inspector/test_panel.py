@@ -17,7 +17,7 @@ from ryven_llm_nodes.gui.inspector.panel import InspectorPanel
 from ryven_llm_nodes.gui.state import edits
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.host.session import new_session
-from ryven_llm_nodes.run.events import Progress, RunStarted, StageFailed, StageStarted
+from ryven_llm_nodes.run.events import Progress, RunStarted, StageFailed, StageFinished, StageStarted
 
 
 @pytest.fixture
@@ -187,6 +187,18 @@ def test_the_state_of_the_stage_is_shown(inspect: Any, flow: Any, qtbot: Any) ->
     qtbot.waitUntil(panel.failure.isVisible)
     assert panel.failure.text() == "SFT 'sft': out of memory"
     assert "failed" in panel.state.text()
+
+
+def test_a_model_that_was_named_is_not_called_done_before_it_is_loaded(inspect: Any, flow: Any, qtbot: Any) -> None:
+    model = RunModel()
+    base, sft = inspect(flow.nodes[0], model), inspect(flow.nodes[2], model)
+    for event in (StageFinished("base_model", ""), StageFinished("sft", "outputs/sft")):
+        model.post(event)
+    qtbot.waitUntil(lambda: "done" in sft.state.text())
+    assert base.text.step == "base_model"
+    assert base.state.text() == ""
+    model.post(StageFailed("base_model", "Load Model: it cannot be loaded", "Traceback ..."))
+    qtbot.waitUntil(lambda: "failed" in base.state.text())
 
 
 def test_what_is_being_typed_is_kept_when_another_node_is_selected(inspect: Any, flow: Any, qtbot: Any) -> None:

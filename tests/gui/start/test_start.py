@@ -13,10 +13,13 @@ import flows
 import pytest
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QFont, QFontMetricsF
+from qtpy.QtWidgets import QTreeWidget
 
 from ryven_llm_nodes.catalogue import DPO, GRPO, SFT, LoadDataset, LoadModel
+from ryven_llm_nodes.errors import Problem
 from ryven_llm_nodes.gui.start.cards import PADDING
 from ryven_llm_nodes.gui.start.facts import Machine, last_result, runs_here
+from ryven_llm_nodes.gui.start.report import report
 from ryven_llm_nodes.gui.state.recent import recent, remember
 from ryven_llm_nodes.program import read_flow, read_live_flow
 from ryven_llm_nodes.program.graph import Graph, Wire
@@ -73,12 +76,13 @@ class TestPage:
         assert not page.isVisible()
         assert DPO in kinds(editor)
 
-    def test_by_keyboard_alone(self, editor: Any) -> None:
+    @pytest.mark.parametrize("key", [Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter])
+    def test_by_keyboard_alone(self, editor: Any, key: Qt.Key) -> None:
         editor.window.show()
         editor.shell.starting.show()
         page = editor.shell.starting.page
         page.templates.cards[0].setFocus()
-        editor.qtbot.keyClick(page.templates.cards[0], Qt.Key.Key_Space)
+        editor.qtbot.keyClick(page.templates.cards[0], key)
         editor.settle()
         assert SFT in kinds(editor)
         editor.shell.starting.show()
@@ -226,6 +230,17 @@ def test_whether_a_template_runs_here() -> None:
     assert runs_here(large, Machine(24, False))[0] == "about 30 GB; here are 24 GB"
     assert runs_here(large, Machine(64, False))[0] == "about 30 GB; needs a GPU"
     assert runs_here(large, Machine(24, True))[0] == "about 30 GB; there is a GPU"
+
+
+def test_a_report_of_an_import_shows_long_sentences_in_lines(editor: Any) -> None:
+    editor.window.show()
+    told = [Problem(sentence, "", "key", weight="warning") for sentence in ("short", "a word and " * 60)]
+    dialog = report(editor.window, "Imported", told)
+    table = dialog.findChild(QTreeWidget)
+    editor.settle()
+    short, long = (table.visualItemRect(table.topLevelItem(row)).height() for row in (0, 1))
+    assert long > 4 * short
+    dialog.close()
 
 
 def test_the_last_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
