@@ -18,7 +18,6 @@ HINTS: Final = (
     ("is not a local folder and is not a valid model", "Correct the path of Load Model; check access and network."),
     ("no module named", "Install it where this runs, or correct the import."),
     ("corresponds to no data", "Use data with rows, or correct the split."),
-    ("couldn't connect to", "Check the network, or use a local folder."),
     ("offline mode is enabled", "Unset HF_HUB_OFFLINE, or use a local folder."),
     ("gated repo", "Accept the model's terms on the Hub and log in with `hf auth login`."),
     (
@@ -44,9 +43,21 @@ def describe(error: BaseException) -> str:
     """The message of an exception, in one line of limited length, with a remedy if one is known."""
     if isinstance(error, Explained | LLMNodesError):
         return one_line(str(error))
+    if "couldn't connect to" in str(error):
+        return _not_fetched(_causes(error)[-1])
     texts = [f"{type(one).__name__}: {_said(one)}" for one in _causes(error)]
     hint = next((hint for words, hint in HINTS if words in " ".join(texts).lower()), "")
     return f"{' Cause: '.join(texts)} {hint}".rstrip()
+
+
+def _not_fetched(cause: BaseException) -> str:
+    """A model of the Hub is not here: transformers says so in a paragraph, of which the last ``cause`` tells more."""
+    if "traffic has been disabled" in str(cause):
+        why, remedy = "HF_HUB_OFFLINE keeps it from being fetched", "Unset it"
+    else:
+        told = f"{type(cause).__name__}: {_said(cause).rstrip('.')}"
+        why, remedy = f"the Hub cannot be reached ({told})", "Check the network"
+    return f"it is not among the downloaded models, and {why}. {remedy}, or use a local folder."
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -142,8 +142,10 @@ def test_models_that_cannot_be_had_are_named_before_the_first_stage(run: Run) ->
         ppo=node(PPO, **flows.ROLLOUT),
     )
     (problem,) = refused(run, drawn)
-    assert problem.startswith("Reward Model 'scorer' > path: 'no-such-owner/no-such-model' cannot be loaded: OSError: ")
-    assert problem.endswith("or use a local folder.")
+    assert problem == (
+        "Reward Model 'scorer' > path: 'no-such-owner/no-such-model' cannot be loaded: it is not among the downloaded "
+        "models, and HF_HUB_OFFLINE keeps it from being fetched. Unset it, or use a local folder."
+    )
 
 
 def test_a_reward_model_must_have_one_label(run: Run, workspace: Path, tmp_path: Path) -> None:
