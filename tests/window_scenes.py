@@ -35,7 +35,6 @@ from ryven_llm_nodes.gui.state.edits import rename, set_value
 from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.host.launch import application
 from ryven_llm_nodes.host.recovery import LeftBehind
-from ryven_llm_nodes.program import read_live_flow
 from ryven_llm_nodes.run import events
 from ryven_llm_nodes.run.chat.models import ChatModel
 from ryven_llm_nodes.run.queueing.queue import Queue, queued
@@ -98,7 +97,7 @@ class Desk:
 
     def train(self) -> None:
         """A run that has ended, without having trained anything; then what a check finds."""
-        self.state.begin(read_live_flow(self.flow, self.folder))
+        self.state.begin(self.shell.runs.snapshot(self.flow))
         for event in self._events():
             self.state.model.post(event)
         settle(0.1)
