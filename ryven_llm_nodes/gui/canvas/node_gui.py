@@ -89,11 +89,16 @@ class LLMNodeGUI(NodeGUI):
         if node is self.node and isalive(self.item) and self.item.widget.title_label.title_str != self.display_title:
             QTimer.singleShot(0, self, self.update_shape)
 
+    @property
+    def _is_drawn(self) -> bool:
+        """Whether the node is on a canvas: one that was removed is kept for undo, beyond the end of its window."""
+        return isalive(self.item) and self.item.scene() is not None
+
     # Problems
 
     def _refresh_mark(self) -> None:
         findings = self.state.findings.get(self.node, ())
-        if self.mark is not None and findings != self.mark.findings and isalive(self.item):
+        if self.mark is not None and findings != self.mark.findings and self._is_drawn:
             self.mark.show_findings(findings)
             self.actions = self._init_default_actions()
 

@@ -74,6 +74,18 @@ class TestCause:
             other: ["other"],
         }
 
+    def test_a_node_that_comes_back_has_the_marks_of_now(self, editor: Any) -> None:
+        base = editor.place(LoadModel, "base", path="m")
+        found = Problem("is wrong; correct it.", "Load Model 'base'", "", "base")
+        editor.state.show_problems([found], editor.shell.runs.snapshot(editor.flow))
+        assert base.gui.mark.findings == (found,)
+        editor.select(base)
+        editor.view.remove_selected_components__cmd()
+        editor.state.clear_problems()
+        assert base.gui.mark.findings == (found,), "what is not on the canvas is left alone"
+        editor.view._undo_activated()
+        editor.qtbot.waitUntil(lambda: base.gui.mark.findings == ())
+
     def test_a_copy_gets_a_name_of_its_own_and_the_original_no_error(self, editor: Any) -> None:
         model = editor.place(LoadModel, "base", path="m")
         editor.select(model)
