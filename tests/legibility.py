@@ -39,6 +39,7 @@ SMALLEST_SCREEN: Final = (1280, 720)
 
 def faults(shown: QWidget, measured: list[str]) -> Iterator[str]:
     """All that is wrong with ``shown``, a window or a part of one, as it is shown now; ``measured`` takes all texts."""
+    QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)  # a label that has just got a longer text grows
     picture, window = _pixels(shown.window()), shown.window()
     here = [widget for widget in (shown, *shown.findChildren(QWidget)) if widget.window() is window]
     for widget in [one for one in here if one.isVisible() and not one.visibleRegion().isEmpty()]:

@@ -161,7 +161,6 @@ ELSEWHERE = {
     "runtime/lean.py": "runtime/test_pipeline.py",
     "runtime/longer.py": "run/test_longer.py",
     "runtime/stages.py": "program/test_goldens.py",
-    "system/causes.py": "run/execute/test_failures.py",
     "terminal/runs.py": "terminal/test_display.py",
     "terminal/check.py": "cli/test_commands.py",
 }

