@@ -15,7 +15,17 @@ import pytest
 from legibility import faults, faults_of_least, faults_of_opening
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QPainter
-from qtpy.QtWidgets import QApplication, QDialog, QLabel, QListWidget, QPushButton, QTabBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QPushButton,
+    QTabBar,
+    QVBoxLayout,
+    QWidget,
+)
 from rotation import turn
 from window_processes import SCHEMES, measured
 from window_scenes import SCENES
@@ -126,6 +136,20 @@ def test_text_that_is_cut(qtbot: Any) -> None:
     for label in (QLabel("much longer than its room", maximumWidth=40), QLabel("high", maximumHeight=6)):
         (fault,) = shown(label, qtbot)
         assert "is cut off" in fault
+
+
+def test_a_label_that_has_just_grown_is_measured_with_its_room(qtbot: Any) -> None:
+    dialog, label = QDialog(), QLabel("9 %")
+    qtbot.addWidget(dialog)
+    dialog.setStyleSheet("* { background: #ffffff; color: #000000; font-size: 12px }")
+    row = QHBoxLayout(dialog)
+    row.addWidget(label)
+    row.addStretch(1)
+    dialog.resize(300, 100)
+    dialog.show()
+    qtbot.waitExposed(dialog)
+    label.setText("100 % of what there is")
+    assert list(faults(dialog, [])) == []
 
 
 class Short(QLabel):
