@@ -29,6 +29,8 @@ LONGEST: Final = 400
 MOST_CAUSES: Final = 4
 
 
+NOT_CONNECTED: Final = "couldn't connect to"
+"""What transformers says of a model that is neither here nor can be fetched."""
 UNREACHABLE: Final = frozenset({"OfflineModeIsEnabled", "LocalEntryNotFoundError", "ConnectionError", "ConnectError"})
 
 
@@ -36,14 +38,14 @@ def is_unreachable(error: BaseException) -> bool:
     """Whether ``error`` says that the Hub cannot be reached, rather than that something is wrong."""
     causes = list(_causes(error))
     is_named = not UNREACHABLE.isdisjoint(type(one).__name__ for one in causes)
-    return is_named or any("couldn't connect to" in str(one) for one in causes)
+    return is_named or any(NOT_CONNECTED in str(one) for one in causes)
 
 
 def describe(error: BaseException) -> str:
     """The message of an exception, in one line of limited length, with a remedy if one is known."""
     if isinstance(error, Explained | LLMNodesError):
         return one_line(str(error))
-    if "couldn't connect to" in str(error):
+    if NOT_CONNECTED in str(error):
         return _not_fetched(_causes(error)[-1])
     texts = [f"{type(one).__name__}: {_said(one)}" for one in _causes(error)]
     hint = next((hint for words, hint in HINTS if words in " ".join(texts).lower()), "")

@@ -32,10 +32,10 @@ def own_data(desk: Desk) -> str:
     desk.see("prompts with completions, for SFT")
     desk.picture("A file of rows and the folder of a model were dropped: a flow that fits both")
     desk.click("Run")
-    desk.wait(lambda: desk.ask("stages").get("sft", ("", 0, 0))[1] > 0, "the first step of SFT")
+    desk.wait(lambda: steps(desk, "sft") > 0, "the first step of SFT")
     desk.arrived()
     desk.picture("The first optimizer steps")
-    desk.wait(lambda: not desk.ask("running"), "the end of the run")
+    ended(desk)
     desk.picture("Done")
     return f"It trains; the run was {desk.ask('status')}."
 
@@ -57,7 +57,7 @@ def after_a_kill(desk: Desk) -> str:
     back = time.monotonic() - at
     line = said(desk, "resumes from")
     desk.picture("Run: it continues from its last checkpoint")
-    desk.wait(lambda: not desk.ask("running"), "the end of the run")
+    ended(desk)
     desk.picture("Done: the curve of both parts")
     same = weights(desk.work / "outputs/sums/sft") == undisturbed(desk, "sums.json", "sft")
     return f"{back:.0f} s from the kill to the next step. The log: {line!r}. {equal(same)} an undisturbed run."
@@ -123,7 +123,7 @@ def flat_reward(desk: Desk) -> str:
     desk.click("Completions")
     desk.see("Search prompts and completions")
     desk.picture("Completions: what was sampled, and the reward of each, which is 0")
-    desk.wait(lambda: not desk.ask("running"), "the end of the run")
+    ended(desk)
     desk.click("node", "boxed")
     desk.click("Bench")
     desk.click("Sample and Score")
@@ -139,7 +139,7 @@ def flat_reward(desk: Desk) -> str:
     desk.picture("Another pattern: its rewards differ")
     desk.click("Run")
     desk.wait(lambda: desk.ask("running"), "the start of the run")
-    desk.wait(lambda: not desk.ask("running"), "the end of the run")
+    ended(desk)
     desk.click("Metrics")
     desk.picture("The next run has a reward to learn from")
     return f"The log: {told!r}."
@@ -159,7 +159,7 @@ def two_rates(desk: Desk) -> str:
     desk.picture("The first run is done; the learning rate is changed in the inspector")
     desk.click("Run")
     desk.wait(lambda: desk.ask("running"), "the start of the second run")
-    desk.wait(lambda: not desk.ask("running"), "the end of the second run")
+    ended(desk)
     desk.picture("The second run; the dashed curve is the first")
     desk.click("LLM")
     desk.click("Run History...")
@@ -208,7 +208,7 @@ def trl_yaml(desk: Desk) -> str:
     desk.click("Run")
     desk.wait(lambda: steps(desk, "sft") > 0, "the first step of SFT")
     desk.arrived()
-    desk.wait(lambda: not desk.ask("running"), "the end of the run")
+    ended(desk)
     desk.picture("It was run")
     return f"{len(desk.ask('nodes'))} nodes; {desk.ask('status')}."
 
@@ -239,7 +239,7 @@ def by_keys(desk: Desk) -> str:
     desk.key("F5")
     desk.wait(lambda: steps(desk, "dpo") > 0, "the first step of DPO")
     desk.arrived()
-    desk.wait(lambda: not desk.ask("running"), "the end of the run")
+    ended(desk)
     desk.picture("Both are trained")
     return "No click. Wires are drawn by From Data; there are no keys to draw one between two nodes that are there."
 
@@ -268,7 +268,7 @@ def stock_ryven(desk: Desk) -> str:
     desk.key("F5")
     desk.wait(lambda: steps(desk, "sft") > 0, "the first step of SFT")
     desk.arrived()
-    desk.wait(lambda: not desk.ask("running"), "the end of the run")
+    ended(desk)
     desk.picture("It trains in Ryven's window")
     return f"`ryven-llm install` said: {' '.join(told.replace(str(desk.home), '~').split())}"
 
@@ -279,6 +279,11 @@ def stock_ryven(desk: Desk) -> str:
 def steps(desk: Desk, stage: str) -> int:
     """The optimizer steps that are done."""
     return desk.ask("stages").get(stage, ("", 0, 0))[1]
+
+
+def ended(desk: Desk) -> None:
+    """Waits for the end of the run."""
+    desk.wait(lambda: not desk.ask("running"), "the end of the run")
 
 
 def said(desk: Desk, word: str) -> str:

@@ -68,17 +68,7 @@ def save_training(folder: Path, **params: Any) -> Path:
 
 def save_rewarded(folder: Path) -> Path:
     """GRPO with a reward that no completion of the model gets."""
-    write_rows(folder / "prompts.jsonl", [{"prompt": row["prompt"]} for row in sums(16)])
-    write_model(folder / "tiny-llama")
-    drawn = flows.draw(
-        "base -> grpo, rows -> grpo, boxed -> grpo",
-        "rewarded",
-        base=flows.node(LoadModel, path="tiny-llama"),
-        rows=flows.node(LoadDataset, path="prompts.jsonl"),
-        boxed=flows.node(PatternMatch),
-        grpo=flows.node(GRPO, **{**flows.ROLLOUT, "max_steps": 60}, num_generations=4),
-    )
-    return _saved(drawn, folder)
+    return _saved_grpo(folder, "rewarded", "boxed", flows.node(PatternMatch), max_steps=60)
 
 
 def save_talking(folder: Path) -> Path:
@@ -126,17 +116,20 @@ def write_configuration(folder: Path) -> Path:
 
 def save_sent(folder: Path) -> Path:
     """A flow of someone else, with code in its reward."""
+    return _saved_grpo(folder, "sent", "short", flows.node(RewardFunction, code=SENT))
+
+
+def _saved_grpo(folder: Path, title: str, name: str, reward: flows.Drawn, **params: Any) -> Path:
+    """GRPO on the questions of the sums with ``reward``, which is called ``name``."""
     write_rows(folder / "prompts.jsonl", [{"prompt": row["prompt"]} for row in sums(16)])
     write_model(folder / "tiny-llama")
-    drawn = flows.draw(
-        "base -> grpo, rows -> grpo, short -> grpo",
-        "sent",
-        base=flows.node(LoadModel, path="tiny-llama"),
-        rows=flows.node(LoadDataset, path="prompts.jsonl"),
-        short=flows.node(RewardFunction, code=SENT),
-        grpo=flows.node(GRPO, **flows.ROLLOUT, num_generations=4),
-    )
-    return _saved(drawn, folder)
+    nodes = {
+        "base": flows.node(LoadModel, path="tiny-llama"),
+        "rows": flows.node(LoadDataset, path="prompts.jsonl"),
+        name: reward,
+        "grpo": flows.node(GRPO, **{**flows.ROLLOUT, **params}, num_generations=4),
+    }
+    return _saved(flows.draw(f"base -> grpo, rows -> grpo, {name} -> grpo", title, **nodes), folder)
 
 
 def _saved(drawn: flows.Project, folder: Path) -> Path:

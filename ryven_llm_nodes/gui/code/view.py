@@ -232,9 +232,13 @@ class CodeView(QPlainTextEdit):
             block = block.next()
 
 
+LINE: Final = re.compile(r"\bline (\d+)")
+"""How a message names a line of code."""
+
+
 def lines_in(message: str) -> list[int]:
     """The lines that a message about code names."""
-    return [int(line) for line in re.findall(r"\bline (\d+)", message)]
+    return [int(line) for line in LINE.findall(message)]
 
 
 def _is_tab(event: QEvent) -> bool:

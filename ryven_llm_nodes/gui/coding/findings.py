@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from qtpy.QtWidgets import QLabel
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.errors import Problem, by_weight
 from ryven_llm_nodes.gui.canvas.marks import COLOURS
+from ryven_llm_nodes.gui.code.view import LINE
 from ryven_llm_nodes.gui.inspector.code_tab import node_text
 from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.gui.style.rich_text import escape
@@ -46,5 +46,5 @@ class Findings(QLabel):
 def _line(finding: Problem) -> str:
     colour = COLOURS[finding.weight][0]
     link = f"<a href='\\1' style='color: {colour}'>line \\1</a>"
-    text = re.sub(r"\bline (\d+)", link, escape(finding.message))
+    text = LINE.sub(link, escape(finding.message))
     return f"<p style='color: {colour}; margin: 2px 0'>{text}</p>"

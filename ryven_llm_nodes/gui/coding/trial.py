@@ -58,7 +58,7 @@ class Trial(QWidget):
         self.node = node
         self._look, self._trainers = weakly(look, CLOSING), weakly(trainers, CLOSING)
         self.client = PreviewClient(self)
-        self._numbers, self._number = count(1), 0
+        self._numbers = count(1)
         self.is_testing = False
         self._told, self._why_not = ("", MUTED), ""
         self._build()
@@ -139,9 +139,8 @@ class Trial(QWidget):
     def test(self) -> None:
         """Asks for completions of the rows and their scores."""
         self.starting.emit()
-        self._number = next(self._numbers)
         sampling = {"prompts": self.rows.value(), "samples": 1, "tokens": self.tokens.value(), "seed": 0}
-        asked = self._look(self.node, self._number, None, sampling, self.trainer.currentData() or "")
+        asked = self._look(self.node, next(self._numbers), None, sampling, self.trainer.currentData() or "")
         if isinstance(asked, str):
             self._tell(asked, BAD)
             return
