@@ -17,6 +17,7 @@ from ryven_llm_nodes.catalogue.held import Held
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.catalogue.secrets import secret_complaint
 from ryven_llm_nodes.catalogue.serving import Server
+from ryven_llm_nodes.catalogue.sweep_settings import SweepSettings
 from ryven_llm_nodes.catalogue.values import Value
 from ryven_llm_nodes.catalogue.work import Work
 from ryven_llm_nodes.errors import one_line, shown, suggestion
@@ -277,6 +278,11 @@ class LLMNode(Node):
     def elastic(cls, context: NodeContext) -> bool:
         """Whether any number of processes leaves the same, but for rounding, and resumes what another has begun."""
         return False
+
+    @classmethod
+    def sweep_settings(cls, context: NodeContext) -> SweepSettings | None:
+        """The sweep over the flow that it describes, if it does; it is then no part of a run."""
+        return None
 
     # What it leaves behind
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,6 +14,8 @@ from ryven_llm_nodes.cli.options import FlowFile, FlowTitle, Isolated, Trust, al
 from ryven_llm_nodes.errors import LLMNodesError, UsageError
 
 if TYPE_CHECKING:
+    from ryven_llm_nodes.catalogue.sweep_settings import SweepSettings
+    from ryven_llm_nodes.program import Graph
     from ryven_llm_nodes.run.sweeping.sweep import Plan, Result
 
 
@@ -57,20 +61,23 @@ Measured = Annotated[
     typer.Option("--metric", metavar="NODE.METRIC", help="A measure of an evaluation, or what a stage logged last."),
 ]
 Varied = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option("--set", metavar="NODE.PARAM=VALUES", help="A,B,C or LOW..HIGH[:log]; one value is set in all."),
 ]
 Trials = Annotated[
     int | None, typer.Option(min=1, help="How many; default: all combinations, where there are only lists.")
 ]
-Direction = Annotated[str, typer.Option(help="maximize or minimize the metric.")]
-Seed = Annotated[int, typer.Option(help="Seed of what is tried.")]
+Direction = Annotated[str, typer.Option(help="maximize or minimize the metric; default: maximize.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of what is tried; default: 0.")]
 Prune = Annotated[
     str,
     typer.Option(
         metavar="NODE.METRIC",
         help="A metric that a trainer logs: a trial that is worse than the median of the others there is ended.",
     ),
+]
+Described = Annotated[
+    str | None, typer.Option("--node", metavar="NODE", help="The Sweep node to follow, if the flow has several.")
 ]
 Storage = Annotated[
     str | None,
@@ -86,12 +93,13 @@ ApplyBest = Annotated[bool, typer.Option("--apply", "--write-best", help="Write 
 
 def sweep(
     flow: FlowFile,
-    metric: Measured,
-    settings: Varied,
+    metric: Measured = "",
+    settings: Varied = None,
     trials: Trials = None,
-    direction: Direction = "maximize",
-    seed: Seed = 0,
+    direction: Direction = "",
+    seed: Seed = None,
     prune: Prune = "",
+    node: Described = None,
     storage: Storage = None,
     apply_best: ApplyBest = False,
     title: FlowTitle = None,
@@ -103,6 +111,8 @@ def sweep(
 ) -> None:
     """Run the flow with other values until the best are found (Optuna: TPE; a grid where there are only lists).
 
+    What is varied and optimized stands in a Sweep node of the flow, or in --set and --metric, which take precedence.
+
     Stages that trials share run once. Give the same command again to continue a sweep that was stopped or killed; on
     several machines, with the same --storage, each runs some of the trials.
     """
@@ -110,17 +120,18 @@ def sweep(
     from ryven_llm_nodes.program import read_flow
     from ryven_llm_nodes.program.project import set_values
     from ryven_llm_nodes.run import here, in_processes
-    from ryven_llm_nodes.run.sweeping.space import space_of
     from ryven_llm_nodes.run.sweeping.storage import Database
-    from ryven_llm_nodes.run.sweeping.sweep import plan as planned
+    from ryven_llm_nodes.run.sweeping.sweep import planned
     from ryven_llm_nodes.terminal.sweep import run_sweep
 
     with plain_errors():
         _refuse(flow, direction, apply_best)
         graph = read_flow(flow, title)
         folder = output_dir or default_output_dir(graph.title)
-        space, database = space_of(graph, settings), Database(storage) if storage else None
-        plan = planned(space, metric, folder, trials, direction == "maximize", seed, prune, database)
+        given = {"vary": tuple(settings or ()), "metric": metric, "trials": trials, "seed": seed, "prune": prune}
+        given["maximize"] = direction == "maximize" if direction else None
+        wanted = _wanted(graph, node, {name: value for name, value in given.items() if value not in (None, "", ())})
+        plan = planned(wanted, graph, folder, Database(storage) if storage else None)
         result = run_sweep(plan, lambda graph: allow(graph, folder, trust), in_processes if isolated else here)
         _tell(plan, result, html, as_json)
         if result.best is None:
@@ -132,9 +143,19 @@ def sweep(
             say_written(flow)
 
 
+def _wanted(graph: Graph, node: str | None, given: Mapping[str, Any]) -> SweepSettings:
+    """The sweep that is ``given``, as far as it is; the rest of it is what a node describes."""
+    from ryven_llm_nodes.catalogue.sweep_settings import SweepSettings
+    from ryven_llm_nodes.program.sweeping.declared import declared
+
+    if node is None and {"vary", "metric"} <= given.keys():
+        return replace(SweepSettings(), **given)
+    return replace(declared(graph, node).settings, **given)
+
+
 def _refuse(flow: Path, direction: str, apply_best: bool) -> None:
     """Refuses options that cannot be followed. Raises UsageError."""
-    if direction not in ("maximize", "minimize"):
+    if direction not in ("", "maximize", "minimize"):
         raise UsageError(f"--direction {direction}: give maximize or minimize.")
     if apply_best and (flow.suffix == ".py" or flow.is_dir()):
         raise UsageError(f"--apply writes into a flow file, and {flow} is none.")

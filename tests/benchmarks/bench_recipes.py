@@ -27,6 +27,7 @@ from over_seeds import over_seeds
 from ryven_llm_nodes.program import build, read_flow
 from ryven_llm_nodes.program.project import write_project
 from ryven_llm_nodes.recipes import RECIPES
+from ryven_llm_nodes.run.comparing.found import is_evaluation
 
 PACKAGE: Final = Path(__file__).parents[2]
 HALF: Final = 0.5
@@ -61,6 +62,8 @@ def found(out: Path) -> Found:
     """What the evaluations of a run have found."""
     effects: Found = {}
     for report in sorted(out.glob("*/report.json")):
+        if not is_evaluation(report.parent):  # a comparison of them
+            continue
         told = json.loads(report.read_text("utf-8"))
         judged = {name: value for name, value in told["model"].items() if name.startswith("reward_accuracy/")}
         for name, value in (told.get("difference") or judged).items():

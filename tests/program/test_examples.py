@@ -11,7 +11,7 @@ from ryven_llm_nodes.program.examples import example_of
 
 WITHOUT = {
     *("Inline Table", "Filter", "Chat Template", "Compare", "Export Script"),
-    *("Reward Model", "Import Model", "Combine Rewards", "Threshold"),
+    *("Reward Model", "Import Model", "Combine Rewards", "Threshold", "Sweep"),
 }
 """Nodes that need values of their own, or add nothing to a script."""
 

@@ -12,10 +12,11 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from ryven_llm_nodes.catalogue import DPO, Sweep
 from ryven_llm_nodes.cli import app
 from ryven_llm_nodes.program import read_flow
 from ryven_llm_nodes.program.project import set_values
-from ryven_llm_nodes.run.sweeping.space import space_of
+from ryven_llm_nodes.program.sweeping.space import space_of
 from ryven_llm_nodes.run.sweeping.study import Trial
 from ryven_llm_nodes.run.sweeping.sweep import Plan, Result, plan
 from ryven_llm_nodes.terminal.sweep import settings, show_sweep
@@ -84,3 +85,19 @@ def test_what_the_command_line_refuses(data: Path, tmp_path: Path) -> None:
     assert "give maximize or minimize" in refused(*varied, "--direction", "up")
     assert "writes into a flow file" in refused(tmp_path, *varied[1:], "--apply")
     assert "has no parameter 'bet'" in refused(flow, "--set", "dpo.bet=1,2", "--metric", "dpo.loss")
+    assert "the flow describes no sweep; add a Sweep node, or say what to vary" in refused(flow, "--metric", "dpo.loss")
+
+
+def test_a_sweep_of_the_flow_is_followed_and_options_take_precedence(work: Path) -> None:
+    search = flows.node(Sweep, vary="dpo.beta=0.1,0.2,0.3", metric="dpo.loss", direction="minimize", trials=1)
+    dpo = flows.node(DPO, **flows.FAST)
+    wires = "base -> dpo, rows -> dpo"
+    drawn = flows.draw(wires, base=flows.BASE, rows=flows.ROWS["dpo"], dpo=dpo, search=search)
+    flow = flows.save(drawn, work / "flow.json")
+    arguments = ["sweep", str(flow), "--output-dir", str(work / "out"), "--json"]
+    found = json.loads(CliRunner().invoke(app, arguments).stdout)
+    assert (found["metric"], found["direction"], len(found["trials"])) == ("dpo.loss", "minimize", 1)
+    assert set(found["best"]["values"]) == {"dpo.beta"}
+    more = json.loads(CliRunner().invoke(app, [*arguments, "--set", "dpo.beta=0.1,0.2,0.3", "--trials", "2"]).stdout)
+    assert more["study"] == found["study"], "the node is no part of what is swept"
+    assert [trial["state"] for trial in more["trials"]] == ["done", "done"]

@@ -13,10 +13,10 @@ from markupsafe import Markup
 
 from ryven_llm_nodes import __version__
 from ryven_llm_nodes.catalogue.parameters import JSON
+from ryven_llm_nodes.program.sweeping.space import Axis, Choices
 from ryven_llm_nodes.quantities import duration, number
 from ryven_llm_nodes.run.comparing.charts import Scale, padded, shortened, stroke, svg, text_at, tick
 from ryven_llm_nodes.run.comparing.page import rendered
-from ryven_llm_nodes.run.sweeping.space import Axis, Choices
 from ryven_llm_nodes.run.sweeping.study import Trial
 from ryven_llm_nodes.run.sweeping.sweep import Plan, Result
 

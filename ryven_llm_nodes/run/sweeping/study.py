@@ -18,7 +18,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
-from ryven_llm_nodes.run.sweeping.space import Axis, Choices, Space, Values
+from ryven_llm_nodes.program.sweeping.space import Axis, Choices, Space, Values
 from ryven_llm_nodes.run.sweeping.storage import FILE, Database, in_file, member_of, optuna_package
 
 OWNER: Final = "owner"

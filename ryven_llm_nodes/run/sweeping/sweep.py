@@ -6,15 +6,19 @@ Several machines, each with an output folder of its own, share a sweep whose stu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
+from ryven_llm_nodes.catalogue.sweep_settings import SweepSettings
 from ryven_llm_nodes.errors import Cancelled, LLMNodesError, UsageError, one_line
 from ryven_llm_nodes.program import Graph, Program, build
+from ryven_llm_nodes.program.sweeping.declared import number_of_trials
+from ryven_llm_nodes.program.sweeping.metric import Metric, live_metric_of, metric_of
+from ryven_llm_nodes.program.sweeping.space import Space, space_of
 from ryven_llm_nodes.quantities import number
 from ryven_llm_nodes.run import events
 from ryven_llm_nodes.run.events import Listener
@@ -24,8 +28,7 @@ from ryven_llm_nodes.run.execute.runner import run_program
 from ryven_llm_nodes.run.execute.stage import Place, here
 from ryven_llm_nodes.run.store.alone import alone_in, is_taken
 from ryven_llm_nodes.run.store.keys import keys_of
-from ryven_llm_nodes.run.sweeping.metric import Metric, metric_of
-from ryven_llm_nodes.run.sweeping.space import Space
+from ryven_llm_nodes.run.sweeping.measured import measured
 from ryven_llm_nodes.run.sweeping.storage import Database
 from ryven_llm_nodes.run.sweeping.study import Study, Trial, digest_of
 
@@ -95,25 +98,16 @@ def plan(
 ) -> Plan:
     """A plan that is checked: flow, metric, and that what is varied matters to it. Raises UsageError and FlowError."""
     program = build(space.with_values(space.first))
-    found = metric_of(program, metric)
-    needed = program.graph.upstream([found.step.name]).by_name
-    for name in space.axes:
-        if name.partition(".")[0] not in needed:
-            raise UsageError(f"--set {name}: {found} does not depend on it.")
-    count = trials or space.size
-    if count is None:
-        raise UsageError("say how many trials to run, with --trials: a range has no end of values.")
-    watched = _live(program, live, needed) if live else None
-    most = min(count, space.size or count)
-    return Plan(space, found, output_dir.absolute(), most, maximize, seed, watched, database)
+    found = metric_of(program, metric, space)
+    count = number_of_trials(space, trials)
+    watched = live_metric_of(program, live, found) if live else None
+    return Plan(space, found, output_dir.absolute(), count, maximize, seed, watched, database)
 
 
-def _live(program: Program, live: str, needed: Collection[str]) -> Metric:
-    """A metric that is logged while a trial runs. Raises UsageError for another."""
-    found = metric_of(program, live)
-    if not program.cells[found.step.name].config or found.step.name not in needed:
-        raise UsageError(f"--prune {live}: name a metric of a trainer that --metric depends on.")
-    return found
+def planned(settings: SweepSettings, graph: Graph, output_dir: Path, database: Database | None = None) -> Plan:
+    """The plan of a sweep as a node of ``graph`` describes it. Raises UsageError and FlowError."""
+    wanted = settings.metric, output_dir, settings.trials, settings.maximize, settings.seed, settings.prune
+    return plan(space_of(graph, settings.vary), *wanted, database)
 
 
 def sweep(
@@ -173,7 +167,7 @@ def _run(
         study.failed(trial, one_line(str(outcome.error)), seconds)
         return
     try:
-        value = plan.metric.value(plan.output_dir, record[-1] if record else None)
+        value = measured(plan.metric, plan.output_dir, record[-1] if record else None)
     except UsageError as error:
         study.failed(trial, str(error), seconds)
         if not any(other.state == "done" for other in study.trials()):

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import flows
 import pytest
 
+from ryven_llm_nodes.program.sweeping.space import space_of
 from ryven_llm_nodes.run.sweeping.page import page
-from ryven_llm_nodes.run.sweeping.space import space_of
 from ryven_llm_nodes.run.sweeping.study import Trial
 from ryven_llm_nodes.run.sweeping.sweep import Plan, Result, plan
 

@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from ryven_llm_nodes.cli import app
 from ryven_llm_nodes.errors import UsageError
+from ryven_llm_nodes.program.sweeping.space import Space, space_of
 from ryven_llm_nodes.run.sweeping.page import page
-from ryven_llm_nodes.run.sweeping.space import Space, space_of
 from ryven_llm_nodes.run.sweeping.storage import Database
 from ryven_llm_nodes.run.sweeping.study import Study
 from ryven_llm_nodes.run.sweeping.sweep import Result, plan

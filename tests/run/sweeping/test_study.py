@@ -7,7 +7,7 @@ from pathlib import Path
 import flows
 import pytest
 
-from ryven_llm_nodes.run.sweeping.space import Space, space_of
+from ryven_llm_nodes.program.sweeping.space import Space, space_of
 from ryven_llm_nodes.run.sweeping.storage import FILE, repaired
 from ryven_llm_nodes.run.sweeping.study import Study, Trial
 

@@ -20,9 +20,9 @@ from ryven_llm_nodes.catalogue import DPO, SFT, Evaluate, LoadDataset
 from ryven_llm_nodes.cli import app
 from ryven_llm_nodes.errors import UsageError
 from ryven_llm_nodes.program import read_flow
+from ryven_llm_nodes.program.sweeping.space import space_of
 from ryven_llm_nodes.run.records.history import past_runs
 from ryven_llm_nodes.run.store.alone import alone_in
-from ryven_llm_nodes.run.sweeping.space import space_of
 from ryven_llm_nodes.run.sweeping.study import Study
 from ryven_llm_nodes.run.sweeping.sweep import Plan, plan, sweep
 
@@ -94,7 +94,7 @@ def test_another_run_in_the_folder_costs_no_trial(work: Path) -> None:
         ([BETAS], {"metric": "pairs.loss"}, "Load Dataset 'pairs' measures nothing"),
         ([BETAS], {"metric": "check.preference_acuracy"}, "Did you mean 'preference_accuracy'?"),
         ([BETAS], {"metric": "sft.loss"}, "sft.loss does not depend on it"),
-        ([RATES], {}, "say how many trials to run, with --trials"),
+        ([RATES], {}, "say how many trials to run: a range"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_runs(
@@ -136,7 +136,7 @@ def test_a_hopeless_trial_is_ended_and_the_best_of_the_others_counts(work: Path)
 
 
 def test_what_cannot_be_watched_is_said(work: Path) -> None:
-    with pytest.raises(UsageError, match=r"--prune check\.preference_margin: name a metric of a trainer"):
+    with pytest.raises(UsageError, match=r"check\.preference_margin cannot end a trial early: name a metric of a"):
         planned(work, BETAS, live="check.preference_margin")
 
 

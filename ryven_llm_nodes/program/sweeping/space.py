@@ -9,8 +9,8 @@ from typing import Any, Final, TypeAlias
 
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.errors import UsageError, one_line, shown, suggestion
-from ryven_llm_nodes.program import Graph, apply_settings
-from ryven_llm_nodes.program.settings import find_step
+from ryven_llm_nodes.program.graph import Graph
+from ryven_llm_nodes.program.settings import apply_settings, find_step
 
 NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 RANGE: Final = re.compile(rf"({NUMBER})\.\.({NUMBER})(:\w*)?")
@@ -87,16 +87,16 @@ def space_of(graph: Graph, settings: Iterable[str]) -> Space:
         step, dot, parameter = name.partition(".")
         if not equals or not dot:
             example = "dpo.beta=0.05,0.1,0.3 or dpo.learning_rate=1e-6..1e-4:log"
-            raise UsageError(f"--set {one_line(setting)}: write NODE.PARAM=VALUES, such as {example}.")
+            raise UsageError(f"{one_line(setting)}: write NODE.PARAM=VALUES, such as {example}.")
         axis = _axis(name, text.strip(), _parameter(graph, step, parameter))
         if axis is None:
             graph = apply_settings(graph, [setting])
         elif name in axes:
-            raise UsageError(f"--set {name} is given twice; give all values in one.")
+            raise UsageError(f"{name} is given twice; give all values in one.")
         else:
             axes[name] = axis
     if not axes:
-        raise UsageError("nothing to vary: give --set NODE.PARAM with several values (A,B,C) or a range (LOW..HIGH).")
+        raise UsageError("nothing to vary: give NODE.PARAM several values (A,B,C) or a range (LOW..HIGH).")
     return Space(graph, axes)
 
 
@@ -104,7 +104,7 @@ def _parameter(graph: Graph, step: str, parameter: str) -> Parameter:
     known = find_step(graph, step).node.all_parameters()
     if parameter not in known:
         label = graph.by_name[step].label
-        raise UsageError(f"--set: {label} has no parameter {parameter!r}.{suggestion(parameter, list(known))}")
+        raise UsageError(f"{label} has no parameter {parameter!r}.{suggestion(parameter, list(known))}")
     return known[parameter]
 
 
@@ -118,7 +118,7 @@ def _axis(name: str, text: str, parameter: Parameter) -> Axis | None:
     for value in values:
         _refuse(name, parameter, value)
     if len(set(map(repr, values))) < len(values):
-        raise UsageError(f"--set {name}: a value is given twice in {text}.")
+        raise UsageError(f"{name}: a value is given twice in {text}.")
     return Choices(values)
 
 
@@ -127,23 +127,23 @@ def _range(name: str, parameter: Parameter, first: str, last: str, scale: str | 
     for end in (low, high):
         _refuse(name, parameter, end)
     if not all(isinstance(end, int | float) for end in (low, high)):
-        raise UsageError(f"--set {name}: {first}..{last} is a range, but the parameter is not a number.")
+        raise UsageError(f"{name}: {first}..{last} is a range, but the parameter is not a number.")
     if scale not in (None, ":log"):
-        raise UsageError(f"--set {name}: after a range, only :log can stand, got {shown(scale)}.")
+        raise UsageError(f"{name}: after a range, only :log can stand, got {shown(scale)}.")
     if float not in parameter.types:
         ends: Iterator[Any] = map(int, (low, high))
     else:
         ends = map(float, (low, high))
     low, high = ends
     if low >= high:
-        raise UsageError(f"--set {name}: the range {first}..{last} must go from a smaller to a larger number.")
+        raise UsageError(f"{name}: the range {first}..{last} must go from a smaller to a larger number.")
     if scale and low <= 0:
-        raise UsageError(f"--set {name}: a logarithmic range must start above 0, got {first}.")
+        raise UsageError(f"{name}: a logarithmic range must start above 0, got {first}.")
     return Range(low, high, bool(scale))
 
 
 def _refuse(name: str, parameter: Parameter, value: JSON) -> None:
     if wrong := parameter.problem(value):
-        raise UsageError(f"--set {name}: {wrong}")
+        raise UsageError(f"{name}: {wrong}")
     if not isinstance(value, bool | int | float | str | None):
-        raise UsageError(f"--set {name}: a sweep takes numbers, words, true and false, got {shown(value)}.")
+        raise UsageError(f"{name}: a sweep takes numbers, words, true and false, got {shown(value)}.")

@@ -8,7 +8,7 @@ import flows
 import pytest
 
 from ryven_llm_nodes.errors import UsageError
-from ryven_llm_nodes.run.sweeping.space import Choices, Range, Space, space_of
+from ryven_llm_nodes.program.sweeping.space import Choices, Range, Space, space_of
 
 
 def space(data: Path, *settings: str) -> Space:
