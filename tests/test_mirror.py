@@ -130,6 +130,7 @@ ELSEWHERE = {
     "recipes.py": "test_templates.py",
     "program/requirements.py": "program/test_script.py",
     "run/comparing/found.py": "run/comparing/test_comparison.py",
+    "run/sweeping/along.py": "run/sweeping/test_page.py",
     "run/sweeping/measured.py": "run/sweeping/test_sweep.py",
     "program/program.py": "program/test_build.py",
     "program/sweeping/metric.py": "run/sweeping/test_sweep.py",

@@ -33,11 +33,16 @@ from ryven_llm_nodes.gui.start.report import report
 from ryven_llm_nodes.gui.state import recent
 from ryven_llm_nodes.gui.state.edits import rename, set_value
 from ryven_llm_nodes.gui.state.flow_state import flow_state
+from ryven_llm_nodes.gui.sweeping.window import SweepWindow
 from ryven_llm_nodes.host.launch import application
 from ryven_llm_nodes.host.recovery import LeftBehind
+from ryven_llm_nodes.program.sweeping.space import space_of
 from ryven_llm_nodes.run import events
 from ryven_llm_nodes.run.chat.models import ChatModel
 from ryven_llm_nodes.run.queueing.queue import Queue, queued
+from ryven_llm_nodes.run.sweeping.study import Trial
+from ryven_llm_nodes.run.sweeping.sweep import Result
+from ryven_llm_nodes.run.sweeping.sweep import plan as planned
 from ryven_llm_nodes.run.trust.foreign import Foreign
 
 DEEP: Final = "assistant-for-support-questions/experiments of the second quarter/preference-tuning"
@@ -199,6 +204,32 @@ def queue(desk: Desk) -> Iterator[QWidget]:
     yield window
 
 
+def sweep(desk: Desk) -> Iterator[QWidget]:
+    """Trials over parameters with long names; one has failed, and one was ended."""
+    varied = ["dpo.per_device_train_batch_size=1,2,4,8", "dpo.learning_rate=1e-7..1e-5:log", "dpo.beta=0.01..0.5"]
+    plan = planned(
+        space_of(flows.graph(flows.alone("dpo"), desk.data), varied), "dpo.rewards/margins", desk.outputs, 12
+    )
+    window = SweepWindow(desk.window)
+    window.show()
+    yield window
+    trials = [
+        Trial(
+            i,
+            dict(zip(plan.space.axes, (2 ** (i % 4), 1e-7 * 1.5**i, 0.05 * i + 0.01), strict=True)),
+            {3: "failed", 7: "pruned"}.get(i, "done"),
+            None if i in (3, 7) else 0.4 + 0.05 * ((i * 5) % 7),
+            {3: SENTENCE, 7: "dpo.rewards/margins was 0.1 at step 40, worse than the median of the others"}.get(i, ""),
+            240.0 + i,
+        )
+        for i in range(10)
+    ]
+    shares = dict(zip(plan.space.axes, (0.1, 0.65, 0.25), strict=True))
+    window.show_sweep(plan, Result(trials, trials[4], shares), running=False)
+    settle()
+    yield window
+
+
 def launch_settings(desk: Desk) -> Iterator[QWidget]:
     """With a setting that is wrong."""
     desk.shell.show_launch()
@@ -355,6 +386,7 @@ SCENES: Final = {
     "run history": Scene(run_history, ("history.runs_window",)),
     "cached stages": Scene(cached_stages, ("history.kept_stages_window",)),
     "queue": Scene(queue, ("queueing.window",)),
+    "sweep": Scene(sweep, ("sweeping.window",)),
     "launch settings": Scene(launch_settings, ("launching.dialog",)),
     "chat": Scene(chat, ("chat.window",)),
     "help": Scene(help_pages, ("help.window",)),

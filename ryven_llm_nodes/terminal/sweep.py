@@ -20,7 +20,7 @@ from ryven_llm_nodes.run import CancelToken
 from ryven_llm_nodes.run.events import Event
 from ryven_llm_nodes.run.execute.stage import Place
 from ryven_llm_nodes.run.states import in_words, tone_of
-from ryven_llm_nodes.run.sweeping.page import written
+from ryven_llm_nodes.run.sweeping.along import written
 from ryven_llm_nodes.run.sweeping.study import Trial
 from ryven_llm_nodes.run.sweeping.sweep import Plan, Result, sweep
 from ryven_llm_nodes.terminal.display import TONES, Display, keys, quiet_libraries

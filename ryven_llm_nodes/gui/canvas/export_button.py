@@ -1,4 +1,4 @@
-"""The button on Export Script."""
+"""The buttons on nodes that open a window: Export Script and Sweep."""
 
 from __future__ import annotations
 
@@ -44,8 +44,10 @@ class Button(QPushButton):
         painter.end()
 
 
-class ExportWidget(NodeMainWidget, QWidget):
-    """Shows the script of the flow."""
+class ButtonWidget(NodeMainWidget, QWidget):
+    """A button with a text and a tooltip."""
+
+    text, tip = "", ""
 
     def __init__(self, params: Any) -> None:
         NodeMainWidget.__init__(self, params)
@@ -54,12 +56,30 @@ class ExportWidget(NodeMainWidget, QWidget):
         self.setStyleSheet(STYLE)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 2, 8, 10)
-        self.button = Button("Generate Code", lambda: self.node.gui.flow_view().transform().m11())
+        self.button = Button(self.text, lambda: self.node.gui.flow_view().transform().m11())
         self.button.setFixedHeight(26)
-        self.button.setToolTip("Shows the Python script of this flow (F7)")
+        self.button.setToolTip(self.tip)
         self.button.clicked.connect(self._clicked)
         layout.addWidget(self.button)
         self.setFixedSize(160, 40)
 
     def _clicked(self) -> None:
+        raise NotImplementedError
+
+
+class ExportWidget(ButtonWidget):
+    """Shows the script of the flow."""
+
+    text, tip = "Generate Code", "Shows the Python script of this flow (F7)"
+
+    def _clicked(self) -> None:
         flow_state(self.node.flow).script_wanted.emit(self.node.flow)
+
+
+class SweepWidget(ButtonWidget):
+    """Shows the sweep that the node describes."""
+
+    text, tip = "Sweep...", "Shows the trials of this sweep, and runs it (F9)"
+
+    def _clicked(self) -> None:
+        flow_state(self.node.flow).sweep_wanted.emit(self.node)

@@ -14,7 +14,7 @@ from ryven.gui_env import NodeGUI, NodeInspectorWidget, node_gui
 
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
 from ryven_llm_nodes.errors import Remedy, shown
-from ryven_llm_nodes.gui.canvas.export_button import ExportWidget
+from ryven_llm_nodes.gui.canvas.export_button import ExportWidget, SweepWidget
 from ryven_llm_nodes.gui.canvas.marks import Mark
 from ryven_llm_nodes.gui.canvas.trainer_widget import TrainerWidget
 from ryven_llm_nodes.gui.state.edits import changed_signal, rename, set_value
@@ -24,6 +24,7 @@ from ryven_llm_nodes.gui.style.families import colour_of, title_of
 from ryven_llm_nodes.gui.style.icons import glyph
 from ryven_llm_nodes.gui.style.theme import LABEL_FONT, TITLE_FONT
 from ryven_llm_nodes.host.canvas import insert_node
+from ryven_llm_nodes.program.sweeping.declared import describes_sweeps
 from ryven_llm_nodes.run.states import RunState
 
 ICON_HEIGHT: Final = 20
@@ -220,8 +221,17 @@ class DocumentGUI(LLMNodeGUI):
     main_widget_pos = "below ports"
 
 
+class SweepGUI(LLMNodeGUI):
+    """A node that describes a sweep opens its window."""
+
+    main_widget_class = SweepWidget
+    main_widget_pos = "below ports"
+
+
 for _node in ALL_NODES:
     if _node.is_stage:
         node_gui(_node)(StageGUI)
+    elif describes_sweeps(_node):
+        node_gui(_node)(SweepGUI)
     elif _node.leaves == "file":
         node_gui(_node)(DocumentGUI)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPalette
+from qtpy.QtGui import QColor, QContextMenuEvent, QPainter, QPaintEvent, QPalette
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
@@ -32,6 +32,8 @@ class FieldRow(QWidget):
     reset = Signal(str)
     window_wanted = Signal(str)
     """Its code is to be edited in a window: the name."""
+    vary_wanted = Signal(str)
+    """It is to be varied in a sweep: the name."""
 
     def __init__(self, parameter: Parameter, root: Root = lambda: None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,6 +85,13 @@ class FieldRow(QWidget):
     def _want_window(self) -> None:
         self.flush()
         self.window_wanted.emit(self.parameter.name)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        menu = QMenu(self)
+        if self.parameter.outcome and self.parameter.widget != "code":
+            menu.addAction("Vary in a Sweep...", lambda: self.vary_wanted.emit(self.parameter.name))
+        menu.addAction("Back to the Default", self._on_reset).setEnabled(self.is_changed)
+        menu.exec(event.globalPos())
 
     def _hint_text(self) -> str:
         return f"usually {self.parameter.typical}" if self.parameter.typical else ""

@@ -56,6 +56,7 @@ class ParameterForm(QWidget):
     """
 
     committed = Signal(str)
+    vary_wanted = Signal(str)
     window_wanted = Signal(str)
     """The code of a parameter is to be edited in a window."""
 
@@ -132,6 +133,7 @@ class ParameterForm(QWidget):
         row.edited.connect(self._set)
         row.reset.connect(self._reset)
         row.window_wanted.connect(self.window_wanted)
+        row.vary_wanted.connect(self.vary_wanted)
         self._show(row)
         row.set_complaint(self._complaints.get(name, ""))
         return row

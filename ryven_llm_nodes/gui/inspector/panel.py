@@ -38,6 +38,7 @@ class InspectorPanel(QWidget):
     relative paths are looked up in.
     """
 
+    vary_wanted = Signal(object, str)
     code_wanted = Signal(object, str)
     """Its code is to be edited in a window: the node, and the parameter."""
 
@@ -103,6 +104,7 @@ class InspectorPanel(QWidget):
         self.tabs.currentChanged.connect(self.check_later)
         self.code.problem_chosen.connect(self.go_to)
         self.form.window_wanted.connect(self._want_window)
+        self.form.vary_wanted.connect(lambda name: self.vary_wanted.emit(self.node, name))
         _listen_to_wires(self)
 
     def _folder_of_paths(self) -> Path | None:

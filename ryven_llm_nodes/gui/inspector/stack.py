@@ -63,6 +63,7 @@ class InspectorStack(QStackedWidget):
 
             self._panels[node] = InspectorPanel(node, flow_state(node.flow).model, self._root)
             self._panels[node].code_wanted.connect(self._state.code_wanted)
+            self._panels[node].vary_wanted.connect(self._state.vary_wanted)
             self.addWidget(self._panels[node])
         return self._panels[node]
 

@@ -20,6 +20,7 @@ from ryven_llm_nodes.gui.concurrency.garbage_collection import main_collector
 from ryven_llm_nodes.gui.concurrency.threads import background
 from ryven_llm_nodes.gui.preview.client import PreviewClient
 from ryven_llm_nodes.gui.running.trust_dialog import ask_to_run, typed_here
+from ryven_llm_nodes.gui.running.work import Work, run_here
 from ryven_llm_nodes.gui.state import preferences
 from ryven_llm_nodes.gui.state.document import Document
 from ryven_llm_nodes.gui.state.drawn import Drawn
@@ -171,7 +172,11 @@ class RunController(QObject):
     # Running
 
     def run(self, flow: Any, to: LLMNode | None = None, fresh: bool = False, rehearse: bool = False) -> bool:
-        """Runs ``flow``, up to ``to`` where one is given; ``fresh`` reuses nothing; or rehearses it.
+        """Runs ``flow``, up to ``to`` if given, and as :meth:`start`; ``fresh`` reuses nothing; or rehearses it."""
+        return self.start(flow, partial(run_here, self.isolated, rehearse, fresh), to)
+
+    def start(self, flow: Any, work: Work, to: LLMNode | None = None) -> bool:
+        """Does ``work`` with ``flow``, up to ``to`` where one is given, in the worker.
 
         False, with a line in the log, if that is not possible.
         """
@@ -186,7 +191,7 @@ class RunController(QObject):
         self.state, self._cancel, self._begun, self._asked_to_end = state, CancelToken(), "", ""
         state.begin(drawn)
         self.running_changed.emit(True)
-        self._thread = self._start(lambda: self._work(state, drawn, self._cancel, fresh, rehearse))
+        self._thread = self._start(lambda: self._work(state, drawn, work))
         return True
 
     def _may_run(self, drawn: Drawn) -> bool:
@@ -246,20 +251,17 @@ class RunController(QObject):
         background().wait(patience)
         self.collector.stop()
 
-    def _work(self, state: FlowState, drawn: Drawn, cancel: CancelToken | None, fresh: bool, rehearse: bool) -> None:
+    def _work(self, state: FlowState, drawn: Drawn, work: Work) -> None:
         """The worker: everything heavy happens here."""
-        from ryven_llm_nodes.run import rehearse_program, run_apart, run_program
-
         result: Outcome | LLMNodesError
+        assert self._cancel is not None
         _stand_back()
         try:
             program = _built(drawn.graph)
             if isinstance(program, LLMNodesError):
                 result = program
             else:
-                work = partial(run_apart, isolated=True) if self.isolated else run_program
-                work = partial(rehearse_program, run=work) if rehearse else work
-                result = work(program, _output_dir(drawn.graph), self._listener(state), cancel, fresh)
+                result = work(program, _output_dir(drawn.graph), self._listener(state), self._cancel)
         except BaseException as error:  # an internal error must not look like an active run
             result = LLMNodesError(f"{type(error).__name__}: {error}")
             self._deliver(lambda text: self.said.emit(state, text), traceback.format_exc())

@@ -52,6 +52,10 @@ class FlowState(QObject):
     """Something is to be done with what a node has left: this state, the node, and what (:data:`AFTER`)."""
     code_wanted = Signal(object, str)
     """The code of a node is to be edited in a window: the node, and its parameter."""
+    vary_wanted = Signal(object, str)
+    """A parameter is to be varied in a sweep: the node, and the parameter."""
+    sweep_wanted = Signal(object)
+    """The sweep that a node describes is to be shown."""
     script_wanted = Signal(object)
     """The script of the flow is to be shown."""
     selected = Signal(object)

@@ -119,6 +119,10 @@ ACTIONS: Final = (
         lambda shell: shell.coding.show_selected(), key="Ctrl+Shift+E",
     ),
     Action(
+        "sweep", "Sweep...", "The sweep of the flow: its trials, what matters, and the best values; run it",
+        lambda shell: shell.sweeping.show(), key="F9",
+    ),
+    Action(
         "launch", "Launch Settings...", "On how many processes and machines the flow runs, and how they share a model",
         lambda shell: shell.show_launch(), group=True,
     ),

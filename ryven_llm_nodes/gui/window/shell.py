@@ -37,6 +37,7 @@ from ryven_llm_nodes.gui.window.queueing import Queueing
 from ryven_llm_nodes.gui.window.remembered import remember
 from ryven_llm_nodes.gui.window.results import Results
 from ryven_llm_nodes.gui.window.starting import Starting
+from ryven_llm_nodes.gui.window.sweeping import Sweeping
 from ryven_llm_nodes.gui.window.toolbar import Toolbar
 from ryven_llm_nodes.host.ports import refused_signal
 from ryven_llm_nodes.host.saving import take_over_saving
@@ -67,6 +68,7 @@ class Shell(QObject):
         self.coding = Coding(window, self.document, self.flows, looking, self)
         self.starting = Starting(self.document, self.flows, self.opening, self.say, self)
         self.results = Results(self.document, self.starting, self.chatting, self.flows.current_state)
+        self.sweeping = Sweeping(window, self.flows, self.runs, self)
         self.queueing = Queueing(window, self.flows, self.runs, self.history, self)
         self.helping = Helping(self)
         self.actions = Actions(self)
@@ -106,6 +108,7 @@ class Shell(QObject):
         self.commands.status.connect(self.toolbar.status.setText)
         self.commands.progressed.connect(self.actions.refresh)
         self.coding.said.connect(self.say)
+        self.sweeping.said.connect(self.say)
         self.runs.said.connect(lambda state, text: self.say(text, state))
         self.runs.finished.connect(lambda *_: self.history.refresh())
         self.autosave.failed.connect(self.say)

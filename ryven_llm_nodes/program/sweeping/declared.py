@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext
 from ryven_llm_nodes.catalogue.sweep_settings import SweepSettings
 from ryven_llm_nodes.errors import Problem, UsageError
 from ryven_llm_nodes.program.graph import Graph, Step
@@ -20,6 +22,11 @@ class Declared:
 
     step: Step
     settings: SweepSettings
+
+
+def describes_sweeps(node: type[LLMNode]) -> bool:
+    """Whether nodes of this class describe sweeps."""
+    return node.sweep_settings(NodeContext(node, node.stem, {}, {}, Path())) is not None
 
 
 def all_declared(graph: Graph) -> Iterator[Declared]:

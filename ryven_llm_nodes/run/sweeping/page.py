@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from markupsafe import Markup
 
 from ryven_llm_nodes import __version__
-from ryven_llm_nodes.catalogue.parameters import JSON
-from ryven_llm_nodes.program.sweeping.space import Axis, Choices
 from ryven_llm_nodes.quantities import duration, number
 from ryven_llm_nodes.run.comparing.charts import Scale, padded, shortened, stroke, svg, text_at, tick
 from ryven_llm_nodes.run.comparing.page import rendered
+from ryven_llm_nodes.run.sweeping.along import Along, written
 from ryven_llm_nodes.run.sweeping.study import Trial
 from ryven_llm_nodes.run.sweeping.sweep import Plan, Result
 
 WIDTH, HEIGHT = 460, 230
 WIDE, TALL = 1000, 320
-MOST_TICKS: Final = 4
 BAR: Final = 30
 """The height of a bar, and the space below it."""
 
@@ -70,41 +65,6 @@ def _row(trial: Trial, names: list[str], is_best: bool) -> dict[str, Any]:
     }
 
 
-def written(value: JSON) -> str:
-    """A value as on the command line."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-@dataclass(frozen=True)
-class _Along:
-    """An axis as numbers: a list by places, a logarithmic range by its logarithm."""
-
-    axis: Axis
-
-    def __call__(self, value: Any) -> float:
-        if isinstance(self.axis, Choices):
-            return float(self.axis.values.index(value))
-        return math.log10(value) if self.axis.is_log else float(value)
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """The smallest and the largest number."""
-        if isinstance(self.axis, Choices):
-            return -0.5, len(self.axis.values) - 0.5
-        return padded(self(self.axis.low), self(self.axis.high))
-
-    def ticks(self) -> Iterator[tuple[float, str]]:
-        """Places with what stands there."""
-        if isinstance(self.axis, Choices):
-            yield from ((float(i), written(value)) for i, value in enumerate(self.axis.values))
-            return
-        low, high = self(self.axis.low), self(self.axis.high)
-        for i in range(MOST_TICKS):
-            at = low + (high - low) * i / (MOST_TICKS - 1)
-            value = 10**at if self.axis.is_log else at
-            yield at, f"{value:.2g}" if isinstance(self.axis.low, float) else f"{value:.0f}"
-
-
 class _Drawn:
     """The charts of a sweep."""
 
@@ -119,7 +79,7 @@ class _Drawn:
 
     def scatter(self, name: str) -> Markup:
         """The metric against a parameter."""
-        along = _Along(self.plan.space.axes[name])
+        along = Along(self.plan.space.axes[name])
         across, up = Scale(*along.ends, 54, WIDTH - 12), Scale(*self.values, HEIGHT - 34, 12)
         marks = [part for value in up.ticks(4) for part in self._rule(value, up)]
         marks += [text_at(across(x), HEIGHT - 12, shortened(label, 12), "tick middle") for x, label in along.ticks()]
@@ -148,7 +108,7 @@ class _Drawn:
 
     def parallel(self) -> Markup:
         """All trials, as lines through an axis for each parameter and one for the metric."""
-        axes = {name: _Along(axis) for name, axis in self.plan.space.axes.items()}
+        axes = {name: Along(axis) for name, axis in self.plan.space.axes.items()}
         places = Scale(0, len(axes), 110, WIDE - 110)
         scales = {name: Scale(*along.ends, TALL - 20, 44) for name, along in axes.items()}
         up = Scale(*self.values, TALL - 20, 44)

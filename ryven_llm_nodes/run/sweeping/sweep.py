@@ -29,7 +29,7 @@ from ryven_llm_nodes.run.execute.stage import Place, here
 from ryven_llm_nodes.run.store.alone import alone_in, is_taken
 from ryven_llm_nodes.run.store.keys import keys_of
 from ryven_llm_nodes.run.sweeping.measured import measured
-from ryven_llm_nodes.run.sweeping.storage import Database
+from ryven_llm_nodes.run.sweeping.storage import FILE, Database
 from ryven_llm_nodes.run.sweeping.study import Study, Trial, digest_of
 
 SWEEPS: Final = "run-sweeps"
@@ -117,12 +117,14 @@ def sweep(
     allow: Callable[[Graph], Any] = lambda graph: None,
     cancel: CancelToken | None = None,
     place: Place = here,
+    shows: Callable[[Result], Any] = lambda result: None,
 ) -> Result:
     """Runs the trials of ``plan`` that have not been run yet; one that was interrupted is continued first.
 
     ``begins`` is told of each trial, ``allow`` asked about its flow, by FlowError where it may not run; ``place`` is
-    where stages run. A trial whose run fails is noted with its error. Raises Cancelled where the sweep is stopped, and
-    UsageError where the metric is not there, another process uses the same folder, or the database cannot be used.
+    where stages run; ``shows`` gets all trials whenever one begins or has ended. A trial whose run fails is noted with
+    its error. Raises Cancelled where the sweep is stopped, and UsageError where the metric is not there, another
+    process uses the same folder, or the database cannot be used.
     """
     cancel = cancel or CancelToken()
     with alone_in(plan.folder), plan.database.reached() if plan.database else nullcontext():
@@ -131,8 +133,22 @@ def sweep(
             if is_taken(plan.output_dir):  # which is no fault of the trial
                 raise UsageError(f"another run is writing to {plan.output_dir}; wait for it to end, and go on then.")
             begins(trial)
+            shows(_result(study))
             _run(plan, study, trial, partial(_program_run, plan, trial, allow, cancel, place), listen, cancel)
-        return Result(study.trials(), study.best(), study.importances())
+            shows(_result(study))
+        return _result(study)
+
+
+def so_far(plan: Plan) -> Result:
+    """The trials that were begun, without running any; those of a file that is not there are none."""
+    if plan.database is None and not (plan.folder / FILE).is_file():
+        return Result([], None)
+    with plan.database.reached() if plan.database else nullcontext():
+        return _result(Study(plan.folder, plan.space, plan.maximize, plan.seed, plan.database))
+
+
+def _result(study: Study) -> Result:
+    return Result(study.trials(), study.best(), study.importances())
 
 
 def _run(
