@@ -216,7 +216,13 @@ def sweep(desk: Desk) -> Iterator[QWidget]:
     trials = [
         Trial(
             i,
-            dict(zip(plan.space.axes, (2 ** (i % 4), 1e-7 * 1.5**i, 0.05 * i + 0.01), strict=True)),
+            dict(
+                zip(
+                    plan.space.axes,
+                    (2 ** (i % 4), float(f"{1e-7 * 1.5**i:.3g}"), round(0.05 * i + 0.01, 2)),
+                    strict=True,
+                )
+            ),
             {3: "failed", 7: "pruned"}.get(i, "done"),
             None if i in (3, 7) else 0.4 + 0.05 * ((i * 5) % 7),
             {3: SENTENCE, 7: "dpo.rewards/margins was 0.1 at step 40, worse than the median of the others"}.get(i, ""),

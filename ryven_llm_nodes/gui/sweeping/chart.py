@@ -46,6 +46,8 @@ class TrialsChart(QWidget):
         marked = {name: [(_share(at, *one.ends), label) for at, label in one.ticks()] for name, one in axes.items()}
         self._axes = [*marked.items(), (str(plan.metric), ticks if done else [])]
 
+        self.setToolTip("\n".join(name for name, _ in self._axes))  # a narrow window has room for their ends alone
+
         def line(trial: Trial, value: float) -> tuple[list[float], float, bool]:
             heights = [_share(along(trial.values[name]), *along.ends) for name, along in axes.items()]
             good = _share(value, *ends)
@@ -99,6 +101,7 @@ class TrialsChart(QWidget):
         painter.setFont(font)
         painter.setPen(QColor(colour))
         short = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, int(box.width()))
+        painter.fillRect(painter.boundingRect(box, align | Qt.AlignmentFlag.AlignVCenter, short), QColor(WELL))
         painter.drawText(box, align | Qt.AlignmentFlag.AlignVCenter, short)
 
     @property

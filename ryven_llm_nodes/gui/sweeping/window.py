@@ -66,6 +66,7 @@ class SweepWindow(QDialog):
             column.addWidget(widget)
         column.addLayout(self._buttons())
         self.names.textActivated.connect(self.chosen)
+        self.show_names((), "")
         self.show_none()
 
     def _buttons(self) -> QHBoxLayout:
@@ -125,10 +126,10 @@ class SweepWindow(QDialog):
 
     def _show_table(self, plan: Plan, result: Result) -> None:
         names = list(plan.space.axes)
-        titles = ("#", *names, str(plan.metric), "time", "status")
+        titles = ("#", "status", str(plan.metric), *names, "time")
         if titles != self._titles:
             self._titles = titles
-            self.table.set_columns(titles, stretch=len(titles) - 1, right=(*range(1, len(titles) - 1),))
+            self.table.set_columns(titles, stretch=1, right=range(2, len(titles)))
         rows = {str(trial.number): _row(trial, names, trial == result.best) for trial in result.trials}
         self.table.show_rows(rows)
 
@@ -153,7 +154,7 @@ def _row(trial: Trial, names: Sequence[str], is_best: bool) -> Row:
 
     colour = GOOD if is_best else ""
     value = "" if trial.value is None else number(trial.value)
-    cells = (str(trial.number + 1), *(written(trial.values[name]) for name in names), value, duration(trial.seconds))
+    cells = (value, *(written(trial.values[name]) for name in names), duration(trial.seconds))
     words = in_words(trial.state) + (f": {trial.error.splitlines()[0]}" if trial.error else "")
     state = Cell("★ best", GOOD) if is_best else Cell(words, state_colour(trial.state), trial.error)
-    return Row((*(Cell(text, colour) for text in cells), state))
+    return Row((Cell(str(trial.number + 1), colour), state, *(Cell(text, colour) for text in cells)))

@@ -47,10 +47,10 @@ def test_a_flow_without_a_sweep_is_told_how_to_get_one(window: SweepWindow) -> N
 
 def test_trials_stand_in_a_table_with_the_best_marked(window: SweepWindow, planned: Plan) -> None:
     window.show_sweep(planned, Result(TRIALS, TRIALS[1], {"dpo.beta": 0.75, "dpo.learning_rate": 0.25}), running=False)
-    assert row(window, 0) == ["1", "0.1", "1e-05", "0.5000", "1 min 1 s", "done"]
-    assert row(window, 1)[-1] == "★ best"
-    assert row(window, 2)[-1] == "failed: out of memory"
-    assert window.table.item(2, 5).toolTip() == TRIALS[2].error
+    assert row(window, 0) == ["1", "done", "0.5000", "0.1", "1e-05", "1 min 1 s"]
+    assert row(window, 1)[1] == "★ best"
+    assert row(window, 2)[1] == "failed: out of memory"
+    assert window.table.item(2, 1).toolTip() == TRIALS[2].error
     assert window.about.text() == "Maximize dpo.rewards/margins: 5 trials of dpo.beta, dpo.learning_rate."
     assert "dpo.beta 75%" in window.importance.text()
     assert window.note.text() == "Best: trial 2, 0.7500. 2 trials are left."
