@@ -15,6 +15,7 @@ from typing import Any
 
 from ryven_llm_nodes.catalogue.usercode import blank_lines
 from ryven_llm_nodes.program import Program, Step
+from ryven_llm_nodes.run.store.measures import HELD, MEASURER, KeptMeasures
 
 _numbers = count(1)
 
@@ -51,6 +52,8 @@ class LoadedProgram:
             exec(self._code(self._allowed()), self.module.__dict__)
             pipeline = self.module.Pipeline(self.output_dir, say=lambda text: None)  # events report it
             self.module.__dict__["pipeline"] = pipeline  # what main() is called with
+            if MEASURER in self.module.__dict__:
+                self.module.__dict__[HELD] = KeptMeasures(self.output_dir)
         except BaseException:
             self.__exit__()
             raise
