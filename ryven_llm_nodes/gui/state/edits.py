@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import deepcopy
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from qtpy.QtCore import QObject, Signal
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
-from ryven_llm_nodes.errors import shown
-from ryven_llm_nodes.host.undo import push_undo
+from ryven_llm_nodes.errors import FlowError, shown
+from ryven_llm_nodes.host.undo import one_command, push_undo
+from ryven_llm_nodes.program import read_live_flow
+from ryven_llm_nodes.program.sweeping.declared import describes_sweeps
+from ryven_llm_nodes.program.sweeping.renaming import REFERRING, with_names
 
 
 class _Edits(QObject):
@@ -49,10 +54,29 @@ def set_or_reset(node: LLMNode, parameter: Parameter, value: JSON) -> None:
 
 
 def rename(node: LLMNode, name: str) -> None:
-    """Gives ``node`` the explicit name ``name``; an empty one removes it."""
+    """Gives ``node`` the explicit name ``name``; an empty one removes it. Sweeps that name nodes follow."""
     name = name.strip()
-    if name != node.name:
-        _edit(node, f"Rename {node.title} to {name!r}", lambda: setattr(node, "name", name))
+    if name == node.name:
+        return
+    text, before = f"Rename {node.title} to {name!r}", _names(node.flow)
+    sweeps = [one for one in node.flow.nodes if isinstance(one, LLMNode) and describes_sweeps(type(one))]
+    with one_command(node.gui.flow_view(), text) if sweeps else nullcontext():
+        _edit(node, text, lambda: setattr(node, "name", name))
+        after = _names(node.flow)
+        moved = {old: after[one] for one, old in before.items() if one in after}
+        for sweep in sweeps:
+            for parameter in REFERRING:
+                if parameter in sweep.params:
+                    set_value(sweep, parameter, with_names(str(sweep.params[parameter]), moved))
+
+
+def _names(flow: Any) -> dict[LLMNode, str]:
+    """The nodes of ``flow`` with the names of their steps; none where two have the same name."""
+    try:
+        graph = read_live_flow(flow, Path())
+    except FlowError:
+        return {}
+    return {flow.nodes[step.index]: step.name for step in graph.steps}
 
 
 def bypass(node: LLMNode, past: bool) -> None:

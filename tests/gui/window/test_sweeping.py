@@ -11,6 +11,7 @@ import pytest
 from qtpy.QtWidgets import QInputDialog
 
 from ryven_llm_nodes.catalogue import DPO, LoadModel, Sweep
+from ryven_llm_nodes.gui.state.edits import rename
 from ryven_llm_nodes.run.states import RunState
 
 
@@ -48,6 +49,16 @@ def test_a_parameter_is_varied_from_its_menu(open_editor: Callable[..., Any], mo
     for _ in range(3):
         editor.view._undo_stack.undo()
     assert not any(isinstance(node, Sweep) for node in editor.flow.nodes), "each was one step, with its node"
+
+
+def test_a_sweep_follows_the_names_of_nodes(open_editor: Callable[..., Any]) -> None:
+    editor = open_editor(drawn(vary="dpo.beta=0.1,0.3", metric="dpo.loss"))
+    node, sweep = editor.node("dpo"), editor.node("search")
+    rename(node, "align")
+    assert (sweep.params["vary"], sweep.params["metric"]) == ("align.beta=0.1,0.3", "align.loss")
+    editor.view._undo_stack.undo()
+    assert (node.name, sweep.params["vary"], sweep.params["metric"]) == ("dpo", "dpo.beta=0.1,0.3", "dpo.loss")
+    assert "prune" not in sweep.params
 
 
 def test_trials_are_runs_and_the_best_values_are_used(
