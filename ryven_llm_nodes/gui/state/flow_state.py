@@ -14,7 +14,7 @@ from ryven_llm_nodes.gui.state.drawn import Drawn
 from ryven_llm_nodes.gui.state.edits import changed_signal
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.gui.state.stage_run import StageRun
-from ryven_llm_nodes.program import read_live_flow
+from ryven_llm_nodes.program import Graph, read_live_flow
 from ryven_llm_nodes.run.states import RunState
 
 SETTLE_MS: Final = 150
@@ -100,6 +100,12 @@ class FlowState(QObject):
         self._ran |= began
         self._now |= {node: digest for node, (_, digest) in began.items()}
         self.clear_problems()
+
+    def ran_as(self, graph: Graph) -> None:
+        """What runs is ``graph``, which may have other values than what is drawn."""
+        known = ((node, name) for node, (name, _) in self._ran.items() if name in graph.by_name)
+        self._ran |= {node: (name, graph.upstream([name]).digest) for node, name in known}
+        self.changed.emit()
 
     def step_of(self, node: LLMNode) -> str | None:
         """The name under which ``node`` was last run."""

@@ -43,13 +43,13 @@ class Sweeping(QObject):
         self._drawn: Drawn | None = None
         self._name = ""
         self._shown: tuple[Plan, Result] | None = None
-        self._running: Any = None
+        self._running: tuple[Drawn, str] | None = None
         self.window: Any = None
         """The window Sweep, once it was shown."""
         flows.adopted.connect(self._watch)
         runs.running_changed.connect(lambda _: self._show())
         runs.finished.connect(self._finished)
-        self._came.connect(self._heard)
+        self._came.connect(self._went_on)
 
     def _watch(self, state: FlowState, view: Any) -> None:
         state.sweep_wanted.connect(self.show)
@@ -98,21 +98,24 @@ class Sweeping(QObject):
         if isinstance(found, LLMNodesError):
             self.window.show_none(str(found))
         else:
-            self._heard(*found)
+            self._shown = found
+            self._show()
 
     @property
     def _output(self) -> Path:
         assert self._drawn is not None
         return default_output_dir(self._drawn.graph.title).absolute()
 
-    def _heard(self, plan: Plan, result: Result) -> None:
-        """Trials so far, of the sweep that runs or that was read."""
-        self._shown = plan, result
-        self._show()
-
     def _show(self) -> None:
         if self.window is not None and self._shown is not None:
-            self.window.show_sweep(*self._shown, self._running is not None, self._runs.running)
+            self.window.show_sweep(*self._shown, self._is_front_running, self._runs.running)
+
+    @property
+    def _is_front_running(self) -> bool:
+        """Whether the sweep that the window shows is the one that runs."""
+        if self._running is None or self._drawn is None:
+            return False
+        return self._running[0].flow is self._drawn.flow and self._running[1] == self._name
 
     # Running
 
@@ -121,12 +124,21 @@ class Sweeping(QObject):
         flow = self._flows.current_flow()
         if flow is None or not self._name:
             return False
-        work = SweepWork(self._name, self._runs.isolated, self._came.emit)
-        self._running = work
-        if not self._runs.start(flow, work):
-            self._running = None
+        assert self._drawn is not None
+        if self._runs.start(flow, SweepWork(self._name, self._runs.isolated, self._came.emit)):
+            self._running = self._drawn, self._name
         self._show()
         return self._running is not None
+
+    def _went_on(self, plan: Plan, result: Result) -> None:
+        """A trial has begun or ended: nodes are judged by the values that it runs with."""
+        if self._running is None:
+            return
+        if trial := next((trial for trial in result.trials if trial.state == "unfinished"), None):
+            flow_state(self._running[0].flow).ran_as(plan.graph(trial.values))
+        if self._is_front_running:
+            self._shown = plan, result
+            self._show()
 
     def _finished(self, state: FlowState, outcome: Any) -> None:
         self._running = None

@@ -78,12 +78,15 @@ def test_trials_are_runs_and_the_best_values_are_used(
         line for number, beta in enumerate(tried(sweeping), 1) for line in [f"trial {number} of 2: dpo.beta = {beta}"]
     ]
     assert editor.state.model.stages["dpo"].state == RunState.DONE
+    assert editor.state.state(editor.node("dpo")) == RunState.STALE, "it was trained, but not as it is drawn"
     assert len(editor.state.model.earlier["dpo"]) == 1, "the trial before is the ghost curve"
     assert sweeping.window.table.rowCount() == 2
     assert not sweeping.window.run_button.isEnabled(), "nothing is left to run"
     best = sweeping._shown[1].best
     sweeping.window.apply.click()
     assert editor.node("dpo").params["beta"] == best.values["dpo.beta"]
+    assert editor.run().status == "done"
+    assert editor.state.state(editor.node("dpo")) == RunState.REUSED, "the best trial's model is that of the flow now"
     editor.view._undo_stack.undo()
     assert editor.node("dpo").params.get("beta") == flows.FAST.get("beta")
 
