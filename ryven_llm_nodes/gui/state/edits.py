@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
 from ryven_llm_nodes.errors import FlowError, shown
 from ryven_llm_nodes.host.undo import one_command, push_undo
 from ryven_llm_nodes.program import read_live_flow
+from ryven_llm_nodes.program.flow import live_launch, set_live_launch
+from ryven_llm_nodes.program.launch.settings import Launch
 from ryven_llm_nodes.program.sweeping.declared import describes_sweeps
 from ryven_llm_nodes.program.sweeping.renaming import REFERRING, with_names
 
@@ -54,20 +57,34 @@ def set_or_reset(node: LLMNode, parameter: Parameter, value: JSON) -> None:
 
 
 def rename(node: LLMNode, name: str) -> None:
-    """Gives ``node`` the explicit name ``name``; an empty one removes it. Sweeps that name nodes follow."""
+    """Gives ``node`` the explicit name ``name``; an empty one removes it. What names nodes in the flow follows."""
     name = name.strip()
     if name == node.name:
         return
     text, before = f"Rename {node.title} to {name!r}", _names(node.flow)
     sweeps = [one for one in node.flow.nodes if isinstance(one, LLMNode) and describes_sweeps(type(one))]
-    with one_command(node.gui.flow_view(), text) if sweeps else nullcontext():
+    launch = live_launch(node.flow)
+    with one_command(node.gui.flow_view(), text) if sweeps or launch.stages else nullcontext():
         _edit(node, text, lambda: setattr(node, "name", name))
         after = _names(node.flow)
         moved = {old: after[one] for one, old in before.items() if one in after}
         for sweep in sweeps:
-            for parameter in REFERRING:
-                if parameter in sweep.params:
-                    set_value(sweep, parameter, with_names(str(sweep.params[parameter]), moved))
+            _follow(sweep, moved)
+        if launch.stages:
+            _relaunch(node, launch, launch.renamed(moved))
+
+
+def _follow(sweep: LLMNode, moved: Mapping[str, str]) -> None:
+    """Lets a sweep name nodes as they are called now."""
+    for parameter in REFERRING:
+        if parameter in sweep.params:
+            set_value(sweep, parameter, with_names(str(sweep.params[parameter]), moved))
+
+
+def _relaunch(node: LLMNode, before: Launch, after: Launch) -> None:
+    """Gives the flow of ``node`` other launch settings."""
+    undo, redo = (partial(set_live_launch, node.flow, launch) for launch in (before, after))
+    push_undo(node.gui.flow_view(), "Launch settings", undo, redo)
 
 
 def _names(flow: Any) -> dict[LLMNode, str]:

@@ -89,6 +89,10 @@ class Launch:
         """The same on a number of processes of this machine."""
         return Launch({**self.given, "processes": processes, "machines": 1}, self.stages) if processes > 1 else self
 
+    def renamed(self, moved: Mapping[str, str]) -> Launch:
+        """The same where stages have other names; ``moved`` has the new ones by the old."""
+        return Launch(self.given, {moved.get(stage, stage): own for stage, own in self.stages.items()})
+
     def problems(self, stages: Iterable[str]) -> Iterator[tuple[str, str]]:
         """What is wrong, by the name of a setting; ``stages`` are the stages there are."""
         there = list(stages)

@@ -8,7 +8,10 @@ from typing import Any
 
 import flows
 
+from ryven_llm_nodes.gui.state.edits import rename
 from ryven_llm_nodes.program import read_live_flow
+from ryven_llm_nodes.program.flow import live_launch, set_live_launch
+from ryven_llm_nodes.program.launch.settings import Launch
 
 
 def test_settings_are_edited_for_all_stages_or_for_one(open_editor: Callable[..., Any], tmp_path: Path) -> None:
@@ -39,3 +42,13 @@ def test_what_is_wrong_is_said(open_editor: Callable[..., Any]) -> None:
     assert "One process" in dialog.words.text()
     dialog.rows["cpu_offload"].edited.emit("cpu_offload", True)
     assert "cpu_offload: needs the strategy fsdp2, zero2 or zero3" in dialog.words.text()
+
+
+def test_settings_of_a_stage_follow_its_name(open_editor: Callable[..., Any]) -> None:
+    editor = open_editor(flows.alone("sft"))
+    launch = Launch({"processes": 2}, {"sft": {"strategy": "ddp"}})
+    set_live_launch(editor.flow, launch)
+    rename(editor.node("sft"), "tuned")
+    assert live_launch(editor.flow) == Launch({"processes": 2}, {"tuned": {"strategy": "ddp"}})
+    editor.view._undo_stack.undo()
+    assert (editor.node("sft").name, live_launch(editor.flow)) == ("sft", launch), "one step"
