@@ -9,8 +9,10 @@ from typing import Any, Final
 from qtpy.QtCore import QPointF, QRectF, Qt
 
 from ryven_llm_nodes.gui.canvas.annotations import wrap
+from ryven_llm_nodes.gui.canvas.columns import placed
 from ryven_llm_nodes.host.annotations import items_on
 from ryven_llm_nodes.host.navigation import set_scale
+from ryven_llm_nodes.host.undo import push_undo
 
 LEFT, TOP = 1000.0, 1000.0
 GAP_X, GAP_Y = 60.0, 36.0
@@ -29,6 +31,40 @@ def tidy(view: Any) -> None:
     for group, members in groups.items():
         if members:
             wrap(group, members)
+
+
+def arrange(view: Any) -> None:
+    """Lays all nodes out by their wires, as large as they can be seen together; one command of undo."""
+    items = list(view.node_items.values())
+    if not items:
+        return
+    rects, size = [item.boundingRect() for item in items], view.viewport().size()
+    corners = placed(
+        [(rect.width(), rect.height()) for rect in rects],
+        _wires(view),
+        [item.pos().y() for item in items],
+        (size.width(), size.height()),
+    )
+    before = [item.pos() for item in items]
+    after = [QPointF(LEFT + x, TOP + y) - rect.topLeft() for (x, y), rect in zip(corners, rects, strict=True)]
+    groups = {item: item.carries() for item in items_on(view)}
+
+    def move(places: list[QPointF]) -> None:
+        for item, place in zip(items, places, strict=True):
+            item.setPos(place)
+            item.update_conn_pos()
+        for group, members in groups.items():
+            if members:
+                wrap(group, members)
+
+    push_undo(view, "Tidy", lambda: move(before), lambda: move(after))
+
+
+def _wires(view: Any) -> list[tuple[int, int]]:
+    """The wires of a flow, by the numbers of the nodes that they connect."""
+    number = {node: i for i, node in enumerate(view.node_items)}
+    pairs = ((out.node, inp.node) for out, inputs in view.flow.graph_adj.items() for inp in inputs)
+    return [(number[source], number[target]) for source, target in pairs]
 
 
 def _stack(column: list[Any], left: float) -> float:

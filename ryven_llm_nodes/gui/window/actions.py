@@ -184,7 +184,8 @@ ACTIONS: Final = (
     ),
     Action("quit", "Quit", "Close the editor", lambda shell: shell.quit(), key="Ctrl+Q", menu="File"),
     Action(
-        "tidy", "Tidy", "Lay the nodes out in columns, without overlaps", lambda shell: shell.flows.tidy(),
+        "tidy", "Tidy", "Lay the nodes out by their wires, from left to right, as large as the canvas has room for",
+        lambda shell: shell.flows.tidy(),
         menu="Canvas",
     ),
     Action(

@@ -75,9 +75,9 @@ class Flows(QObject):
             fitting_of(view).fit()
 
     def tidy(self) -> None:
-        """Applies the automatic layout to the flow in front."""
+        """Lays out the flow in front by its wires."""
         if (view := self.current_view()) is not None:
-            tidy.tidy(view)
+            tidy.arrange(view)
             fitting_of(view).fit()
 
     def place(self, node: type) -> None:
