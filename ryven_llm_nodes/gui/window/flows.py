@@ -47,7 +47,7 @@ class Flows(QObject):
         gui = self._window.session_gui
         gui.flow_view_created.connect(self._made)
         gui.flow_deleted.connect(self._deleted)
-        gui.flow_renamed.connect(lambda *_: self.changed.emit())
+        gui.flow_renamed.connect(self._renamed)
         self._window.ui.flows_tab_widget.currentChanged.connect(self._show_tab)
         self._first = list(self._window.core_session.flows)
         for flow in self._first:
@@ -194,6 +194,11 @@ class Flows(QObject):
         """Ryven gives a new flow its tab a moment later."""
         self.changed.emit()
         QTimer.singleShot(0, self, lambda: self._adopt(flow, view))
+
+    def _renamed(self, flow: Any, title: str) -> None:
+        """Its models go to another folder."""
+        self.changed.emit()
+        flow_state(flow).look_soon()
 
     def _adopt(self, flow: Any, view: Any) -> None:
         """Adopts a flow of Ryven."""

@@ -189,7 +189,14 @@ class Shell(QObject):
                 event.ignore()
                 return True
             self._end()
+        elif watched is self.window and event.type() == QEvent.Type.WindowActivate and not self._closed:
+            self._look_again()
         return False
+
+    def _look_again(self) -> None:
+        """Files may have changed while another window was in front: one of the editor, or of another program."""
+        if (state := self.flows.current_state()) is not None:
+            state.look_soon()
 
     def _end(self) -> None:
         if self.document.modified and not self.saving.discarded:
