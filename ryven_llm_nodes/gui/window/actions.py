@@ -206,6 +206,10 @@ ACTIONS: Final = (
     Action(
         "bypass", "Bypass", "Let the flow go past the selected nodes, or through them again",
         lambda shell: shell.flows.bypass(), key="Ctrl+B", menu="Canvas",
+    Action(
+        "connect", "Connect...", "Draw a wire to or from the selected nodes: search the pins that fit",
+        lambda shell: shell.connecting.show(), key="C", menu="Canvas",
+    ),
     ),
     Action(
         "group", "Group", "Draw a titled group around the selected nodes, which moves them with it",

@@ -25,6 +25,7 @@ from ryven_llm_nodes.gui.window.actions import Actions
 from ryven_llm_nodes.gui.window.chatting import Chatting
 from ryven_llm_nodes.gui.window.coding import Coding
 from ryven_llm_nodes.gui.window.commands import Commands
+from ryven_llm_nodes.gui.window.connecting import Connecting
 from ryven_llm_nodes.gui.window.flows import Flows
 from ryven_llm_nodes.gui.window.helping import Helping
 from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
@@ -69,6 +70,7 @@ class Shell(QObject):
         self.results = Results(self.document, self.starting, self.chatting, self.flows.current_state)
         self.queueing = Queueing(window, self.flows, self.runs, self.history, self)
         self.helping = Helping(self)
+        self.connecting = Connecting(window, self.flows, self.say)
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
         self.strip = MachineStrip(window, self)

@@ -70,6 +70,7 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
         "helping": ("find", "show_node", "show_shortcuts"),
         "docks": ("step_problem",),
     }
+        "connecting": ("show",),
     for part, names in targets.items():
         for name in names:
             assert callable(getattr(getattr(shell, part), name))
@@ -80,7 +81,7 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
         action.does(shell)
     assert called == [
         *("run", "run", "run", "stop", "keep", "check", "generate", "show_selected"),
-        *("show_launch", "show_runs", "show_kept", "show", "ask_and_open", "ask_data", "ask_configuration", "save_as"),
-        *("find", "show_node", "show_shortcuts", "step_problem", "step_problem", "quit", "tidy", "show_all"),
-        *("show_selected", "search", "switch_map", "duplicate", "bypass", *["align"] * 6),
+        *("show_launch", "show_runs", "show_kept", "show", "ask_and_open", "ask_data", "ask_configuration", "save"),
+        *("save_as", "find", "show_node", "show_shortcuts", "step_problem", "step_problem", "quit", "tidy", "show_all"),
+        *("show_selected", "search", "show", "switch_map", "duplicate", "bypass", *["align"] * 6),
     ]
