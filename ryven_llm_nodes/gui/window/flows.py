@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.gui.canvas import annotations, minimap, tidy
+from ryven_llm_nodes.gui.canvas import annotations, in_view, minimap, tidy
 from ryven_llm_nodes.gui.canvas.fitting import fitting_of
 from ryven_llm_nodes.gui.inspector.stack import InspectorStack
 from ryven_llm_nodes.gui.state.edits import bypass
@@ -143,7 +143,8 @@ class Flows(QObject):
             return
         item = view.node_items[node]
         view.select_items([item])
-        view.ensureVisible(item, 80, 80)
+        in_view.bring(view, item)
+        QTimer.singleShot(0, view, lambda: node in view.node_items and in_view.bring(view, item))  # docks have moved
         inspector = self.inspectors[node.flow]
         inspector.show_node()
         self._window.flow_UIs[node.flow].ui.inspector_dock.raise_()
