@@ -137,7 +137,7 @@ class Flows(QObject):
             tidy.fit(view, items) if items else fitting_of(view).fit()
 
     def show_field(self, node: Any, name: str) -> None:
-        """Selects ``node``, brings it into view, and its field ``name`` in the inspector."""
+        """Selects ``node``, brings it into view, and its field ``name`` in the inspector, which takes the keys."""
         view = self._window.session_gui.flow_views.get(node.flow)
         if view is None or node not in view.node_items:
             return
@@ -149,6 +149,7 @@ class Flows(QObject):
         inspector.show_node()
         self._window.flow_UIs[node.flow].ui.inspector_dock.raise_()
         if isinstance(node, LLMNode):
+            self._window.activateWindow()
             QTimer.singleShot(0, inspector, lambda: inspector.panel(node).go_to(name))
 
     def empty_flow(self, title: str) -> Any:
