@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from qtpy.QtCore import QEvent, QLineF, QObject, QPointF, QRectF, QSizeF, QTimer
@@ -112,8 +113,8 @@ class Around(NamedTuple):
 def placed(node: QRectF, sizes: Sequence[QSizeF], around: Around) -> tuple[int, QRectF]:
     """Which of ``sizes``, the largest first, a bubble at ``node`` has, and its box.
 
-    The largest that covers nothing next to its node; else one that covers nothing further away, if there is such a
-    place in view; else the one that covers least. That of a node out of view stays at its node.
+    The largest that covers nothing next to its node; else a shorter one that covers nothing further away, if there is
+    such a place in view; else the one that covers least. That of a node out of view stays at its node.
     """
     if not around.view.intersects(node):
         return 0, QRectF(next(_candidates(node, sizes[0])), sizes[0])
@@ -122,7 +123,7 @@ def placed(node: QRectF, sizes: Sequence[QSizeF], around: Around) -> tuple[int, 
     if (number := next(free, None)) is not None:
         return number, near[number]
     least = min(range(len(near)), key=lambda number: around.cost(near[number]))
-    return next(_further(node, sizes, around), (least, near[least]))
+    return (_further(node, sizes, around) or [(least, near[least])])[0]
 
 
 def best(node: QRectF, size: QSizeF, around: Around) -> QRectF:
@@ -130,12 +131,15 @@ def best(node: QRectF, size: QSizeF, around: Around) -> QRectF:
     return min((_inside(QRectF(place, size), around.view) for place in _candidates(node, size)), key=around.cost)
 
 
-def _further(node: QRectF, sizes: Sequence[QSizeF], around: Around) -> Iterator[tuple[int, QRectF]]:
-    """The places in view that cover nothing: for the largest size first, each the nearest to ``node`` first."""
-    crowd = len(around.nodes) + len(around.bubbles) > MOST
-    for number, size in enumerate(sizes if not crowd else ()):
-        boxes = sorted(_everywhere(size, around), key=lambda box: _gap(box, node).length())
-        yield from ((number, box) for box in boxes if around.is_free(box))
+def _further(node: QRectF, sizes: Sequence[QSizeF], around: Around) -> list[tuple[int, QRectF]]:
+    """For each of ``sizes`` but the largest the nearest place in view that covers nothing, the nearest of all first."""
+    if len(around.nodes) + len(around.bubbles) > MOST:
+        return []
+    found = []
+    for number in range(min(1, len(sizes) - 1), len(sizes)):
+        boxes = sorted(_everywhere(sizes[number], around), key=lambda box: _gap(box, node).length())
+        found += [(number, box) for box in islice(filter(around.is_free, boxes), 1)]
+    return sorted(found, key=lambda place: _gap(place[1], node).length())
 
 
 def _everywhere(size: QSizeF, around: Around) -> Iterator[QRectF]:
@@ -174,9 +178,6 @@ def _candidates(node: QRectF, size: QSizeF) -> Iterator[QPointF]:
     for top in (node.top(), node.bottom() - size.height()):
         yield QPointF(node.right() + PIN, top)
         yield QPointF(node.left() - PIN - size.width(), top)
-    for step in (1, 2, 3):  # further away
-        yield QPointF(node.left(), below + step * size.height())
-        yield QPointF(node.left(), above - step * size.height())
 
 
 def _inside(box: QRectF, view: QRectF) -> QRectF:

@@ -24,14 +24,19 @@ def overlays(view: Any) -> list[QRectF]:
 
 
 def bring(view: Any, item: Any) -> None:
-    """Scrolls ``view`` as little as is needed to see the node ``item``, with nothing over it."""
-    view.ensureVisible(item, MARGIN, MARGIN)
+    """Scrolls ``view`` as little as is needed to see the node ``item``, with nothing over it; not at all if it is."""
+    area = QRectF(view.viewport().rect())
+    if not area.contains(_box(view, item)):
+        view.ensureVisible(item, MARGIN, MARGIN)
     for made in view.findChildren(Minimap):
         made.refresh()  # which it does a moment later otherwise: it may be here from now on
-    box = QRectF(view.mapFromScene(item.sceneBoundingRect()).boundingRect())
-    by = way_out(box, QRectF(view.viewport().rect()), overlays(view))
+    by = way_out(_box(view, item), area, overlays(view))
     for bar, amount in ((view.horizontalScrollBar(), by.x()), (view.verticalScrollBar(), by.y())):
         bar.setValue(bar.value() - round(amount))
+
+
+def _box(view: Any, item: Any) -> QRectF:
+    return QRectF(view.mapFromScene(item.sceneBoundingRect()).boundingRect())
 
 
 def way_out(box: QRectF, view: QRectF, over: Sequence[QRectF]) -> QPointF:

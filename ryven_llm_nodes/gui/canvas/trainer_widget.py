@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -56,6 +57,12 @@ def headline(state: RunState, stage: StageRun | None, resumes: Decision | None =
         return f"{state.word}  {stage.done} / {stage.total}", f"{duration(left)} left" if left is not None else ""
     kept = "ended at " if stage.kept_early else ""
     return state.word, f"{kept}{stage.done} / {stage.total} steps"
+
+
+def shorter(text: str) -> list[str]:
+    """``text`` of a headline, and the same in fewer words, for a canvas that is zoomed out."""
+    without_total = re.sub(r" of \d+$", "", text)
+    return [text, without_total, re.sub(r"^(can resume )?from step", "from", without_total)]
 
 
 def status_line(stage: StageRun, ending: bool) -> str:
@@ -144,10 +151,11 @@ def _paint_headline(
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
     painter.drawEllipse(QPointF(rect.left() + 5, rect.center().y()), 4, 4)
-    left, right = texts
+    left, right = texts[0], shorter(texts[1])
     ink = TEXT if state == RunState.READY else state_colour(state)
     used = _text(painter, rect.adjusted(15, 0, 0, 0), _LEFT, left, 12, ink, scale)
-    _text(painter, rect.adjusted(15 + used + 8, 0, 0, 0), _RIGHT, right, 11, MUTED, scale)
+    room = rect.adjusted(15 + used + 8, 0, 0, 0)
+    any(_text(painter, room, _RIGHT, one, 11, MUTED, scale) for one in right)  # the first that has room
 
 
 def _paint_curve(painter: QPainter, rect: QRectF, name: str, points: list[Point], scale: float = 1.0) -> None:

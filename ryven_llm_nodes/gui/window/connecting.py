@@ -45,7 +45,7 @@ class Connecting:
         finder.pointed.connect(lambda place: light(view, set(wires[place]) if place >= 0 else set()))
         finder.finished.connect(lambda _: isalive(view) and light(view, None))
         finder.resize(*SIZE)
-        finder.open_at(_next_to(view, finder))
+        finder.open_at(_below(view, finder))
         light(view, set(wires[0]))
         return finder
 
@@ -78,14 +78,9 @@ def _names(flow: Any) -> dict[Any, str]:
     return {node: name for name, node in drawn.nodes.items()}
 
 
-def _next_to(view: Any, finder: Finder) -> QPoint:
-    """Below the selected nodes, or above them, within the canvas; its middle without a selection."""
-    area = view.viewport().rect()
-    room = area.adjusted(GAP, GAP, -GAP - finder.width(), -GAP - finder.height())
-    boxes = [view.mapFromScene(item.sceneBoundingRect()).boundingRect() for item in view.selected_node_items()]
-    place = area.center() - finder.rect().center()
-    if boxes:
-        below, above = boxes[0].bottom() + GAP, boxes[0].top() - GAP - finder.height()
-        place = QPoint(boxes[0].left(), below if below <= room.bottom() or above < room.top() else above)
-    inside = QPoint(max(min(place.x(), room.right()), area.left()), max(min(place.y(), room.bottom()), area.top()))
-    return view.viewport().mapToGlobal(inside)
+def _below(view: Any, finder: Finder) -> QPoint:
+    """Below the canvas as far as its window has room, so that the pins above it are seen."""
+    window, canvas = view.window(), view.viewport()
+    lowest = window.mapToGlobal(window.rect().bottomLeft()).y() - finder.height() - GAP
+    below = canvas.mapToGlobal(canvas.rect().bottomLeft() + QPoint(GAP, GAP))
+    return QPoint(below.x(), min(below.y(), lowest))

@@ -10,7 +10,8 @@ import flows
 import pytest
 from records import stopped_stage
 
-from ryven_llm_nodes.gui.canvas.trainer_widget import headline
+from ryven_llm_nodes.gui.canvas import trainer_widget
+from ryven_llm_nodes.gui.canvas.trainer_widget import headline, shorter
 from ryven_llm_nodes.gui.state.edits import set_value
 from ryven_llm_nodes.gui.state.stage_run import StageRun
 from ryven_llm_nodes.run.states import RunState
@@ -74,6 +75,29 @@ def test_the_widget_is_painted_again(killed: Any) -> None:
     killed.state.show_resumable({})
     killed.settle(300)
     assert widget.grab().toImage() != can_resume
+
+
+def test_fewer_words_where_there_is_less_room() -> None:
+    assert shorter("from step 403 of 1500") == ["from step 403 of 1500", "from step 403", "from 403"]
+    assert shorter("can resume from step 600")[-1] == "from 600"
+    assert set(shorter("12 / 40 steps")) == {"12 / 40 steps"}
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.65])
+def test_the_step_is_readable_at_every_usual_zoom(killed: Any, scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    original = trainer_widget._text
+
+    def text(painter: Any, rect: Any, where: Any, text: str, *rest: Any) -> float:
+        width = original(painter, rect, where, text, *rest)
+        drawn.extend([text] if width else [])
+        return width
+
+    monkeypatch.setattr(trainer_widget, "_text", text)
+    killed.view.resetTransform()
+    killed.view.scale(scale, scale)
+    killed.node("sft").gui.main_widget().grab()
+    assert drawn[:2] == ["can resume", "from step 403 of 1500" if scale == 1 else "from 403"]
 
 
 def test_what_failed_says_so_first() -> None:

@@ -9,7 +9,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QPointF, Qt
 
 from ryven_llm_nodes.catalogue import DPO, SFT, LoadDataset, LoadModel
-from ryven_llm_nodes.gui.window.connecting import NONE_FITS
+from ryven_llm_nodes.gui.window.connecting import GAP, NONE_FITS
 from ryven_llm_nodes.host.wires import is_fitting
 
 
@@ -114,6 +114,15 @@ def test_the_pins_of_the_marked_wire_glow(editor: Any, finder: Any) -> None:
     assert [is_fitting(pin) for pin in pins] == [True, False]
     editor.qtbot.keyClick(listed.search, Qt.Key.Key_Down)
     assert [is_fitting(pin) for pin in pins] == [False, True]
+
+
+def test_the_canvas_above_it_is_seen(editor: Any, finder: Any) -> None:
+    listed, canvas = finder("sft"), editor.view.viewport()
+    bottom = canvas.mapToGlobal(canvas.rect().bottomLeft()).y()
+    window = editor.window.mapToGlobal(editor.window.rect().bottomLeft()).y()
+    assert listed.y() > bottom or listed.y() + listed.height() == window - GAP, "as low as it can be"
+    assert bottom - listed.y() < canvas.height() / 10
+    assert listed.y() + listed.height() <= window
 
 
 def test_where_nothing_fits_the_log_says_so(editor: Any, finder: Any) -> None:
