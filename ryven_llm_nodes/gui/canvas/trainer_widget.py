@@ -45,7 +45,7 @@ def headline(state: RunState, stage: StageRun | None, resumes: Decision | None =
     ``resumes`` tells where the next run would resume it.
     """
     if resumes and state == RunState.RESUMABLE:
-        return state.word, f"from step {resumes.step}{f' of {resumes.total}' if resumes.total else ''}"
+        return state.word, f"from {resumes.place}"
     if resumes and state == RunState.FAILED:
         return state.word, f"{RunState.RESUMABLE.word} from step {resumes.step}"
     if state == RunState.STALE:

@@ -51,6 +51,8 @@ class FlowState(QObject):
 
     changed = Signal()
     """The display of a node may have changed."""
+    resumable_changed = Signal()
+    """It is known of other nodes, or of none, that the next run resumes them, and where."""
     run_wanted = Signal(object, object)
     """The flow is to be run up to a node, from the canvas."""
     result_wanted = Signal(object, object, str)
@@ -140,6 +142,7 @@ class FlowState(QObject):
         """Shows which nodes the next run would resume, and where."""
         if found != self.resumes:
             self.resumes = dict(found)
+            self.resumable_changed.emit()
             self.changed.emit()
 
     # What makes results stale
@@ -159,7 +162,8 @@ class FlowState(QObject):
     def _edited(self, node: LLMNode) -> None:
         if node.flow is self.flow:
             self.findings.pop(node, None)
-            self.resumes.pop(node, None)
+            if self.resumes.pop(node, None):
+                self.resumable_changed.emit()
             self._settle.start()
             self.changed.emit()
 

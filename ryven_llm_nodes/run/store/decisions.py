@@ -51,6 +51,11 @@ class Decision:
     step: int = 0
     total: int = 0
 
+    @property
+    def place(self) -> str:
+        """Where it resumes, in words: ``step 403 of 1500``."""
+        return f"step {self.step} of {self.total}" if self.total else f"step {self.step}"
+
 
 def decide(folder: Path, key: Key, fresh: bool, before: Kept | None = None, first_part: Path | None = None) -> Decision:
     """What to do with the stage of ``key`` in ``folder``.

@@ -41,6 +41,17 @@ def test_a_node_says_where_the_next_run_resumes(killed: Any) -> None:
     assert killed.state.state(killed.node("base")) == RunState.READY
 
 
+def test_the_inspector_says_it_too(killed: Any) -> None:
+    node = killed.node("sft")
+    killed.window.show()
+    killed.select(node)
+    panel = killed.shell.flows.inspectors[killed.flow].panel(node)
+    panel.build()
+    killed.qtbot.waitUntil(lambda: "can resume from step 403 of 1500" in panel.state.text())
+    set_value(node, "learning_rate", 2e-3)
+    assert panel.state.text() == ""
+
+
 def test_with_other_settings_it_is_ready_until_they_are_back(killed: Any) -> None:
     set_value(killed.node("sft"), "learning_rate", 2e-3)
     assert said(killed, "sft") == ("ready", "")
