@@ -9,9 +9,8 @@ from qtpy.QtCore import QLineF, QPointF, QRectF, QSizeF
 
 from ryven_llm_nodes.catalogue import SFT, LoadModel
 from ryven_llm_nodes.errors import Problem
-from ryven_llm_nodes.gui.canvas import bubbles
-from ryven_llm_nodes.gui.canvas.bubbles import GAP, Around, placed
 from ryven_llm_nodes.gui.canvas.marks import Bubble
+from ryven_llm_nodes.gui.canvas.room import GAP, Around, placed
 from ryven_llm_nodes.gui.style.fonts import readable
 from ryven_llm_nodes.host.canvas import place_node
 from ryven_llm_nodes.host.navigation import zoom_about
@@ -31,7 +30,7 @@ LINE = QSizeF(180, 24)
 
 
 def around(*nodes: QRectF, pins: Any = (), bubbles: Any = (), over: Any = ()) -> Around:
-    return Around(VIEW, list(pins), list(bubbles), list(nodes), list(over))
+    return Around(VIEW, nodes, pins, over, bubbles)
 
 
 def box_at(node: QRectF, **others: Any) -> QRectF:
@@ -89,7 +88,7 @@ def test_smallest_where_nothing_is_free() -> None:
 
 
 def test_many_nodes_cost_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bubbles, "_everywhere", lambda *_: pytest.fail("searched"))
+    monkeypatch.setattr(Around, "nearest", lambda *_: pytest.fail("searched"))
     placed(NODE, [SIZE, LINE], around(*[VIEW] * 61))
 
 
