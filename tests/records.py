@@ -12,13 +12,17 @@ from typing import Any
 
 import flows
 
+from ryven_llm_nodes.catalogue.files import CHECKPOINTS
 from ryven_llm_nodes.errors import LLMNodesError
+from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.run.events import Metrics, Progress, StageFailed, StageFinished, StageStarted
 from ryven_llm_nodes.run.records.history import PastRun, past_run
 from ryven_llm_nodes.run.records.record import SUMMARY, Record
-from ryven_llm_nodes.run.store.decisions import finish
+from ryven_llm_nodes.run.store.decisions import finish, mark
 from ryven_llm_nodes.run.store.kept import FINISHED, write_record
+from ryven_llm_nodes.run.store.keys import keys_of
 from ryven_llm_nodes.run.store.links import entry_of, lead
+from ryven_llm_nodes.run.store.output import Output
 
 
 class Unlucky(LLMNodesError):
@@ -74,3 +78,16 @@ def keep(output_dir: Path, stage: str, size: int = 1000, finished: bool = True, 
         finish(folder)
     lead(output_dir, stage, stage)
     return folder
+
+
+def stopped_stage(output_dir: Path, program: Program, name: str, step: int, total: int) -> Path:
+    """The folder of a stage whose process was killed after its checkpoint of ``step`` of ``total``."""
+    output_dir.mkdir(parents=True, exist_ok=True)
+    output = Output(output_dir, lambda text: None)
+    key = keys_of(program, output.ending)[name]
+    output.begin(name, key, output.decide(name, key, False), "record")
+    checkpoint = output_dir / name / CHECKPOINTS / f"checkpoint-{step}"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": step, "max_steps": total}))
+    mark(checkpoint, key.digest)
+    return output_dir / name

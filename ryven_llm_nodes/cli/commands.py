@@ -189,6 +189,13 @@ def bench(
             "default: sampled from the model.",
         ),
     ] = None,
+    trainer: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="NODE",
+            help="The node that scores with the reward and whose rows, prompts and model are used; default: the first.",
+        ),
+    ] = None,
     prompts: Annotated[int, typer.Option(min=1, help="Prompts that are sampled from.")] = 4,
     samples: Annotated[int, typer.Option(min=1, help="Completions per prompt.")] = 4,
     tokens: Annotated[int, typer.Option(min=1, help="Tokens of a completion at most.")] = 64,
@@ -199,7 +206,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Score completions with a reward: every score, the spread within a group, times, and failures with their line."""
-    from ryven_llm_nodes.program.settings import find_step
+    from ryven_llm_nodes.program.settings import find_scorer, find_step
     from ryven_llm_nodes.run.rewards.bench import bench as tried
     from ryven_llm_nodes.terminal.bench import show_bench
 
@@ -208,11 +215,11 @@ def bench(
         step = find_step(program.graph, reward)
         if "reward" not in program.cells[step.name].values:
             raise UsageError(f"{step.label} gives no reward; name a node that does.")
-        trainer = program.graph.scored_by(step)
-        program = program_of(flow, title, settings, trainer.name if trainer else step.name)
+        scorer = find_scorer(program.graph, step, trainer)
+        program = program_of(flow, title, settings, scorer.name if scorer else step.name)
         with TemporaryDirectory() as folder:
             allow(program.graph, Path(folder), trust)
-            made = tried(program, step, Path(folder), completions, prompts, samples, tokens, seed)
+            made = tried(program, step, Path(folder), completions, prompts, samples, tokens, seed, scorer)
         show_bench(made, Console(), as_json)
 
 

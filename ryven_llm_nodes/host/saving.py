@@ -66,19 +66,16 @@ def _further(flow: Any, view: Any) -> dict[str, Any]:
     return {key: value for key, value in kept.items() if value}
 
 
-def take_over_saving(window: Any, save: Any) -> None:
-    """Makes Ctrl+S and File > Save Project call ``save``.
+def leave_out_saving(window: Any) -> None:
+    """Takes Ryven's own Save Project out of the File menu, and its keys out of the window, which has others.
 
     ryven 3.5.0 asks for a name every time, and writes ``./.json`` when that is cancelled
-    (gui/main_window.py:412-422).
+    (gui/main_window.py:412-422); two shortcuts with one key are none at all for Qt.
     """
-    from qtpy.QtGui import QKeySequence
+    from qtpy.QtCore import Qt
     from qtpy.QtWidgets import QShortcut
 
-    action = window.ui.actionSave_Project
-    action.triggered.disconnect()
-    action.triggered.connect(lambda: save())
-    for shortcut in window.findChildren(QShortcut):
-        if shortcut.key() == QKeySequence(QKeySequence.StandardKey.Save) and shortcut.parent() is window:
-            shortcut.setEnabled(False)
-    action.setShortcut(QKeySequence(QKeySequence.StandardKey.Save))
+    window.ui.actionSave_Project.triggered.disconnect()
+    window.ui.actionSave_Project.setVisible(False)
+    for shortcut in window.findChildren(QShortcut, options=Qt.FindChildOption.FindDirectChildrenOnly):
+        shortcut.setEnabled(False)

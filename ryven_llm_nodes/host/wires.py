@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QPainter, QPainterPath, QPainterPathStroker, QPen
 from ryvencore.NodePort import NodeOutput
 from ryvencore_qt.src.flows.connections.ConnectionItem import ConnectionItem, default_cubic_connection_path
-from ryvencore_qt.src.flows.FlowCommands import PlaceNode_Command
+from ryvencore_qt.src.flows.FlowCommands import ConnectPorts_Command, PlaceNode_Command
 from ryvencore_qt.src.flows.FlowView import FlowView
 from ryvencore_qt.src.flows.nodes.PortItem import PortItemPin
 
@@ -42,15 +42,24 @@ def is_fitting(pin: PortItemPin) -> bool | None:
     return pin.port in fitting if (fitting := getattr(pin.flow_view, "_llm_fitting", None)) is not None else None
 
 
-def _fitting_ports(view: FlowView, port: Any) -> set[Any]:
-    """The ports of the flow that ``port`` can be connected to, and itself."""
+def fitting_wires(view: FlowView, port: Any) -> Iterator[tuple[Any, Any]]:
+    """The ends of every wire that could be drawn at ``port``, output first; also those that are there."""
     gives = isinstance(port, NodeOutput)
     others = (other for node in view.flow.nodes for other in (node.inputs if gives else node.outputs))
-    ends = ((other, (port, other) if gives else (other, port)) for other in others)
-    return {port} | {other for other, (out, inp) in ends if refusal(view.flow, out, inp) is None}
+    ends = ((port, other) if gives else (other, port) for other in others)
+    return ((out, inp) for out, inp in ends if refusal(view.flow, out, inp) is None)
 
 
-def _light(view: FlowView, fitting: set[Any] | None) -> None:
+def missing_wires(view: FlowView, nodes: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """The wires that could be drawn between two of our nodes, one of them in ``nodes``, and are not there yet."""
+    ports = (port for node in nodes for port in (*node.outputs, *node.inputs) if port_kind(port) is not None)
+    wires = dict.fromkeys(wire for port in ports for wire in fitting_wires(view, port))
+    is_drawn = view.flow.connected_output
+    return [(out, inp) for out, inp in wires if is_drawn(inp) is not out and port_kind(out) == port_kind(inp)]
+
+
+def light(view: FlowView, fitting: set[Any] | None) -> None:
+    """Lets the pins of the ports ``fitting`` glow and all others fade; None: as they are otherwise."""
     view._llm_fitting = fitting
     for item in view.node_items.values():
         for port in (*item.inputs, *item.outputs):
@@ -65,12 +74,13 @@ def fitting_pins() -> None:
     def pressed(self: Any, event: Any) -> None:
         press(self, event)
         if self.flow_view._dragging_connection:
-            _light(self.flow_view, _fitting_ports(self.flow_view, self.port))
+            ends = fitting_wires(self.flow_view, self.port)
+            light(self.flow_view, {self.port}.union(*ends))
 
     def released(self: FlowView, event: Any) -> None:
         release(self, event)
         if not self._dragging_connection and getattr(self, "_llm_fitting", None) is not None:
-            _light(self, None)
+            light(self, None)
 
     PortItemPin.mousePressEvent, FlowView.mouseReleaseEvent = pressed, released
 
@@ -100,6 +110,34 @@ def colour_dragged(colour: Callable[[str], QColor]) -> None:
 
 def _gives(pin: PortItemPin) -> bool:
     return isinstance(pin.port, NodeOutput)
+
+
+# Connecting
+
+
+def connect(view: FlowView, out: Any, inp: Any) -> None:
+    """Connects ``out`` to ``inp``, where it fits, as one undoable command; a wire that is there is replaced."""
+    before = view.flow.connected_output(inp)
+    with one_command(view, f"Connect {out.node.title} to {inp.node.title}"):
+        for source in (before, out) if before is not None else (out,):
+            view.push_undo(ConnectPorts_Command(view, source, inp))  # the first disconnects
+
+
+@workaround(CORE_QT)
+def replaced_in_one_step() -> None:
+    """flows/FlowView.py:1078: a wire that replaces another is two commands, and undo leaves the input without any."""
+    original = FlowView.connection_request_valid
+
+    # PySide finds slots by their names, which are therefore kept
+    def connection_request_valid(self: FlowView, valid: bool) -> None:
+        out, inp = self._temp_connection_ports or (None, None)
+        if valid and self._waiting_for_connection_request and self.flow.connected_output(inp) not in (None, out):
+            self._waiting_for_connection_request = False
+            connect(self, out, inp)
+        else:
+            original(self, valid)
+
+    FlowView.connection_request_valid = connection_request_valid
 
 
 # Dropping

@@ -32,6 +32,20 @@ def find_step(graph: Graph, name: str) -> Step:
     raise UsageError(f"there is no node {name!r}.{suggestion(name, list(graph.by_name))} Nodes: {there}.")
 
 
+def find_scorer(graph: Graph, reward: Step, name: str | None) -> Step | None:
+    """The stage called ``name`` that scores with ``reward``; without a name, the first that does, if any.
+
+    Raises UsageError that lists those that do.
+    """
+    if not name:
+        return graph.scored_by(reward)
+    found, scorers = find_step(graph, name), {step.name: step for step in graph.scorers(reward)}
+    if name not in scorers:
+        there = f"Those that do: {', '.join(scorers)}." if scorers else "No node does."
+        raise UsageError(f"{found.label} does not score with {reward.label}. {there}")
+    return found
+
+
 def part_up_to(graph: Graph, name: str | None) -> Graph:
     """What the step called ``name`` needs, and itself; all of ``graph`` without a name. Raises UsageError."""
     return graph.upstream([find_step(graph, name).name]) if name else graph

@@ -26,6 +26,8 @@ class RunState(StrEnum):
     """A node with a problem that a check has found."""
     STALE = "stale"
     """A node that has changed since it ran."""
+    RESUMABLE = "resumable"
+    """A node whose training was stopped, or killed: the next run resumes it from a checkpoint."""
     RUNNING = "running"
     DONE = "done"
     REUSED = "reused"
@@ -63,6 +65,7 @@ _LOOKS: Final = {
     RunState.READY: Look("ready", "·", "quiet"),
     RunState.WRONG: Look("needs attention", "!", "warn"),
     RunState.STALE: Look("needs attention", "!", "warn"),
+    RunState.RESUMABLE: Look("can resume", "■", "warn"),
     RunState.RUNNING: Look("running", "▶", "active"),
     RunState.DONE: Look("done", "✓", "good"),
     RunState.REUSED: Look("reused", "✓", "good"),

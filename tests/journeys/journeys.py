@@ -50,7 +50,8 @@ def after_a_kill(desk: Desk) -> str:
     desk.kill()
     at = time.monotonic()
     desk.start("ryven-llm", "edit", "sums.json")
-    desk.picture("The editor was killed (SIGKILL), and is started again")
+    desk.wait(lambda: desk.ask("state", "SFT") == "can resume", "what the node says")
+    desk.picture("The editor was killed (SIGKILL), and is started again: the node says where it resumes")
     desk.click("Run")
     desk.wait(lambda: steps(desk, "sft") > 0, "a further step")
     desk.arrived()
@@ -236,12 +237,19 @@ def by_keys(desk: Desk) -> str:
     desk.type("tiny-llama")
     desk.key("Return")
     desk.picture("F4 went to the field; another model was typed")
+    desk.key("ctrl+shift+p")
+    desk.type("connect")
+    desk.key("Return")
+    desk.see("base.model -> dpo.reference")
+    desk.type("reference")
+    desk.picture("C on the canvas, or Find Command anywhere: the wires that fit; the pins of the marked one glow")
+    desk.key("Return")
     desk.key("F5")
     desk.wait(lambda: steps(desk, "dpo") > 0, "the first step of DPO")
     desk.arrived()
     ended(desk)
     desk.picture("Both are trained")
-    return "No click. Wires are drawn by From Data; there are no keys to draw one between two nodes that are there."
+    return "No click. From Data draws most wires; that of the reference model was drawn by keys."
 
 
 def stock_ryven(desk: Desk) -> str:

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QLabel,
     QLineEdit,
+    QListView,
     QMenu,
     QMenuBar,
     QPlainTextEdit,
@@ -82,7 +83,7 @@ def _rows_of(view: QAbstractItemView, parent: QModelIndex | None = None) -> Iter
     model = view.model()
     below = parent or view.rootIndex()
     for row in range(model.rowCount(below) if model is not None else 0):
-        for column in range(model.columnCount(below)):
+        for column in range(1 if isinstance(view, QListView) else model.columnCount(below)):  # a list hides its one
             index = model.index(row, column, below)
             text = str(index.data(Qt.ItemDataRole.DisplayRole) or "")
             yield text, lambda index=index: _scrolled_to(view, index), view.viewport()
@@ -209,6 +210,11 @@ def stages() -> dict[str, tuple[str, int, int]]:
     return {name: (str(one.state), one.done, one.total) for name, one in state.model.stages.items()}
 
 
+def state(name: str) -> str:
+    """The state that a node shows."""
+    return str(_shell().flows.current_state().state(_node(name)).word)
+
+
 def running() -> bool:
     """Whether a flow runs."""
     return bool(_shell().runs.running)
@@ -251,8 +257,8 @@ def drop(x: int, y: int, *paths: str) -> bool:
 QUESTIONS: Final = {
     one.__name__: one
     for one in (
-        text, texts, windows, listening, focus, arrow, ready, node, pin, canvas, field, nodes, stages, running, status,
-        log, clipboard, drop,
+        text, texts, windows, listening, focus, arrow, ready, node, pin, canvas, field, nodes, stages, running, state,
+        status, log, clipboard, drop,
     )
 }  # fmt: skip
 

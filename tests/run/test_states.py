@@ -39,6 +39,7 @@ def test_what_runs_has_not_ended() -> None:
         RunState.READY,
         RunState.WRONG,
         RunState.STALE,
+        RunState.RESUMABLE,
         RunState.RUNNING,
         RunState.NOT_BEGUN,
     ]

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import flows
-from flows import BASE, ROLLOUT, draw, node
+from flows import BASE, FAST, ROLLOUT, draw, node
 from typer.testing import CliRunner
 
-from ryven_llm_nodes.catalogue import GRPO, CombineRewards, ExactMatch, InlineTable, RewardFunction
+from ryven_llm_nodes.catalogue import GRPO, SFT, CombineRewards, ExactMatch, InlineTable, RewardFunction
 from ryven_llm_nodes.cli import app
 
 CODE = """def mine(completions, **kwargs):
@@ -64,6 +64,38 @@ def test_code_that_was_not_allowed_is_not_run(data: Path, tmp_path: Path) -> Non
     code, text = bench(flow, "own", "--completions", file)
     assert code == 2
     assert "runs Python code of its own, which you have not allowed yet" in text
+
+
+def two_trainers(data: Path, folder: Path) -> Path:
+    """A reward of two trainers, whose rows have other prompts and answers."""
+    (folder / "model").symlink_to(data / "model")
+    tables = {name: node(InlineTable, rows=f'{{"prompt": "{p}", "answer": "{a}"}}') for name, p, a in
+              (("sums", "2 + 2", 4), ("products", "3 * 3", 9))}  # fmt: skip
+    grpo = node(GRPO, **ROLLOUT, num_generations=4, reward_threshold=None)
+    wires = "base -> one, sums -> one, exact -> one, base -> two, products -> two, exact -> two, base -> three"
+    rows = node(InlineTable, rows='{"prompt": "a", "completion": "b"}')
+    nodes = {"base": BASE, **tables, "rows": rows, "exact": node(ExactMatch), "one": grpo, "two": grpo}
+    nodes["three"] = node(SFT, **FAST)
+    return flows.save(draw(f"{wires}, rows -> three", **nodes), folder / "flow.json")
+
+
+def test_a_trainer_is_chosen(data: Path, tmp_path: Path) -> None:
+    flow, file = two_trainers(data, tmp_path), tmp_path / "pasted.txt"
+    file.write_text("4\n9\n")
+    for options, scores in (((), [1.0, 0.0]), (("--trainer", "one"), [1.0, 0.0]), (("--trainer", "two"), [0.0, 1.0])):
+        code, text = bench(flow, "exact", "--completions", file, "--trust", "--json", *options)
+        assert code == 0, text
+        assert json.loads(text)["rewards"][0]["scores"] == scores
+
+
+def test_a_trainer_that_the_reward_does_not_feed(data: Path, tmp_path: Path) -> None:
+    flow = two_trainers(data, tmp_path)
+    code, text = bench(flow, "exact", "--trainer", "three")
+    assert code == 2
+    assert "SFT 'three' does not score with Exact Match 'exact'. Those that do: one, two." in " ".join(text.split())
+    code, text = bench(flow, "exact", "--trainer", "twoo")
+    assert code == 2
+    assert "there is no node 'twoo'" in text
 
 
 def test_a_node_that_gives_no_reward(data: Path, tmp_path: Path) -> None:

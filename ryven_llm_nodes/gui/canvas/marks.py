@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from qtpy.QtCore import QPointF, QRectF, QSizeF, Qt
-from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from qtpy.QtCore import QLineF, QPointF, QRectF, QSizeF, Qt
+from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 from qtpy.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from ryven_llm_nodes.errors import Problem, Weight
@@ -18,9 +19,15 @@ from ryven_llm_nodes.host.palette import colour
 BADGE: Final = 22.0
 PADDING: Final = 8.0
 WIDTH: Final = 230.0
+NARROW: Final = 118.0
 BUBBLE_Z: Final = 900.0
 """Above all nodes, and below the list of nodes."""
 LONGEST: Final = 260
+SHORT: Final = 90
+SHORTEST: Final = 48
+"""The most characters of a finding in full, in short, and in a narrow column."""
+FAR: Final = 24.0
+"""From this distance on, in pixels, a line leads from a bubble to its node."""
 _WRAP: Final = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 
 COLOURS: Final[dict[Weight, tuple[str, str, str]]] = {
@@ -58,8 +65,9 @@ class Mark(QGraphicsItem):
         """Shows what was found, the most severe first; nothing if ``findings`` is empty."""
         self.findings = findings
         if findings:
-            lines = (f"<p style='color:{COLOURS[one.weight][0]}'>{escape(sentence(one))}</p>" for one in findings)
-            self.setToolTip("".join(lines))
+            lines = [f"<p style='color:{COLOURS[one.weight][0]}'>{escape(sentence(one))}</p>" for one in findings]
+            for item in (self, self.bubble):
+                item.setToolTip("".join(lines))
             self.bubble.show_sentences(self.sentences, self.weight)
         self.setVisible(bool(findings))
         self.follow()
@@ -106,44 +114,103 @@ class Mark(QGraphicsItem):
 
 
 class Bubble(QGraphicsItem):
-    """What was found, next to its node: above all nodes, and of the same size on the screen at every zoom."""
+    """What was found, next to its node: above all nodes, and of the same size on the screen at every zoom.
+
+    It says it in full, in short, in one line, or in a narrow column: ``say`` chooses. A thin line leads to its node
+    where that is far off.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._text, self._box = "", QRectF()
+        self._words: list[tuple[str, QRectF]] = [("", QRectF())]
+        self._now, self._line = 0, QLineF()
         self._weight: Weight = "note"
         self.setZValue(BUBBLE_Z)
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIgnoresTransformations)
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
 
     def show_sentences(self, sentences: tuple[str, ...], weight: Weight) -> None:
-        """Shows the first two of ``sentences``, in the colour of ``weight``."""
+        """Shows ``sentences`` in the colour of ``weight``, in full until :meth:`say` says otherwise."""
         self.prepareGeometryChange()
-        more = len(sentences) - 2
-        shown = [_short(sentence) for sentence in sentences[:2]]
-        self._text, self._weight = "\n".join([*shown, f"and {more} more"] if more > 0 else shown), weight
-        inner = QRectF(0, 0, WIDTH - 2 * PADDING, 1000)
-        text = QFontMetricsF(_font()).boundingRect(inner, int(_WRAP), self._text)
-        self._box = QRectF(0, 0, text.width() + 2 * PADDING + 1, text.height() + 2 * PADDING - 2)
+        first, more = sentences[:1], sentences[1:]
+        forms = (
+            (_text(sentences[:2], LONGEST, sentences[2:]), WIDTH),
+            (_text(first, SHORT, more), WIDTH),
+            (_in_a_line(first, more), WIDTH),
+            (_text(first, SHORTEST, more), NARROW),
+        )
+        self._words, self._weight = [(text, _box_of(text, width)) for text, width in forms], weight
+        self._now = 0
         self.update()
 
     @property
+    def sizes(self) -> list[QSizeF]:
+        """How much of the screen it takes, by how much it says, most first."""
+        return [box.size() for _, box in self._words]
+
+    @property
     def size(self) -> QSizeF:
-        """How much of the screen it takes."""
-        return self._box.size()
+        """How much of the screen it takes now."""
+        return self._words[self._now][1].size()
+
+    @property
+    def text(self) -> str:
+        """What it says now."""
+        return self._words[self._now][0]
+
+    def say(self, words: int, line: QLineF) -> None:
+        """Says as much as goes with the size of this number; ``line`` leads from its corner to its node."""
+        shown = line if line.length() > FAR else QLineF()
+        if (words, shown) != (self._now, self._line):
+            self.prepareGeometryChange()
+            self._now, self._line = words, shown
+            self.update()
 
     def boundingRect(self) -> QRectF:
-        return self._box.adjusted(-1, -1, 1, 1)
+        line = QRectF(self._line.p1(), self._line.p2()).normalized()
+        return self._words[self._now][1].united(line).adjusted(-1, -1, 1, 1)
+
+    def shape(self) -> QPainterPath:
+        path = QPainterPath()
+        path.addRect(self._words[self._now][1])
+        return path
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colour, ground, ink = COLOURS[self._weight]
+        text, box = self._words[self._now]
         painter.setPen(QPen(QColor(colour), 1))
+        if not self._line.isNull():
+            painter.drawLine(self._line)
         painter.setBrush(QColor(ground))
-        painter.drawRoundedRect(self._box, 6, 6)
+        painter.drawRoundedRect(box, 6, 6)
         painter.setPen(QColor(ink))
         painter.setFont(_font())
-        painter.drawText(self._box.adjusted(PADDING, PADDING - 2, -PADDING, 0), int(_WRAP), self._text)
+        painter.drawText(box.adjusted(PADDING, PADDING - 2, -PADDING, 0), int(_WRAP), text)
+
+
+def _text(sentences: Sequence[str], most: int, more: Sequence[str]) -> str:
+    return "\n".join([*(_cut(one, most) for one in sentences), *_more(more)])
+
+
+def _in_a_line(sentences: Sequence[str], more: Sequence[str]) -> str:
+    metrics, end = QFontMetricsF(_font()), "".join(f"  {word}" for word in _more(more))
+    room = WIDTH - 2 * PADDING - metrics.horizontalAdvance(end) - 1
+    return metrics.elidedText("".join(sentences), Qt.TextElideMode.ElideRight, room) + end
+
+
+def _cut(sentence: str, limit: int) -> str:
+    return sentence if len(sentence) <= limit else sentence[: limit - 3] + "..."
+
+
+def _more(sentences: Sequence[str]) -> list[str]:
+    return [f"+{len(sentences)} more"] if sentences else []
+
+
+def _box_of(text: str, width: float) -> QRectF:
+    inner = QRectF(0, 0, width - 2 * PADDING, 1000)
+    taken = QFontMetricsF(_font()).boundingRect(inner, int(_WRAP), text)
+    return QRectF(0, 0, taken.width() + 2 * PADDING + 1, taken.height() + 2 * PADDING - 2)
 
 
 def sentence(problem: Problem) -> str:
@@ -155,7 +222,3 @@ def _font() -> QFont:
     font = QFont("Poppins")
     font.setPixelSize(11)
     return font
-
-
-def _short(sentence: str) -> str:
-    return sentence if len(sentence) <= LONGEST else sentence[: LONGEST - 3] + "..."

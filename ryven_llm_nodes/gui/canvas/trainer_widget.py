@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -19,6 +20,7 @@ from ryven_llm_nodes.gui.style.fonts import readable
 from ryven_llm_nodes.gui.style.states import state_colour
 from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run.states import RunState
+from ryven_llm_nodes.run.store.decisions import Decision
 
 WIDTH: Final = 240
 HEIGHT: Final = 112
@@ -37,8 +39,15 @@ def main_curve(curves: Sequence[str], stage: StageRun | None) -> tuple[str, list
     return name, list(metrics.get(name, ()))
 
 
-def headline(state: RunState, stage: StageRun | None) -> tuple[str, str]:
-    """The texts left and right above the curve: the state and the step; the remaining time."""
+def headline(state: RunState, stage: StageRun | None, resumes: Decision | None = None) -> tuple[str, str]:
+    """The texts left and right above the curve: the state and the step; the remaining time.
+
+    ``resumes`` tells where the next run would resume it.
+    """
+    if resumes and state == RunState.RESUMABLE:
+        return state.word, f"from {resumes.place}"
+    if resumes and state == RunState.FAILED:
+        return state.word, f"{RunState.RESUMABLE.word} from step {resumes.step}"
     if state == RunState.STALE:
         return state.word, CHANGED
     if stage is None or not stage.total:
@@ -48,6 +57,12 @@ def headline(state: RunState, stage: StageRun | None) -> tuple[str, str]:
         return f"{state.word}  {stage.done} / {stage.total}", f"{duration(left)} left" if left is not None else ""
     kept = "ended at " if stage.kept_early else ""
     return state.word, f"{kept}{stage.done} / {stage.total} steps"
+
+
+def shorter(text: str) -> list[str]:
+    """``text`` of a headline, and the same in fewer words, for a canvas that is zoomed out."""
+    without_total = re.sub(r" of \d+$", "", text)
+    return [text, without_total, re.sub(r"^(can resume )?from step", "from", without_total)]
 
 
 def status_line(stage: StageRun, ending: bool) -> str:
@@ -84,9 +99,11 @@ class TrainerWidget(NodeMainWidget, QWidget):
     def _facts(self) -> tuple[object, ...]:
         """What the picture is made of; that of a running stage also changes with its time left."""
         state, stage = self.flow_state.state(self.node), self.flow_state.stage(self.node)
+        resumes = self.flow_state.resumes.get(self.node)
         points = sum(map(len, stage.metrics.values())) if stage else 0
         steps = (stage.done, stage.total, stage.kept_early) if stage else ()
-        return state, points, steps, self.node.remark(self.node.params), state == RunState.RUNNING and time.monotonic()
+        is_live = state == RunState.RUNNING and time.monotonic()
+        return state, points, steps, resumes, self.node.remark(self.node.params), is_live
 
     def paintEvent(self, event: QPaintEvent) -> None:
         self.redraws += 1
@@ -95,11 +112,12 @@ class TrainerWidget(NodeMainWidget, QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         state, stage = self.flow_state.state(self.node), self.flow_state.stage(self.node)
         scale = self.node.gui.flow_view().transform().m11()
-        _paint_headline(painter, QRectF(8, 0, WIDTH - 16, 20), state, stage, scale)
+        resumes = self.flow_state.resumes.get(self.node)
+        _paint_headline(painter, QRectF(8, 0, WIDTH - 16, 20), state, headline(state, stage, resumes), scale)
         if self.node.curves:
             _paint_curve(painter, QRectF(8, 24, WIDTH - 16, 68), *main_curve(self.node.curves, stage), scale)
         _paint_remark(painter, QRectF(14, 74, WIDTH - 28, 15), self.node.remark(self.node.params), scale)
-        _paint_bar(painter, QRectF(8, 98, WIDTH - 16, 6), state, stage)
+        _paint_bar(painter, QRectF(8, 98, WIDTH - 16, 6), state, _share(state, stage, resumes))
         painter.end()
 
 
@@ -127,16 +145,17 @@ def _text(painter: QPainter, rect: QRectF, where: Any, text: str, pixels: int, c
 
 
 def _paint_headline(
-    painter: QPainter, rect: QRectF, state: RunState, stage: StageRun | None, scale: float = 1.0
+    painter: QPainter, rect: QRectF, state: RunState, texts: tuple[str, str], scale: float = 1.0
 ) -> None:
     colour = QColor(state_colour(state))
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
     painter.drawEllipse(QPointF(rect.left() + 5, rect.center().y()), 4, 4)
-    left, right = headline(state, stage)
+    left, right = texts[0], shorter(texts[1])
     ink = TEXT if state == RunState.READY else state_colour(state)
     used = _text(painter, rect.adjusted(15, 0, 0, 0), _LEFT, left, 12, ink, scale)
-    _text(painter, rect.adjusted(15 + used + 8, 0, 0, 0), _RIGHT, right, 11, MUTED, scale)
+    room = rect.adjusted(15 + used + 8, 0, 0, 0)
+    any(_text(painter, room, _RIGHT, one, 11, MUTED, scale) for one in right)  # the first that has room
 
 
 def _paint_curve(painter: QPainter, rect: QRectF, name: str, points: list[Point], scale: float = 1.0) -> None:
@@ -169,11 +188,17 @@ def _paint_remark(painter: QPainter, rect: QRectF, text: str, scale: float = 1.0
         painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, text)
 
 
-def _paint_bar(painter: QPainter, rect: QRectF, state: RunState, stage: StageRun | None) -> None:
+def _share(state: RunState, stage: StageRun | None, resumes: Decision | None) -> float:
+    """How much of the training is done."""
+    if resumes and state == RunState.RESUMABLE:
+        return resumes.step / resumes.total if resumes.total else 0.0
+    return stage.done / stage.total if stage and stage.total else float(state in FINISHED)
+
+
+def _paint_bar(painter: QPainter, rect: QRectF, state: RunState, share: float) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(WELL))
     painter.drawRoundedRect(rect, 3, 3)
-    share = stage.done / stage.total if stage and stage.total else float(state in FINISHED)
     if share > 0:
         filled = QRectF(rect)
         filled.setWidth(max(rect.width() * min(share, 1.0), 6))

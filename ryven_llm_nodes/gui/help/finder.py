@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, Qt, Signal
 from qtpy.QtGui import QColor, QKeyEvent
 from qtpy.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout
 
@@ -16,16 +16,20 @@ from ryven_llm_nodes.gui.widgets.first_size import open_with
 
 SIZE: Final = (560, 380)
 TOP: Final = 90
+PROMPT: Final = "What do you want to do?"
 WHICH: Final = Qt.ItemDataRole.UserRole
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its ``text``, what it does in words, its key, whether it is available, and what does it."""
+    """A command: its ``text``, what it does in words, whether it is available, and what does it.
+
+    ``aside`` stands next to the text: its key, for instance.
+    """
 
     text: str
     tip: str
-    key: str
+    aside: str
     enabled: bool
     does: Callable[[], object]
 
@@ -40,14 +44,17 @@ class Command:
 class Finder(QDialog):
     """A field and a list, in front of the window."""
 
-    def __init__(self, parent: Any, commands: Iterable[Command]) -> None:
+    pointed = Signal(int)
+    """Another command is marked, by its place in what was given; -1 where there is none."""
+
+    def __init__(self, parent: Any, commands: Iterable[Command], prompt: str = PROMPT) -> None:
         super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setObjectName("panel")
         self.setStyleSheet(PANEL_STYLE)
         self._commands = list(commands)
-        self.search = QLineEdit(placeholderText="What do you want to do?")
+        self.search = QLineEdit(placeholderText=prompt)
         self.search.setObjectName("search")
         self.list = QListWidget()
         column = QVBoxLayout(self)
@@ -57,14 +64,18 @@ class Finder(QDialog):
         self.search.textChanged.connect(self._filter)
         self.search.installEventFilter(self)
         self.list.itemClicked.connect(self._take)
+        self.list.currentItemChanged.connect(lambda item, _: self.pointed.emit(item.data(WHICH) if item else -1))
         self._filter("")
         open_with(self, *SIZE)
 
     def open_over(self) -> None:
         """Shows it at the top of the window."""
         window = self.parentWidget()
-        self.move(window.mapToGlobal(window.rect().topLeft()).x() + (window.width() - self.width()) // 2,
-                  window.mapToGlobal(window.rect().topLeft()).y() + TOP)  # fmt: skip
+        self.open_at(window.mapToGlobal(QPoint((window.width() - self.width()) // 2, TOP)))
+
+    def open_at(self, place: QPoint) -> None:
+        """Shows it with its corner at ``place`` on the screen."""
+        self.move(place)
         self.show()
         self.search.setFocus()
 
@@ -77,7 +88,7 @@ class Finder(QDialog):
 
     def _item(self, place: int) -> QListWidgetItem:
         command = self._commands[place]
-        item = QListWidgetItem(f"{command.text}    {command.key}" if command.key else command.text)
+        item = QListWidgetItem(f"{command.text}    {command.aside}" if command.aside else command.text)
         item.setToolTip(command.tip)
         item.setData(WHICH, place)
         if not command.enabled:

@@ -31,6 +31,7 @@ CANVAS_KEYS: Final = (
     ("Shift + arrows", "Move what is selected"),
 )
 """What the canvas does by itself."""
+WHERE: Final = "The keys of the menu Canvas are for the canvas alone, all others for every window of the editor."
 
 
 class HelpWindow(QDialog):
@@ -80,7 +81,7 @@ class HelpWindow(QDialog):
                     "| keys | what they do |",
                     "| --- | --- |",
                     *rows,
-                    "\n## Commands\n",
+                    f"\n## Commands\n\n{WHERE}\n",
                     "| key | what it does | menu |",
                     "| --- | --- | --- |",
                     *own,

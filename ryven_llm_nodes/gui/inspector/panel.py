@@ -17,6 +17,7 @@ from ryven_llm_nodes.gui.inspector.code_tab import CodeTab, NodeText, node_text
 from ryven_llm_nodes.gui.inspector.editors import set_property
 from ryven_llm_nodes.gui.inspector.form import ParameterForm
 from ryven_llm_nodes.gui.state import edits
+from ryven_llm_nodes.gui.state.flow_state import flow_state
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.gui.state.stage_run import StageRun
 from ryven_llm_nodes.gui.style.colours import BAD
@@ -101,6 +102,7 @@ class InspectorPanel(QWidget):
     def _connect(self) -> None:
         edits.changed_signal.connect(self._on_changed)
         self.model.stage_changed.connect(self._on_stage)
+        flow_state(self.node.flow).resumable_changed.connect(self.refresh)
         self.tabs.currentChanged.connect(self.check_later)
         self.code.problem_chosen.connect(self.go_to)
         self.form.window_wanted.connect(self._want_window)
@@ -181,7 +183,12 @@ class InspectorPanel(QWidget):
     def _show_stage(self, stage: StageRun | None) -> None:
         if stage and stage.state == RunState.DONE and not self.node.is_stage and self.node.out_ports:
             stage = None  # a value is done before what it names is opened, which may fail
-        self.state.setText(coloured(stage_words(stage), state_colour(stage.state)) if stage else "")
+        known = flow_state(self.node.flow)
+        if known.state(self.node) == RunState.RESUMABLE:
+            words = f"{RunState.RESUMABLE.word} from {known.resumes[self.node].place}"
+            self.state.setText(coloured(words, state_colour(RunState.RESUMABLE)))
+        else:
+            self.state.setText(coloured(stage_words(stage), state_colour(stage.state)) if stage else "")
         message = stage.message if stage and stage.state == RunState.FAILED else ""
         self.failure.setText(message)
         self.failure.setVisible(bool(message))

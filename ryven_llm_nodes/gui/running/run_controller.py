@@ -19,6 +19,7 @@ from ryven_llm_nodes.errors import FlowError, LLMNodesError, Problem, Weight
 from ryven_llm_nodes.gui.concurrency.garbage_collection import main_collector
 from ryven_llm_nodes.gui.concurrency.threads import background
 from ryven_llm_nodes.gui.preview.client import PreviewClient
+from ryven_llm_nodes.gui.running.resuming import Resuming
 from ryven_llm_nodes.gui.running.trust_dialog import ask_to_run, typed_here
 from ryven_llm_nodes.gui.running.work import Work, run_here
 from ryven_llm_nodes.gui.state import preferences
@@ -67,6 +68,7 @@ class RunController(QObject):
         """Whether runs, and each of their stages, have a process of their own."""
         self._cancel: CancelToken | None = None
         self._begun = self._asked_to_end = ""
+        self._resuming = Resuming(self)
         self._checks: dict[Any, int] = {}
         self._thread: threading.Thread | None = None
         self._came.connect(lambda call: call(), Qt.ConnectionType.QueuedConnection)
@@ -152,7 +154,10 @@ class RunController(QObject):
         self.prepare(flow, ask)
 
     def look(self, flow: Any) -> None:
-        """Finds in a thread what is wrong with ``flow`` as it is drawn; marks nothing, but removes outdated marks."""
+        """Finds in a thread what is wrong with ``flow`` as it is drawn, and where it resumes.
+
+        Marks nothing, but removes outdated marks.
+        """
         state = flow_state(flow)
         if flow not in self._document.window.core_session.flows:
             return
@@ -160,12 +165,17 @@ class RunController(QObject):
             drawn = Drawn.of(read_live_flow(flow, self._document.folder, self._document.source), flow)
         except FlowError as error:
             state.look_again(error.problems, None)
+            self._resuming.forget(state)
             return
         nodes = list(flow.nodes)
 
         def show(result: Program | LLMNodesError) -> None:
             if flow.nodes == nodes:  # else it is looked at again in a moment
                 state.look_again(() if isinstance(result, Program) else _problems(result), drawn)
+            if isinstance(result, Program):
+                self._resuming.look(state, drawn, result, _output_dir(drawn.graph))
+            else:
+                self._resuming.forget(state)
 
         background().start(lambda: _built(drawn.graph), self, show)
 
@@ -284,6 +294,7 @@ class RunController(QObject):
             state.model.post(RunFinished("", RunState.FAILED))
         if error is not None:
             self._show(state, _problems(error), drawn)
+        state.look_soon()
         self.running_changed.emit(False)
         self.finished.emit(state, result)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,14 +16,19 @@ from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.gui.state.stage_run import StageRun
 from ryven_llm_nodes.program import Graph, read_live_flow
 from ryven_llm_nodes.run.states import RunState
+from ryven_llm_nodes.run.store.decisions import Decision
 
 SETTLE_MS: Final = 150
 CHANGED: Final = {
     RunState.DONE: RunState.STALE,
     RunState.REUSED: RunState.STALE,
     RunState.FAILED: RunState.READY,
+    RunState.CANCELLED: RunState.READY,
 }
 """The state of a node after it has changed."""
+
+UNTIL_RESUMED: Final = (RunState.READY, RunState.STALE, RunState.CANCELLED)
+"""The states of a node of which it is said that its training can be resumed; one that failed stays failed."""
 
 _MarkKey = tuple[LLMNode, str, str]
 
@@ -46,6 +51,8 @@ class FlowState(QObject):
 
     changed = Signal()
     """The display of a node may have changed."""
+    resumable_changed = Signal()
+    """It is known of other nodes, or of none, that the next run resumes them, and where."""
     run_wanted = Signal(object, object)
     """The flow is to be run up to a node, from the canvas."""
     result_wanted = Signal(object, object, str)
@@ -72,6 +79,8 @@ class FlowState(QObject):
         """What the last check, or the run, has found at each node."""
         self.incomplete: frozenset[LLMNode] = frozenset()
         """The nodes that cannot run as they are drawn now."""
+        self.resumes: dict[LLMNode, Decision] = {}
+        """Where the next run resumes a node."""
         self._basis: dict[_MarkKey, str] = {}
         self._drawn: set[_MarkKey] = set()
         self._ran: dict[LLMNode, tuple[str, str]] = {}
@@ -126,6 +135,11 @@ class FlowState(QObject):
 
     def state(self, node: LLMNode) -> RunState:
         """The state of ``node``."""
+        state = self._state_by_runs(node)
+        return RunState.RESUMABLE if node in self.resumes and state in UNTIL_RESUMED else state
+
+    def _state_by_runs(self, node: LLMNode) -> RunState:
+        """Its state as far as the runs of this session tell."""
         stage = self.stage(node)
         if stage is None:
             wrong = node in self.incomplete or any(one.weight == "error" for one in self.findings.get(node, ()))
@@ -134,7 +148,18 @@ class FlowState(QObject):
             return stage.state
         return CHANGED.get(stage.state, stage.state)
 
+    def show_resumable(self, found: Mapping[LLMNode, Decision]) -> None:
+        """Shows which nodes the next run would resume, and where."""
+        if found != self.resumes:
+            self.resumes = dict(found)
+            self.resumable_changed.emit()
+            self.changed.emit()
+
     # What makes results stale
+
+    def look_soon(self) -> None:
+        """Something has changed that is no part of the flow, such as what a run has left."""
+        self._settle.start()
 
     def _subscribe(self) -> None:
         flow = self.flow
@@ -147,6 +172,8 @@ class FlowState(QObject):
     def _edited(self, node: LLMNode) -> None:
         if node.flow is self.flow:
             self.findings.pop(node, None)
+            if self.resumes.pop(node, None):
+                self.resumable_changed.emit()
             self._settle.start()
             self.changed.emit()
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QAction, QKeySequence
+from qtpy.QtWidgets import QWidget
 
 from ryven_llm_nodes.gui.style.colours import ACCENT, GOOD, OUTPUT, VIOLET, WARN
 from ryven_llm_nodes.gui.style.icons import icon
@@ -49,6 +50,7 @@ class Action:
 
     ``menu`` is its menu, ``bar`` whether it is also on the toolbar. It starts a ``group`` in both.
     In the File menu it is placed ``before`` an action of Ryven's, else at the end.
+    The keys of the Canvas menu are for the canvas alone, single letters among them; all others hold in every window.
     """
 
     name: str
@@ -65,6 +67,11 @@ class Action:
     before: str = ""
     is_on: Check | None = None
     """For a choice that is on or off: whether it is on."""
+
+    @property
+    def is_of_canvas(self) -> bool:
+        """Whether its key is for the canvas alone."""
+        return self.menu == "Canvas"
 
     @property
     def tooltip(self) -> str:
@@ -159,6 +166,10 @@ ACTIONS: Final = (
         lambda shell: shell.starting.ask_configuration(), key="Ctrl+I", menu="File", before="actionImport_Nodes",
     ),
     Action(
+        "save", "Save Project", "Save the project to its file, and the previous version next to it",
+        lambda shell: shell.saving.save(), key="Ctrl+S", menu="File", before="menuScripts",
+    ),
+    Action(
         "save_as", "Save Project As...", "Save the project under another name",
         lambda shell: shell.saving.save_as(), key="Ctrl+Shift+S", menu="File", before="menuScripts",
     ),
@@ -199,6 +210,10 @@ ACTIONS: Final = (
     Action(
         "search", "Add Node...", "Search a node, and place it at the pointer",
         lambda shell: shell.flows.search(), key="Tab", menu="Canvas",
+    ),
+    Action(
+        "connect", "Connect...", "Draw a wire to or from the selected nodes: search the pins that fit",
+        lambda shell: shell.connecting.show(), key="C", menu="Canvas",
     ),
     Action(
         "minimap", "Map", "Show a map of the flow while not all of it is in view",
@@ -243,7 +258,7 @@ class Actions(QObject):
         if action.glyph:
             made.setIcon(icon(action.glyph, action.colour))
         made.setShortcut(QKeySequence(action.key))
-        if action.menu == "Canvas":  # single letters, too: they are for the canvas alone
+        if action.is_of_canvas:
             made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         made.setToolTip(action.tooltip)
         made.setCheckable(action.is_on is not None)
@@ -256,6 +271,11 @@ class Actions(QObject):
     def having(self, wanted: Callable[[Action], bool]) -> Iterator[tuple[Action, QAction]]:
         """The actions that ``wanted`` is true of, in the order of the table."""
         return ((action, self._made[action.name]) for action in ACTIONS if wanted(action))
+
+    def share_with(self, window: QWidget) -> None:
+        """Lets the keys that hold in every window work in ``window``, too: Qt knows them where their menu is."""
+        keys = self.having(lambda action: bool(action.key) and not action.is_of_canvas)
+        window.addActions([made for _, made in keys])
 
     def refresh(self) -> None:
         """Enables exactly the available actions, and checks those that are on."""

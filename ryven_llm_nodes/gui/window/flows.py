@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.gui.canvas import annotations, minimap, tidy
+from ryven_llm_nodes.gui.canvas import annotations, in_view, minimap, tidy
 from ryven_llm_nodes.gui.canvas.fitting import fitting_of
 from ryven_llm_nodes.gui.inspector.stack import InspectorStack
 from ryven_llm_nodes.gui.state.edits import bypass
@@ -47,7 +47,7 @@ class Flows(QObject):
         gui = self._window.session_gui
         gui.flow_view_created.connect(self._made)
         gui.flow_deleted.connect(self._deleted)
-        gui.flow_renamed.connect(lambda *_: self.changed.emit())
+        gui.flow_renamed.connect(self._renamed)
         self._window.ui.flows_tab_widget.currentChanged.connect(self._show_tab)
         self._first = list(self._window.core_session.flows)
         for flow in self._first:
@@ -137,17 +137,19 @@ class Flows(QObject):
             tidy.fit(view, items) if items else fitting_of(view).fit()
 
     def show_field(self, node: Any, name: str) -> None:
-        """Selects ``node``, brings it into view, and its field ``name`` in the inspector."""
+        """Selects ``node``, brings it into view, and its field ``name`` in the inspector, which takes the keys."""
         view = self._window.session_gui.flow_views.get(node.flow)
         if view is None or node not in view.node_items:
             return
         item = view.node_items[node]
         view.select_items([item])
-        view.ensureVisible(item, 80, 80)
+        in_view.bring(view, item)
+        QTimer.singleShot(0, view, lambda: node in view.node_items and in_view.bring(view, item))  # docks have moved
         inspector = self.inspectors[node.flow]
         inspector.show_node()
         self._window.flow_UIs[node.flow].ui.inspector_dock.raise_()
         if isinstance(node, LLMNode):
+            self._window.activateWindow()
             QTimer.singleShot(0, inspector, lambda: inspector.panel(node).go_to(name))
 
     def empty_flow(self, title: str) -> Any:
@@ -194,6 +196,11 @@ class Flows(QObject):
         """Ryven gives a new flow its tab a moment later."""
         self.changed.emit()
         QTimer.singleShot(0, self, lambda: self._adopt(flow, view))
+
+    def _renamed(self, flow: Any, title: str) -> None:
+        """Its models go to another folder."""
+        self.changed.emit()
+        flow_state(flow).look_soon()
 
     def _adopt(self, flow: Any, view: Any) -> None:
         """Adopts a flow of Ryven."""

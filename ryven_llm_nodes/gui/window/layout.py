@@ -97,9 +97,10 @@ class Docks:
         """Goes to the next finding of the flow in front, or to the one before."""
         self.show_model()
         panel = self.problems.widget().currentWidget()
-        if panel is not None and panel.step(by):
-            self.problems.show()
+        if panel is not None and panel.places():
+            self.problems.show()  # first: the canvas may get smaller by it
             self.problems.raise_()
+            panel.step(by)
 
 
 def _dock(window: Any, title: str, name: str, content: QWidget) -> QDockWidget:

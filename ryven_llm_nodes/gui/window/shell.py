@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QCursor
-from qtpy.QtWidgets import QToolTip
+from qtpy.QtWidgets import QDialog, QToolTip
 from qtpy.shiboken import isValid
 
 from ryven_llm_nodes.gui.document.autosave import Autosave
@@ -25,6 +25,7 @@ from ryven_llm_nodes.gui.window.actions import Actions
 from ryven_llm_nodes.gui.window.chatting import Chatting
 from ryven_llm_nodes.gui.window.coding import Coding
 from ryven_llm_nodes.gui.window.commands import Commands
+from ryven_llm_nodes.gui.window.connecting import Connecting
 from ryven_llm_nodes.gui.window.flows import Flows
 from ryven_llm_nodes.gui.window.helping import Helping
 from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
@@ -40,7 +41,7 @@ from ryven_llm_nodes.gui.window.starting import Starting
 from ryven_llm_nodes.gui.window.sweeping import Sweeping
 from ryven_llm_nodes.gui.window.toolbar import Toolbar
 from ryven_llm_nodes.host.ports import refused_signal
-from ryven_llm_nodes.host.saving import take_over_saving
+from ryven_llm_nodes.host.saving import leave_out_saving
 
 TITLE: Final = "Ryven · LLM post-training"
 TIP_MS: Final = 6000
@@ -71,6 +72,7 @@ class Shell(QObject):
         self.sweeping = Sweeping(window, self.flows, self.runs, self)
         self.queueing = Queueing(window, self.flows, self.runs, self.history, self)
         self.helping = Helping(self)
+        self.connecting = Connecting(window, self.flows, self.say)
         self.actions = Actions(self)
         self.toolbar = Toolbar(window, self.actions)
         self.strip = MachineStrip(window, self)
@@ -93,7 +95,7 @@ class Shell(QObject):
         arrange(window, self.docks)
 
     def _connect(self) -> None:
-        take_over_saving(self.window, self.saving.save)
+        leave_out_saving(self.window)
         self.window.installEventFilter(self)
         self.palette.chosen.connect(self.flows.place)
         self.flows.adopted.connect(self._adopted)
@@ -192,7 +194,21 @@ class Shell(QObject):
                 event.ignore()
                 return True
             self._end()
+        elif watched is self.window and event.type() == QEvent.Type.WindowActivate and not self._closed:
+            self._look_again()
+        elif event.type() == QEvent.Type.ChildPolished:
+            self._share_keys(event.child())
         return False
+
+    def _share_keys(self, child: QObject) -> None:
+        """Keys work in every window that is opened from this one, unless it waits for an answer."""
+        if isinstance(child, QDialog) and not child.isModal() and child.windowType() == Qt.WindowType.Dialog:
+            self.actions.share_with(child)
+
+    def _look_again(self) -> None:
+        """Files may have changed while another window was in front: one of the editor, or of another program."""
+        if (state := self.flows.current_state()) is not None:
+            state.look_soon()
 
     def _end(self) -> None:
         if self.document.modified and not self.saving.discarded:

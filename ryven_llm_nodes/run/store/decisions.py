@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import Final
 
 from ryven_llm_nodes.catalogue.files import CHECKPOINTS, FINISHED
 from ryven_llm_nodes.run.store.kept import (
+    UNREADABLE,
     Kept,
     checkpoints_in,
     kept_in,
@@ -39,12 +41,20 @@ class Decision:
     """What to do with a stage: ``reuse`` it, ``resume`` from its newest checkpoint, or ``train`` from scratch.
 
     ``reason`` says why, in words for the user; it is empty for a new stage. ``source`` is the folder whose
-    checkpoints are resumed from, if that is another one.
+    checkpoints are resumed from, if that is another one. ``step`` is the step that it resumes from, ``total`` the
+    planned number of steps, 0 where the checkpoint is of a shorter training.
     """
 
     action: str
     reason: str = ""
     source: Path | None = None
+    step: int = 0
+    total: int = 0
+
+    @property
+    def place(self) -> str:
+        """Where it resumes, in words: ``step 403 of 1500``."""
+        return f"step {self.step} of {self.total}" if self.total else f"step {self.step}"
 
 
 def decide(folder: Path, key: Key, fresh: bool, before: Kept | None = None, first_part: Path | None = None) -> Decision:
@@ -61,11 +71,12 @@ def decide(folder: Path, key: Key, fresh: bool, before: Kept | None = None, firs
         return Decision("reuse", _why(kept))
     if kept is not None and same and (newest := newest_of(folder, key)):
         damaged = f"{kept.damage}, so training resumes from its newest checkpoint"
-        return Decision("resume", damaged if kept.damage else f"resumes from its checkpoint of step {newest}")
+        reason = damaged if kept.damage else f"resumes from its checkpoint of step {newest}"
+        return Decision("resume", reason, step=newest, total=_planned(folder, newest, key))
     source = first_part or folder
-    if key.first_part is not None and newest_of(source, key.first_part):
+    if key.first_part is not None and (newest := newest_of(source, key.first_part)):
         other = source if source != folder else None
-        return Decision("resume", "continues from the cached stage without extra_steps", other)
+        return Decision("resume", "continues from the cached stage without extra_steps", other, newest)
     if kept is not None and same:
         return Decision("train", kept.damage)
     before = before or kept
@@ -93,6 +104,17 @@ def _belongs(checkpoint: Path, key: Key) -> bool:
         return owner in digests and content == _content(checkpoint)
     except (OSError, ValueError):
         return False
+
+
+def _planned(folder: Path, step: int, key: Key) -> int:
+    """The length of the training of ``key``, as its checkpoint of ``step`` says; 0 where it is of the first part."""
+    checkpoint = folder / CHECKPOINTS / f"checkpoint-{step}"
+    try:
+        if not (checkpoint / OWNER).read_text(encoding="utf-8").startswith(key.digest):
+            return 0
+        return int(json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["max_steps"])
+    except UNREADABLE:
+        return 0
 
 
 def mark(checkpoint: Path, digest: str) -> None:

@@ -13,14 +13,38 @@ from ryven_llm_nodes.run.store.links import entry_name, entry_of, lead, mend_nam
 from ryven_llm_nodes.run.store.migration import Say, adopt_all, migrate
 
 
-class Output:
-    """Keeps each stage under its key, in ``store``; its name is a link there, to which its text writes.
+class Stages:
+    """The stages of an output folder: each lies under its key, in ``store``; its name is a link there.
 
-    Without symbolic links, a stage lies under its name, and what was there before is overwritten.
+    Without symbolic links, a stage lies under its name. Nothing is written here, so that it can be asked at any time.
+    """
+
+    def __init__(self, output_dir: Path, has_links: bool) -> None:
+        self.folder, self.has_links = output_dir, has_links
+
+    def place_of(self, step: str, key: Key) -> Path:
+        """The folder of the stage ``step`` that has ``key``."""
+        return entry_of(self.folder, key.digest) if self.has_links else self.folder / step
+
+    def ending(self, step: str, key: Key) -> str:
+        """How the training of ``key`` ended, if it was ended early; else nothing."""
+        return ending(self.place_of(step, key), key)
+
+    def decide(self, step: str, key: Key, fresh: bool) -> Decision:
+        """What a run does with the stage ``step``."""
+        first_part = self.place_of(step, key.first_part) if key.first_part else None
+        return decide(self.place_of(step, key), key, fresh, kept_in(self.folder / step), first_part)
+
+
+class Output(Stages):
+    """The same for a run: the text of a stage writes to its name.
+
+    Without symbolic links, what was there before is overwritten.
     """
 
     def __init__(self, output_dir: Path, say: Say) -> None:
-        self.folder, self.say = output_dir, say
+        super().__init__(output_dir, has_links=True)
+        self.say = say
         self._trained: set[str] = set()
         try:
             self.has_links = self._is_linked()
@@ -42,20 +66,9 @@ class Output:
         place = error.filename or self.folder
         return UsageError(f"cannot write to {place}: {error.strerror}; choose another --output-dir.")
 
-    def place_of(self, step: str, key: Key) -> Path:
-        """The folder of the stage ``step`` that has ``key``."""
-        return entry_of(self.folder, key.digest) if self.has_links else self.folder / step
-
-    def ending(self, step: str, key: Key) -> str:
-        """How the training of ``key`` ended, if it was ended early; else nothing."""
-        return ending(self.place_of(step, key), key)
-
     def decide(self, step: str, key: Key, fresh: bool) -> Decision:
         """What to do with the stage ``step``. What this run has trained is not trained twice, ``fresh`` or not."""
-        place = self.place_of(step, key)
-        first_part = self.place_of(step, key.first_part) if key.first_part else None
-        is_fresh = fresh and key.digest not in self._trained
-        return decide(place, key, is_fresh, kept_in(self.folder / step), first_part)
+        return super().decide(step, key, fresh and key.digest not in self._trained)
 
     def begin(self, step: str, key: Key, decision: Decision, record: str) -> None:
         """Prepares the stage's folder for what was decided, and makes its name lead there. Raises UsageError."""

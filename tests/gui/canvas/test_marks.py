@@ -11,7 +11,7 @@ from qtpy.QtCore import QEvent, QObject, QPointF, QRect, QRectF
 
 from ryven_llm_nodes.catalogue import DPO, SFT, LoadDataset, LoadModel
 from ryven_llm_nodes.errors import Problem
-from ryven_llm_nodes.gui.canvas.bubbles import GAP
+from ryven_llm_nodes.gui.canvas.room import GAP
 from ryven_llm_nodes.gui.state.edits import rename, set_value
 from ryven_llm_nodes.host.canvas import place_node
 

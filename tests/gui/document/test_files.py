@@ -230,7 +230,7 @@ def test_save_asks_for_a_name_once(editor: Any, tmp_path: Path, monkeypatch: pyt
         return (str(tmp_path / "new") if len(asked) > 1 else ""), ""
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
-    save = editor.window.ui.actionSave_Project
+    save = editor.shell.actions["save"]
     save.trigger()
     assert os.listdir(tmp_path) == []
     save.trigger()

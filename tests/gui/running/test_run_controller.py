@@ -221,6 +221,19 @@ def test_a_resumed_stage_shows_the_steps_before(open_flow: Callable[..., Any]) -
     assert stage.metrics["loss"][: stage.resumed_at] == stopped[: stage.resumed_at]
 
 
+def test_a_stopped_stage_says_where_it_resumes(open_flow: Callable[..., Any]) -> None:
+    editor = open_flow(flows.alone("sft", max_steps=4000, save_strategy="steps", save_steps=1000))
+    assert editor.shell.commands.run()
+    editor.wait_for_step("sft", 3)
+    with editor.qtbot.waitSignal(editor.shell.runs.finished):
+        editor.shell.commands.stop()
+    state, node = editor.state, editor.node("sft")
+    assert state.state(node) == RunState.CANCELLED
+    editor.qtbot.waitUntil(lambda: state.state(node) == RunState.RESUMABLE)
+    at = f"from step {state.stage(node).done} of 4000"
+    assert headline(state.state(node), state.stage(node), state.resumes[node]) == ("can resume", at)
+
+
 @pytest.mark.parametrize("method", ["sft", "grpo"])
 def test_stop_ends_within_a_step(open_flow: Callable[..., Any], method: str) -> None:
     editor = open_flow(flows.alone(method, **LONG))

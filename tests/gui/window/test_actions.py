@@ -35,8 +35,9 @@ def test_open_stands_before_save_and_quit_is_last(editor: Any) -> None:
     ui, actions = editor.window.ui, editor.shell.actions
     order = ui.menuFile.actions()
     assert order[0] == actions["new"]
-    assert order.index(actions["open"]) < order.index(actions["import"]) < order.index(ui.actionSave_Project)
+    assert order.index(actions["open"]) < order.index(actions["import"]) < order.index(actions["save"])
     assert order[-1] == actions["quit"]
+    assert not ui.actionSave_Project.isVisible(), "which asks for a name every time"
 
 
 @pytest.mark.parametrize(
@@ -64,11 +65,12 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
         "coding": ("show_selected",),
         "history": ("show_runs", "show_kept"),
         "opening": ("ask_and_open",),
-        "saving": ("save_as",),
+        "saving": ("save", "save_as"),
         "flows": ("tidy", "show_all", "show_selected", "search", "switch_map", "duplicate", "bypass", "align"),
         "starting": ("show", "ask_data", "ask_configuration"),
         "helping": ("find", "show_node", "show_shortcuts"),
         "docks": ("step_problem",),
+        "connecting": ("show",),
     }
     for part, names in targets.items():
         for name in names:
@@ -80,7 +82,7 @@ def test_every_action_calls_what_the_shell_has(editor: Any, monkeypatch: pytest.
         action.does(shell)
     assert called == [
         *("run", "run", "run", "stop", "keep", "check", "generate", "show_selected"),
-        *("show_launch", "show_runs", "show_kept", "show", "ask_and_open", "ask_data", "ask_configuration", "save_as"),
-        *("find", "show_node", "show_shortcuts", "step_problem", "step_problem", "quit", "tidy", "show_all"),
-        *("show_selected", "search", "switch_map", "duplicate", "bypass", *["align"] * 6),
+        *("show_launch", "show_runs", "show_kept", "show", "ask_and_open", "ask_data", "ask_configuration", "save"),
+        *("save_as", "find", "show_node", "show_shortcuts", "step_problem", "step_problem", "quit", "tidy", "show_all"),
+        *("show_selected", "search", "show", "switch_map", "duplicate", "bypass", *["align"] * 6),
     ]

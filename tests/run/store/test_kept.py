@@ -92,7 +92,7 @@ class TestDeciding:
         (tmp_path / "checkpoints/checkpoint-3").mkdir(parents=True)
         assert decide(tmp_path, key, fresh=False) == Decision("train"), "nobody knows whose it is"
         mark(tmp_path / "checkpoints/checkpoint-3", key.digest)
-        assert decide(tmp_path, key, fresh=False) == Decision("resume", "resumes from its checkpoint of step 3")
+        assert decide(tmp_path, key, fresh=False) == Decision("resume", "resumes from its checkpoint of step 3", step=3)
 
     def test_something_else_was_trained_here(self, key: Key, data: Path, tmp_path: Path) -> None:
         finish(tmp_path, key)
