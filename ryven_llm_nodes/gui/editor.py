@@ -27,11 +27,25 @@ def load() -> None:
     from ryven_llm_nodes.gui.canvas import node_gui  # noqa: F401  # registers by being imported
     from ryven_llm_nodes.gui.style.theme import kind_colour, paint_pin
     from ryven_llm_nodes.gui.window.install import install_later
+    from ryven_llm_nodes.gui.window.theming import use_theme
 
     # each brings its workarounds
-    from ryven_llm_nodes.host import canvas, console, dropping, navigation, node_list, ports, versions, wires  # noqa: F401
+    from ryven_llm_nodes.host import (  # noqa: F401
+        canvas,
+        console,
+        dropping,
+        loading,
+        making,
+        navigation,
+        node_list,
+        ports,
+        shaping,
+        versions,
+        wires,
+    )
 
     versions.apply_workarounds()
+    loading.dress_windows(use_theme)
     ports.colour_ports(kind_colour, paint_pin)
     install_later()
 

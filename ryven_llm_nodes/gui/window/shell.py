@@ -27,7 +27,7 @@ from ryven_llm_nodes.gui.window.coding import Coding
 from ryven_llm_nodes.gui.window.commands import Commands
 from ryven_llm_nodes.gui.window.flows import Flows
 from ryven_llm_nodes.gui.window.helping import Helping
-from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
+from ryven_llm_nodes.gui.window.layout import Docks, arrange
 from ryven_llm_nodes.gui.window.looking import Looking
 from ryven_llm_nodes.gui.window.machine_strip import MachineStrip
 from ryven_llm_nodes.gui.window.menus import fill_menus
@@ -37,6 +37,7 @@ from ryven_llm_nodes.gui.window.queueing import Queueing
 from ryven_llm_nodes.gui.window.remembered import remember
 from ryven_llm_nodes.gui.window.results import Results
 from ryven_llm_nodes.gui.window.starting import Starting
+from ryven_llm_nodes.gui.window.theming import use_theme
 from ryven_llm_nodes.gui.window.toolbar import Toolbar
 from ryven_llm_nodes.host.ports import refused_signal
 from ryven_llm_nodes.host.saving import take_over_saving

@@ -133,7 +133,7 @@ class TestWhatNobodySees:
     def test_a_node_has_one_button_to_collapse_it_however_often_it_is_laid_out(self, editor: Any) -> None:
         item = editor.flow.nodes[1].gui.item
         for _ in range(3):
-            item.update_shape()
+            item.node_gui.update_shape()
         kind = type(item.widget.collapse_button)
         buttons = [child for child in item.scene().items() if isinstance(child, kind) and child.node_item is item]
         assert buttons == [item.widget.collapse_button]
