@@ -11,7 +11,10 @@ from qtpy.QtWidgets import QGraphicsItem
 from ryvencore_qt.src.flows.connections import ConnectionItem as wires
 from ryvencore_qt.src.flows.FlowView import FlowView
 from ryvencore_qt.src.flows.nodes import NodeItem_CollapseButton as buttons
+from ryvencore_qt.src.flows.nodes.NodeItem import NodeItem
 from ryvencore_qt.src.flows.nodes.NodeItemWidget import NodeItemWidget
+from ryvencore_qt.src.flows.nodes.PortItem import PortItemPin
+from ryvencore_qt.src.utils import MovementEnum
 
 from ryven_llm_nodes.host.versions import CORE_QT, workaround
 
@@ -66,6 +69,30 @@ def collapse_buttons() -> None:
             old.scene().removeItem(old)
 
     NodeItemWidget.rebuild_ui = rebuild_ui
+
+
+@workaround(CORE_QT)
+def wires_follow() -> None:
+    """flows/nodes/NodeItem.py:436: wires are laid before their node moves, and so stay behind; all else is repainted.
+
+    flows/nodes/PortItem.py:325: the place of a pin is asked for many times, and computed in Python.
+    """
+    centre = PortItemPin.get_scene_center_pos
+
+    def item_change(self: NodeItem, change: Any, value: Any) -> Any:
+        if change == QGraphicsItem.GraphicsItemChange.ItemPositionHasChanged:
+            if self.movement_state == MovementEnum.mouse_clicked:
+                self.movement_state = MovementEnum.position_changed
+            self.update_conn_pos()
+        return value
+
+    def centre_of(self: PortItemPin) -> QPointF:
+        if self.node_item.collapsed:
+            return centre(self)
+        place, size = self.scenePos(), self.size()
+        return QPointF(place.x() + size.width() / 2, place.y() + size.height() / 2)
+
+    NodeItem.itemChange, PortItemPin.get_scene_center_pos = item_change, centre_of
 
 
 @workaround(CORE_QT)

@@ -20,7 +20,7 @@ def laid_out_once() -> None:
     update, ask = NodeItemWidget.update_shape, NodeGUI.update_shape
 
     def update_shape(self: NodeItemWidget) -> None:
-        if self._llm_parts is None or self._llm_parts != _parts(self):
+        if not _is_laid_out(self):
             update(self)
             self._llm_parts = _parts(self)
 
@@ -51,6 +51,10 @@ def a_new_layout_is_not_taken_apart() -> None:
 
     NodeItemWidget._llm_is_new = True
     NodeItemWidget.rebuild_ui, NodeItemWidget.collapse = rebuild_ui, collapsed
+
+
+def _is_laid_out(widget: NodeItemWidget) -> bool:
+    return widget._llm_parts is not None and widget._llm_parts == _parts(widget)
 
 
 def _parts(widget: NodeItemWidget) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from ryven_llm_nodes.gui.canvas.fitting import fitting_of
 from ryven_llm_nodes.gui.canvas.minimap import Minimap
 from ryven_llm_nodes.gui.canvas.tidy import tidy
 from ryven_llm_nodes.gui.state.run_model import RunModel
+from ryven_llm_nodes.gui.widgets.first_paint import first_paint
 from ryven_llm_nodes.gui.window import panels
 from ryven_llm_nodes.gui.window.remembered import Layout, first_size
 from ryven_llm_nodes.host.annotations import load
@@ -56,6 +57,7 @@ class Docks:
         log: Callable[[RunModel], QWidget],
     ) -> None:
         self._wanted: RunModel | None = None
+        self._first_paint = first_paint(window)
         self._later = QTimer(window, interval=PANELS_MS, singleShot=True)
         self._later.timeout.connect(self.show_model)
         self.log = _dock(window, "Run log", "llm_runlog", Pages(log))
@@ -80,7 +82,7 @@ class Docks:
     def show_model_soon(self, model: RunModel) -> None:
         """Makes every dock show ``model`` once the window has been painted, so that it opens sooner."""
         self._wanted = model
-        self._later.start()
+        self._first_paint.then(self._later.start)
 
     def show_model(self) -> None:
         """Makes every dock show the model that was requested last."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from qtpy.QtCore import QPointF
 from qtpy.QtWidgets import QApplication
+from ryvencore import Flow
+from ryvencore_qt.src.flows.connections.ConnectionItem import ConnectionItem
 from ryvencore_qt.src.flows.nodes import NodeItemAnimator
 from ryvencore_qt.src.flows.nodes.NodeItemWidget import NodeItemWidget
 
-from ryven_llm_nodes.catalogue import SFT
+from ryven_llm_nodes.catalogue import SFT, LoadModel
+from ryven_llm_nodes.gui.running.run_controller import RunController
 from ryven_llm_nodes.gui.state.edits import rename
+from ryven_llm_nodes.gui.widgets import first_paint as first_paints
+from ryven_llm_nodes.gui.widgets.first_paint import first_paint
 from ryven_llm_nodes.templates import full
 
 NODES = len(next(iter(full()["flows"].values()))["nodes"])
@@ -47,6 +54,38 @@ def test_the_style_of_the_application_is_set_once(
     open_editor()
     open_editor()
     assert sheets == [app.styleSheet()]
+
+
+def test_nothing_is_collected_until_the_window_is_painted(
+    open_editor: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    original = Flow.load_components
+    monkeypatch.setattr(
+        Flow, "load_components", lambda *given, **named: seen.append(gc.isenabled()) or original(*given, **named)
+    )
+    editor = open_editor(full())
+    editor.qtbot.waitUntil(lambda: first_paint(editor.window).is_done)
+    assert (seen, gc.isenabled()) == ([False], True)
+
+
+def test_a_flow_is_looked_at_after_the_window_was_painted(
+    open_editor: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[bool] = []
+    original = RunController.look
+
+    def look(self: RunController, flow: Any) -> None:
+        painted.append(first_paint(self._document.window).is_done)
+        original(self, flow)
+
+    monkeypatch.setattr(RunController, "look", look)
+    monkeypatch.setattr(first_paints, "MOMENT_MS", 400)
+    editor = open_editor(full())
+    assert editor.shell.docks.log.widget().currentWidget() is None
+    editor.qtbot.waitUntil(lambda: bool(painted))
+    assert all(painted)
+    editor.qtbot.waitUntil(lambda: editor.shell.docks.log.widget().currentWidget() is not None)
 
 
 class TestLoading:
@@ -108,3 +147,32 @@ def test_an_animation_is_made_when_it_is_first_run(shared: Any) -> None:
     finally:
         item.animator.stop()
         shared.window.session_gui.design.set_animations_enabled(False)
+
+
+class TestAWire:
+    @pytest.fixture
+    def wire(self, shared: Any) -> Any:
+        model, sft = shared.place(LoadModel), shared.place(SFT)
+        sft.gui.item.setPos(model.gui.item.pos() + QPointF(400, 0))
+        shared.wire(model, sft, "model")
+        shared.settle(50)
+        (wire,) = shared.view.connection_items.values()
+        return wire
+
+    def test_ends_at_its_pins_also_while_a_node_is_moved(self, wire: Any) -> None:
+        for item in (wire.inp_item.node_item, wire.out_item.node_item):
+            item.setPos(item.pos() + QPointF(37, 21))
+            path = wire.path()
+            ends = wire.mapToScene(path.pointAtPercent(0)), wire.mapToScene(path.pointAtPercent(1))
+            pins = wire.out_item.pin.get_scene_center_pos(), wire.inp_item.pin.get_scene_center_pos()
+            assert all((end - pin).manhattanLength() < 10 for end, pin in zip(ends, pins, strict=True))
+
+    def test_is_laid_again_only_where_an_end_has_moved(self, wire: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        laid: list[Any] = []
+        original = ConnectionItem.setPath
+        monkeypatch.setattr(ConnectionItem, "setPath", lambda self, path: laid.append(self) or original(self, path))
+        node = wire.out_item.node_item
+        node.update_conn_pos()
+        assert laid == []
+        node.setPos(node.pos() + QPointF(1, 0))
+        assert laid == [wire]
