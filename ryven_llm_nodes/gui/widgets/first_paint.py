@@ -13,7 +13,7 @@ MOMENT_MS: Final = 30
 
 
 class FirstPaint(QObject):
-    """Tells that ``window`` was painted: the whole of it, since Qt paints all that is exposed at once."""
+    """Tells that ``window`` was painted: all of it, since Qt paints at once what is exposed."""
 
     _painted = Signal()
 
