@@ -101,11 +101,11 @@ def grid() -> None:
     original = FlowView.drawBackground
 
     def draw(self: FlowView, painter: QPainter, rect: QRectF) -> None:
-        theme = self.session_gui.design.flow_theme
-        kind, colour, size, step_x, step_y = theme.flow_background_grid or ("", None, 0, 0, 0)
-        if kind != "points":
+        if not _has_points(self):
             original(self, painter, rect)
             return
+        theme = self.session_gui.design.flow_theme
+        _, colour, size, step_x, step_y = theme.flow_background_grid
         painter.fillRect(rect, theme.flow_background_brush)
         if self._current_scale >= SMALLEST_GRID:
             pen = QPen(colour, size)
@@ -116,6 +116,29 @@ def grid() -> None:
         self.set_menu_proxy_pos()
 
     FlowView.drawBackground = draw
+
+
+@workaround(CORE_QT)
+def the_grid_moves_with_the_canvas() -> None:
+    """flows/FlowView.py:183: all of the grid is drawn again when the canvas is moved.
+
+    Qt moves what it keeps of it, and has the rest drawn.
+    """
+    reset, change_theme = FlowView.resetCachedContent, FlowView._theme_changed
+
+    def moved(self: FlowView) -> None:
+        if not _has_points(self):
+            reset(self)
+
+    def theme_changed(self: FlowView, theme: str) -> None:
+        change_theme(self, theme)
+        reset(self)
+
+    FlowView.resetCachedContent, FlowView._theme_changed = moved, theme_changed
+
+
+def _has_points(view: FlowView) -> bool:
+    return (view.session_gui.design.flow_theme.flow_background_grid or ("",))[0] == "points"
 
 
 def grid_points(rect: QRectF, step_x: int, step_y: int) -> list[QPointF]:

@@ -87,11 +87,17 @@ class MainThreadCollector(QObject):
 def hold_collection() -> Callable[[], None]:
     """No collection from now on until what is returned is called: for what makes many objects, and hardly any garbage.
 
-    Each full collection would visit all that was made so far.
+    Each full collection would visit all that was made so far; those that come later leave it out.
     """
     was_on = gc.isenabled()
     gc.disable()
-    return gc.enable if was_on else lambda: None
+
+    def release() -> None:
+        if was_on and not gc.isenabled():
+            gc.freeze()
+            gc.enable()
+
+    return release
 
 
 _collector: MainThreadCollector | None = None
