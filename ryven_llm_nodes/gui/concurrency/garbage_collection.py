@@ -89,11 +89,10 @@ def hold_collection() -> Callable[[], None]:
 
     Each full collection would visit all that was made so far; those that come later leave it out.
     """
-    was_on = gc.isenabled()
     gc.disable()
 
     def release() -> None:
-        if was_on and not gc.isenabled():
+        if not gc.isenabled():
             gc.freeze()
             gc.enable()
 
