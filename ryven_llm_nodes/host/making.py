@@ -19,7 +19,8 @@ class _Shared:
     """Stands for a class of Qt whose objects are never changed: equal arguments give the same object."""
 
     def __init__(self, kind: type) -> None:
-        self._kind, self._made = kind, lru_cache(maxsize=64)(kind)
+        self._kind = kind
+        self._made = lru_cache(maxsize=64)(lambda *given: kind(*given))  # of a class, PySide would write its help first
 
     def __call__(self, *given: Any) -> Any:
         return self._made(*given)
