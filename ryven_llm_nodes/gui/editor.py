@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ryven_llm_nodes.errors import LLMNodesError, one_line
 from ryven_llm_nodes.host.launch import application, open_ryven
 from ryven_llm_nodes.host.opening import Opened, open_file, open_new
 from ryven_llm_nodes.host.recovery import LeftBehind, left_behind
 
+PATIENCE_MS: Final = 10_000
 Demo = Callable[[], Mapping[str, Any]]
 """Gives the flow of the demo."""
 
@@ -27,11 +28,25 @@ def load() -> None:
     from ryven_llm_nodes.gui.canvas import node_gui  # noqa: F401  # registers by being imported
     from ryven_llm_nodes.gui.style.theme import kind_colour, paint_pin
     from ryven_llm_nodes.gui.window.install import install_later
+    from ryven_llm_nodes.gui.window.theming import use_theme
 
     # each brings its workarounds
-    from ryven_llm_nodes.host import canvas, console, dropping, navigation, node_list, ports, versions, wires  # noqa: F401
+    from ryven_llm_nodes.host import (  # noqa: F401
+        canvas,
+        console,
+        dropping,
+        loading,
+        making,
+        navigation,
+        node_list,
+        ports,
+        shaping,
+        versions,
+        wires,
+    )
 
     versions.apply_workarounds()
+    loading.dress_windows(use_theme)
     ports.colour_ports(kind_colour, paint_pin)
     install_later()
 
@@ -113,6 +128,24 @@ def open_window(content: Mapping[str, Any], app: Any, path: Path | None = None) 
 
     Raises LLMNodesError where Ryven cannot open the project.
     """
+    from ryven_llm_nodes.gui.concurrency.garbage_collection import hold_collection
+
+    release = hold_collection()
+    try:
+        window = _opened_window(content, app, path)
+    except BaseException:
+        release()
+        raise
+    from qtpy.QtCore import QTimer
+
+    from ryven_llm_nodes.gui.widgets.first_paint import first_paint
+
+    first_paint(window).then(release)
+    QTimer.singleShot(PATIENCE_MS, release)  # a window that is closed before it is painted
+    return window
+
+
+def _opened_window(content: Mapping[str, Any], app: Any, path: Path | None) -> Any:
     from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
 
     window = open_ryven(content, app, path, WINDOW_STYLE)

@@ -11,7 +11,10 @@ from qtpy.QtWidgets import QGraphicsItem
 from ryvencore_qt.src.flows.connections import ConnectionItem as wires
 from ryvencore_qt.src.flows.FlowView import FlowView
 from ryvencore_qt.src.flows.nodes import NodeItem_CollapseButton as buttons
+from ryvencore_qt.src.flows.nodes.NodeItem import NodeItem
 from ryvencore_qt.src.flows.nodes.NodeItemWidget import NodeItemWidget
+from ryvencore_qt.src.flows.nodes.PortItem import PortItemPin
+from ryvencore_qt.src.utils import MovementEnum
 
 from ryven_llm_nodes.host.versions import CORE_QT, workaround
 
@@ -69,16 +72,40 @@ def collapse_buttons() -> None:
 
 
 @workaround(CORE_QT)
+def wires_follow() -> None:
+    """flows/nodes/NodeItem.py:436: wires are laid before their node moves, and so stay behind; all else is repainted.
+
+    flows/nodes/PortItem.py:325: the place of a pin is asked for many times, and computed in Python.
+    """
+    centre = PortItemPin.get_scene_center_pos
+
+    def item_change(self: NodeItem, change: Any, value: Any) -> Any:
+        if change == QGraphicsItem.GraphicsItemChange.ItemPositionHasChanged:
+            if self.movement_state == MovementEnum.mouse_clicked:
+                self.movement_state = MovementEnum.position_changed
+            self.update_conn_pos()
+        return value
+
+    def centre_of(self: PortItemPin) -> QPointF:
+        if self.node_item.collapsed:
+            return centre(self)
+        place, size = self.scenePos(), self.size()
+        return QPointF(place.x() + size.width() / 2, place.y() + size.height() / 2)
+
+    NodeItem.itemChange, PortItemPin.get_scene_center_pos = item_change, centre_of
+
+
+@workaround(CORE_QT)
 def grid() -> None:
     """flows/FlowView.py:707: the grid is drawn dot by dot, from the corner of what is painted: dots swim."""
     original = FlowView.drawBackground
 
     def draw(self: FlowView, painter: QPainter, rect: QRectF) -> None:
-        theme = self.session_gui.design.flow_theme
-        kind, colour, size, step_x, step_y = theme.flow_background_grid or ("", None, 0, 0, 0)
-        if kind != "points":
+        if not _has_points(self):
             original(self, painter, rect)
             return
+        theme = self.session_gui.design.flow_theme
+        _, colour, size, step_x, step_y = theme.flow_background_grid
         painter.fillRect(rect, theme.flow_background_brush)
         if self._current_scale >= SMALLEST_GRID:
             pen = QPen(colour, size)
@@ -89,6 +116,29 @@ def grid() -> None:
         self.set_menu_proxy_pos()
 
     FlowView.drawBackground = draw
+
+
+@workaround(CORE_QT)
+def the_grid_moves_with_the_canvas() -> None:
+    """flows/FlowView.py:183: all of the grid is drawn again when the canvas is moved.
+
+    Qt moves what it keeps of it, and has the rest drawn.
+    """
+    reset, change_theme = FlowView.resetCachedContent, FlowView._theme_changed
+
+    def moved(self: FlowView) -> None:
+        if not _has_points(self):
+            reset(self)
+
+    def theme_changed(self: FlowView, theme: str) -> None:
+        change_theme(self, theme)
+        reset(self)
+
+    FlowView.resetCachedContent, FlowView._theme_changed = moved, theme_changed
+
+
+def _has_points(view: FlowView) -> bool:
+    return (view.session_gui.design.flow_theme.flow_background_grid or ("",))[0] == "points"
 
 
 def grid_points(rect: QRectF, step_x: int, step_y: int) -> list[QPointF]:

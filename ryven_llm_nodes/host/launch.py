@@ -71,10 +71,12 @@ def open_ryven(content: Mapping[str, Any], app: Any, path: Path | None = None, s
         canvas,
         drawing,
         dropping,
+        making,
         navigation,
         node_list,
         pictures,
         ports,
+        shaping,
         wires,
     )
 

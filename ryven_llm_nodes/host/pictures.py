@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from math import ceil
 from typing import Any, Final
 from weakref import ref
 
-from qtpy.QtCore import QPoint, QPointF, QRectF, Qt, QTimer
+from qtpy.QtCore import QPoint, QPointF, QRectF, QSizeF, Qt, QTimer
 from qtpy.QtGui import QColor, QPainter, QPixmap, QTransform
-from qtpy.QtWidgets import QGraphicsEffect, QGraphicsItem, QWidget
+from qtpy.QtWidgets import QGraphicsEffect, QGraphicsItem
 from ryvencore_qt.src.flows.FlowView import FlowView
 from ryvencore_qt.src.flows.nodes.NodeItem import NodeItem
 
@@ -28,6 +29,7 @@ BLUR, SHIFT, RADIUS = 16.0, QPointF(3, 5), 9.0
 COARSE: Final = 4
 """Shadows are so soft that a picture of a quarter of their size is enough."""
 LAYERS: Final = 8
+_ORIGIN, _NO_TRANSFORM, _SMOOTH = QPointF(), QTransform(), QPainter.RenderHint.SmoothPixmapTransform
 
 
 class NodePicture(QGraphicsEffect):
@@ -40,8 +42,12 @@ class NodePicture(QGraphicsEffect):
     def __init__(self, item: NodeItem, colour: QColor) -> None:
         super().__init__()
         self._item, self._colour = item, colour
+        self._frame = frame_of(item.flow_view)
         self._picture: QPixmap | None = None
         self._place = QPointF()  # of the picture, relative to the origin of the node, on the screen
+        self._size, self._all = QSizeF(), QRectF()  # of the picture on the screen, and in its own pixels
+        self.shown = 0
+        """The last frame that it was in."""
         self._scale = 0.0
         self._is_outdated = True
 
@@ -55,15 +61,15 @@ class NodePicture(QGraphicsEffect):
 
     def draw(self, painter: QPainter) -> None:
         """Shows the picture; on anything but the screen, such as a thumbnail, paints the node itself."""
-        transform = painter.worldTransform()
-        if not isinstance(painter.device(), QWidget):
+        if not self._frame.is_painted:
             painter.drawPixmap(self._around, *_shadow_of(self._item, self._colour))
             self.drawSource(painter)
             return
+        transform = painter.worldTransform()
         if self._picture is None or not self._item.painted_once:
             self._renew(transform)
         elif self._is_outdated or abs(self._scale - transform.m11()) > 1e-9:
-            frame_of(self._item.flow_view).do(lambda: self._renew(transform))
+            self._frame.do(lambda: self._renew(transform))
         self._show(painter, transform)
 
     @property
@@ -87,26 +93,26 @@ class NodePicture(QGraphicsEffect):
         painter.drawPixmap(place - around.topLeft(), source)
         painter.end()
         self._picture, self._place = picture, QPointF(around.topLeft()) - transform.map(QPointF())
+        self._size, self._all = picture.deviceIndependentSize(), QRectF(picture.rect())
         self._scale, self._is_outdated = transform.m11(), False
-        frame_of(self._item.flow_view).keep(self, picture.width() * picture.height())
+        self._frame.keep(self, picture.width() * picture.height())
 
     def forget(self) -> None:
         """Gives the memory of the picture back; it is made again when it is needed."""
         self._picture = None
 
     def _show(self, painter: QPainter, transform: QTransform) -> None:
-        frame_of(self._item.flow_view).used_now(self)
+        self.shown = self._frame.number
         factor = transform.m11() / self._scale
-        place = transform.map(QPointF()) + self._place * factor
-        painter.save()
-        painter.setWorldTransform(QTransform())
+        place = transform.map(_ORIGIN) + self._place * factor
+        painter.setWorldTransform(_NO_TRANSFORM)
         if factor == 1.0:
             painter.drawPixmap(place.toPoint(), self._picture)
         else:
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            size = self._picture.deviceIndependentSize() * factor
-            painter.drawPixmap(QRectF(place, size), self._picture, QRectF(self._picture.rect()))
-        painter.restore()
+            painter.setRenderHint(_SMOOTH, True)
+            painter.drawPixmap(QRectF(place, self._size * factor), self._picture, self._all)
+            painter.setRenderHint(_SMOOTH, False)
+        painter.setWorldTransform(transform)
 
 
 def _shadow_of(item: NodeItem, colour: QColor) -> tuple[QPixmap, QRectF]:
@@ -141,9 +147,22 @@ class Frame:
 
     def __init__(self, view: FlowView) -> None:
         self.used = 0.0
-        self._kept: dict[int, tuple[ref[NodePicture], int]] = {}  # the one not shown for longest first
+        self.number = 0
+        self.is_painted = False
+        """Whether it is being painted now, on the screen."""
+        self._kept: dict[int, tuple[ref[NodePicture], int]] = {}
+        self._total = 0
         self._next = QTimer(view, interval=NEXT_MS, singleShot=True)
         self._next.timeout.connect(view.viewport().update)
+
+    @contextmanager
+    def painting(self) -> Iterator[None]:
+        """Another frame is painted meanwhile."""
+        self.used, self.number, self.is_painted = 0.0, self.number + 1, True
+        try:
+            yield
+        finally:
+            self.is_painted = False
 
     def do(self, work: Callable[[], object]) -> None:
         """Does ``work`` now if there is time, else asks for another frame."""
@@ -156,19 +175,21 @@ class Frame:
 
     def keep(self, picture: NodePicture, pixels: int) -> None:
         """Counts a new ``picture``, and forgets old ones if there are too many."""
-        self._kept.pop(id(picture), None)
-        total = pixels + sum(size for _, size in self._kept.values())
-        while total > MOST_PIXELS and self._kept:
-            old, size = self._kept.pop(next(iter(self._kept)))
-            total -= size
-            if (known := old()) is not None:
-                known.forget()
+        self._total += pixels - self._kept.pop(id(picture), (None, 0))[1]
         self._kept[id(picture)] = ref(picture), pixels
+        if self._total > MOST_PIXELS:
+            self._forget(picture)
 
-    def used_now(self, picture: NodePicture) -> None:
-        """Notes that ``picture`` is shown."""
-        if (kept := self._kept.pop(id(picture), None)) is not None:
-            self._kept[id(picture)] = kept
+    def _forget(self, newest: NodePicture) -> None:
+        """Forgets those that were not shown for longest, until what is left is not too much."""
+        known = {key: kept() for key, (kept, _) in self._kept.items()}
+        for key in sorted(known, key=lambda key: (one := known[key]) is not None and one.shown):
+            if self._total <= MOST_PIXELS:
+                break
+            if (old := known[key]) is not newest:
+                self._total -= self._kept.pop(key)[1]
+                if old is not None:
+                    old.forget()
 
 
 def frame_of(view: FlowView) -> Frame:
@@ -205,7 +226,7 @@ def frames_begin() -> None:
     paint = FlowView.paintEvent
 
     def painted(self: FlowView, event: Any) -> None:
-        frame_of(self).used = 0.0
-        paint(self, event)
+        with frame_of(self).painting():
+            paint(self, event)
 
     FlowView.paintEvent = painted

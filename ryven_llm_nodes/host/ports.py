@@ -155,13 +155,18 @@ def _colour_wires(colour: Callable[[str], QColor]) -> None:
             recompute(self)  # fades wires out towards their ends, where their colour matters most
             return
         start, end = self.out_pos(), self.inp_pos()
+        before, self._llm_laid = self._llm_laid, (start, end, self.isSelected())
+        if self._llm_laid == before:
+            return
         ends = [QPointF(item.pin.width_no_padding() / 2, 0) for item in (self.out_item, self.inp_item)]
         self.setPos(start)
         self.setPath(self.connection_path(ends[0], end - start - ends[1]))
-        drawn = self.get_pen()
-        if self.isSelected():
-            drawn.setWidthF(2 * WIRE_WIDTH)
-        self.setPen(drawn)
+        if before is None or self._llm_laid[-1] != before[-1]:
+            drawn = self.get_pen()
+            if self.isSelected():
+                drawn.setWidthF(2 * WIRE_WIDTH)
+            self.setPen(drawn)
 
     DataConnectionItem.get_pen, DataConnectionItem.pen_width = get_pen, pen_width
+    ConnectionItem._llm_laid = None
     ConnectionItem.recompute = plain

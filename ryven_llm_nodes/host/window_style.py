@@ -6,6 +6,8 @@ import atexit
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -34,13 +36,27 @@ def dress() -> None:
         from qtpy.QtCore import QDir
         from qtpy.QtWidgets import QApplication
 
-        theme = original(style)
-        QDir.setSearchPaths("icon", [str(grey_icons())])
         app = QApplication.instance()
-        app.setStyleSheet(app.styleSheet() + "".join(_added))
+        with _held_back(app) as sheets:
+            theme = original(style)
+        QDir.setSearchPaths("icon", [str(grey_icons())])
+        sheet = "".join([*filter(None, sheets), *_added])
+        if sheet != app.styleSheet():
+            app.setStyleSheet(sheet)
         return theme
 
     window_theme.apply_stylesheet = apply_stylesheet
+
+
+@contextmanager
+def _held_back(app: Any) -> Iterator[list[str | None]]:
+    """The style sheets that ``app`` is given meanwhile, which are not set: each that is styles every widget again."""
+    sheets: list[str | None] = []
+    app.setStyleSheet = sheets.append
+    try:
+        yield sheets
+    finally:
+        del app.setStyleSheet
 
 
 @lru_cache

@@ -206,6 +206,28 @@ def wires_can_be_hit() -> None:
 
 
 @workaround(CORE_QT)
+def wires_are_painted_from_what_they_keep() -> None:
+    """flows/connections/ConnectionItem.py:73: pen and path are copied out of Qt for each wire in each frame."""
+    set_path, set_pen = ConnectionItem.setPath, ConnectionItem.setPen
+
+    def laid(self: Any, path: QPainterPath) -> None:
+        self._llm_path = path
+        set_path(self, path)
+
+    def drawn_with(self: Any, pen: QPen) -> None:
+        self._llm_pen = pen
+        set_pen(self, pen)
+
+    def paint(self: Any, painter: QPainter, option: Any, widget: Any = None) -> None:
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(self._llm_pen)
+        painter.drawPath(self._llm_path)
+
+    ConnectionItem._llm_path, ConnectionItem._llm_pen = QPainterPath(), QPen()
+    ConnectionItem.setPath, ConnectionItem.setPen, ConnectionItem.paint = laid, drawn_with, paint
+
+
+@workaround(CORE_QT)
 def selecting_is_no_change() -> None:
     """flows/FlowView.py:1297, 1351: a click that selects is a command to be undone, and so a change of the project."""
 

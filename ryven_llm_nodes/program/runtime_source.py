@@ -19,6 +19,7 @@ from ryven_llm_nodes.catalogue import FOLDERS
 PACKAGE: Final = Path(__file__).parents[1]
 FOLDER: Final = PACKAGE / "runtime"
 NODES: Final = tuple(PACKAGE / "catalogue" / folder for folder in FOLDERS)
+FUNCTION: Final = re.compile(r"(?m)^def ")
 Name: TypeAlias = tuple[str, str]
 """A module of this package, as :func:`own_module` calls it, and a name in it."""
 
@@ -87,8 +88,9 @@ def own_module(node: ast.ImportFrom) -> str | None:
 
 def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
     for alias in node.names:
-        single = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], 0)
-        yield alias.asname or alias.name.split(".")[0], ast.unparse(single)
+        start = "import" if isinstance(node, ast.Import) else f"from {node.module} import"
+        end = f" as {alias.asname}" if alias.asname else ""
+        yield alias.asname or alias.name.split(".")[0], f"{start} {alias.name}{end}"
 
 
 def _pieces(tree: ast.Module, lines: list[str]) -> Iterator[Piece]:
@@ -120,9 +122,11 @@ def runtime_names() -> frozenset[str]:
 
 def _public_functions(path: Path) -> Iterator[tuple[str, str]]:
     """The functions in the file of a node that its cells may import."""
+    if not FUNCTION.search(path.read_text(encoding="utf-8")):
+        return  # most have none, and are not taken apart
     module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-    pieces = (piece for piece in runtime_module(module).pieces if re.search(r"(?m)^def ", piece.text))
-    return ((module, name) for piece in pieces for name in piece.names if not name.startswith("_"))
+    pieces = (piece for piece in runtime_module(module).pieces if FUNCTION.search(piece.text))
+    yield from ((module, name) for piece in pieces for name in piece.names if not name.startswith("_"))
 
 
 @dataclass(frozen=True)

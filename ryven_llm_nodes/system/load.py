@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-import psutil
-
 
 @dataclass(frozen=True)
 class Load:
@@ -22,7 +20,9 @@ class Load:
 
 
 def load_now() -> Load:
-    """The load of this machine; takes no second, and loads nothing."""
+    """The load of this machine; takes no second, and loads nothing else."""
+    import psutil
+
     memory = psutil.virtual_memory()
     return Load(psutil.cpu_percent(None) / 100, memory.total - memory.available, memory.total, _gpu())
 

@@ -56,6 +56,7 @@ CASES = {
 def measure(code: str) -> dict[str, object]:
     """One start in a fresh process."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "STARTED": str(time.clock_gettime(time.CLOCK_MONOTONIC))}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its bytecode, as Ryven has
     if not environment.get("DISPLAY"):
         environment.setdefault("QT_QPA_PLATFORM", "offscreen")
     done = subprocess.run([sys.executable, "-c", SHOWN + code], env=environment, capture_output=True, text=True)

@@ -139,3 +139,11 @@ def test_an_import_means_the_same_in_every_module_and_is_no_definition_of_anothe
             assert imported.setdefault(name, line) == line
             owners = [m for m in MODULES for piece in runtime_module(m).pieces if name in piece.names]
             assert owners == []
+
+
+def test_files_of_nodes_without_functions_are_not_taken_apart() -> None:
+    runtime_module.cache_clear()
+    runtime_names.cache_clear()
+    runtime_names()
+    files = [path for folder in (FOLDER, *runtime_source.NODES) for path in folder.glob("*.py")]
+    assert runtime_module.cache_info().currsize < len(files) - 40

@@ -8,6 +8,7 @@ field's name, type, default and help, and those are literals in the source. A te
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -55,11 +56,7 @@ class ConfigClass:
     @cached_property
     def missing(self) -> str:
         """Why the class cannot be used, where the installed library does not have it; empty where it has."""
-        try:
-            _class_fields(self.sources[0])
-        except LLMNodesError:
-            return f"{_without(self.sources[0])}; install trl>=1.16,<1.17."
-        return ""
+        return "" if _is_there(self.sources[0]) else f"{_without(self.sources[0])}; install trl>=1.16,<1.17."
 
     @property
     def trainer_source(self) -> str:
@@ -74,6 +71,15 @@ class ConfigClass:
     def _limited(self, parameter: Parameter) -> Parameter:
         found = self.limits.get(parameter.name) or EVERY.get(parameter.name, {})
         return replace(parameter, **(found() if callable(found) else found))
+
+
+def _is_there(source: str) -> bool:
+    """Whether the class is in its file, which is not taken apart for that: the palette asks for all of them."""
+    path, name = source.split(":")
+    try:
+        return re.search(rf"(?m)^class {name}\b", read(path)) is not None
+    except (OSError, ValueError):
+        return False
 
 
 def _without(source: str) -> str:

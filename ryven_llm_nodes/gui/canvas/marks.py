@@ -78,13 +78,16 @@ class Mark(QGraphicsItem):
         node = self.parentItem().boundingRect()
         self.prepareGeometryChange()
         self._badge = QRectF(node.right() - BADGE / 2 - 4, node.top() - BADGE / 2 + 3, BADGE, BADGE)
-        if self.scene() is not None and self.isVisible():
+        self._move_bubble()
+
+    def _move_bubble(self) -> None:
+        if self.isVisible() and self.scene() is not None:
             bubbles_of(self.parentItem().flow_view).move_soon()
 
     def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
         kinds = QGraphicsItem.GraphicsItemChange
         if change == kinds.ItemScenePositionHasChanged:
-            self.follow()
+            self._move_bubble()
         elif change in (kinds.ItemVisibleHasChanged, kinds.ItemSceneHasChanged):
             self._place_bubble()
         return super().itemChange(change, value)

@@ -35,10 +35,16 @@ class Minimap(QWidget):
         self._later.timeout.connect(self.refresh)
         view.viewport().installEventFilter(self)
         self._boxes: dict[str, list[QRectF]] | None = None
-        view.scene().changed.connect(lambda _: self._later.start())
+        self._nodes = QRectF()
+        self._is_outdated = True
+        view.scene().changed.connect(self._changed)
         for bar in (view.horizontalScrollBar(), view.verticalScrollBar()):
             bar.valueChanged.connect(lambda _: self._later.start())
         self.hide()
+
+    def _changed(self, _: object) -> None:
+        self._is_outdated = True
+        self._later.start()
 
     # What is shown
 
@@ -49,12 +55,13 @@ class Minimap(QWidget):
             self._boxes = {BORDER: [item.scene_box for item in items_on(self._view)]}
             for node, item in self._view.node_items.items():
                 self._boxes.setdefault(_colour(node), []).append(item.sceneBoundingRect())
+            self._nodes = reduce(QRectF.united, chain.from_iterable(self._boxes.values()), QRectF())
         return self._boxes
 
     @property
     def nodes(self) -> QRectF:
         """The part of the scene that holds nodes, groups and notes."""
-        return reduce(QRectF.united, chain.from_iterable(self.boxes.values()), QRectF())
+        return self._nodes if self.boxes else QRectF()
 
     @property
     def visible(self) -> QRectF:
@@ -63,7 +70,8 @@ class Minimap(QWidget):
 
     def refresh(self) -> None:
         """Shows the map where something is out of view."""
-        self._boxes = None
+        if self._is_outdated:  # else the view was moved alone
+            self._boxes, self._is_outdated = None, False
         nodes = self.nodes
         is_wanted = preferences.read(CHOICE) is not False
         self.setVisible(is_wanted and not nodes.isEmpty() and not self.visible.contains(nodes))

@@ -26,8 +26,6 @@ def tidy(view: Any) -> None:
     left = LEFT
     for _, column in groupby(items, key=lambda item: round(item.pos().x())):
         left = _stack(list(column), left) + GAP_X
-    for item in items:
-        item.update_conn_pos()
     for group, members in groups.items():
         if members:
             wrap(group, members)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
@@ -81,6 +82,21 @@ class MainThreadCollector(QObject):
     def _answer(self, request: _Request) -> None:
         request.found = self._real(request.generation)
         request.done.set()
+
+
+def hold_collection() -> Callable[[], None]:
+    """No collection from now on until what is returned is called: for what makes many objects, and hardly any garbage.
+
+    Each full collection would visit all that was made so far; those that come later leave it out.
+    """
+    gc.disable()
+
+    def release() -> None:
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
+
+    return release
 
 
 _collector: MainThreadCollector | None = None

@@ -6,10 +6,9 @@ import getpass
 import hashlib
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtNetwork import QLocalServer, QLocalSocket
 
 from ryven_llm_nodes.gui.state.document import Document
 
@@ -28,7 +27,7 @@ class OneWindow(QObject):
     def __init__(self, document: Document, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._document = document
-        self._server: QLocalServer | None = None
+        self._server: Any = None
         document.placed.connect(self._listen)
 
     def shows(self, path: Path) -> bool:
@@ -47,6 +46,8 @@ class OneWindow(QObject):
         self.close()
         if self._document.path is None:
             return
+        from qtpy.QtNetwork import QLocalServer  # a window without a file opens sooner
+
         name = _name(self._document.path)
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
@@ -67,6 +68,8 @@ class OneWindow(QObject):
 
 def raise_window(path: Path) -> bool:
     """Brings the window of another process that shows ``path`` to the front. False if there is none."""
+    from qtpy.QtNetwork import QLocalSocket
+
     socket = QLocalSocket()
     socket.connectToServer(_name(path))
     return socket.waitForConnected(CONNECT_MS) and (socket.bytesAvailable() > 0 or socket.waitForReadyRead(ANSWER_MS))
@@ -74,6 +77,8 @@ def raise_window(path: Path) -> bool:
 
 def _is_answered(name: str) -> bool:
     """Whether a process listens there."""
+    from qtpy.QtNetwork import QLocalSocket
+
     socket = QLocalSocket()
     socket.connectToServer(name)
     return socket.waitForConnected(CONNECT_MS)

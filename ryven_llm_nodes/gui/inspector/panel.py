@@ -25,6 +25,7 @@ from ryven_llm_nodes.gui.style.families import colour_of
 from ryven_llm_nodes.gui.style.rich_text import coloured
 from ryven_llm_nodes.gui.style.sheets import PANEL_STYLE
 from ryven_llm_nodes.gui.style.states import state_colour
+from ryven_llm_nodes.gui.widgets.first_paint import first_paint
 from ryven_llm_nodes.gui.widgets.weak_calls import weakly
 from ryven_llm_nodes.quantities import duration
 from ryven_llm_nodes.run.states import RunState
@@ -51,7 +52,7 @@ class InspectorPanel(QWidget):
         self.text = NodeText()
         self.form: ParameterForm | None = None
         self._check = QTimer(self, singleShot=True, interval=CHECK_MS)
-        self._check.timeout.connect(self.check_now)
+        self._check.timeout.connect(self._check_when_painted)
         self.setObjectName("panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setMinimumWidth(260)
@@ -156,6 +157,12 @@ class InspectorPanel(QWidget):
         """Schedules a check of the flow, if the panel is visible; several calls are one check."""
         if self.isVisible():
             self._check.start()
+
+    def _check_when_painted(self) -> None:
+        if first_paint(self).is_done:
+            self.check_now()
+        else:
+            self.check_later()
 
     def check_now(self) -> None:
         """Checks the flow now: the Code tab shows the node's text, the form what is wrong."""

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 from ryven_llm_nodes.gui.style.colours import GOOD, MUTED, WARN
 from ryven_llm_nodes.gui.style.states import state_colour
 from ryven_llm_nodes.host.session import default_output_dir
@@ -33,6 +31,8 @@ class Machine:
 
 def machine() -> Machine:
     """This one. Loads no torch, which takes seconds."""
+    import psutil
+
     return Machine(psutil.virtual_memory().total / 2**30, GPU.exists())
 
 

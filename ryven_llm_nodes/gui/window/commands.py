@@ -11,6 +11,7 @@ from ryven_llm_nodes.errors import LLMNodesError, Weight
 from ryven_llm_nodes.gui.canvas.trainer_widget import status_line
 from ryven_llm_nodes.gui.running.run_controller import RunController
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
+from ryven_llm_nodes.gui.widgets.first_paint import first_paint
 from ryven_llm_nodes.gui.window.flows import Flows
 from ryven_llm_nodes.program import Program
 from ryven_llm_nodes.quantities import duration
@@ -44,8 +45,12 @@ class Commands(QObject):
         """Handles requests from nodes on the canvas, and follows the runs of a flow."""
         state.run_wanted.connect(self.run)
         state.script_wanted.connect(self.generate)
-        state.settled.connect(self._runs.look)
+        state.settled.connect(self._look)
         state.model.stage_changed.connect(lambda step: self._stage_changed(state, step))
+
+    def _look(self, flow: Any) -> None:
+        if not self.silent:
+            first_paint(self._window).then(lambda: self._runs.look(flow))
 
     def _flow(self, flow: Any = None) -> Any | None:
         self._flows.flush()

@@ -1,4 +1,4 @@
-"""Docks, theme, and the sizes that the window starts with."""
+"""Docks, and the sizes that the window starts with."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QAction, QColor, QPalette
-from qtpy.QtWidgets import QApplication, QDockWidget, QStackedWidget, QTabWidget, QWidget
+from qtpy.QtWidgets import QDockWidget, QStackedWidget, QTabWidget, QWidget
 
 from ryven_llm_nodes.gui.canvas.empty_hint import Hint
 from ryven_llm_nodes.gui.canvas.fitting import fitting_of
 from ryven_llm_nodes.gui.canvas.minimap import Minimap
 from ryven_llm_nodes.gui.canvas.tidy import tidy
 from ryven_llm_nodes.gui.state.run_model import RunModel
-from ryven_llm_nodes.gui.style.colours import ACCENT
-from ryven_llm_nodes.gui.style.sheets import WINDOW_STYLE
-from ryven_llm_nodes.gui.style.theme import LLMTheme
+from ryven_llm_nodes.gui.widgets.first_paint import first_paint
 from ryven_llm_nodes.gui.window import panels
 from ryven_llm_nodes.gui.window.remembered import Layout, first_size
 from ryven_llm_nodes.host.annotations import load
-from ryven_llm_nodes.host.palette import SCHEME
 from ryven_llm_nodes.program.project import COLUMN
 
 PALETTE_WIDTH: Final = 210
@@ -61,6 +57,7 @@ class Docks:
         log: Callable[[RunModel], QWidget],
     ) -> None:
         self._wanted: RunModel | None = None
+        self._first_paint = first_paint(window)
         self._later = QTimer(window, interval=PANELS_MS, singleShot=True)
         self._later.timeout.connect(self.show_model)
         self.log = _dock(window, "Run log", "llm_runlog", Pages(log))
@@ -85,7 +82,7 @@ class Docks:
     def show_model_soon(self, model: RunModel) -> None:
         """Makes every dock show ``model`` once the window has been painted, so that it opens sooner."""
         self._wanted = model
-        self._later.start()
+        self._first_paint.then(self._later.start)
 
     def show_model(self) -> None:
         """Makes every dock show the model that was requested last."""
@@ -116,34 +113,6 @@ def _no_title(dock: QDockWidget) -> None:
     bar = QWidget()
     bar.setFixedHeight(0)
     dock.setTitleBarWidget(bar)
-
-
-def use_theme(window: Any) -> None:
-    """The theme of canvas and window. The style sheet is set here only if it was not set before."""
-    design = window.session_gui.design
-    theme = next((t for t in design.flow_themes if isinstance(t, LLMTheme)), None) or LLMTheme()
-    if theme not in design.flow_themes:
-        design.flow_themes.append(theme)
-        _offer_theme(window, theme)
-    # Stock Ryven may have been started with a window theme of its own.
-    if getattr(window.theme, "name", SCHEME) == SCHEME:
-        design.set_flow_theme(theme=theme)
-    app = QApplication.instance()
-    if WINDOW_STYLE not in app.styleSheet():
-        app.setStyleSheet(app.styleSheet() + WINDOW_STYLE)
-    colours = app.palette()
-    for role in (QPalette.ColorRole.Link, QPalette.ColorRole.LinkVisited):
-        colours.setColor(role, QColor(ACCENT))  # no style sheet reaches the links of a document
-    if colours != app.palette():
-        app.setPalette(colours)
-
-
-def _offer_theme(window: Any, theme: LLMTheme) -> None:
-    """Adds ``theme`` to the menu of themes, which Ryven has filled before: one that was left could not be chosen."""
-    menu = window.ui.menuFlow_Design_Style
-    action = QAction(f"{theme.name} (default)", window)
-    menu.insertAction(menu.actions()[0] if menu.actions() else None, action)
-    action.triggered.connect(lambda: window.session_gui.design.set_flow_theme(theme=theme))
 
 
 def dress_flow(flow_ui: Any, view: Any) -> None:

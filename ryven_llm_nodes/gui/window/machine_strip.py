@@ -14,6 +14,7 @@ from ryven_llm_nodes.gui.concurrency.threads import background
 from ryven_llm_nodes.gui.state.flow_state import FlowState
 from ryven_llm_nodes.gui.state.run_model import RunModel
 from ryven_llm_nodes.gui.style.colours import MUTED
+from ryven_llm_nodes.gui.widgets.first_paint import first_paint
 from ryven_llm_nodes.quantities import duration, size
 from ryven_llm_nodes.run.events import RunStarted
 from ryven_llm_nodes.run.records.history import past_runs
@@ -73,7 +74,7 @@ class MachineStrip(QObject):
         self._clock = QTimer(self, interval=REFRESH_MS)
         self._clock.timeout.connect(self.refresh)
         self._clock.start()
-        load_now()  # what is measured begins here
+        first_paint(window).then(load_now)  # what is measured begins here
 
     def watch(self, state: FlowState) -> None:
         """Shows the runs of a flow, once there is one."""

@@ -28,7 +28,7 @@ from ryven_llm_nodes.gui.window.commands import Commands
 from ryven_llm_nodes.gui.window.connecting import Connecting
 from ryven_llm_nodes.gui.window.flows import Flows
 from ryven_llm_nodes.gui.window.helping import Helping
-from ryven_llm_nodes.gui.window.layout import Docks, arrange, use_theme
+from ryven_llm_nodes.gui.window.layout import Docks, arrange
 from ryven_llm_nodes.gui.window.looking import Looking
 from ryven_llm_nodes.gui.window.machine_strip import MachineStrip
 from ryven_llm_nodes.gui.window.menus import fill_menus
@@ -39,6 +39,7 @@ from ryven_llm_nodes.gui.window.remembered import remember
 from ryven_llm_nodes.gui.window.results import Results
 from ryven_llm_nodes.gui.window.starting import Starting
 from ryven_llm_nodes.gui.window.sweeping import Sweeping
+from ryven_llm_nodes.gui.window.theming import use_theme
 from ryven_llm_nodes.gui.window.toolbar import Toolbar
 from ryven_llm_nodes.host.ports import refused_signal
 from ryven_llm_nodes.host.saving import leave_out_saving

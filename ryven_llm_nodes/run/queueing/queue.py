@@ -12,8 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from filelock import FileLock
-
 from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.program import Graph, Program, build
 from ryven_llm_nodes.program.project import graph_of_project, project_of
@@ -132,6 +130,8 @@ class Queue:
         """The entries, and what writes them, while no other editor does."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            from filelock import FileLock
+
             with FileLock(self._folder / LOCK, timeout=PATIENCE):
                 yield self.entries(), self._write
         except OSError as error:  # filelock's Timeout is one, too

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
-
 from ryven_llm_nodes.errors import UsageError
 
 LOCK: Final = ".lock"
@@ -20,6 +18,8 @@ def alone_in(output_dir: Path) -> Iterator[None]:
 
     Raises UsageError where another run has it, or the folder cannot be written to.
     """
+    from filelock import FileLock, Timeout  # the window opens sooner
+
     lock = FileLock(output_dir / LOCK)
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
@@ -39,6 +39,8 @@ def is_taken(output_dir: Path) -> bool:
     """Whether a run is writing to ``output_dir`` now."""
     if not (output_dir / LOCK).is_file():
         return False
+    from filelock import FileLock, Timeout
+
     lock = FileLock(output_dir / LOCK)
     try:
         lock.acquire(timeout=0)

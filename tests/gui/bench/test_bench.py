@@ -39,6 +39,7 @@ def opened(open_editor: Callable[..., Any], work: Path) -> Any:
 
 
 def panel_of(editor: Any) -> BenchPanel:
+    editor.shell.docks.show_model()  # the panels are made once the window was painted
     return editor.shell.docks.bench.widget().currentWidget()
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from qtpy.QtCore import QPoint, QPointF, QRectF, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt
 from qtpy.QtGui import QImage, QPainter, QWheelEvent
 
 from ryven_llm_nodes.catalogue import DPO, SFT, LoadModel
 from ryven_llm_nodes.gui.canvas.bubbles import bubbles_of
 from ryven_llm_nodes.gui.state.edits import rename
-from ryven_llm_nodes.host import pictures
+from ryven_llm_nodes.host import drawing, pictures
 from ryven_llm_nodes.host.canvas import place_node
 from ryven_llm_nodes.host.drawing import grid_points
+from ryven_llm_nodes.host.navigation import set_scale
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ class TestWhatNobodySees:
     def test_a_node_has_one_button_to_collapse_it_however_often_it_is_laid_out(self, editor: Any) -> None:
         item = editor.flow.nodes[1].gui.item
         for _ in range(3):
-            item.update_shape()
+            item.node_gui.update_shape()
         kind = type(item.widget.collapse_button)
         buttons = [child for child in item.scene().items() if isinstance(child, kind) and child.node_item is item]
         assert buttons == [item.widget.collapse_button]
@@ -149,3 +150,39 @@ def test_dots_of_the_grid_keep_their_place() -> None:
     other = {(p.x(), p.y()) for p in grid_points(QRectF(-17, 9, 100, 60), 26, 26)}
     assert one == {(x, y) for x in (-26, 0, 26, 52) for y in (26, 52)}
     assert {p for p in one if p[0] > -17} <= other
+
+
+class TestAMove:
+    def test_of_the_canvas_draws_the_part_of_the_grid_that_came_into_view(
+        self, editor: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        editor.view.resetTransform()
+        set_scale(editor.view)
+        editor.settle(150)
+        drawn: list[QRectF] = []
+        monkeypatch.setattr(
+            drawing, "grid_points", lambda rect, *steps: drawn.append(QRectF(rect)) or grid_points(rect, *steps)
+        )
+        bar = editor.view.horizontalScrollBar()
+        bar.setValue(bar.value() + 7)
+        editor.view.viewport().repaint()
+        assert drawn
+        assert max(rect.width() for rect in drawn) < 40
+
+    def test_of_a_node_paints_no_more_than_what_is_around_it(self, editor: Any) -> None:
+        areas: list[int] = []
+
+        class Watch(QObject):
+            def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+                if event.type() == QEvent.Type.Paint:
+                    areas.append(sum(one.width() * one.height() for one in event.region()))
+                return False
+
+        view, watch = editor.view, Watch()
+        editor.settle(200)
+        view.viewport().installEventFilter(watch)
+        item = editor.flow.nodes[2].gui.item
+        item.setPos(item.pos() + QPointF(5, 5))
+        editor.settle(5)
+        assert areas
+        assert areas[0] < 0.5 * view.viewport().width() * view.viewport().height()

@@ -37,6 +37,7 @@ def opened(open_editor: Callable[..., Any], work: Path) -> Any:
 
 
 def panel_of(editor: Any) -> PreviewPanel:
+    editor.shell.docks.show_model()  # the panels are made once the window was painted
     return editor.shell.docks.preview.widget().currentWidget()
 
 

@@ -154,3 +154,17 @@ def test_opening_the_editor_does_not_import_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr
+
+
+def test_a_window_opens_without_what_is_used_later_or_maybe_never() -> None:
+    later = {"psutil", "filelock", "PySide6.QtNetwork", "superqt", "numpy"}
+    code = (
+        "import os, sys; from ryven_llm_nodes.gui import editor; app = editor.application();"
+        "from ryven_llm_nodes.host.opening import open_new; w = editor.open_window(open_new(None).content, app);"
+        "from ryven_llm_nodes.catalogue.training.fields import _class_fields as read;"
+        f"print(sorted({later} & set(sys.modules)), read.cache_info().misses, flush=True); os._exit(0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    imported, _, taken_apart = done.stdout.strip().rpartition(" ")
+    assert imported == "[]", done.stdout + done.stderr
+    assert int(taken_apart) <= 2, "the palette only asks which classes there are"
