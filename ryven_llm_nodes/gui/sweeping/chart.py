@@ -20,7 +20,7 @@ SIDE, TOP, BOTTOM = 90, 34, 16
 TITLE, TICK = 12, 11
 """Sizes of text in pixels."""
 LABEL: Final = 76
-"""Room for the text beside an axis."""
+"""Room for the text next to an axis."""
 Tick = tuple[float, str]
 """A height between 0 and 1, and what stands there."""
 
@@ -90,8 +90,8 @@ class TrialsChart(QWidget):
         title = QRectF(x - min(room, 2 * SIDE) / 2 + 4, 6, min(room, 2 * SIDE) - 8, 18)
         self._write(painter, title, name, BRIGHT, TITLE, Qt.AlignmentFlag.AlignCenter)
         for height, label in ticks:
-            beside = QRectF(x - LABEL - 6, self._y(height) - 8, LABEL, 16)
-            self._write(painter, beside, label, MUTED, TICK, Qt.AlignmentFlag.AlignRight)
+            left = QRectF(x - LABEL - 6, self._y(height) - 8, LABEL, 16)
+            self._write(painter, left, label, MUTED, TICK, Qt.AlignmentFlag.AlignRight)
 
     def _write(
         self, painter: QPainter, box: QRectF, text: str, colour: str, size: int, align: Qt.AlignmentFlag
