@@ -39,7 +39,9 @@ from ryven_llm_nodes.catalogue import (
     RewardFunction,
     RewardModel,
     SaveModel,
+    Sweep,
 )
+from ryven_llm_nodes.program.sweeping.declared import describes_sweeps
 
 HOSTILE = [
     "'",
@@ -217,9 +219,10 @@ UNSEEN |= {(LoadDataset, name) for name in ("config", "revision", "field", "enco
 
 
 SHARE = 4
+IN_SCRIPTS = [kind for kind in ALL_NODES if not describes_sweeps(kind)]
 TURNS = [
     pytest.param(kind, text, id=f"{kind.__name__}-{j}")
-    for i, kind in enumerate(ALL_NODES)
+    for i, kind in enumerate(IN_SCRIPTS)
     for j, text in enumerate(HOSTILE)
     if (i + j) % SHARE == 0
 ]
@@ -256,7 +259,7 @@ def test_text_in_the_arguments_of_a_model(text: str, data: Path) -> None:
 ANY_TEXT = st.text(st.characters()) | st.text("'\"\\\n\r{}#();, x%\0\u2028") | st.sampled_from(HOSTILE)
 
 
-@given(kind=st.sampled_from(ALL_NODES), text=ANY_TEXT, data=st.data())
+@given(kind=st.sampled_from(IN_SCRIPTS), text=ANY_TEXT, data=st.data())
 @settings(
     max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
 )
@@ -266,6 +269,16 @@ def test_any_text_in_any_text_parameter(workplace: Path, kind: type[LLMNode], te
         name = data.draw(st.sampled_from(parameters))
         if name != "target_modules" or "," not in text:
             exercise(kind, {name: text}, workplace)
+
+
+@given(
+    text=ANY_TEXT, name=st.sampled_from(("vary", "metric", "prune")), start=st.sampled_from(("", "a.learning_rate="))
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_sweep_names_what_is_wrong_and_goes_into_no_script(workplace: Path, text: str, name: str, start: str) -> None:
+    """Its lines are refused in a line each, whatever is in them."""
+    values = {"vary": "a.learning_rate=1e-5,1e-4", "metric": "a.loss", name: start + text}
+    assert refused(flow_with(Sweep, values), workplace) <= {name, "trials"}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,8 +11,11 @@ from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import choice, text, whole
 from ryven_llm_nodes.catalogue.sweep_settings import SweepSettings
+from ryven_llm_nodes.errors import one_line
 
 DIRECTIONS: Final = ("maximize", "minimize")
+SETTING: Final = re.compile(r"\w+\.\w+\s*=.+")
+METRIC: Final = re.compile(r"\w+\..+")
 
 
 class Sweep(LLMNode):
@@ -82,6 +86,11 @@ class Sweep(LLMNode):
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
+        for line in cls.sweep_settings(context).vary:
+            if not SETTING.fullmatch(line):
+                yield "vary", f"{one_line(line)!r} is no setting; write NODE.PARAM=VALUES, such as dpo.beta=0.1,0.3."
+        if context["prune"].strip() and not METRIC.fullmatch(context["prune"].strip()):
+            yield "prune", "is no metric of a trainer; write NODE.METRIC, such as dpo.loss."
         metric = context["metric"].strip()
         if context["vary"].strip() and not metric:
             yield "metric", "is empty; say what to optimize."

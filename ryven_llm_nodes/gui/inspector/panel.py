@@ -107,7 +107,7 @@ class InspectorPanel(QWidget):
         self.tabs.currentChanged.connect(self.check_later)
         self.code.problem_chosen.connect(self.go_to)
         self.form.window_wanted.connect(self._want_window)
-        self.form.vary_wanted.connect(lambda name: self.vary_wanted.emit(self.node, name))
+        self.form.vary_wanted.connect(self._want_to_vary)
         _listen_to_wires(self)
 
     def _folder_of_paths(self) -> Path | None:
@@ -131,6 +131,9 @@ class InspectorPanel(QWidget):
         if node is self.node:
             self.refresh()
         self.check_later()
+
+    def _want_to_vary(self, parameter: str) -> None:
+        self.vary_wanted.emit(self.node, parameter)
 
     def _want_window(self, parameter: str) -> None:
         self.code_wanted.emit(self.node, parameter)

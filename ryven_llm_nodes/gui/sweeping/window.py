@@ -42,7 +42,7 @@ class SweepWindow(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._is_running, self._titles = False, ("",)
-        self.setWindowTitle("Sweep")
+        self.setWindowTitle("Parameter Sweep")
         self.setStyleSheet(PANEL_STYLE + DIALOG_STYLE)
         open_with(self, 980, 640)
         self.names = Combo(self)

@@ -118,7 +118,7 @@ def _axis(name: str, text: str, parameter: Parameter) -> Axis | None:
     for value in values:
         _refuse(name, parameter, value)
     if len(set(map(repr, values))) < len(values):
-        raise UsageError(f"{name}: a value is given twice in {text}.")
+        raise UsageError(f"{name}: a value is given twice in {shown(text)}.")
     return Choices(values)
 
 

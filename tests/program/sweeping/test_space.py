@@ -43,7 +43,7 @@ def test_one_value_is_set_in_all_trials(data: Path) -> None:
         ("dqo.beta=0.1,0.2", "there is no node 'dqo'. Did you mean 'dpo'?"),
         ("dpo.betta=0.1,0.2", "DPO 'dpo' has no parameter 'betta'. Did you mean 'beta'?"),
         ("dpo.beta=0.1,much", "dpo.beta: must be a number, got 'much'"),
-        ("dpo.beta=0.1,0.1", "a value is given twice in 0.1,0.1"),
+        ("dpo.beta=0.1,0.1", "a value is given twice in '0.1,0.1'"),
         ("dpo.beta=-1..1", "dpo.beta: must be"),
         ("dpo.beta=0.3..0.1", "must go from a smaller to a larger number"),
         ("dpo.label_smoothing=0..0.1:log", "a logarithmic range must start above 0"),
