@@ -271,9 +271,10 @@ def test_any_text_in_any_text_parameter(workplace: Path, kind: type[LLMNode], te
             exercise(kind, {name: text}, workplace)
 
 
-@given(
-    text=ANY_TEXT, name=st.sampled_from(("vary", "metric", "prune")), start=st.sampled_from(("", "a.learning_rate="))
-)
+STARTS = ("", "a.learning_rate=")
+
+
+@given(text=ANY_TEXT, name=st.sampled_from(("vary", "metric", "prune")), start=st.sampled_from(STARTS))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_a_sweep_names_what_is_wrong_and_goes_into_no_script(workplace: Path, text: str, name: str, start: str) -> None:
     """Its lines are refused in a line each, whatever is in them."""

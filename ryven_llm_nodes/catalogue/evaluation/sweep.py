@@ -11,7 +11,7 @@ from ryven_llm_nodes.catalogue.findings import Complaint
 from ryven_llm_nodes.catalogue.node import LLMNode, NodeContext, Port
 from ryven_llm_nodes.catalogue.parameters import choice, text, whole
 from ryven_llm_nodes.catalogue.sweep_settings import SweepSettings
-from ryven_llm_nodes.errors import one_line
+from ryven_llm_nodes.errors import shown
 
 DIRECTIONS: Final = ("maximize", "minimize")
 SETTING: Final = re.compile(r"\w+\.\w+\s*=.+")
@@ -88,7 +88,7 @@ class Sweep(LLMNode):
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
         for line in cls.sweep_settings(context).vary:
             if not SETTING.fullmatch(line):
-                yield "vary", f"{one_line(line)!r} is no setting; write NODE.PARAM=VALUES, such as dpo.beta=0.1,0.3."
+                yield "vary", f"{shown(line)} is no setting; write NODE.PARAM=VALUES, such as dpo.beta=0.1,0.3."
         if context["prune"].strip() and not METRIC.fullmatch(context["prune"].strip()):
             yield "prune", "is no metric of a trainer; write NODE.METRIC, such as dpo.loss."
         metric = context["metric"].strip()

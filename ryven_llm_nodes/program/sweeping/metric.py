@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ryven_llm_nodes.errors import UsageError, one_line, suggestion
+from ryven_llm_nodes.errors import UsageError, shown, suggestion
 from ryven_llm_nodes.program.graph import Step
 from ryven_llm_nodes.program.program import Program
 from ryven_llm_nodes.program.settings import find_step
@@ -26,7 +26,7 @@ class Metric:
         """That the stage has no such metric, but those that are ``known``."""
         there = sorted(known)
         listed = f" It has {', '.join(there)}." if there else ""
-        return UsageError(f"{self.step.label} has no metric {self.name!r}.{suggestion(self.name, there)}{listed}")
+        return UsageError(f"{self.step.label} has no metric {shown(self.name)}.{suggestion(self.name, there)}{listed}")
 
 
 def metric_of(program: Program, text: str, space: Space) -> Metric:
@@ -35,7 +35,7 @@ def metric_of(program: Program, text: str, space: Space) -> Metric:
     needed = program.graph.upstream([found.step.name]).by_name
     for name in space.axes:
         if name.partition(".")[0] not in needed:
-            raise UsageError(f"{name} is varied, but {found} does not depend on it.")
+            raise UsageError(f"{name} is varied, but {shown(str(found))} does not depend on it.")
     return found
 
 
@@ -44,14 +44,16 @@ def live_metric_of(program: Program, text: str, metric: Metric) -> Metric:
     found = _named(program, text)
     needed = program.graph.upstream([metric.step.name]).by_name
     if not program.cells[found.step.name].config or found.step.name not in needed:
-        raise UsageError(f"{text} cannot end a trial early: name a metric of a trainer that {metric} depends on.")
+        raise UsageError(
+            f"{shown(text)} can end no trial early: name a metric of a trainer that {metric} depends on."
+        )
     return found
 
 
 def _named(program: Program, text: str) -> Metric:
     name, dot, metric = text.partition(".")
     if not dot or not metric:
-        raise UsageError(f"{one_line(text)!r} is no metric: write NODE.metric, such as evaluation.loss or dpo.loss.")
+        raise UsageError(f"{shown(text)} is no metric: write NODE.metric, such as evaluation.loss or dpo.loss.")
     step = find_step(program.graph, name)
     if not step.node.is_stage:
         stages = ", ".join(s.name for s in program.steps if s.node.is_stage)

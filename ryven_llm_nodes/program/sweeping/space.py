@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
-from ryven_llm_nodes.errors import UsageError, one_line, shown, suggestion
+from ryven_llm_nodes.errors import UsageError, shown, suggestion
 from ryven_llm_nodes.program.graph import Graph
 from ryven_llm_nodes.program.settings import apply_settings, find_step
 
@@ -87,7 +87,7 @@ def space_of(graph: Graph, settings: Iterable[str]) -> Space:
         step, dot, parameter = name.partition(".")
         if not equals or not dot:
             example = "dpo.beta=0.05,0.1,0.3 or dpo.learning_rate=1e-6..1e-4:log"
-            raise UsageError(f"{one_line(setting)}: write NODE.PARAM=VALUES, such as {example}.")
+            raise UsageError(f"{shown(setting)}: write NODE.PARAM=VALUES, such as {example}.")
         axis = _axis(name, text.strip(), _parameter(graph, step, parameter))
         if axis is None:
             graph = apply_settings(graph, [setting])

@@ -11,6 +11,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDialog, QShortcut
 
+from ryven_llm_nodes.gui.widgets.first_paint import first_paint
 from ryven_llm_nodes.gui.window.actions import ACTIONS
 
 PLAIN, CONTROL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
@@ -50,6 +51,14 @@ WINDOWS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def to_front(editor: Any, window: Any) -> None:
+    """Makes ``window`` the active one for good: the platform without a screen takes that back while windows appear."""
+    editor.qtbot.waitUntil(lambda: first_paint(editor.window).is_done)
+    editor.settle(400)
+    window.activateWindow()
+    editor.qtbot.waitUntil(lambda: QApplication.activeWindow() is window)
+
+
 def triggered(editor: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is done from now on, by key or otherwise."""
     done: list[str] = []
@@ -71,8 +80,7 @@ def opened(open_editor: Callable[..., Any], data: Path) -> Any:
 def test_keys_hold_in_every_window(opened: Any, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     done, window = triggered(opened, monkeypatch), WINDOWS[kind](opened.shell)
     window.show()
-    window.activateWindow()
-    opened.qtbot.waitUntil(lambda: QApplication.activeWindow() is window)
+    to_front(opened, window)
     target = QApplication.focusWidget() or window
     for key, modifier in ((Qt.Key.Key_F5, PLAIN), (Qt.Key.Key_S, CONTROL), (Qt.Key.Key_F6, PLAIN)):
         opened.qtbot.keyClick(target, key, modifier)
@@ -97,9 +105,8 @@ def test_ryven_has_no_second_shortcut_for_a_key(
     opened: Any, monkeypatch: pytest.MonkeyPatch, key: Qt.Key, does: str
 ) -> None:
     done = triggered(opened, monkeypatch)
-    opened.window.activateWindow()
+    to_front(opened, opened.window)
     opened.view.setFocus()
-    opened.settle(50)
     opened.qtbot.keyClick(opened.view, key, CONTROL)
     assert done == [does]
     keys = {action.key for action in ACTIONS if action.key}

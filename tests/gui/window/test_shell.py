@@ -80,17 +80,8 @@ def test_toolbar_and_menu_offer_the_same_with_shortcuts(editor: Any) -> None:
     assert [action for action in menu.actions() if action in bar] == bar
     others = [action.text() for action in menu.actions() if action not in bar]
     assert others == [
-        *(
-            "Retrain All",
-            "Add to Queue",
-            "Isolated Runs",
-            "",
-            "Edit Code in a Window",
-            "Sweep...",
-            "",
-            "Launch Settings...",
-            "",
-        ),
+        *("Retrain All", "Add to Queue", "Isolated Runs", "", "Edit Code in a Window", "Sweep...", ""),
+        *("Launch Settings...", ""),
         *("Queue...", "Run History...", "Cached Stages...", "", "Chat...", "", "Next Problem", "Previous Problem"),
     ]
     assert not editor.shell.actions["stop"].isEnabled()

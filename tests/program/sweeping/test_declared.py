@@ -62,8 +62,8 @@ def test_a_sweep_changes_neither_script_nor_keys(data: Path) -> None:
         ({"vary": "dpo.beta=0.1"}, "> vary: nothing to vary: give NODE.PARAM several values"),
         ({"vary": RATES}, "> trials: say how many trials to run: a range has no end of values."),
         ({"metric": "preference_margn"}, "> metric: Evaluate 'check' has no metric 'preference_margn'. Did you mean"),
-        ({"metric": "sft.loss"}, "> metric: dpo.beta is varied, but sft.loss does not depend on it."),
-        ({"prune": "check.loss"}, "> prune: check.loss cannot end a trial early: name a metric of a trainer"),
+        ({"metric": "sft.loss"}, "> metric: dpo.beta is varied, but 'sft.loss' does not depend on it."),
+        ({"prune": "check.loss"}, "> prune: 'check.loss' can end no trial early: name a metric of a trainer"),
         ({"wired": False}, "> metric: names a measure, but no evaluation is connected; connect one, or write NODE"),
     ],
 )

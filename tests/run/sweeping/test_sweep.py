@@ -93,7 +93,7 @@ def test_another_run_in_the_folder_costs_no_trial(work: Path) -> None:
         ([BETAS], {"metric": "chek.loss"}, "there is no node 'chek'. Did you mean 'check'?"),
         ([BETAS], {"metric": "pairs.loss"}, "Load Dataset 'pairs' measures nothing"),
         ([BETAS], {"metric": "check.preference_acuracy"}, "Did you mean 'preference_accuracy'?"),
-        ([BETAS], {"metric": "sft.loss"}, "sft.loss does not depend on it"),
+        ([BETAS], {"metric": "sft.loss"}, "'sft.loss' does not depend on it"),
         ([RATES], {}, "say how many trials to run: a range"),
     ],
 )
@@ -136,7 +136,7 @@ def test_a_hopeless_trial_is_ended_and_the_best_of_the_others_counts(work: Path)
 
 
 def test_what_cannot_be_watched_is_said(work: Path) -> None:
-    with pytest.raises(UsageError, match=r"check\.preference_margin cannot end a trial early: name a metric of a"):
+    with pytest.raises(UsageError, match=r"check\.preference_margin\' can end no trial early: name a metric of a"):
         planned(work, BETAS, live="check.preference_margin")
 
 
