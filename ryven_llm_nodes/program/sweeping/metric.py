@@ -44,9 +44,7 @@ def live_metric_of(program: Program, text: str, metric: Metric) -> Metric:
     found = _named(program, text)
     needed = program.graph.upstream([metric.step.name]).by_name
     if not program.cells[found.step.name].config or found.step.name not in needed:
-        raise UsageError(
-            f"{shown(text)} can end no trial early: name a metric of a trainer that {metric} depends on."
-        )
+        raise UsageError(f"{shown(text)} can end no trial early: name a metric of a trainer that {metric} depends on.")
     return found
 
 
