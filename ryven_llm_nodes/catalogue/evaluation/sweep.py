@@ -86,13 +86,13 @@ class Sweep(LLMNode):
 
     @classmethod
     def drawn(cls, context: NodeContext) -> Iterator[Complaint]:
-        for line in cls.sweep_settings(context).vary:
+        wanted = cls.sweep_settings(context)
+        for line in wanted.vary:
             if not SETTING.fullmatch(line):
                 yield "vary", f"{shown(line)} is no setting; write NODE.PARAM=VALUES, such as dpo.beta=0.1,0.3."
-        if context["prune"].strip() and not METRIC.fullmatch(context["prune"].strip()):
+        if wanted.prune and not METRIC.fullmatch(wanted.prune):
             yield "prune", "is no metric of a trainer; write NODE.METRIC, such as dpo.loss."
-        metric = context["metric"].strip()
-        if context["vary"].strip() and not metric:
+        if wanted.vary and not wanted.metric:
             yield "metric", "is empty; say what to optimize."
-        if metric and "." not in metric and "report" not in context.inputs:
+        if wanted.metric and "." not in wanted.metric and wanted.measured not in context.inputs:
             yield "metric", "names a measure, but no evaluation is connected; connect one, or write NODE.METRIC."

@@ -27,12 +27,21 @@ def placed(sizes: Sequence[Size], wires: Wires, heights: Sequence[float], view: 
     places: dict[int, Size] = {}
     top = 0.0
     for band in _split(columns, bands):
-        left, bottom = 0.0, top
-        for column in band:
-            left, end = _stack(column, sizes, left, top, places)
-            bottom = max(bottom, end)
-        top = bottom + GAP_BANDS
+        places |= stacked(band, sizes, top)
+        top += max(_height(column, sizes) for column in band) + GAP_BANDS
     return [places[node] for node in range(len(sizes))]
+
+
+def stacked(columns: Sequence[Sequence[int]], sizes: Sequence[Size], top: float = 0.0) -> dict[int, Size]:
+    """The upper left corners of the nodes in ``columns``, which are next to each other; each has the width it needs."""
+    places, left = {}, 0.0
+    for column in columns:
+        down = top
+        for node in column:
+            places[node] = left, down
+            down += sizes[node][1] + GAP_Y
+        left += _width(column, sizes) + GAP_X
+    return places
 
 
 def _columns(count: int, wires: Wires) -> list[list[int]]:
@@ -90,11 +99,3 @@ def _width(column: Sequence[int], sizes: Sequence[Size]) -> float:
 
 def _height(column: Sequence[int], sizes: Sequence[Size]) -> float:
     return sum(sizes[node][1] + GAP_Y for node in column)
-
-
-def _stack(column: Sequence[int], sizes: Sequence[Size], left: float, top: float, places: dict[int, Size]) -> Size:
-    """Puts a column at ``left``, its nodes below each other; returns where the next one begins, and where it ends."""
-    for node in column:
-        places[node] = left, top
-        top += sizes[node][1] + GAP_Y
-    return left + _width(column, sizes) + GAP_X, top

@@ -14,8 +14,8 @@ from ryven.gui_env import NodeGUI, NodeInspectorWidget, node_gui
 
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
 from ryven_llm_nodes.errors import Remedy, shown
-from ryven_llm_nodes.gui.canvas.export_button import ExportWidget, SweepWidget
 from ryven_llm_nodes.gui.canvas.marks import Mark
+from ryven_llm_nodes.gui.canvas.node_buttons import ExportWidget, SweepWidget
 from ryven_llm_nodes.gui.canvas.trainer_widget import TrainerWidget
 from ryven_llm_nodes.gui.state.edits import changed_signal, rename, set_value
 from ryven_llm_nodes.gui.state.flow_state import AFTER, OPEN_FOLDER, flow_state

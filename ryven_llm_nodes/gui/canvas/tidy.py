@@ -2,60 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any, Final
 
 from qtpy.QtCore import QPointF, QRectF, Qt
 
 from ryven_llm_nodes.gui.canvas.annotations import wrap
-from ryven_llm_nodes.gui.canvas.columns import placed
+from ryven_llm_nodes.gui.canvas.columns import Size, placed, stacked
 from ryven_llm_nodes.host.annotations import items_on
 from ryven_llm_nodes.host.navigation import set_scale
 from ryven_llm_nodes.host.undo import push_undo
 
 LEFT, TOP = 1000.0, 1000.0
-GAP_X, GAP_Y = 60.0, 36.0
 SMALLEST: Final = 0.2
 
 
 def tidy(view: Any) -> None:
     """Gives every column of nodes the width it needs, and every node its own place in its column."""
-    groups = {item: item.carries() for item in items_on(view)}
     items = sorted(view.node_items.values(), key=lambda item: (item.pos().x(), item.pos().y()))
-    left = LEFT
-    for _, column in groupby(items, key=lambda item: round(item.pos().x())):
-        left = _stack(list(column), left) + GAP_X
-    for group, members in groups.items():
-        if members:
-            wrap(group, members)
+    columns = groupby(range(len(items)), key=lambda i: round(items[i].pos().x()))
+    corners = stacked([list(column) for _, column in columns], _sizes(items))
+    _mover(view, items)(_centres(items, [corners[i] for i in range(len(items))]))
 
 
 def arrange(view: Any) -> None:
     """Lays all nodes out by their wires, as large as they can be seen together; one command of undo."""
-    items = list(view.node_items.values())
+    items, size = list(view.node_items.values()), view.viewport().size()
     if not items:
         return
-    rects, size = [item.boundingRect() for item in items], view.viewport().size()
-    corners = placed(
-        [(rect.width(), rect.height()) for rect in rects],
-        _wires(view),
-        [item.pos().y() for item in items],
-        (size.width(), size.height()),
-    )
-    before = [item.pos() for item in items]
-    after = [QPointF(LEFT + x, TOP + y) - rect.topLeft() for (x, y), rect in zip(corners, rects, strict=True)]
-    groups = {item: item.carries() for item in items_on(view)}
+    heights = [item.pos().y() for item in items]
+    corners = placed(_sizes(items), _wires(view), heights, (size.width(), size.height()))
+    before, after, move = [item.pos() for item in items], _centres(items, corners), _mover(view, items)
+    push_undo(view, "Tidy", lambda: move(before), lambda: move(after))
 
-    def move(places: list[QPointF]) -> None:
+
+def _mover(view: Any, items: Sequence[Any]) -> Callable[[Sequence[QPointF]], None]:
+    """Moves ``items`` to their places; the groups around them follow."""
+    groups = {group: members for group in items_on(view) if (members := group.carries())}
+
+    def move(places: Sequence[QPointF]) -> None:
         for item, place in zip(items, places, strict=True):
             item.setPos(place)
-            item.update_conn_pos()
         for group, members in groups.items():
-            if members:
-                wrap(group, members)
+            wrap(group, members)
 
-    push_undo(view, "Tidy", lambda: move(before), lambda: move(after))
+    return move
+
+
+def _sizes(items: Iterable[Any]) -> list[Size]:
+    return [(rect.width(), rect.height()) for rect in (item.boundingRect() for item in items)]
+
+
+def _centres(items: Sequence[Any], corners: Sequence[Size]) -> list[QPointF]:
+    """Where nodes are whose upper left corners are there: the place of a node is its centre."""
+    both = zip(_sizes(items), corners, strict=True)
+    return [QPointF(LEFT + x + width / 2, TOP + y + height / 2) for (width, height), (x, y) in both]
 
 
 def _wires(view: Any) -> list[tuple[int, int]]:
@@ -63,17 +65,6 @@ def _wires(view: Any) -> list[tuple[int, int]]:
     number = {node: i for i, node in enumerate(view.node_items)}
     pairs = ((out.node, inp.node) for out, inputs in view.flow.graph_adj.items() for inp in inputs)
     return [(number[source], number[target]) for source, target in pairs]
-
-
-def _stack(column: list[Any], left: float) -> float:
-    """Puts the nodes of one column below each other; returns where the column ends."""
-    width = max(item.boundingRect().width() for item in column)
-    free = TOP
-    for item in column:
-        rect = item.boundingRect()
-        item.setPos(left + rect.width() / 2, free + rect.height() / 2)
-        free += rect.height() + GAP_Y
-    return left + width
 
 
 def fit(view: Any, items: Iterable[Any] = ()) -> None:

@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QMenu,
     QPlainTextEdit,
-    QPushButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -24,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from ryven_llm_nodes.gui.chat.column import Column
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
+from ryven_llm_nodes.gui.widgets.buttons import push_button
 from ryven_llm_nodes.gui.widgets.first_size import open_with
 from ryven_llm_nodes.run.chat.models import ChatModel
 
@@ -52,9 +52,9 @@ class ChatWindow(QDialog):
         self.input = QPlainTextEdit(placeholderText="A message; Enter sends it, Shift+Enter begins a new line")
         self.input.setFixedHeight(INPUT_HEIGHT)
         self.input.installEventFilter(self)
-        self.send = _button("Send", self._send_or_stop)
-        self.again = _button("New", self._begin)
-        self.copy = _button("Copy as Row", lambda: None)
+        self.send = push_button("Send", self._send_or_stop)
+        self.again = push_button("New", self._begin)
+        self.copy = push_button("Copy as Row", lambda: None)
         self.copy.setMenu(self._copy_menu())
         self.word = QLabel()
         self.word.setProperty("role", "muted")
@@ -216,9 +216,3 @@ def _is_enter(event: QEvent) -> bool:
 
 def _number(value: float, least: float, most: float, tip: str) -> QDoubleSpinBox:
     return QDoubleSpinBox(minimum=least, maximum=most, value=value, singleStep=0.05, decimals=2, toolTip=tip)
-
-
-def _button(text: str, does: Callable[[], object]) -> QPushButton:
-    made = QPushButton(text, autoDefault=False)
-    made.clicked.connect(lambda: does())
-    return made

@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QMessageBox, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.gui.queueing.runner import QueueRunner
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 from ryven_llm_nodes.gui.style.states import state_colour
+from ryven_llm_nodes.gui.widgets.buttons import push_button
 from ryven_llm_nodes.gui.widgets.first_size import open_with
 from ryven_llm_nodes.gui.widgets.placeholder import WithPlaceholder
 from ryven_llm_nodes.gui.widgets.tables import Cell, Row, Table
@@ -52,18 +53,13 @@ class QueueWindow(QDialog):
         self.refresh()
 
     def _buttons(self, show_runs: Callable[[], Any]) -> QHBoxLayout:
-        def button(text: str, tip: str, does: Callable[[], Any]) -> QPushButton:
-            made = QPushButton(text, autoDefault=False, toolTip=tip)
-            made.clicked.connect(lambda: does())
-            return made
-
-        self.run_button = button("Run", "Run what waits, one flow after the other", self.run_or_stop)
-        self.up = button("Up", "Earlier (Alt+Up)", lambda: self.move_by(-1))
-        self.down = button("Down", "Later (Alt+Down)", lambda: self.move_by(1))
-        self.remove_button = button("Remove", "Take these from the queue (Delete)", self.remove)
-        self.clear = button("Remove Ended", "Take from the queue what was run", self.remove_ended)
-        self.history = button("Run History...", "The runs that have ended", show_runs)
-        self.close_button = button("Close", "", self.close)
+        self.run_button = push_button("Run", self.run_or_stop, "Run what waits, one flow after the other")
+        self.up = push_button("Up", lambda: self.move_by(-1), "Earlier (Alt+Up)")
+        self.down = push_button("Down", lambda: self.move_by(1), "Later (Alt+Down)")
+        self.remove_button = push_button("Remove", self.remove, "Take these from the queue (Delete)")
+        self.clear = push_button("Remove Ended", self.remove_ended, "Take from the queue what was run")
+        self.history = push_button("Run History...", show_runs, "The runs that have ended")
+        self.close_button = push_button("Close", self.close)
         row = QHBoxLayout()
         row.addWidget(self.run_button)
         row.addStretch(1)

@@ -148,7 +148,7 @@ class RunController(QObject):
             if program is None:
                 then(None)
             else:
-                question = check_question(drawn.graph, _output_dir(drawn.graph), untrusted)
+                question = check_question(drawn.graph, output_dir(drawn.graph), untrusted)
                 self.examiner.ask(question, self, lambda answer: show(program, answer))
 
         self.prepare(flow, ask)
@@ -173,7 +173,7 @@ class RunController(QObject):
             if flow.nodes == nodes:  # else it is looked at again in a moment
                 state.look_again(() if isinstance(result, Program) else _problems(result), drawn)
             if isinstance(result, Program):
-                self._resuming.look(state, drawn, result, _output_dir(drawn.graph))
+                self._resuming.look(state, drawn, result, output_dir(drawn.graph))
             else:
                 self._resuming.forget(state)
 
@@ -201,12 +201,12 @@ class RunController(QObject):
         self.state, self._cancel, self._begun, self._asked_to_end = state, CancelToken(), "", ""
         state.begin(drawn)
         self.running_changed.emit(True)
-        self._thread = self._start(lambda: self._work(state, drawn, work))
+        self._thread = self._start(partial(self._work, state, drawn, work, self._cancel))
         return True
 
     def _may_run(self, drawn: Drawn) -> bool:
         """Asks about code that came with the flow and is new to this machine; code typed here needs no question."""
-        items, state = unseen(drawn.graph, _output_dir(drawn.graph)), flow_state(drawn.flow)
+        items, state = unseen(drawn.graph, output_dir(drawn.graph)), flow_state(drawn.flow)
         theirs = _not_typed_here(items, drawn)
         if theirs and not self.ask(theirs):
             self.said.emit(state, NOT_ALLOWED)
@@ -217,12 +217,12 @@ class RunController(QObject):
 
     def untrusted(self, drawn: Drawn) -> list[Foreign]:
         """The code of ``drawn`` that came with the flow, and that the user has not allowed."""
-        return _not_typed_here(unseen(drawn.graph, _output_dir(drawn.graph)), drawn)
+        return _not_typed_here(unseen(drawn.graph, output_dir(drawn.graph)), drawn)
 
     def allowed(self, flow: Any) -> tuple[Drawn, Path] | None:
         """``flow`` as drawn and its output folder, if it can be read, and the user lets its code run; or None."""
         drawn = self.snapshot(flow)
-        return (drawn, _output_dir(drawn.graph)) if drawn is not None and self._may_run(drawn) else None
+        return (drawn, output_dir(drawn.graph)) if drawn is not None and self._may_run(drawn) else None
 
     def show_error(self, drawn: Drawn, error: LLMNodesError) -> None:
         """Marks what ``error`` says on the nodes of the flow."""
@@ -261,17 +261,16 @@ class RunController(QObject):
         background().wait(patience)
         self.collector.stop()
 
-    def _work(self, state: FlowState, drawn: Drawn, work: Work) -> None:
+    def _work(self, state: FlowState, drawn: Drawn, work: Work, cancel: CancelToken) -> None:
         """The worker: everything heavy happens here."""
         result: Outcome | LLMNodesError
-        assert self._cancel is not None
         _stand_back()
         try:
             program = _built(drawn.graph)
             if isinstance(program, LLMNodesError):
                 result = program
             else:
-                result = work(program, _output_dir(drawn.graph), self._listener(state), self._cancel)
+                result = work(program, output_dir(drawn.graph), self._listener(state), cancel)
         except BaseException as error:  # an internal error must not look like an active run
             result = LLMNodesError(f"{type(error).__name__}: {error}")
             self._deliver(lambda text: self.said.emit(state, text), traceback.format_exc())
@@ -333,7 +332,8 @@ def _not_typed_here(items: Sequence[Foreign], drawn: Drawn) -> list[Foreign]:
     return [item for item in items if not typed_here(item, drawn.nodes[item.step])]
 
 
-def _output_dir(graph: Graph) -> Path:
+def output_dir(graph: Graph) -> Path:
+    """Where the editor runs a flow."""
     return default_output_dir(graph.title).absolute()
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ryven_llm_nodes.catalogue import LLMNode
-from ryven_llm_nodes.program import Graph
+from ryven_llm_nodes.errors import FlowError
+from ryven_llm_nodes.program import Graph, read_live_flow
 
 
 @dataclass(frozen=True)
@@ -26,3 +28,12 @@ class Drawn:
     def step_of(self, node: LLMNode) -> str:
         """The name of the step that ``node`` is; empty if it is none."""
         return next((name for name, one in self.nodes.items() if one is node), "")
+
+
+def names_in(flow: Any) -> dict[LLMNode, str]:
+    """The nodes of ``flow`` with the names that they have in its script; none where two have the same."""
+    try:
+        drawn = Drawn.of(read_live_flow(flow, Path()), flow)
+    except FlowError:
+        return {}
+    return {node: name for name, node in drawn.nodes.items()}

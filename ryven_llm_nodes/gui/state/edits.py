@@ -6,16 +6,15 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from copy import deepcopy
 from functools import partial
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from qtpy.QtCore import QObject, Signal
 
 from ryven_llm_nodes.catalogue import LLMNode
 from ryven_llm_nodes.catalogue.parameters import JSON, Parameter
-from ryven_llm_nodes.errors import FlowError, shown
+from ryven_llm_nodes.errors import shown
+from ryven_llm_nodes.gui.state.drawn import names_in
 from ryven_llm_nodes.host.undo import one_command, push_undo
-from ryven_llm_nodes.program import read_live_flow
 from ryven_llm_nodes.program.flow import live_launch, set_live_launch
 from ryven_llm_nodes.program.launch.settings import Launch
 from ryven_llm_nodes.program.sweeping.declared import describes_sweeps
@@ -61,16 +60,16 @@ def rename(node: LLMNode, name: str) -> None:
     name = name.strip()
     if name == node.name:
         return
-    text, before = f"Rename {node.title} to {name!r}", _names(node.flow)
+    text, launch = f"Rename {node.title} to {name!r}", live_launch(node.flow)
     sweeps = [one for one in node.flow.nodes if isinstance(one, LLMNode) and describes_sweeps(type(one))]
-    launch = live_launch(node.flow)
-    with one_command(node.gui.flow_view(), text) if sweeps or launch.stages else nullcontext():
+    before = names_in(node.flow) if sweeps or launch.stages else {}
+    with one_command(node.gui.flow_view(), text) if before else nullcontext():
         _edit(node, text, lambda: setattr(node, "name", name))
-        after = _names(node.flow)
+        after = names_in(node.flow) if before else {}
         moved = {old: after[one] for one, old in before.items() if one in after}
         for sweep in sweeps:
             _follow(sweep, moved)
-        if launch.stages:
+        if launch.stages and moved:
             _relaunch(node, launch, launch.renamed(moved))
 
 
@@ -85,15 +84,6 @@ def _relaunch(node: LLMNode, before: Launch, after: Launch) -> None:
     """Gives the flow of ``node`` other launch settings."""
     undo, redo = (partial(set_live_launch, node.flow, launch) for launch in (before, after))
     push_undo(node.gui.flow_view(), "Launch settings", undo, redo)
-
-
-def _names(flow: Any) -> dict[LLMNode, str]:
-    """The nodes of ``flow`` with the names of their steps; none where two have the same name."""
-    try:
-        graph = read_live_flow(flow, Path())
-    except FlowError:
-        return {}
-    return {flow.nodes[step.index]: step.name for step in graph.steps}
 
 
 def bypass(node: LLMNode, past: bool) -> None:

@@ -45,7 +45,6 @@ class TrialsChart(QWidget):
         ticks = [(_share(value, *ends), number(value)) for value in ends]
         marked = {name: [(_share(at, *one.ends), label) for at, label in one.ticks()] for name, one in axes.items()}
         self._axes = [*marked.items(), (str(plan.metric), ticks if done else [])]
-
         self.setToolTip("\n".join(name for name, _ in self._axes))  # a narrow window has room for their ends alone
 
         def line(trial: Trial, value: float) -> tuple[list[float], float, bool]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from ryven_llm_nodes.gui.style.colours import GOOD
 from ryven_llm_nodes.gui.style.sheets import DIALOG_STYLE, PANEL_STYLE
 from ryven_llm_nodes.gui.style.states import state_colour
 from ryven_llm_nodes.gui.sweeping.chart import TrialsChart
+from ryven_llm_nodes.gui.widgets.buttons import push_button
 from ryven_llm_nodes.gui.widgets.combo import Combo
 from ryven_llm_nodes.gui.widgets.first_size import open_with
 from ryven_llm_nodes.gui.widgets.placeholder import WithPlaceholder
@@ -70,17 +71,12 @@ class SweepWindow(QDialog):
         self.show_none()
 
     def _buttons(self) -> QHBoxLayout:
-        def button(text: str, tip: str, does: Callable[[], Any]) -> QPushButton:
-            made = QPushButton(text, autoDefault=False, toolTip=tip)
-            made.clicked.connect(lambda: does())
-            return made
-
-        self.run_button = button("Run", "Run the trials that are left, one after the other", self._run_or_stop)
-        self.apply = button(
-            "Use Best Values", "Write the values of the best trial into the flow", self.apply_wanted.emit
+        self.run_button = push_button("Run", self._run_or_stop, "Run the trials that are left, one after the other")
+        self.apply = push_button(
+            "Use Best Values", self.apply_wanted.emit, "Write the values of the best trial into the flow"
         )
-        self.page = button("Save Page...", "Save all of this as one HTML file", self.page_wanted.emit)
-        self.close_button = button("Close", "", self.close)
+        self.page = push_button("Save Page...", self.page_wanted.emit, "Save all of this as one HTML file")
+        self.close_button = push_button("Close", self.close)
         row = QHBoxLayout()
         row.addWidget(self.run_button)
         row.addStretch(1)

@@ -22,11 +22,18 @@ Shows = Callable[["Plan", "Result"], Any]
 NOT_ALLOWED: Final = "run the flow once with this value, which asks whether the code may run."
 
 
-def trials_of(name: str, graph: Graph, output: Path) -> tuple[Plan, Result]:
-    """The plan that the node called ``name`` describes, and the trials so far. Raises LLMNodesError."""
-    from ryven_llm_nodes.run.sweeping.sweep import planned, so_far
+def plan_of(name: str, graph: Graph, output: Path) -> Plan:
+    """The plan that the node called ``name`` describes. Raises LLMNodesError."""
+    from ryven_llm_nodes.run.sweeping.sweep import planned
 
-    plan = planned(declared(graph, name).settings, graph, output)
+    return planned(declared(graph, name).settings, graph, output)
+
+
+def trials_of(name: str, graph: Graph, output: Path) -> tuple[Plan, Result]:
+    """That plan, and the trials so far. Raises LLMNodesError."""
+    from ryven_llm_nodes.run.sweeping.sweep import so_far
+
+    plan = plan_of(name, graph, output)
     return plan, so_far(plan)
 
 
@@ -53,7 +60,7 @@ class SweepWork:
         from ryven_llm_nodes.run.sweeping.along import written
         from ryven_llm_nodes.run.sweeping.sweep import sweep
 
-        plan, _ = trials_of(self.name, graph, output)
+        plan = plan_of(self.name, graph, output)
 
         def begins(trial: Trial) -> None:
             values = ", ".join(f"{name} = {written(value)}" for name, value in trial.values.items())

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QPoint
 
-from ryven_llm_nodes.errors import FlowError
 from ryven_llm_nodes.gui.help.finder import Command, Finder
-from ryven_llm_nodes.gui.state.drawn import Drawn
+from ryven_llm_nodes.gui.state.drawn import names_in
 from ryven_llm_nodes.gui.style.families import title_of
 from ryven_llm_nodes.gui.window.flows import Flows
 from ryven_llm_nodes.host.ports import declared_port
 from ryven_llm_nodes.host.wires import connect, light, missing_wires
-from ryven_llm_nodes.program import read_live_flow
 
 NONE_FITS: Final = "✗ Connect: no wire fits here that is not drawn yet."
 PROMPT: Final = "Which wire? Enter draws it"
@@ -56,7 +53,7 @@ def _replaces(view: Any, wire: Wire) -> bool:
 
 
 def _commands(view: Any, wires: Iterable[Wire]) -> Iterable[Command]:
-    names = _names(view.flow)
+    names = names_in(view.flow)
     for out, inp in wires:
         before = view.flow.connected_output(inp)
         aside = f"replaces {_pin(names, before)}" if before is not None else ""
@@ -67,15 +64,6 @@ def _commands(view: Any, wires: Iterable[Wire]) -> Iterable[Command]:
 def _pin(names: Mapping[Any, str], port: Any) -> str:
     """A pin as a flow file names it: ``dpo.reference``."""
     return f"{names.get(port.node) or title_of(port.node)}.{declared_port(port).name}"
-
-
-def _names(flow: Any) -> dict[Any, str]:
-    """The names that the nodes of ``flow`` have in its script; none where two have the same."""
-    try:
-        drawn = Drawn.of(read_live_flow(flow, Path()), flow)
-    except FlowError:
-        return {}
-    return {node: name for name, node in drawn.nodes.items()}
 
 
 def _below(view: Any, finder: Finder) -> QPoint:

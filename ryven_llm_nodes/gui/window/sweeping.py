@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog
 from ryven_llm_nodes.catalogue import ALL_NODES, LLMNode
 from ryven_llm_nodes.errors import LLMNodesError
 from ryven_llm_nodes.gui.concurrency.threads import background
-from ryven_llm_nodes.gui.running.run_controller import RunController
+from ryven_llm_nodes.gui.running.run_controller import RunController, output_dir
 from ryven_llm_nodes.gui.state.drawn import Drawn
 from ryven_llm_nodes.gui.state.edits import set_value
 from ryven_llm_nodes.gui.state.flow_state import FlowState, flow_state
@@ -19,7 +19,6 @@ from ryven_llm_nodes.gui.sweeping.suggested import suggested
 from ryven_llm_nodes.gui.sweeping.work import SweepWork, trials_of
 from ryven_llm_nodes.gui.window.flows import Flows
 from ryven_llm_nodes.host.canvas import place_node
-from ryven_llm_nodes.host.session import default_output_dir
 from ryven_llm_nodes.host.undo import one_command
 from ryven_llm_nodes.program.sweeping.declared import all_declared, describes_sweeps
 from ryven_llm_nodes.system.files import write_whole
@@ -89,7 +88,8 @@ class Sweeping(QObject):
         if self._drawn is None or not self._name:
             self.window.show_none()
             return
-        graph, name, output = self._drawn.graph, self._name, self._output
+        graph, name = self._drawn.graph, self._name
+        output = output_dir(graph)
         background().start(lambda: _trials(name, graph, output), self, lambda found: self._found(name, found))
 
     def _found(self, name: str, found: tuple[Plan, Result] | LLMNodesError) -> None:
@@ -100,11 +100,6 @@ class Sweeping(QObject):
         else:
             self._shown = found
             self._show()
-
-    @property
-    def _output(self) -> Path:
-        assert self._drawn is not None
-        return default_output_dir(self._drawn.graph.title).absolute()
 
     def _show(self) -> None:
         if self.window is not None and self._shown is not None:
@@ -189,7 +184,6 @@ class Sweeping(QObject):
             lines = [line for line in str(sweep.params.get("vary", "")).splitlines() if line.strip()]
             kept = [line for line in lines if line.partition("=")[0].strip() != name]
             set_value(sweep, "vary", "\n".join([*kept, f"{name}={values}"]))
-        flow_state(drawn.flow).selected.emit(sweep)
         self._flows.show_field(sweep, "vary" if sweep.params.get("metric") else "metric")
 
 

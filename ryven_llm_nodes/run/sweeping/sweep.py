@@ -117,13 +117,13 @@ def sweep(
     allow: Callable[[Graph], Any] = lambda graph: None,
     cancel: CancelToken | None = None,
     place: Place = here,
-    shows: Callable[[Result], Any] = lambda result: None,
+    shows: Callable[[Result], Any] | None = None,
 ) -> Result:
     """Runs the trials of ``plan`` that have not been run yet; one that was interrupted is continued first.
 
     ``begins`` is told of each trial, ``allow`` asked about its flow, by FlowError where it may not run; ``place`` is
-    where stages run; ``shows`` gets all trials whenever one begins or has ended. A trial whose run fails is noted with
-    its error. Raises Cancelled where the sweep is stopped, and UsageError where the metric is not there, another
+    where stages run; ``shows`` gets all trials whenever one begins, and at the end. A trial whose run fails is noted
+    with its error. Raises Cancelled where the sweep is stopped, and UsageError where the metric is not there, another
     process uses the same folder, or the database cannot be used.
     """
     cancel = cancel or CancelToken()
@@ -133,10 +133,13 @@ def sweep(
             if is_taken(plan.output_dir):  # which is no fault of the trial
                 raise UsageError(f"another run is writing to {plan.output_dir}; wait for it to end, and go on then.")
             begins(trial)
-            shows(_result(study))
+            if shows:
+                shows(_result(study))
             _run(plan, study, trial, partial(_program_run, plan, trial, allow, cancel, place), listen, cancel)
-            shows(_result(study))
-        return _result(study)
+        result = _result(study)
+        if shows:
+            shows(result)
+        return result
 
 
 def so_far(plan: Plan) -> Result:
