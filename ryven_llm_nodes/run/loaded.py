@@ -6,8 +6,10 @@ import ast
 import hashlib
 import importlib
 import linecache
+import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
@@ -73,9 +75,15 @@ class LoadedProgram:
         linecache.cache.pop(self.file, None)
 
     def _forget_modules(self) -> None:
-        """Modules next to the flow file may differ in the next run, and must not stay in this process."""
+        """Modules next to the flow file may differ in the next run, and must not stay in this process.
+
+        Nor may what they were compiled to: Python takes a file of the same second and size for the same.
+        """
         for name in [name for name in sys.modules if name.partition(".")[0] in self._beside]:
-            del sys.modules[name]
+            compiled = getattr(sys.modules.pop(name), "__cached__", None)
+            if compiled is not None:
+                with suppress(OSError):
+                    os.unlink(compiled)
         importlib.invalidate_caches()
 
     @property

@@ -418,6 +418,7 @@ def fuzz(seed: int, operations: int) -> None:
             sys.excepthook = sys.__excepthook__
         user.window.close()
         user.settle(0.1)
+        user.window.llm_shell.runs.shut_down(patience=60)  # a run that is being stopped still writes to the folder
         print(f"seed {seed}: {operations} operations, nothing lost; {dict(sorted(user.counts.items()))}")
     sys.stdout.flush()
     faulthandler.cancel_dump_traceback_later()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import flows
 import pytest
 
 from ryven_llm_nodes.run import run_program
+from ryven_llm_nodes.run.loaded import LoadedProgram
 
 CODE = "import helper_beside\n\n\ndef variety(completions, **kwargs):\n    return helper_beside.scores(completions)\n"
 HELPER = "def scores(completions):\n    return [float(len(set(c)) {sign} 3) for c in completions]\n"
@@ -48,3 +50,17 @@ def test_the_run_has_the_module_as_it_is_and_so_has_the_script(work: Path, tmp_p
         assert (sys.path, "helper_beside" in sys.modules) == (before, False), "it is none of this process's own"
     assert results[0] != results[1], "a module that changed is another key, and is read again"
     assert of_script(work, tmp_path / "far", tmp_path / "script") == results[1]
+
+
+def test_a_module_of_the_same_second_and_size_is_read_again(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python itself would take what it has compiled before."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    module, scores = work / "helper_beside.py", []
+    for sign in "%-":
+        module.write_text(HELPER.format(sign=sign))
+        os.utime(module, (10**9, 10**9))
+        with LoadedProgram(flows.program(drawn(), work), tmp_path) as loaded:
+            scores += loaded.module.__dict__["helper_beside"].scores(["ab"])
+    assert scores == [2 % 3, 2 - 3]
